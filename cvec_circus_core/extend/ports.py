@@ -1,0 +1,129 @@
+"""What commands and kernel plugins may ask of the daemon, as Protocols.
+
+The runtime implements them; `testing.FakeSupervisor` does too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol
+
+from cvec_circus_core.model.options import Option
+from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.views import WatcherView
+
+
+class Ticket(Awaitable[Done], Protocol):
+    """A promise: awaiting it gives what was done, or raises a `CircusError`.
+
+    Nobody has to await it; dropping a ticket cancels nothing.
+    """
+
+
+class WatcherPort(Protocol):
+    """One watcher, as others may see and ask it. Wishes return at once with a ticket."""
+
+    @property
+    def name(self) -> str:
+        """The name as it was written."""
+
+    @property
+    def spec(self) -> WatcherSpec:
+        """What is wanted at the moment."""
+
+    def view(self) -> WatcherView:
+        """Return a picture of what is so."""
+
+    def start(self) -> Ticket:
+        """Bring it up; settled when it is active."""
+
+    def stop(self) -> Ticket:
+        """Bring it down; settled when the last process is gone."""
+
+    def restart(self) -> Ticket:
+        """Bring it down and, once all is gone, up again."""
+
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+        """Replace all processes, new before old; or by SIGHUP where send_hup says so."""
+
+    def resize(self, count: int) -> Ticket:
+        """Keep this many processes. A singleton stays as it is."""
+
+    def change(self, options: Mapping[str, Any]) -> Ticket:
+        """Set options, given as JSON values, after checking all of them.
+
+        Raises `UnknownOption` and `BadMessage`, in which case nothing was changed.
+        """
+
+    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
+        """Stop one process or all of them; they are replaced. Raises `UnknownProcess`."""
+
+    def signal(self, signum: int, selection: SignalSelection) -> None:
+        """Send a signal and expect nothing. Raises `UnknownProcess`."""
+
+    def options(self) -> Mapping[str, Any]:
+        """Return all options as JSON values, free-form ones included."""
+
+
+class SignalSelection(Protocol):
+    """Which processes a signal goes to (spec: protocol, signal)."""
+
+    pid: int | None
+    wid: int | None
+    childpid: int | None
+    children: bool
+    recursive: bool
+
+
+class Supervisor(Protocol):
+    """The daemon, as a command sees it."""
+
+    @property
+    def spec(self) -> ArbiterSpec:
+        """The daemon's own options."""
+
+    def watcher(self, name: str) -> WatcherPort:
+        """Return the watcher of this name. Raises `UnknownWatcher`."""
+
+    def watchers(self) -> Sequence[WatcherPort]:
+        """Return all watchers, sorted by name."""
+
+    def matching(self, pattern: str, match: str) -> Sequence[WatcherPort]:
+        """Return watchers by ``simple``, ``glob`` or ``regex``, highest priority first.
+
+        Raises `UnknownWatcher` where none matches, `BadMessage` for a bad pattern.
+        """
+
+    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherPort:
+        """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
+
+    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
+        """Stop a watcher, unless ``nostop``, and forget it."""
+
+    def start_all(self) -> Ticket:
+        """Start every autostart watcher, highest priority first."""
+
+    def stop_all(self) -> Ticket:
+        """Stop every watcher, lowest priority first."""
+
+    def restart_all(self) -> Ticket:
+        """Stop everything, read the configuration again, and start it."""
+
+    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+        """Reload every active watcher, highest priority first."""
+
+    def reload_config(self) -> Ticket:
+        """Read the configuration again and apply what differs."""
+
+    def quit(self) -> Ticket:
+        """Stop everything and end; settled when all processes are gone."""
+
+    def option_of_watchers(self) -> Mapping[str, Option]:
+        """Return the declared options of watchers by name."""
+
+    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+        """Return the info object of spec: protocol 5.3 for each pid, in one scan off the loop."""
+
+    async def own_info(self) -> Mapping[str, Any]:
+        """Return the info object of the daemon itself."""

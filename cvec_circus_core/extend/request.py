@@ -1,0 +1,89 @@
+"""How a command declares its properties: once, for the wire and for the command line.
+
+    class StopRequest(Request):
+        name: str | None = prop(None, "watcher, or a pattern", cli=POSITIONAL)
+        waiting: bool = prop(False, "answer when it is done")
+
+The daemon checks types by msgspec (see `control/properties.py`); circusctl builds its arguments
+from the same lines. This module imports nothing, because circusctl's start is felt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
+"""Default of a property that must be given."""
+
+
+class Prop:
+    """One declared property: its default, help, and how the command line gives it.
+
+    ``positional`` properties come in order on the command line; the others are switches named
+    after the property. ``many`` takes all the remaining words. ``hidden`` ones are for the wire only.
+    """
+
+    __slots__ = ("choices", "default", "help", "hidden", "many", "metavar", "name", "positional")
+
+    def __init__(
+        self,
+        default: Any,
+        help: str,
+        *,
+        positional: bool = False,
+        many: bool = False,
+        hidden: bool = False,
+        choices: tuple[str, ...] = (),
+        metavar: str = "",
+    ) -> None:
+        self.name = ""
+        self.default = default
+        self.help = help
+        self.positional = positional
+        self.many = many
+        self.hidden = hidden
+        self.choices = choices
+        self.metavar = metavar
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def required(self) -> bool:
+        """Tell whether a request without it is refused."""
+        return self.default is REQUIRED
+
+
+def prop(default: Any, help: str, **how: Any) -> Any:
+    """Declare a property; see `Prop`."""
+    return Prop(default, help, **how)
+
+
+class Request:
+    """Base of all request types: attributes declared by `prop`.
+
+    Raises TypeError for a property that is not declared or not given.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        for one in properties(type(self)):
+            if one.name in given:
+                setattr(self, one.name, given.pop(one.name))
+            elif one.required:
+                raise TypeError(f"{type(self).__name__} needs {one.name!r}")
+            else:
+                setattr(self, one.name, one.default)
+        if given:
+            raise TypeError(f"{type(self).__name__} has no {sorted(given)[0]!r}")
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in properties(type(self)))
+        return f"{type(self).__name__}({said})"
+
+
+def properties(request: type[Request]) -> tuple[Prop, ...]:
+    """Return the properties of a request type, in order of declaration, bases first."""
+    found: dict[str, Prop] = {}
+    for base in reversed(request.__mro__):
+        found.update({k: v for k, v in vars(base).items() if isinstance(v, Prop)})
+    return tuple(found.values())

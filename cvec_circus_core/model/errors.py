@@ -1,0 +1,149 @@
+"""Errors, sorted by whose fault they are.
+
+Callers' mistakes derive from `RequestError`, operators' from `ConfigError`, the machine's from
+`SystemProblem`. Each carries the number that stands under ``errno`` in a reply, so that the front
+door can answer without knowing the error.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Errno(IntEnum):
+    """The numbers of the wire protocol (spec: protocol, reply)."""
+
+    NOT_SPECIFIED = 0
+    INVALID_JSON = 1
+    UNKNOWN_COMMAND = 2
+    MESSAGE_ERROR = 3
+    OS_ERROR = 4
+    COMMAND_ERROR = 5
+    SERVER_ERROR = 6
+
+
+class CircusError(Exception):
+    """Anything that this project raises on purpose."""
+
+    errno: Errno = Errno.NOT_SPECIFIED
+
+    @property
+    def reason(self) -> str:
+        """The sentence for people: lower case, no full stop."""
+        return str(self)
+
+
+class RequestError(CircusError):
+    """The caller asked for something that can not be."""
+
+    errno = Errno.MESSAGE_ERROR
+
+
+class BadMessage(RequestError):
+    """A request whose form or properties are wrong."""
+
+
+class InvalidJson(RequestError):
+    """A request that does not parse."""
+
+    errno = Errno.INVALID_JSON
+
+    def __init__(self) -> None:
+        super().__init__("json invalid")
+
+
+class UnknownCommand(RequestError):
+    """No installed command has this name."""
+
+    errno = Errno.UNKNOWN_COMMAND
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown command: {name!r}")
+        self.name = name
+
+
+class UnknownWatcher(RequestError):
+    """No watcher has this name, or none matches this pattern."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"program {name} not found")
+        self.name = name
+
+
+class UnknownProcess(RequestError):
+    """The watcher has no such process."""
+
+    def __init__(self, process: int, watcher: str) -> None:
+        super().__init__(f"process {process} not found in '{watcher}'")
+        self.process = process
+        self.watcher = watcher
+
+
+class UnknownOption(RequestError):
+    """The watcher or the daemon has no such option."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"'{key}' option not found")
+        self.key = key
+
+
+class AlreadyExists(RequestError):
+    """A watcher of this name is there already (compared without case)."""
+
+    errno = Errno.COMMAND_ERROR
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"'{name}' already exist")
+        self.name = name
+
+
+class Conflict(CircusError):
+    """A request that stands against another one, which wins."""
+
+    errno = Errno.COMMAND_ERROR
+
+
+class Superseded(Conflict):
+    """A newer wish for the same watcher took the place of this one."""
+
+    def __init__(self, wish: str, by: str) -> None:
+        super().__init__(f"the {wish} was superseded by a newer {by}")
+        self.wish = wish
+        self.by = by
+
+
+class ShuttingDown(Conflict):
+    """The daemon is going away and takes no more wishes."""
+
+    def __init__(self) -> None:
+        super().__init__("the daemon is quitting")
+
+
+class GaveUp(CircusError):
+    """The watcher could not do what it promised, and stopped."""
+
+    errno = Errno.COMMAND_ERROR
+
+
+class ConfigError(CircusError):
+    """The operator wrote something that can not be used."""
+
+    errno = Errno.COMMAND_ERROR
+
+
+class SystemProblem(CircusError):
+    """The machine said no."""
+
+    errno = Errno.OS_ERROR
+
+
+class CannotSpawn(SystemProblem):
+    """A process could not be started."""
+
+
+class CannotBind(SystemProblem):
+    """An endpoint or socket could not be bound."""
+
+
+class CallError(CircusError):
+    """A client got no answer, or could not send."""

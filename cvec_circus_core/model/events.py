@@ -1,0 +1,158 @@
+"""What happened: one frozen type per event of spec: protocol, events.
+
+An event holds facts only. Whoever publishes it adds the time and the sequence number (`Told`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.names import topic_name
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a watcher."""
+
+    topic: ClassVar[str] = ""
+    watcher: str
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what the body says beside time, watcher and sequence number."""
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class _ProcessEvent(Event):
+    wid: int
+    pid: int
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"process_pid": self.pid, "process_id": self.wid}
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSpawned(_ProcessEvent):
+    """A process was started."""
+
+    topic = "spawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessReaped(_ProcessEvent):
+    """A dead process was collected: exactly one for every `ProcessSpawned`."""
+
+    topic = "reap"
+    exit_code: int | None
+    reason: ExitReason
+
+    def facts(self) -> Mapping[str, Any]:
+        return {
+            "process_pid": self.pid,
+            "process_id": self.wid,
+            "exit_code": self.exit_code,
+            "reason": self.reason.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSignalled(_ProcessEvent):
+    """A process was sent the signal that asks it to stop, or SIGKILL."""
+
+    topic = "kill"
+    signum: int
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"process_pid": self.pid, "process_id": self.wid, "signum": self.signum}
+
+
+@dataclass(frozen=True, slots=True)
+class OptionUpdated(Event):
+    """An option was set at run time."""
+
+    topic = "updated"
+    option: str
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"option": self.option}
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherStarted(Event):
+    """The watcher has all its processes."""
+
+    topic = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherStopped(Event):
+    """The watcher has no process any more and wants none."""
+
+    topic = "stop"
+    reason: str | None = None
+
+    def facts(self) -> Mapping[str, Any]:
+        return {} if self.reason is None else {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherReloaded(Event):
+    """A graceful reload is over."""
+
+    topic = "reload"
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherAdded(Event):
+    """A watcher joined."""
+
+    topic = "add"
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherRemoved(Event):
+    """A watcher left."""
+
+    topic = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnFailed(Event):
+    """A process could not be started."""
+
+    topic = "spawn_failed"
+    wid: int
+    reason: str
+    retry_in: float | None
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"process_id": self.wid, "reason": self.reason, "retry_in": self.retry_in}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it was published: numbered from 1 by this daemon, and timed.
+
+    ``time`` is Unix time in seconds. The body is made once, however many listen.
+    """
+
+    event: Event
+    number: int
+    time: float
+
+    @property
+    def topic(self) -> str:
+        """The full topic, ``watcher.NAME.EVENT``."""
+        return f"watcher.{topic_name(self.event.watcher)}.{self.event.topic}"
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON object of the second frame."""
+        return {
+            **self.event.facts(),
+            "time": self.time,
+            "watcher": self.event.watcher,
+            "seq": self.number,
+        }

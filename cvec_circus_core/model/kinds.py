@@ -1,0 +1,238 @@
+"""Kinds of option values: how text and JSON become a value, and what is allowed.
+
+Every option names its kind once (`options.py`). A configuration file brings text, a command brings
+JSON, a library caller brings Python values: the kind reads all three, and says in one short phrase
+what it would have taken.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_TRUE = frozenset({"yes", "true", "on", "1"})
+_FALSE = frozenset({"no", "false", "off", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of value.
+
+    ``parse`` reads the text of a configuration file, ``check`` a JSON or Python value; both
+    raise ValueError, with a phrase that continues "… isn't", for what they can not use.
+    """
+
+    name: str
+    allowed: str
+    parse: Callable[[str], Any]
+    check: Callable[[Any], Any]
+
+
+def _parse_integer(text: str) -> int:
+    try:
+        return int(text.strip())
+    except ValueError:
+        raise ValueError("an integer") from None
+
+
+def _check_integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("an integer")
+    return value
+
+
+def _parse_number(text: str) -> float:
+    try:
+        number = float(text.strip())
+    except ValueError:
+        raise ValueError("a number") from None
+    return _check_number(number)
+
+
+def _check_number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number")
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("a finite number")
+    return float(value)
+
+
+def _parse_boolean(text: str) -> bool:
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("a boolean")
+
+
+def _check_boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("a boolean")
+    return value
+
+
+def _check_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a text")
+    if "\0" in value:
+        raise ValueError("a text without NUL characters")
+    return value
+
+
+def _parse_text(text: str) -> str:
+    return _check_text(text)
+
+
+def _parse_words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"a list of words ({str(error).lower()})") from None
+
+
+def _check_words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return _parse_words(_check_text(value))
+    if not isinstance(value, list | tuple):
+        raise ValueError("a text or a list")
+    return tuple(_check_text(str(word)) for word in value)
+
+
+def _parse_names(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _check_names(value: Any) -> tuple[str, ...]:
+    return _parse_names(value) if isinstance(value, str) else _check_words(value)
+
+
+def read_signal(value: Any) -> int:
+    """Return the number of a signal given as a number, digits, or a name.
+
+    Names may have SIG or not, in any case, and ``RTMIN+n`` / ``RTMAX-n`` are known
+    (spec: protocol, signal). Raises ValueError.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a signal")
+    number = _signal_number(value.strip().upper()) if isinstance(value, str) else int(value)
+    if number is None or number not in signal.valid_signals():
+        raise ValueError("a signal")
+    return int(number)
+
+
+def _signal_number(word: str) -> int | None:
+    if word.isdecimal():
+        return int(word)
+    name = word if word.startswith("SIG") else f"SIG{word}"
+    for mark in "+-":
+        base, found, step = name.partition(mark)
+        if found and step.isdecimal() and base in ("SIGRTMIN", "SIGRTMAX"):
+            return int(getattr(signal, base)) + int(mark + step)
+    member = signal.Signals.__members__.get(name)
+    return None if member is None else int(member)
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, ``SIGTERM`` for 15, or its digits where it has none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
+def _parse_account(text: str) -> int | str:
+    word = text.strip()
+    if not word:
+        raise ValueError("a name or number")
+    return int(word) if word.isdecimal() else word
+
+
+def _check_account(value: Any) -> int | str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("a name or number")
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError("a name or a positive number")
+        return value
+    return _parse_account(value)
+
+
+def _parse_octal(text: str) -> int:
+    try:
+        number = int(text.strip(), 8)
+    except ValueError:
+        raise ValueError("an octal number") from None
+    if not 0 <= number <= 0o7777:
+        raise ValueError("an octal number from 000 to 7777")
+    return number
+
+
+def _check_octal(value: Any) -> int:
+    if isinstance(value, str):
+        return _parse_octal(value)
+    return _check_integer(value)
+
+
+def _check_mapping(value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise ValueError("an object of texts")
+    return {_check_text(key): _check_text(str(item)) for key, item in value.items()}
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    pairs = (item.partition("=") for item in text.split(",") if item.strip())
+    return {key.strip(): value for key, _, value in pairs}
+
+
+INTEGER = Kind("integer", "an integer", _parse_integer, _check_integer)
+NUMBER = Kind("number", "a number", _parse_number, _check_number)
+BOOLEAN = Kind("boolean", "yes, true, on, 1, no, false, off or 0", _parse_boolean, _check_boolean)
+TEXT = Kind("text", "any text", _parse_text, _check_text)
+WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words)
+NAMES = Kind("names", "names, separated by white space or commas", _parse_names, _check_names)
+SIGNAL = Kind("signal", "the name or number of a signal", read_signal, read_signal)
+ACCOUNT = Kind("account", "a name or number", _parse_account, _check_account)
+OCTAL = Kind("octal", "an octal number such as 022", _parse_octal, _check_octal)
+MAPPING = Kind("mapping", "KEY=VALUE pairs, separated by commas", _parse_pairs, _check_mapping)
+
+
+def _bounded(kind: Kind, low: float, high: float | None) -> Kind:
+    limit = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+
+    def bound(number: float) -> float:
+        if number < low or (high is not None and number > high):
+            raise ValueError(f"{kind.allowed} {limit}")
+        return number
+
+    return Kind(
+        kind.name,
+        f"{kind.allowed} {limit}",
+        lambda text: bound(kind.parse(text)),
+        lambda value: bound(kind.check(value)),
+    )
+
+
+def at_least(kind: Kind, low: float) -> Kind:
+    """Return the kind with a lower bound."""
+    return _bounded(kind, low, None)
+
+
+def between(kind: Kind, low: float, high: float) -> Kind:
+    """Return the kind with both bounds, inclusive."""
+    return _bounded(kind, low, high)
+
+
+def one_of(*words: str) -> Kind:
+    """Return the kind that takes one of these words, in any case."""
+    allowed = ", ".join(words[:-1]) + f" or {words[-1]}"
+
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or value.strip().lower() not in words:
+            raise ValueError(f"one of {allowed}")
+        return value.strip().lower()
+
+    return Kind("word", allowed, check, check)

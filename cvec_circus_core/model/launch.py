@@ -1,0 +1,39 @@
+"""Everything that is needed to start one process, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Channel(Enum):
+    """Where a standard stream of a child leads, when not to a descriptor."""
+
+    INHERIT = "the daemon's own"
+    NULL = "/dev/null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
+    """How to start one process.
+
+    Names of users and groups are looked up at each spawn, so that an account made later is found.
+    ``env`` is the whole environment. ``stdin``, ``stdout`` and ``stderr`` are a `Channel` or an open
+    descriptor, which stays the caller's. ``rlimits`` maps names without the RLIMIT_ prefix, in lower
+    case, to the soft and hard limit; None is unlimited.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    executable: str | None = None
+    working_dir: str | None = None
+    uid: int | str | None = None
+    gid: int | str | None = None
+    umask: int | None = None
+    rlimits: Mapping[str, int | None] = field(default_factory=dict)
+    stdin: Channel | int = Channel.NULL
+    stdout: Channel | int = Channel.INHERIT
+    stderr: Channel | int = Channel.INHERIT
+    keep_descriptors: tuple[int, ...] = ()
+    """Descriptors that the child keeps under the same numbers."""

@@ -1,0 +1,51 @@
+"""Frozen pictures of what is so, for readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Life(Enum):
+    """The state words of a watcher (spec: watchers, states)."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    ACTIVE = "active"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    """One process that is there."""
+
+    wid: int
+    pid: int
+    started_at: float
+    """Monotonic seconds."""
+    stopping: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the state word does not say: how the watcher fares."""
+
+    running: int
+    wanted: int
+    restarts: int
+    """Processes that were replaced because they had died by themselves."""
+    last_exit: int | None
+    reason: str | None
+    """Why it stopped by itself, or why it has fewer processes than wanted."""
+    retry_in: float | None
+    """Seconds until the next try, where one is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherView:
+    """One watcher, as it is at one moment."""
+
+    name: str
+    life: Life
+    health: Health
+    processes: tuple[ProcessView, ...]

@@ -1,0 +1,1 @@
+"""File formats: text to raw sections."""
