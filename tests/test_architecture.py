@@ -43,7 +43,9 @@ ROOMS: Mapping[str, Room] = {
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
-    f"{CORE}.control": Room((MODEL, EXTEND, f"{SYSTEM}.peers"), ("zmq", "msgspec")),
+    f"{CORE}.control": Room(
+        (MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.deadline"), ("zmq", "msgspec")
+    ),
     f"{CORE}.embed": Room((CORE,)),
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.daemon": Room((CORE,)),

@@ -24,6 +24,8 @@ class Command:
 
     name: ClassVar[str] = ""
     request: ClassVar[type[Request]] = Request
+    command_line: ClassVar[type[Request] | None] = None
+    """What the command line takes, where that is not what the request takes; see `compose`."""
     acts: ClassVar[bool] = True
     """Whether it changes anything; a command that only reads says False."""
 
@@ -38,8 +40,9 @@ class Command:
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Turn what was given on the command line into the properties of the request.
 
-        ``arguments`` holds a value per declared property that was given. Raises ValueError with a
-        sentence for what can not be sent.
+        ``arguments`` holds a value per declared property that was given, of ``command_line`` where
+        there is one, else of ``request``. Raises ValueError with a sentence for what can not be
+        sent.
         """
         known = {one.name for one in properties(self.request)}
         return {key: value for key, value in arguments.items() if key in known}

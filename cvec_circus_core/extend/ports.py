@@ -30,7 +30,7 @@ class WatcherPort(Protocol):
 
     @property
     def spec(self) -> WatcherSpec:
-        """What is wanted at the moment."""
+        """What is wanted at the moment; a wish shows here as soon as its method has returned."""
 
     def view(self) -> WatcherView:
         """Return a picture of what is so."""
@@ -65,15 +65,32 @@ class WatcherPort(Protocol):
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values, free-form ones included."""
 
+    def environment(self, wid: int) -> Mapping[str, str]:
+        """Return the environment that a new process in this slot would get."""
+
 
 class SignalSelection(Protocol):
     """Which processes a signal goes to (spec: protocol, signal)."""
 
-    pid: int | None
-    wid: int | None
-    childpid: int | None
-    children: bool
-    recursive: bool
+    @property
+    def pid(self) -> int | None:
+        """One process of the watcher, by pid."""
+
+    @property
+    def wid(self) -> int | None:
+        """One process of the watcher, by slot."""
+
+    @property
+    def childpid(self) -> int | None:
+        """One direct child of that process."""
+
+    @property
+    def children(self) -> bool:
+        """The direct children instead of the process."""
+
+    @property
+    def recursive(self) -> bool:
+        """The process and all its descendants."""
 
 
 class Supervisor(Protocol):

@@ -1,16 +1,17 @@
 """How a command declares its properties: once, for the wire and for the command line.
 
     class StopRequest(Request):
-        name: str | None = prop(None, "watcher, or a pattern", cli=POSITIONAL)
+        name: str | None = prop(None, "watcher, or a pattern", positional=True)
         waiting: bool = prop(False, "answer when it is done")
 
 The daemon checks types by msgspec (see `control/properties.py`); circusctl builds its arguments
-from the same lines. This module imports nothing, because circusctl's start is felt.
+from the same lines. This module imports next to nothing, because circusctl's start is felt.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 """Default of a property that must be given."""
@@ -20,10 +21,14 @@ class Prop:
     """One declared property: its default, help, and how the command line gives it.
 
     ``positional`` properties come in order on the command line; the others are switches named
-    after the property. ``many`` takes all the remaining words. ``hidden`` ones are for the wire only.
+    after the property. ``many`` takes all the remaining words. ``each`` takes several words too,
+    but sends one request per word. ``hidden`` ones are for the wire only.
     """
 
-    __slots__ = ("choices", "default", "help", "hidden", "many", "metavar", "name", "positional")
+    __slots__ = (
+        *("choices", "default", "each", "help", "hidden", "many", "metavar", "name"),
+        "positional",
+    )
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class Prop:
         *,
         positional: bool = False,
         many: bool = False,
+        each: bool = False,
         hidden: bool = False,
         choices: tuple[str, ...] = (),
         metavar: str = "",
@@ -41,6 +47,7 @@ class Prop:
         self.help = help
         self.positional = positional
         self.many = many
+        self.each = each
         self.hidden = hidden
         self.choices = choices
         self.metavar = metavar
@@ -62,8 +69,12 @@ def prop(default: Any, help: str, **how: Any) -> Any:
 class Request:
     """Base of all request types: attributes declared by `prop`.
 
-    Raises TypeError for a property that is not declared or not given.
+    Raises TypeError for a property that is not declared or not given. An ``open_ended`` type keeps
+    the undeclared ones in ``rest`` instead.
     """
+
+    open_ended: ClassVar[bool] = False
+    rest: Mapping[str, Any]
 
     def __init__(self, **given: Any) -> None:
         for one in properties(type(self)):
@@ -73,11 +84,14 @@ class Request:
                 raise TypeError(f"{type(self).__name__} needs {one.name!r}")
             else:
                 setattr(self, one.name, one.default)
-        if given:
+        self.rest = given
+        if given and not self.open_ended:
             raise TypeError(f"{type(self).__name__} has no {sorted(given)[0]!r}")
 
     def __repr__(self) -> str:
-        said = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in properties(type(self)))
+        said = ", ".join(
+            f"{one.name}={getattr(self, one.name)!r}" for one in properties(type(self))
+        )
         return f"{type(self).__name__}({said})"
 
 
