@@ -1,0 +1,150 @@
+"""What a watcher's machine may be told. All frozen; times are monotonic seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.policy.rollout import Rollout
+
+TicketId = NewType("TicketId", int)
+
+
+class Wanted(Enum):
+    """The wish: what was asked last."""
+
+    UP = "up"
+    DOWN = "down"
+    ADRIFT = "adrift"
+    """Forgotten with its processes left running: only their ends are still told."""
+
+
+class Go(Enum):
+    """The four wishes about the whole watcher."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    LEAVE = "leave"
+    """Forget it and leave its processes running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody wants the watcher up, down, or anew."""
+
+    go: Go
+    ticket: TicketId | None = None
+    final: bool = False
+    """Later wishes to come up are refused: the watcher is removed, or the daemon quits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hasten:
+    """Stop waiting for graces: SIGKILL whatever is stopping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Keep this many processes."""
+
+    count: int
+    ticket: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Replace every process by a new generation."""
+
+    rollout: Rollout
+    ticket: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """Reload by SIGHUP: the processes stay."""
+
+    ticket: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The spec is another one from now on; ``keys`` name the options that were set."""
+
+    spec: WatcherSpec
+    keys: tuple[str, ...]
+    ticket: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Stop some processes; what the watcher wants stays, so they are replaced."""
+
+    pids: tuple[int, ...]
+    signum: int | None = None
+    grace: float | None = None
+    ticket: TicketId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A `Spawn` effect worked. ``chance`` is a random number from 0 to 1, for the ageing."""
+
+    wid: int
+    pid: int
+    chance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnFailed:
+    """A `Spawn` effect did not work."""
+
+    wid: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A process says that it is ready."""
+
+    wid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """A process ended. ``left_behind``: descendants of it are still alive."""
+
+    pid: int
+    code: int | None
+    left_behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Nothing of an ended process's tree is alive any more."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The moment that `wake_at` named has come."""
+
+
+Input = (
+    Wish
+    | Hasten
+    | Resize
+    | Renew
+    | Hangup
+    | Change
+    | Retire
+    | Spawned
+    | SpawnFailed
+    | Ready
+    | Exited
+    | Swept
+    | Tick
+)

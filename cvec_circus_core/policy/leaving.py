@@ -1,0 +1,50 @@
+"""How a process is asked to go, and killed when it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvec_circus_core.model import events
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.policy.effects import Effect, Emit, Reach, Signal
+from cvec_circus_core.policy.state import AlarmKind, Phase, Slot, WatcherState
+
+_SIGKILL = 9
+
+
+def ask_to_go(
+    state: WatcherState,
+    slot: Slot,
+    why: ExitReason,
+    now: float,
+    *,
+    signum: int | None = None,
+    grace: float | None = None,
+) -> Iterator[Effect]:
+    """Send the stop signal to a running process, and start its grace."""
+    spec = state.spec
+    state.leave(slot)
+    slot.phase, slot.leaving = Phase.STOPPING, why
+    state.stopping[slot.wid] = slot
+    slot.kill_at = now + _grace(state, grace)
+    state.wake(slot.kill_at, AlarmKind.KILL, slot)
+    number = spec.stop_signal if signum is None else signum
+    reach = Reach.CHILDREN if spec.stop_children else Reach.PROCESS
+    yield Signal(slot.pid, number, reach)
+    yield Emit(events.ProcessSignalled(spec.name, slot.wid, slot.pid, number))
+
+
+def _grace(state: WatcherState, asked: float | None) -> float:
+    if state.hasty:
+        return 0.0
+    return state.spec.graceful_timeout if asked is None else asked
+
+
+def kill_now(state: WatcherState, slot: Slot) -> Iterator[Effect]:
+    """Send SIGKILL to a process that was asked to go, and to its whole tree."""
+    if slot.kill_at is None:
+        return
+    slot.kill_at = None
+    slot.leaving = ExitReason.KILLED
+    yield Signal(slot.pid, _SIGKILL, Reach.TREE)
+    yield Emit(events.ProcessSignalled(state.spec.name, slot.wid, slot.pid, _SIGKILL))

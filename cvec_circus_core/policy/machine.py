@@ -1,0 +1,47 @@
+"""The machine of a watcher: ``step`` takes what happened and returns what to do.
+
+Inputs are recorded one by one, then the gap between wanted and actual is closed once. The state is
+changed in place and belongs to the caller alone; the same state and inputs always give the same
+effects. Invariants, tested by random histories: never more processes than wanted plus surge, one
+``reap`` for every ``spawn``, every ticket settled, every stop ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heappop
+
+from cvec_circus_core.policy.advance import SPAWNS_UNDER_WAY, advance, has_room
+from cvec_circus_core.policy.effects import Effect
+from cvec_circus_core.policy.inputs import Input, Wanted
+from cvec_circus_core.policy.record import record
+from cvec_circus_core.policy.state import WatcherState
+
+
+def step(state: WatcherState, inputs: Iterable[Input], now: float) -> list[Effect]:
+    """Record the inputs, close the gap, and return the effects in order."""
+    effects: list[Effect] = []
+    for said in inputs:
+        effects.extend(record(state, said, now))
+    effects.extend(advance(state, now))
+    return effects
+
+
+def wake_at(state: WatcherState) -> float | None:
+    """Return the next moment at which a `Tick` is needed, or None."""
+    while state.alarms:
+        at, _, kind, wid = state.alarms[0]
+        if state.holds(at, kind, wid) is not None:
+            break
+        heappop(state.alarms)
+    soonest = state.alarms[0][0] if state.alarms else None
+    if _waits_for_warmup(state):
+        return state.spawn_from if soonest is None else min(soonest, state.spawn_from)
+    return soonest
+
+
+def _waits_for_warmup(state: WatcherState) -> bool:
+    if state.wanted is not Wanted.UP or state.spec.warmup_delay <= 0:
+        return False
+    room = len(state.spawning) < SPAWNS_UNDER_WAY
+    return room and (bool(state.due) or has_room(state))

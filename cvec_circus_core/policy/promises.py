@@ -1,0 +1,97 @@
+"""Tickets: what each waits for, when it is kept, and when it can not be kept any more.
+
+    UP        the watcher is active
+    DOWN      it is stopped
+    ANEW      it is active again after having been down
+    RENEWED   nothing of an older generation is left, and all new ones are there
+    SIZED     there are as many processes as wanted
+    GONE      these processes have ended
+
+A wish that makes another impossible supersedes it: the older ticket fails and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from cvec_circus_core.model.errors import CircusError, GaveUp, Superseded
+from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.effects import Effect, Settle
+from cvec_circus_core.policy.inputs import Go, TicketId, Wanted
+from cvec_circus_core.policy.state import Aim, Promise, WatcherState
+
+
+def promise(
+    state: WatcherState, ticket: TicketId | None, aim: Aim, pids: Iterable[int] = ()
+) -> None:
+    """Remember a ticket; who is running now counts as kept until it ends."""
+    if ticket is None:
+        return
+    there = dict.fromkeys(state.by_pid)
+    ends = {pid for pid in pids if pid in state.by_pid}
+    state.promises.append(Promise(ticket, aim, ends, there))
+
+
+def supersede(state: WatcherState, aims: tuple[Aim, ...], by: Go) -> Iterator[Effect]:
+    """Break every promise with one of these aims."""
+    yield from _break(
+        state,
+        [one for one in state.promises if one.aim in aims],
+        lambda one: Superseded(one.aim.value, by.value),
+    )
+
+
+def give_up(state: WatcherState, why: str) -> Iterator[Effect]:
+    """Want nothing any more, and say why to everybody who waits for processes."""
+    state.wanted, state.again, state.reason = Wanted.DOWN, False, why
+    waiting = [one for one in state.promises if one.aim not in (Aim.DOWN, Aim.GONE)]
+    yield from _break(state, waiting, lambda _: GaveUp(why))
+
+
+def _break(
+    state: WatcherState, broken: list[Promise], error: Callable[[Promise], CircusError]
+) -> Iterator[Effect]:
+    for one in broken:
+        state.promises.remove(one)
+        yield Settle(one.ticket, Failed(error(one)))
+
+
+def settle(state: WatcherState) -> Iterator[Effect]:
+    """Keep every promise that has come true."""
+    if not state.promises:
+        return
+    true = {
+        Aim.UP: state.life is Life.ACTIVE,
+        Aim.DOWN: state.life is Life.STOPPED,
+        Aim.ANEW: state.life is Life.ACTIVE and not state.again and state.wanted is Wanted.UP,
+        Aim.RENEWED: _is_renewed(state),
+        Aim.SIZED: _is_sized(state),
+    }
+    for one in tuple(state.promises):
+        if not one.pids if one.aim is Aim.GONE else true[one.aim]:
+            state.promises.remove(one)
+            yield Settle(one.ticket, _done(state, one))
+
+
+def _is_renewed(state: WatcherState) -> bool:
+    if state.wanted is not Wanted.UP:
+        return not state.again
+    return not state.rolling and state.life is Life.ACTIVE
+
+
+def _is_sized(state: WatcherState) -> bool:
+    if state.wanted is not Wanted.UP:
+        return not state.again
+    running = len(state.fresh) + len(state.waiting)
+    settled = not (state.stopping or state.stale or state.spawning or state.unborn)
+    return settled and running == state.target
+
+
+def _done(state: WatcherState, one: Promise) -> Done:
+    return Done(
+        stopped=tuple(one.stopped),
+        started=tuple(one.started),
+        kept=tuple(one.kept),
+        numprocesses=state.spec.numprocesses,
+    )

@@ -1,0 +1,250 @@
+"""The state of one watcher: slots, and indexes that keep every step cheap.
+
+A slot is one seat with a number (wid). Its phase:
+
+    WAITING   its process died quickly or could not start; it is tried again at ``due_at``
+    SPAWNING  a Spawn effect is under way
+    RUNNING   the process is there
+    STOPPING  it was asked to go; at ``kill_at`` it is killed
+
+A slot whose ``stale`` is set is out of date: it is replaced, then retired. Only RUNNING slots are
+retired; a SPAWNING one becomes RUNNING first. Indexes beside the slots (by phase, by pid, in order
+of age) make a death, a spawn and a tick cost O(log n) at most, and nothing scans all slots but a
+wish that concerns them all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.inputs import TicketId, Wanted
+from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, OLD_BEFORE_NEW, Rollout
+
+_ALARMS_TO_SPARE = 64
+_ALARMS_PER_SLOT = 8
+"""Alarms that no longer hold are dropped when they come up, or when there are this many."""
+
+
+class Phase(Enum):
+    """Where a slot is in its life."""
+
+    WAITING = "waiting"
+    SPAWNING = "spawning"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class Slot:
+    """One seat for a process."""
+
+    wid: int
+    serial: int
+    """Tells this stay, or this waiting, from an earlier one of the same slot."""
+    generation: int
+    phase: Phase = Phase.SPAWNING
+    pid: int = 0
+    started_at: float = 0.0
+    lives: int = 0
+    """How many processes it has had."""
+    quick_deaths: int = 0
+    failures: int = 0
+    stale: ExitReason | None = None
+    ready: bool = False
+    ready_at: float = 0.0
+    due_at: float = 0.0
+    kill_at: float | None = None
+    expires_at: float | None = None
+    leaving: ExitReason = ExitReason.EXITED
+    """What the reap event will say."""
+
+
+class AlarmKind(Enum):
+    """Why the machine wants to be woken."""
+
+    RETRY = "a waiting slot is due"
+    KILL = "a grace is over"
+    READY = "a process has lived long enough"
+    EXPIRE = "a process is too old"
+
+
+class Aim(Enum):
+    """What a promise waits for."""
+
+    UP = "start"
+    DOWN = "stop"
+    ANEW = "restart"
+    RENEWED = "reload"
+    SIZED = "resize"
+    GONE = "kill"
+
+
+@dataclass(slots=True)
+class Promise:
+    """A ticket that is not settled yet, and what happened since it was given."""
+
+    ticket: TicketId
+    aim: Aim
+    pids: set[int] = field(default_factory=set)
+    """For GONE: who has to end."""
+    kept: dict[int, None] = field(default_factory=dict)
+    started: dict[int, None] = field(default_factory=dict)
+    stopped: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class WatcherState:
+    """Everything that is known about one watcher, held nowhere else."""
+
+    spec: WatcherSpec
+    wanted: Wanted = Wanted.DOWN
+    again: bool = False
+    """Come up again once all is down."""
+    hasty: bool = False
+    """No grace for anybody any more."""
+    final: bool = False
+    life: Life = Life.STOPPED
+    reason: str | None = None
+    generation: int = 0
+    rollout: Rollout = NEW_BEFORE_OLD
+    rolling: bool = False
+    """A reload is on its way and has yet to be announced as finished."""
+    spent: int = 0
+    """Lives that ended for good since the start, where respawn is off."""
+    restarts: int = 0
+    last_exit: int | None = None
+    spawn_from: float = 0.0
+    """No spawn before this moment (warmup_delay)."""
+    serials: int = 0
+    slots: dict[int, Slot] = field(default_factory=dict)
+    by_pid: dict[int, Slot] = field(default_factory=dict)
+    spawning: dict[int, Slot] = field(default_factory=dict)
+    waiting: dict[int, Slot] = field(default_factory=dict)
+    fresh: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
+    """RUNNING and up to date, oldest first."""
+    stale: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
+    """RUNNING and out of date, oldest first."""
+    stopping: dict[int, Slot] = field(default_factory=dict)
+    sweeping: set[int] = field(default_factory=set)
+    ready: int = 0
+    """How many of the fresh are ready."""
+    unborn: int = 0
+    """Slots that never had a process."""
+    due: deque[tuple[int, int]] = field(default_factory=deque)
+    """(wid, serial) of waiting slots whose time has come."""
+    alarms: list[tuple[float, int, AlarmKind, int]] = field(default_factory=list)
+    alarm_count: int = 0
+    free_wids: list[int] = field(default_factory=list)
+    top_wid: int = 0
+    promises: list[Promise] = field(default_factory=list)
+
+    @property
+    def target(self) -> int:
+        """How many processes are wanted while the watcher is up."""
+        spent = 0 if self.spec.respawn else self.spent
+        return max(0, self.spec.numprocesses - spent)
+
+    @property
+    def bounds(self) -> Rollout:
+        """The rollout in force; a singleton never has two processes, whatever was asked."""
+        return OLD_BEFORE_NEW if self.spec.singleton else self.rollout
+
+    @property
+    def coming(self) -> int:
+        """Up-to-date slots that are there or on their way."""
+        spawning = sum(1 for slot in self.spawning.values() if self.is_current(slot))
+        return len(self.fresh) + len(self.waiting) + spawning
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no process, no descendant and no try is left."""
+        return not self.slots and not self.sweeping
+
+    def is_current(self, slot: Slot) -> bool:
+        """Tell whether a slot belongs to the present generation and is not too old."""
+        return slot.stale is None and slot.generation == self.generation
+
+    def take_slot(self) -> Slot:
+        """Open the lowest free slot, about to spawn."""
+        if self.free_wids:
+            wid = heapq.heappop(self.free_wids)
+        else:
+            self.top_wid += 1
+            wid = self.top_wid
+        slot = Slot(wid, self.next_serial(), self.generation)
+        self.slots[wid] = slot
+        self.spawning[wid] = slot
+        self.unborn += 1
+        return slot
+
+    def next_serial(self) -> int:
+        """Return a number that no stay of a slot has had."""
+        self.serials += 1
+        return self.serials
+
+    def leave(self, slot: Slot) -> None:
+        """Take a slot out of the index of its phase."""
+        match slot.phase:
+            case Phase.WAITING:
+                del self.waiting[slot.wid]
+            case Phase.SPAWNING:
+                del self.spawning[slot.wid]
+            case Phase.STOPPING:
+                del self.stopping[slot.wid]
+            case Phase.RUNNING:
+                self._leave_running(slot)
+
+    def _leave_running(self, slot: Slot) -> None:
+        if self.stale.pop(slot.wid, None) is None:
+            del self.fresh[slot.wid]
+            self.ready -= slot.ready
+
+    def free(self, slot: Slot) -> None:
+        """Give a slot back; its phase's index has been left already."""
+        del self.slots[slot.wid]
+        if slot.lives == 0:
+            self.unborn -= 1
+        if self.slots:
+            heapq.heappush(self.free_wids, slot.wid)
+        else:
+            self.free_wids.clear()
+            self.top_wid = 0
+
+    def outdate(self, slot: Slot, why: ExitReason) -> None:
+        """Mark a running slot as out of date."""
+        if self.fresh.pop(slot.wid, None) is None:
+            return
+        self.ready -= slot.ready
+        slot.stale = why
+        self.stale[slot.wid] = slot
+
+    def wake(self, at: float, kind: AlarmKind, slot: Slot) -> None:
+        """Ask to be woken; alarms that no longer hold are dropped when they come up."""
+        self.alarm_count += 1
+        heapq.heappush(self.alarms, (at, self.alarm_count, kind, slot.wid))
+        if len(self.alarms) > _ALARMS_TO_SPARE + _ALARMS_PER_SLOT * len(self.slots):
+            self._drop_idle_alarms()
+
+    def _drop_idle_alarms(self) -> None:
+        # A max_age of a day and a crash loop would pile up alarms of processes long gone.
+        self.alarms = [one for one in self.alarms if self.holds(one[0], one[2], one[3])]
+        heapq.heapify(self.alarms)
+
+    def holds(self, at: float, kind: AlarmKind, wid: int) -> Slot | None:
+        """Return the slot that an alarm was set for, or None where it means nothing now."""
+        slot = self.slots.get(wid)
+        if slot is None:
+            return None
+        meant = {
+            AlarmKind.RETRY: slot.phase is Phase.WAITING and slot.due_at == at,
+            AlarmKind.KILL: slot.kill_at == at,
+            AlarmKind.READY: slot.ready_at == at and wid in self.fresh and not slot.ready,
+            AlarmKind.EXPIRE: slot.expires_at == at and wid in self.fresh,
+        }
+        return slot if meant[kind] else None
