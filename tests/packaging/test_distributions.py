@@ -1,0 +1,51 @@
+"""What the wheel and the source archive hold."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.building import ROOT, Distributions
+
+PACKAGES = ("cvec_circus_core", "cvec_circus_plugins", "cvec_circus_cli")
+
+
+def tracked(package: str) -> set[str]:
+    """Return the files of a package as the wheel should name them."""
+    return {
+        str(file.relative_to(ROOT))
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+@pytest.fixture
+def in_wheel(ours: Distributions) -> set[str]:
+    return set(zipfile.ZipFile(ours.wheel).namelist())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_holds_every_file_of_a_package(package: str, in_wheel: set[str]) -> None:
+    assert f"{package}/py.typed" in in_wheel
+    assert {name for name in in_wheel if name.startswith(f"{package}/")} == tracked(package)
+
+
+def test_the_wheel_holds_nothing_else_but_metadata(in_wheel: set[str]) -> None:
+    tops = {name.partition("/")[0] for name in in_wheel} - set(PACKAGES)
+    assert len(tops) == 1
+    assert tops.pop().endswith(".dist-info")
+    assert any(name.endswith("/licenses/LICENSE") for name in in_wheel)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["LICENSE", "README.md", "CHANGELOG.md", "tox.ini", "pyproject.toml", "docs/index.rst"],
+)
+def test_the_source_archive_can_be_worked_on(name: str, ours: Distributions) -> None:
+    with tarfile.open(ours.sdist) as archive:
+        names = {str(Path(*Path(member).parts[1:])) for member in archive.getnames()}
+    assert name in names
+    assert "tests/test_architecture.py" in names

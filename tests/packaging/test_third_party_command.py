@@ -1,0 +1,109 @@
+"""A command from another distribution is a command like ours: installed, listed, explained, run."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.building import Environment
+
+CONFIGURATION = """
+[circus]
+endpoint = ipc://{folder}/control
+pubsub_endpoint = ipc://{folder}/events
+
+[watcher:sleeper]
+cmd = sleep 300
+numprocesses = 2
+
+[watcher:other]
+cmd = sleep 301
+"""
+
+
+class Control:
+    """circusctl, aimed at one daemon."""
+
+    def __init__(self, environment: Environment, folder: Path) -> None:
+        self.environment = environment
+        self.endpoint = f"ipc://{folder}/control"
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        """Return the exit code and what was said on both streams."""
+        done = self.environment.run("circusctl", "--endpoint", self.endpoint, *words)
+        return done.returncode, done.stdout, done.stderr
+
+    def wait_until(self, said: str, *words: str, limit: float = 20) -> None:
+        """Ask again and again until the answer holds a text. Fails after some seconds."""
+        end = time.monotonic() + limit
+        answer = self(*words)
+        while said not in answer[1]:
+            assert time.monotonic() < end, f"{words} still says {answer}"
+            time.sleep(0.1)
+            answer = self(*words)
+
+
+@pytest.fixture(scope="module")
+def control(
+    environment: Environment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Control]:
+    folder = tmp_path_factory.mktemp("daemon")
+    configuration = folder / "circus.ini"
+    configuration.write_text(CONFIGURATION.format(folder=folder), encoding="utf-8")
+    ask = Control(environment, folder)
+    with environment.running("circusd", str(configuration), log=folder / "log") as daemon:
+        ask.wait_until("active", "status", "other")
+        ask.wait_until("active", "status", "sleeper")
+        yield ask
+        assert ask("quit", "--waiting")[0] == 0
+        assert daemon.wait(timeout=20) == 0
+
+
+def test_it_acts_in_the_daemon_and_shows_on_the_command_line(control: Control) -> None:
+    code, out, err = control("uptime", "sleeper")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["sleeper", "1"], ["sleeper", "2"]]
+    assert all(re.fullmatch(r"sleeper \d+ \d+: \d+\.\d seconds", line) for line in lines)
+
+
+def test_its_argument_may_be_left_out(control: Control) -> None:
+    code, out, _ = control("uptime")
+    assert code == 0
+    assert {line.split()[0] for line in out.splitlines()} == {"sleeper", "other"}
+
+
+def test_its_switch_is_taken(control: Control) -> None:
+    code, out, _ = control("uptime", "--unit", "hours", "other")
+    assert code == 0
+    assert out.rstrip().endswith(": 0.0 hours")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("uptime", "nobody"), 3, "program nobody not found"),
+        (("uptime", "--unit", "years"), 2, "years"),
+        (("uptime", "sleeper", "other"), 2, "other"),
+    ],
+)
+def test_its_mistakes_are_told(
+    control: Control, words: tuple[str, ...], code: int, said: str
+) -> None:
+    answer = control(*words)
+    assert answer[0] == code
+    assert said in answer[2]
+    assert "Traceback" not in answer[2]
+
+
+def test_it_is_listed_and_explained(control: Control) -> None:
+    summary = "Tell how long the processes of a watcher have been running"
+    assert summary in control("help")[1]
+    code, manual, _ = control("help", "uptime")
+    assert code == 0
+    for words in (summary, "--unit", "what the numbers count", "seconds"):
+        assert words in manual
