@@ -1,1 +1,52 @@
-"""."""
+"""A process and socket manager: the kernel, and the names that a library user needs.
+
+Names are loaded when they are first used, so that a tool which needs one does not pay for all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvec_circus_core.control.blocking import CircusClient
+    from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.model.errors import (
+        AlreadyExists,
+        BadMessage,
+        CallError,
+        CircusError,
+        Conflict,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyExists",
+    "AsyncCircusClient",
+    "BadMessage",
+    "CallError",
+    "CircusClient",
+    "CircusError",
+    "Conflict",
+    "__version__",
+]
+
+_NAMES_BY_MODULE = {
+    "cvec_circus_core.control.blocking": "CircusClient",
+    "cvec_circus_core.control.client": "AsyncCircusClient",
+    "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",
+}
+_MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,127 @@
-"""What plugins and command-line tools may import, and nothing else of the kernel."""
+"""What plugins and command-line tools may import, and nothing else of the kernel.
 
-from cvec_circus_core.extend.command import Command
-from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
+Names are loaded when they are first used, because circusctl imports this module and its start is
+felt: a command that only needs `Command` does not pay for the declarations of all options. A new
+name goes into the table and, for type checkers, into the imports above it.
+"""
 
-__all__ = ["REQUIRED", "Command", "Prop", "Request", "prop", "properties"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cvec_circus_core import __version__
+    from cvec_circus_core.control.blocking import CircusClient
+    from cvec_circus_core.control.calls import cast_message, make_json, make_message
+    from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.control.consumer import CircusConsumer
+    from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
+    from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
+    from cvec_circus_core.model.errors import (
+        AlreadyExists,
+        BadMessage,
+        CallError,
+        CircusError,
+        ConfigError,
+        Conflict,
+        Errno,
+        NoAnswer,
+        NothingListens,
+        RequestError,
+        SystemProblem,
+        UnknownOption,
+        UnknownProcess,
+        UnknownWatcher,
+    )
+    from cvec_circus_core.model.kinds import read_signal, signal_name
+    from cvec_circus_core.model.names import name_key, topic_name
+    from cvec_circus_core.model.options import Option, declared_options, option_names
+    from cvec_circus_core.model.outcome import Done
+    from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+    from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
+    from cvec_circus_core.system.deadline import Deadline
+
+__all__ = [
+    "REQUIRED",
+    "AlreadyExists",
+    "ArbiterSpec",
+    "AsyncCircusClient",
+    "BadMessage",
+    "CallError",
+    "CircusClient",
+    "CircusConsumer",
+    "CircusError",
+    "Command",
+    "ConfigError",
+    "Conflict",
+    "Deadline",
+    "Done",
+    "Errno",
+    "Health",
+    "Life",
+    "NoAnswer",
+    "NothingListens",
+    "Option",
+    "ProcessView",
+    "Prop",
+    "Request",
+    "RequestError",
+    "SignalSelection",
+    "Supervisor",
+    "SystemProblem",
+    "Ticket",
+    "UnknownOption",
+    "UnknownProcess",
+    "UnknownWatcher",
+    "WatcherPort",
+    "WatcherSpec",
+    "WatcherView",
+    "__version__",
+    "cast_message",
+    "declared_options",
+    "make_json",
+    "make_message",
+    "name_key",
+    "option_names",
+    "prop",
+    "properties",
+    "read_signal",
+    "signal_name",
+    "topic_name",
+]
+
+_NAMES_BY_MODULE = {
+    "cvec_circus_core": "__version__",
+    "cvec_circus_core.control.blocking": "CircusClient",
+    "cvec_circus_core.control.calls": "cast_message make_json make_message",
+    "cvec_circus_core.control.client": "AsyncCircusClient",
+    "cvec_circus_core.control.consumer": "CircusConsumer",
+    "cvec_circus_core.extend.command": "Command",
+    "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
+    "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
+    "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
+    "Conflict Errno NoAnswer NothingListens RequestError SystemProblem UnknownOption "
+    "UnknownProcess UnknownWatcher",
+    "cvec_circus_core.model.kinds": "read_signal signal_name",
+    "cvec_circus_core.model.names": "name_key topic_name",
+    "cvec_circus_core.model.options": "Option declared_options option_names",
+    "cvec_circus_core.model.outcome": "Done",
+    "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
+    "cvec_circus_core.model.views": "Health Life ProcessView WatcherView",
+    "cvec_circus_core.system.deadline": "Deadline",
+}
+_MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -147,3 +147,25 @@ class CannotBind(SystemProblem):
 
 class CallError(CircusError):
     """A client got no answer, or could not send."""
+
+
+class NothingListens(CallError):
+    """A client could not reach anybody who speaks the protocol at its endpoint."""
+
+    def __init__(self, endpoint: str, seconds: float) -> None:
+        super().__init__(
+            f"nothing listens at {endpoint} (tried for {seconds:g} s): "
+            "is the daemon running, and is this its endpoint?"
+        )
+        self.endpoint = endpoint
+
+
+class NoAnswer(CallError):
+    """Somebody listens at the endpoint, but the answer did not come in time."""
+
+    def __init__(self, endpoint: str, seconds: float) -> None:
+        super().__init__(
+            f"no answer from {endpoint} in {seconds:g} s: "
+            "the daemon may be busy, a longer timeout gives it the time"
+        )
+        self.endpoint = endpoint

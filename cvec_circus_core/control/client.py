@@ -1,0 +1,119 @@
+"""The asynchronous client: many calls at once over one connection, matched by id.
+
+One task reads. It is started by the first call and ended by `stop`; a caller that is cancelled or
+times out only takes its own future away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Self
+
+import zmq
+import zmq.asyncio
+
+from cvec_circus_core.control.calls import (
+    DEFAULT_ENDPOINT,
+    DEFAULT_TIMEOUT,
+    decode,
+    encode,
+    is_cast,
+    make_message,
+    new_id,
+    with_id_of,
+)
+from cvec_circus_core.control.connecting import connect
+from cvec_circus_core.model.errors import CallError, NoAnswer, NothingListens
+
+
+class AsyncCircusClient:
+    """Sends commands to a daemon; any number of calls may be under way.
+
+    Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
+    seconds. To be used within one event loop.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[Any] | None = None,
+        endpoint: str = DEFAULT_ENDPOINT,
+        timeout: float = DEFAULT_TIMEOUT,
+        ssh_server: str | None = None,
+        ssh_keyfile: str | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.timeout = timeout
+        used = context or zmq.Context()
+        self._own_context = None if context else used
+        self._socket = zmq.asyncio.Context.shadow(used).socket(zmq.DEALER)
+        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._reader: asyncio.Task[None] | None = None
+        connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+
+    async def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return its reply; for a cast, return an empty mapping at once.
+
+        Raises `CallError` where nobody answers in time. The command is not called off by that.
+        """
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._read(), name="circus client")
+        id = new_id()
+        frame = encode(message, id)
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self.timeout
+        if is_cast(message):
+            await self._send(frame, give_up_at)
+            return {}
+        reply = self._waiting[id] = loop.create_future()
+        try:
+            await self._send(frame, give_up_at)
+            async with asyncio.timeout_at(give_up_at):
+                return with_id_of(message, await reply)
+        except TimeoutError:
+            raise NoAnswer(self.endpoint, self.timeout) from None
+        finally:
+            self._waiting.pop(id, None)
+
+    async def send_message(self, command: str, /, **props: Any) -> dict[str, Any]:
+        """Call a command with these properties and return the reply."""
+        return await self.call(make_message(command, **props))
+
+    async def stop(self) -> None:
+        """Close the connection; calls that are under way raise `CallError`."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.cancel()
+            await asyncio.wait([reader])
+        self._fail_all(CallError("the client was stopped"))
+        self._socket.close()
+        if self._own_context is not None:
+            self._own_context.term()
+
+    async def _send(self, frame: bytes, give_up_at: float) -> None:
+        try:
+            async with asyncio.timeout_at(give_up_at):
+                await self._socket.send(frame)
+        except TimeoutError:
+            raise NothingListens(self.endpoint, self.timeout) from None
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                reply = decode((await self._socket.recv_multipart())[-1])
+                future = None if reply is None else self._waiting.get(str(reply.get("id")))
+                if future is not None and reply is not None and not future.done():
+                    future.set_result(reply)
+        except Exception as error:
+            self._fail_all(CallError(f"the connection to {self.endpoint} broke: {error}"))
+
+    def _fail_all(self, error: CallError) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(error)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()

@@ -1,0 +1,57 @@
+"""The blocking subscriber: events as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+import zmq
+
+from cvec_circus_core.control.connecting import connect
+
+EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
+
+
+class CircusConsumer:
+    """Yields pairs of topic and body, both bytes, for the topics that begin like one of these.
+
+    Events that were sent before the subscription had reached the daemon are not seen.
+    """
+
+    def __init__(
+        self,
+        topics: Sequence[str | bytes],
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        endpoint: str = EVENT_ENDPOINT,
+        ssh_server: str | None = None,
+        ssh_keyfile: str | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        used = context or zmq.Context()
+        self._own_context = None if context else used
+        self._socket = used.socket(zmq.SUB)
+        for topic in topics:
+            self._socket.subscribe(topic)
+        connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+
+    def iter_messages(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield events without end; leave the loop, or interrupt it, to stop."""
+        while True:
+            frames = self._socket.recv_multipart()
+            if len(frames) == 2:
+                yield frames[0], frames[1]
+
+    def stop(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+        if self._own_context is not None:
+            self._own_context.term()
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        return self.iter_messages()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
