@@ -58,6 +58,12 @@ class Processes(Protocol):
         `SystemProblem` where the system refuses.
         """
 
+    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
+        """Send a signal to one direct child of a spawned process.
+
+        Returns False where ``childpid`` is no child of it. Raises `SystemProblem`.
+        """
+
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind.
 
