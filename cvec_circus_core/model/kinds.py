@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +17,24 @@ _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of value.
 
     ``parse`` reads the text of a configuration file, ``check`` a JSON or Python value; both
-    raise ValueError, with a phrase that continues "… isn't", for what they can not use.
+    raise ValueError, with a phrase that continues "… isn't", for what they can not use. ``show``
+    turns a value into JSON that ``check`` takes back.
     """
 
     name: str
     allowed: str
     parse: Callable[[str], Any]
     check: Callable[[Any], Any]
+    show: Callable[[Any], Any] = _as_it_is
 
 
 def _parse_integer(text: str) -> int:
@@ -57,7 +63,10 @@ def _check_number(value: Any) -> float:
         raise ValueError("a number")
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError("a finite number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number of reasonable size") from None
 
 
 def _parse_boolean(text: str) -> bool:
@@ -177,27 +186,20 @@ def _check_octal(value: Any) -> int:
     return _check_integer(value)
 
 
-def _check_mapping(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise ValueError("an object of texts")
-    return {_check_text(key): _check_text(str(item)) for key, item in value.items()}
-
-
-def _parse_pairs(text: str) -> dict[str, str]:
-    pairs = (item.partition("=") for item in text.split(",") if item.strip())
-    return {key.strip(): value for key, _, value in pairs}
+def _show_octal(value: int | None) -> str | None:
+    return None if value is None else format(value, "03o")
 
 
 INTEGER = Kind("integer", "an integer", _parse_integer, _check_integer)
 NUMBER = Kind("number", "a number", _parse_number, _check_number)
 BOOLEAN = Kind("boolean", "yes, true, on, 1, no, false, off or 0", _parse_boolean, _check_boolean)
 TEXT = Kind("text", "any text", _parse_text, _check_text)
-WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words)
-NAMES = Kind("names", "names, separated by white space or commas", _parse_names, _check_names)
+WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words, list)
+NAMES = Kind("names", "names, separated by white space or commas", _parse_names, _check_names, list)
 SIGNAL = Kind("signal", "the name or number of a signal", read_signal, read_signal)
 ACCOUNT = Kind("account", "a name or number", _parse_account, _check_account)
-OCTAL = Kind("octal", "an octal number such as 022", _parse_octal, _check_octal)
-MAPPING = Kind("mapping", "KEY=VALUE pairs, separated by commas", _parse_pairs, _check_mapping)
+OCTAL = Kind("octal", "an octal number such as 022", _parse_octal, _check_octal, _show_octal)
+ANYTHING = Kind("anything", "anything", _parse_text, _as_it_is)
 
 
 def _bounded(kind: Kind, low: float, high: float | None) -> Kind:
@@ -213,6 +215,22 @@ def _bounded(kind: Kind, low: float, high: float | None) -> Kind:
         f"{kind.allowed} {limit}",
         lambda text: bound(kind.parse(text)),
         lambda value: bound(kind.check(value)),
+        kind.show,
+    )
+
+
+def or_none(kind: Kind) -> Kind:
+    """Return the kind that takes JSON's null, too.
+
+    In a file only an empty text stands for it, and not for an account: a user name that expands to
+    nothing must not silently become the daemon's own user.
+    """
+    return Kind(
+        kind.name,
+        kind.allowed,
+        kind.parse if kind is ACCOUNT else lambda text: kind.parse(text) if text else None,
+        lambda value: None if value is None else kind.check(value),
+        kind.show,
     )
 
 
@@ -227,12 +245,14 @@ def between(kind: Kind, low: float, high: float) -> Kind:
 
 
 def one_of(*words: str) -> Kind:
-    """Return the kind that takes one of these words, in any case."""
+    """Return the kind that takes one of these words, in any case, and keeps our spelling."""
     allowed = ", ".join(words[:-1]) + f" or {words[-1]}"
+    known = {word.lower(): word for word in words}
 
     def check(value: Any) -> str:
-        if not isinstance(value, str) or value.strip().lower() not in words:
+        found = known.get(value.strip().lower()) if isinstance(value, str) else None
+        if found is None:
             raise ValueError(f"one of {allowed}")
-        return value.strip().lower()
+        return found
 
     return Kind("word", allowed, check, check)

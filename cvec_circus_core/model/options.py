@@ -38,6 +38,34 @@ class Option:
     aliases: tuple[str, ...] = ()
     settable: bool = True
     """Whether ``set`` takes it on a watcher that is there already."""
+    inert: bool = False
+    """Whether it is taken from older files only, and does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Options that share a prefix and a field, such as ``rlimit_NAME`` or ``hooks.NAME``.
+
+    The field holds one value per member. ``names`` are the known members; None where any will do.
+    """
+
+    name: str
+    prefix: str
+    kind: Kind
+    help: str
+    changing: Needs
+    names: frozenset[str] | None = None
+    aliases: tuple[str, ...] = ()
+    any_case: bool = False
+    keeps_null: bool = False
+    """Whether JSON's null is a value; else it takes the member away."""
+
+    def member(self, key: str) -> str | None:
+        """Return which member a key speaks of, or None where it is no key of this family."""
+        if not key.startswith(self.prefix):
+            return None
+        member = key.removeprefix(self.prefix)
+        return member.lower() if self.any_case else member
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +74,7 @@ class _Declared:
     help: str
     changing: Needs
     aliases: tuple[str, ...]
+    inert: bool
 
 
 def option(
@@ -55,12 +84,23 @@ def option(
     *,
     changing: Needs = Needs.NOTHING,
     aliases: tuple[str, ...] = (),
+    inert: bool = False,
 ) -> Any:
     """Declare one option as the default of a dataclass field."""
-    metadata = {"option": _Declared(kind, help, changing, aliases)}
+    metadata = {"option": _Declared(kind, help, changing, aliases, inert)}
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def family(prefix: str, kind: Kind, help: str, *, changing: Needs, **how: Any) -> Any:
+    """Declare a family of options as the default of a dataclass field; see `Family`."""
+    return field(default_factory=dict, metadata={"family": (prefix, kind, help, changing, how)})
+
+
+def free_form(renamed: Mapping[str, str]) -> Any:
+    """Declare the field of options that nobody declared, with the older names of some of them."""
+    return field(default_factory=dict, metadata={"renamed": renamed})
 
 
 @cache
@@ -80,8 +120,26 @@ def declared_options(of: type) -> Mapping[str, Option]:
             said.changing,
             said.aliases,
             said.changing is not Needs.NEW_WATCHER,
+            said.inert,
         )
     return found
+
+
+@cache
+def declared_families(of: type) -> Mapping[str, Family]:
+    """Return the families that a spec class declares, by the name of their field."""
+    found = {}
+    for one in fields(of):
+        if said := one.metadata.get("family"):
+            prefix, kind, help, changing, how = said
+            found[one.name] = Family(one.name, prefix, kind, help, changing, **how)
+    return found
+
+
+@cache
+def renamed_options(of: type) -> Mapping[str, str]:
+    """Return the newer name for every older name of a free-form option."""
+    return {old: new for one in fields(of) for old, new in one.metadata.get("renamed", {}).items()}
 
 
 @cache

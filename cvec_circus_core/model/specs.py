@@ -9,14 +9,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field as plain
 from typing import Any
 
+from cvec_circus_core.model.endpoints import endpoint
+from cvec_circus_core.model.furnishing import LIMIT, MAPPING, RLIMIT_NAMES
+from cvec_circus_core.model.hook_specs import HOOK, HOOK_NAMES, HookSpec
 from cvec_circus_core.model.kinds import (
     ACCOUNT,
+    ANYTHING,
     BOOLEAN,
     INTEGER,
-    MAPPING,
     NAMES,
     NUMBER,
     OCTAL,
@@ -24,12 +26,22 @@ from cvec_circus_core.model.kinds import (
     TEXT,
     WORDS,
     at_least,
+    between,
     one_of,
+    or_none,
 )
-from cvec_circus_core.model.options import Needs, option
+from cvec_circus_core.model.options import Needs, family, free_form, option
 
 COUNT = at_least(INTEGER, 0)
 SECONDS = at_least(NUMBER, 0)
+
+PORT = between(INTEGER, 0, 65535)
+OPTIONAL_TEXT = or_none(TEXT)
+OPTIONAL_ACCOUNT = or_none(ACCOUNT)
+OPTIONAL_OCTAL = or_none(OCTAL)
+ENDPOINT = endpoint("tcp", "ipc", "inproc")
+OPTIONAL_ENDPOINT = or_none(ENDPOINT)
+MULTICAST = or_none(endpoint("udp"))
 
 _NEW = Needs.NEW_PROCESSES
 
@@ -39,48 +51,65 @@ class WatcherSpec:
     """One watcher: a command, how many processes of it, and how they live."""
 
     name: str
-    cmd: str = option("", TEXT, "the command line, split like a shell would", changing=_NEW,
-                      aliases=("command",))
+    cmd: str = option(
+        "", TEXT, "the command line, split like a shell would", changing=_NEW, aliases=("command",)
+    )
     args: tuple[str, ...] = option((), WORDS, "more arguments", changing=_NEW)
     executable: str | None = option(
-        None, TEXT, "program file to run, while the first word of cmd stays argv[0]", changing=_NEW
+        None,
+        OPTIONAL_TEXT,
+        "program file to run, while the first word of cmd stays argv[0]",
+        changing=_NEW,
     )
     numprocesses: int = option(
         1, COUNT, "how many processes to keep", changing=Needs.RESIZE, aliases=("numprocs",)
     )
     warmup_delay: float = option(0.0, SECONDS, "seconds between two spawns of this watcher")
     working_dir: str | None = option(
-        None, TEXT, "folder where processes start; the daemon's own when not given",
-        changing=_NEW, aliases=("directory",),
+        None,
+        OPTIONAL_TEXT,
+        "folder where processes start; the daemon's own when not given",
+        changing=_NEW,
+        aliases=("directory",),
     )
     shell: bool = option(False, BOOLEAN, "hand cmd to /bin/sh as it is written", changing=_NEW)
     shell_args: tuple[str, ...] = option(
         (), WORDS, "words after the shell's command string", changing=_NEW
     )
     uid: int | str | None = option(
-        None, ACCOUNT, "user that processes run as", changing=_NEW, aliases=("user",)
+        None, OPTIONAL_ACCOUNT, "user that processes run as", changing=_NEW, aliases=("user",)
     )
     gid: int | str | None = option(
-        None, ACCOUNT, "group of the processes; the user's own when only uid is given",
-        changing=_NEW, aliases=("group",),
+        None,
+        OPTIONAL_ACCOUNT,
+        "group of the processes; the user's own when only uid is given",
+        changing=_NEW,
+        aliases=("group",),
     )
-    umask: int | None = option(None, OCTAL, "umask of the processes", changing=_NEW)
+    umask: int | None = option(None, OPTIONAL_OCTAL, "umask of the processes", changing=_NEW)
     copy_env: bool = option(True, BOOLEAN, "start from the daemon's environment", changing=_NEW)
     copy_path: bool = option(
         False, BOOLEAN, "put the daemon's sys.path into PYTHONPATH; needs copy_env", changing=_NEW
     )
     env: Mapping[str, str] = option({}, MAPPING, "environment variables", changing=_NEW)
-    rlimits: Mapping[str, int | None] = plain(default_factory=dict)
+    rlimits: Mapping[str, int | None] = family(
+        "rlimit_",
+        LIMIT,
+        "resource limit of the processes",
+        changing=_NEW,
+        names=RLIMIT_NAMES,
+        any_case=True,
+        keeps_null=True,
+    )
     send_hup: bool = option(False, BOOLEAN, "reload by sending SIGHUP")
     stop_signal: int = option(15, SIGNAL, "signal that asks a process to stop")
     stop_children: bool = option(
         False, BOOLEAN, "send the stop signal to the children of a process too"
     )
-    graceful_timeout: float = option(
-        30.0, SECONDS, "seconds between the stop signal and SIGKILL"
-    )
+    graceful_timeout: float = option(30.0, SECONDS, "seconds between the stop signal and SIGKILL")
     max_retry: int = option(
-        5, at_least(INTEGER, -1),
+        5,
+        at_least(INTEGER, -1),
         "failures in a row to start a process before the watcher is stopped; -1 for no limit",
     )
     max_age: float = option(
@@ -89,23 +118,23 @@ class WatcherSpec:
     max_age_variance: float = option(
         30.0, SECONDS, "random seconds added to max_age, drawn once per process", changing=_NEW
     )
-    respawn: bool = option(True, BOOLEAN, "replace processes that exit")
+    respawn: bool = option(True, BOOLEAN, "replace processes that exit", aliases=("autorestart",))
     autostart: bool = option(True, BOOLEAN, "start with the daemon")
     priority: int = option(0, INTEGER, "watchers with a higher one start first and stop last")
     singleton: bool = option(False, BOOLEAN, "never more than one process")
     on_demand: bool = option(
-        False, BOOLEAN, "start at the first connection to one of its sockets",
+        False,
+        BOOLEAN,
+        "start at the first connection to one of its sockets",
         changing=Needs.NEW_WATCHER,
     )
     use_sockets: bool = option(
         False, BOOLEAN, "give managed sockets to the processes", changing=_NEW
     )
     stdin_socket: str | None = option(
-        None, TEXT, "managed socket to put at descriptor 0", changing=_NEW
+        None, OPTIONAL_TEXT, "managed socket to put at descriptor 0", changing=_NEW
     )
-    close_child_stdin: bool = option(
-        True, BOOLEAN, "standard input is /dev/null", changing=_NEW
-    )
+    close_child_stdin: bool = option(True, BOOLEAN, "standard input is /dev/null", changing=_NEW)
     close_child_stdout: bool = option(
         False, BOOLEAN, "standard output goes to /dev/null", changing=_NEW
     )
@@ -113,11 +142,16 @@ class WatcherSpec:
         False, BOOLEAN, "standard error goes to /dev/null", changing=_NEW
     )
     virtualenv: str | None = option(
-        None, TEXT, "virtual environment put before PATH and PYTHONPATH; needs copy_env",
+        None,
+        OPTIONAL_TEXT,
+        "virtual environment put before PATH and PYTHONPATH; needs copy_env",
         changing=_NEW,
     )
     virtualenv_py_ver: str | None = option(
-        None, TEXT, "Python version of the virtual environment, such as 3.12", changing=_NEW
+        None,
+        OPTIONAL_TEXT,
+        "Python version of the virtual environment, such as 3.12",
+        changing=_NEW,
     )
     retry_pause: float = option(
         0.1, SECONDS, "first pause after two quick deaths in a row; doubles each time"
@@ -126,11 +160,35 @@ class WatcherSpec:
     quick_death: float = option(
         1.0, SECONDS, "a process that lived less than this many seconds died quickly"
     )
-    check_flapping: bool = option(True, BOOLEAN, "taken from older files; has no effect")
-    stdout_stream: Mapping[str, Any] = plain(default_factory=dict)
-    stderr_stream: Mapping[str, Any] = plain(default_factory=dict)
-    hooks: Mapping[str, Any] = plain(default_factory=dict)
-    extra: Mapping[str, Any] = plain(default_factory=dict)
+    check_flapping: bool = option(True, BOOLEAN, "taken from older files", inert=True)
+    stdout_stream: Mapping[str, Any] = family(
+        "stdout_stream.",
+        ANYTHING,
+        "where standard output goes: class, filename, and what the class takes",
+        changing=Needs.NEW_STREAMS,
+        aliases=("stdout_stream_conf",),
+    )
+    stderr_stream: Mapping[str, Any] = family(
+        "stderr_stream.",
+        ANYTHING,
+        "where standard error goes: class, filename, and what the class takes",
+        changing=Needs.NEW_STREAMS,
+        aliases=("stderr_stream_conf",),
+    )
+    hooks: Mapping[str, HookSpec] = family(
+        "hooks.",
+        HOOK,
+        "what is called at moments of the watcher's life",
+        changing=Needs.NEW_HOOKS,
+        names=HOOK_NAMES,
+    )
+    extra: Mapping[str, Any] = free_form(
+        renamed={
+            "flapping_attempts": "flapping.attempts",
+            "flapping_window": "flapping.window",
+            "retry_in": "flapping.retry_in",
+        }
+    )
     """Free-form options, kept for plugins and shown by ``options``."""
 
     def __post_init__(self) -> None:
@@ -148,38 +206,42 @@ class WatcherSpec:
 class ArbiterSpec:
     """The daemon itself: the ``[circus]`` section."""
 
-    endpoint: str = option("tcp://127.0.0.1:5555", TEXT, "control endpoint")
-    pubsub_endpoint: str = option("tcp://127.0.0.1:5556", TEXT, "event endpoint")
-    stats_endpoint: str | None = option(None, TEXT, "statistics endpoint; giving it turns them on")
+    endpoint: str = option("tcp://127.0.0.1:5555", ENDPOINT, "control endpoint")
+    pubsub_endpoint: str = option("tcp://127.0.0.1:5556", ENDPOINT, "event endpoint")
+    stats_endpoint: str | None = option(
+        None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on"
+    )
     statsd: bool = option(False, BOOLEAN, "run the statistics process")
     check_delay: float = option(
         5.0, SECONDS, "kept for plugins; deaths are noticed at once whatever it says"
     )
     include: tuple[str, ...] = option((), NAMES, "files to read too; wildcards allowed")
     include_dir: tuple[str, ...] = option((), NAMES, "folders whose *.ini are read too")
-    stream_backend: str | None = option(None, TEXT, "taken from older files; has no effect")
-    warmup_delay: float = option(
-        0.0, SECONDS, "seconds between starting one watcher and the next"
+    stream_backend: str | None = option(None, OPTIONAL_TEXT, "taken from older files", inert=True)
+    warmup_delay: float = option(0.0, SECONDS, "seconds between starting one watcher and the next")
+    endpoint_owner: str | None = option(
+        None, OPTIONAL_ACCOUNT, "user who owns an ipc control endpoint"
     )
-    endpoint_owner: str | None = option(None, ACCOUNT, "user who owns an ipc control endpoint")
     multicast_endpoint: str | None = option(
-        None, TEXT, "udp group that answers discovery; off when not given"
+        None, MULTICAST, "udp group that answers discovery; off when not given"
     )
-    umask: int | None = option(None, OCTAL, "umask of the daemon")
+    umask: int | None = option(None, OPTIONAL_OCTAL, "umask of the daemon")
     httpd: bool = option(False, BOOLEAN, "run the web console")
     httpd_host: str = option("localhost", TEXT, "where the web console listens")
-    httpd_port: int = option(8080, COUNT, "port of the web console")
+    httpd_port: int = option(8080, PORT, "port of the web console")
     httpd_close_outputs: bool = option(False, BOOLEAN, "throw the console's output away")
     statsd_close_outputs: bool = option(
         False, BOOLEAN, "throw the statistics process's output away"
     )
     debug: bool = option(False, BOOLEAN, "show the output of the daemon's own helper processes")
     debug_gc: bool = option(False, BOOLEAN, "report what the garbage collector finds")
-    pidfile: str | None = option(None, TEXT, "file that holds the daemon's pid")
+    pidfile: str | None = option(None, OPTIONAL_TEXT, "file that holds the daemon's pid")
     loglevel: str = option(
         "info", one_of("critical", "error", "warning", "info", "debug"), "how much is logged"
     )
     logoutput: str = option("-", TEXT, "log file, - for standard error, or a syslog:// address")
-    loggerconfig: str | None = option(None, TEXT, "Python logging configuration to use instead")
-    fqdn_prefix: str | None = option(None, TEXT, "prefix of this daemon's name")
+    loggerconfig: str | None = option(
+        None, OPTIONAL_TEXT, "Python logging configuration to use instead"
+    )
+    fqdn_prefix: str | None = option(None, OPTIONAL_TEXT, "prefix of this daemon's name")
     skip_bad: bool = option(False, BOOLEAN, "leave bad watchers out instead of refusing to start")

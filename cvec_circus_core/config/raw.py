@@ -1,0 +1,101 @@
+"""What a file says before anybody knows what it means: sections of texts, with file and line.
+
+Formats make these (`Format`), the rest of this room reads them. A mistake never stops the reading:
+it becomes a `Problem`, and all problems are told together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+_LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class RawValue:
+    """The text of one option, and where it stands."""
+
+    text: str
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RawSection:
+    """One section: its whole name, such as ``watcher:web``, and its options in order."""
+
+    name: str
+    file: str = ""
+    line: int = 0
+    values: Mapping[str, RawValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake, or one thing worth a warning, and where it stands.
+
+    ``sentence`` continues what stands before it, in lower case and without full stop.
+    """
+
+    sentence: str
+    file: str = ""
+    line: int = 0
+    section: str = ""
+    key: str = ""
+    value: str | None = None
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        named = " ".join(filter(None, (self.section and f"[{self.section}]", self.key)))
+        if self.value is not None:
+            named += f" = {_on_one_line(self.value)}"
+        said = f"{self.sentence} (allowed: {self.allowed})" if self.allowed else self.sentence
+        return ": ".join(filter(None, (place, named, said)))
+
+
+@dataclass(frozen=True, slots=True)
+class RawConfig:
+    """What was read, from one file or from several, and what could not be."""
+
+    sections: tuple[RawSection, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    def section(self, name: str) -> RawSection:
+        """Return the section of this name, an empty one where there is none."""
+        return next((one for one in self.sections if one.name == name), RawSection(name))
+
+
+class Format(Protocol):
+    """A way to write configuration files, found by entry point ``cvec_circus.formats``."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, such as ``ini``."""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """How the names of its files end, dot included."""
+
+    def read(self, text: str, file: str) -> RawConfig:
+        """Read a text; ``file`` is only named in problems. Never raises."""
+
+
+def merged(sections: Iterable[RawSection]) -> tuple[RawSection, ...]:
+    """Return sections of one name as one, in which the value that was read first wins."""
+    found: dict[str, RawSection] = {}
+    for one in sections:
+        first = found.get(one.name, one)
+        found[one.name] = RawSection(
+            one.name, first.file, first.line, {**one.values, **first.values}
+        )
+    return tuple(found.values())
+
+
+def _on_one_line(text: str) -> str:
+    line = " ".join(text.split()) or '""'
+    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    return line if len(line) <= _LONGEST_VALUE else f"{line[: _LONGEST_VALUE - 1]}…"

@@ -1,0 +1,41 @@
+"""Addresses of ZeroMQ sockets, as an option: checked for form, never for being free."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from cvec_circus_core.model.kinds import TEXT, Kind
+
+_ADDRESS = re.compile(r"([a-z]+)://(.+)", re.DOTALL)
+_HOST_AND_PORT = re.compile(r"(.+):(\d{1,5}|\*)")
+_BIGGEST_PORT = 65535
+
+
+def endpoint(*transports: str) -> Kind:
+    """Return the kind that takes addresses of these transports."""
+    allowed = " or ".join(_EXAMPLES[transport] for transport in transports)
+
+    def check(value: Any) -> str:
+        address: str = TEXT.check(value).strip()
+        found = _ADDRESS.fullmatch(address)
+        if found is None or found[1] not in transports or not _is_place(found[1], found[2]):
+            raise ValueError("an endpoint")
+        return address
+
+    return Kind("endpoint", f"an endpoint such as {allowed}", check, check)
+
+
+def _is_place(transport: str, place: str) -> bool:
+    if transport not in ("tcp", "udp"):
+        return True
+    found = _HOST_AND_PORT.fullmatch(place)
+    return found is not None and (found[2] == "*" or int(found[2]) <= _BIGGEST_PORT)
+
+
+_EXAMPLES = {
+    "tcp": "tcp://127.0.0.1:5555",
+    "ipc": "ipc:///run/circus.sock",
+    "inproc": "inproc://circus",
+    "udp": "udp://237.219.251.97:12027",
+}

@@ -1,0 +1,69 @@
+"""Hooks of the operator: callables that a watcher asks or tells at moments of its life.
+
+They are declared by ``hooks.NAME = module.callable[, ignore]``; what each is told, and which answer
+counts, is said where they are called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cvec_circus_core.model.kinds import BOOLEAN, Kind
+
+HOOK_NAMES = frozenset(
+    {
+        *("before_start", "after_start", "before_spawn", "after_spawn", "before_stop"),
+        *("after_stop", "before_signal", "after_signal", "before_reap", "after_reap"),
+        "extended_stats",
+    }
+)
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+_FORM = "a hook"
+
+
+@dataclass(frozen=True, slots=True)
+class HookSpec:
+    """One hook: what to call, and whether an exception in it counts as consent."""
+
+    call: str | Callable[..., Any]
+    """A dotted name, or a ready-made callable where Python gave it."""
+    ignore_failure: bool = False
+
+
+def _parse_hook(text: str) -> HookSpec:
+    name, _, flag = (part.strip() for part in text.partition(","))
+    if not _DOTTED.fullmatch(name):
+        raise ValueError(_FORM)
+    try:
+        return HookSpec(name, BOOLEAN.parse(flag) if flag else False)
+    except ValueError:
+        raise ValueError(_FORM) from None
+
+
+def _check_hook(value: Any) -> HookSpec:
+    match value:
+        case HookSpec():
+            return value
+        case str():
+            return _parse_hook(value)
+        case [str() as name, bool() as ignore]:
+            return HookSpec(_parse_hook(name).call, ignore)
+        case [call, bool() as ignore] if callable(call):
+            return HookSpec(call, ignore)
+        case _ if callable(value):
+            return HookSpec(value)
+        case _:
+            raise ValueError(_FORM)
+
+
+def _show_hook(hook: HookSpec) -> str:
+    call = hook.call
+    name = call if isinstance(call, str) else f"{call.__module__}.{call.__qualname__}"
+    return f"{name},true" if hook.ignore_failure else name
+
+
+HOOK = Kind("hook", "module.callable or module.callable,true", _parse_hook, _check_hook, _show_hook)

@@ -1,0 +1,68 @@
+"""What the operator wants beside watchers: managed sockets, and plugins in their own processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field as plain
+from typing import Any
+
+from cvec_circus_core.model.kinds import BOOLEAN, INTEGER, OCTAL, TEXT, at_least, between, one_of
+from cvec_circus_core.model.kinds import or_none as _or_none
+from cvec_circus_core.model.options import Needs, option
+from cvec_circus_core.model.specs import WatcherSpec
+
+_FAMILY = one_of("AF_INET", "AF_INET6", "AF_UNIX")
+_TYPE = one_of("SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET")
+_PORT = between(INTEGER, 0, 65535)
+_OPTIONAL_TEXT = _or_none(TEXT)
+_NEW = Needs.NEW_PROCESSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketSpec:
+    """One managed socket: where it listens, and how."""
+
+    name: str
+    """In lower case."""
+    host: str = option("localhost", TEXT, "address or name to listen at", changing=_NEW)
+    port: int = option(8080, _PORT, "port to listen at; 0 for any free one", changing=_NEW)
+    path: str | None = option(
+        None, _OPTIONAL_TEXT, "file of a Unix socket, instead of host and port", changing=_NEW
+    )
+    family: str = option("AF_INET", _FAMILY, "family of addresses", changing=_NEW)
+    type: str = option("SOCK_STREAM", _TYPE, "type of socket", changing=_NEW)
+    proto: str | None = option(
+        None, _OPTIONAL_TEXT, "name of the protocol, such as tcp", changing=_NEW
+    )
+    backlog: int = option(
+        2048, at_least(INTEGER, 0), "connections that may wait to be accepted", changing=_NEW
+    )
+    interface: str | None = option(None, _OPTIONAL_TEXT, "network device to bind to", changing=_NEW)
+    umask: int = option(0o010, OCTAL, "umask while the Unix socket's file is made", changing=_NEW)
+    replace: bool = option(
+        False, BOOLEAN, "remove a file that is in the way of a Unix socket", changing=_NEW
+    )
+    so_reuseport: bool = option(
+        False, BOOLEAN, "bind one socket per process with SO_REUSEPORT", changing=_NEW
+    )
+    blocking: bool = option(False, BOOLEAN, "accept waits for a connection", changing=_NEW)
+    use_papa: bool = option(False, BOOLEAN, "taken from older files", inert=True)
+
+    @property
+    def is_unix(self) -> bool:
+        """Tell whether it is a file; a path makes it one whatever the family says."""
+        return self.path is not None or self.family == "AF_UNIX"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginSpec:
+    """One plugin: its class, what the class is given, and the watcher that keeps its process."""
+
+    name: str
+    use: str = option("", TEXT, "dotted or short name of the plugin's class")
+    active: bool = option(True, BOOLEAN, "run it; a plugin that is not active is not started")
+    options: Mapping[str, Any] = plain(default_factory=dict)
+    """What the class's constructor gets; from a file, all texts."""
+    watcher: WatcherSpec
+    """Its watcher, named ``plugin:NAME``, whose command is for the plugin's host to fill in."""
