@@ -1,0 +1,92 @@
+"""What is measured, in which unit, and what ours has to reach."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of the table. `title` may name a size of the run in braces."""
+
+    key: str
+    title: str
+    unit: str
+    digits: int
+    limit_peer: str = "bare"  # ratios are told to this peer
+
+
+MEASURES = (
+    Measure("start", "start of {processes} processes", "s", 2),
+    Measure("first", "until the first one runs", "s", 3),
+    Measure("replacement_p50", "killed → replacement runs, p50", "ms", 2),
+    Measure("replacement_p95", "killed → replacement runs, p95", "ms", 2),
+    Measure("all_back", "all killed at once → all back", "s", 2),
+    Measure("idle_cpu", "CPU when idle", "%", 3),
+    Measure("memory", "memory of the daemon (PSS)", "MB", 1),
+    Measure("stop", "stop of {processes} processes", "s", 2),
+    Measure("gone", "until the daemon has ended too", "s", 2),
+    Measure("many_start", "start of {many} processes", "s", 2),
+    Measure("many_idle_cpu", "CPU when idle, {many} processes", "%", 3),
+    Measure("many_memory", "memory, {many} processes (PSS)", "MB", 1),
+    Measure("round_trip", "round trip of a small request", "ms", 3, "circus"),
+    Measure("pipelined", "pipelined requests", "1/s", 0, "circus"),
+    Measure("status", "status of {watchers} watchers", "ms", 2, "circus"),
+    Measure("circusctl", "circusctl numprocesses NAME", "ms", 0, "circus"),
+)
+BY_KEY = {measure.key: measure for measure in MEASURES}
+
+
+class Verdict(Enum):
+    MET = "met"
+    MISSED = "MISSED"
+    UNKNOWN = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Ours against `factor` × the value of `peer`, or against `factor` itself without one."""
+
+    measure: str
+    factor: float
+    peer: str | None = None
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at_least else "≤"
+        if self.peer is None:
+            return f"< {self.factor:g} {BY_KEY[self.measure].unit}"
+        times = "" if self.factor == 1 else f"{self.factor:g} × "
+        return f"{sign} {times}{self.peer}"
+
+    def judge(self, medians: Mapping[str, Mapping[str, float]]) -> Verdict:
+        by_peer = medians.get(self.measure, {})
+        value = by_peer.get("ours")
+        if self.peer is None:
+            return Verdict.UNKNOWN if value is None else _verdict(value < self.factor)
+        other = by_peer.get(self.peer)
+        if value is None or other is None:
+            return Verdict.UNKNOWN
+        bound = self.factor * other
+        return _verdict(value >= bound if self.at_least else value <= bound)
+
+
+def _verdict(met: bool) -> Verdict:
+    return Verdict.MET if met else Verdict.MISSED
+
+
+TARGETS = (
+    Target("start", 1.5, "bare"),
+    Target("replacement_p50", 2, "bare"),
+    Target("replacement_p50", 1, "runit"),
+    Target("all_back", 1.5, "bare"),
+    Target("idle_cpu", 0.05),
+    Target("memory", 1, "circus"),
+    Target("stop", 1, "circus"),
+    Target("many_start", 1.5, "bare"),
+    Target("many_idle_cpu", 0.05),
+    Target("round_trip", 1, "circus"),
+    Target("pipelined", 2, "circus", at_least=True),
+    Target("status", 1, "circus"),
+    Target("circusctl", 0.6, "circus"),
+)

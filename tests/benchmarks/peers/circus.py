@@ -1,0 +1,68 @@
+"""The older circus and ours: one dialect, one protocol, one adapter."""
+
+import socket
+from pathlib import Path
+
+from tests.benchmarks.peers.contract import Job, Missing, Peer, worker_line
+from tests.benchmarks.peers.released import PINS, programs_of
+
+
+class Circus(Peer):
+    """The older circus, as released on PyPI."""
+
+    name = "circus"
+    endpoint = ""
+
+    def programs(self) -> Path:
+        """The folder that holds circusd and circusctl."""
+        return programs_of("circus", self.place.cache)
+
+    def find(self) -> str:
+        self.programs()
+        return PINS["circus"].partition("==")[2]
+
+    def command(self, job: Job) -> list[str]:
+        control, events = _free_ports(2)
+        self.endpoint = f"tcp://127.0.0.1:{control}"
+        lines = [
+            "[circus]",
+            f"endpoint = {self.endpoint}",
+            f"pubsub_endpoint = tcp://127.0.0.1:{events}",
+            f"logoutput = {job.folder / 'circus.log'}",
+        ]
+        for number in range(job.watchers):
+            lines += [
+                f"[watcher:w{number}]",
+                f"cmd = {worker_line(job)}",
+                f"numprocesses = {job.processes}",
+            ]
+        config = job.folder / "circus.ini"
+        config.write_text("\n".join([*lines, ""]))
+        return [str(self.programs() / "circusd"), str(config)]
+
+    def control_words(self, *words: str) -> list[str]:
+        """A whole circusctl command."""
+        return [str(self.programs() / "circusctl"), "--endpoint", self.endpoint, *words]
+
+
+class Ours(Circus):
+    """The circus of this project."""
+
+    name = "ours"
+
+    def programs(self) -> Path:
+        return self.place.ours
+
+    def find(self) -> str:
+        program = self.programs() / "circusd"
+        if not program.exists():
+            raise Missing(f"{program} is not there: install the project, or say --ours FOLDER")
+        return "this checkout"
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
