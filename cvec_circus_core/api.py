@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvec_circus_core import __version__
+    from cvec_circus_core.config.raw import Problem, RawConfig, RawSection, RawValue
     from cvec_circus_core.control.blocking import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
     from cvec_circus_core.control.client import AsyncCircusClient
@@ -64,8 +65,12 @@ __all__ = [
     "NoAnswer",
     "NothingListens",
     "Option",
+    "Problem",
     "ProcessView",
     "Prop",
+    "RawConfig",
+    "RawSection",
+    "RawValue",
     "Request",
     "RequestError",
     "SignalSelection",
@@ -94,6 +99,7 @@ __all__ = [
 
 _NAMES_BY_MODULE = {
     "cvec_circus_core": "__version__",
+    "cvec_circus_core.config.raw": "Problem RawConfig RawSection RawValue",
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",

@@ -1,0 +1,108 @@
+"""Variables in a configuration file, replaced while it is read.
+
+Two kinds, replaced in one pass each, so that what was inserted is never looked at again:
+
+* ``$(circus.env.NAME)`` and ``((circus.env.NAME))`` in the value of any option. Case does not
+  matter, unless two variables differ in nothing else. A name that is not set stays as it is, for
+  the moment of the spawn to try again.
+* ``$NAME``, where NAME is an upper-case identifier, in the env sections only. A variable that is
+  not set is empty, ``$$`` is a dollar, and ``$WID`` stays for the moment of the spawn.
+
+A variable of an env section sees the daemon's environment, the env sections before its own, and the
+lines above its own. Values that come from the daemon's environment are never expanded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.model.names import name_key
+
+ENV = "env"
+_ENV_OF = "env:"
+_AT_SPAWN = "WID"
+
+_PATH = r"\$\(circus\.env\.(?P<path>[\w.-]+)\)|\(\(circus\.env\.(?P<path2>[\w.-]+)\)\)"
+_VARIABLE = re.compile(_PATH, re.IGNORECASE | re.ASCII)
+_VARIABLE_OR_NAME = re.compile(
+    rf"(?P<dollar>\$\$)|{_PATH}|\$(?P<name>[a-z_]\w*)", re.IGNORECASE | re.ASCII
+)
+
+
+def expand(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Replace ``$(circus.env.NAME)``; return the text, and the names that are not set."""
+    unknown: list[str] = []
+
+    def replace(found: re.Match[str]) -> str:
+        name = found["path"] or found["path2"]
+        value = _look_up(name, variables)
+        if value is None:
+            unknown.append(name)
+            return found[0]
+        return value
+
+    return _VARIABLE.sub(replace, text), tuple(unknown)
+
+
+def expand_variable(text: str, variables: Mapping[str, str]) -> str:
+    """Replace everything that may stand in the value of an env section."""
+
+    def replace(found: re.Match[str]) -> str:
+        if found["dollar"]:
+            return "$"
+        if name := found["name"]:
+            replaced = name.isupper() and name != _AT_SPAWN
+            return variables.get(name, "") if replaced else found[0]
+        value = _look_up(found["path"] or found["path2"], variables)
+        return found[0] if value is None else value
+
+    return _VARIABLE_OR_NAME.sub(replace, text)
+
+
+def _look_up(name: str, variables: Mapping[str, str]) -> str | None:
+    if name in variables:
+        return variables[name]
+    wanted = name.lower()
+    return next((value for key, value in variables.items() if key.lower() == wanted), None)
+
+
+class Environments:
+    """The env sections of a configuration, for each watcher."""
+
+    def __init__(self, sections: Iterable[RawSection], environ: Mapping[str, str]) -> None:
+        sections = tuple(sections)
+        self._environ = environ
+        self._lists = tuple(one for one in sections if one.name.startswith(_ENV_OF))
+        common = next((one for one in sections if one.name == ENV), RawSection(ENV))
+        self._common = self._with(common, {})
+
+    @property
+    def common(self) -> Mapping[str, str]:
+        """What ``[env]`` gives to all watchers."""
+        return self._common
+
+    def of(self, watcher: str) -> Mapping[str, str]:
+        """Return the variables that the env sections give to a watcher, later ones winning."""
+        found = self._common
+        for section in self._lists:
+            if _is_listed(watcher, section.name.removeprefix(_ENV_OF)):
+                found = self._with(section, found)
+        return found
+
+    def seen(self, given: Mapping[str, str]) -> Mapping[str, str]:
+        """Return what ``circus.env`` means beside these variables."""
+        return {**self._environ, **given}
+
+    def _with(self, section: RawSection, given: Mapping[str, str]) -> Mapping[str, str]:
+        found = dict(given)
+        seen = {**self._environ, **given}
+        for name, raw in section.values.items():
+            found[name] = seen[name] = expand_variable(raw.text, seen)
+        return found
+
+
+def _is_listed(watcher: str, patterns: str) -> bool:
+    return any(fnmatchcase(name_key(watcher), name_key(pattern)) for pattern in patterns.split(","))
