@@ -1,0 +1,87 @@
+"""Names of users and groups become numbers.
+
+Looked up at each use: an account made while the daemon runs is found, a renumbered one too.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import dataclass
+
+from cvec_circus_core.model.errors import SystemProblem
+
+
+class UnknownAccount(SystemProblem):
+    """A user or group that the machine does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a process runs as."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+def uid_of(user: int | str) -> int:
+    """Return a user's number."""
+    number = _as_number(user)
+    if number is not None:
+        return number
+    try:
+        return pwd.getpwnam(str(user)).pw_uid
+    except (KeyError, ValueError):
+        raise UnknownAccount(f"there is no user named {user!r}") from None
+
+
+def gid_of(group: int | str) -> int:
+    """Return a group's number."""
+    number = _as_number(group)
+    if number is not None:
+        return number
+    try:
+        return grp.getgrnam(str(group)).gr_gid
+    except (KeyError, ValueError):
+        raise UnknownAccount(f"there is no group named {group!r}") from None
+
+
+def user_name(uid: int) -> str:
+    """Return a user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def identity(user: int | str | None, group: int | str | None) -> Identity | None:
+    """Return whom a process is to run as, with the user's further groups; None for no change.
+
+    A user without a group gets the user's primary one.
+    """
+    if user is None and group is None:
+        return None
+    if user is None:
+        gid = gid_of(group) if group is not None else os.getegid()
+        return Identity(os.geteuid(), gid, tuple(os.getgroups()))
+    uid = uid_of(user)
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        if group is None:
+            raise UnknownAccount(
+                f"user {uid} has no account that tells its group; give a group too"
+            ) from None
+        gid = gid_of(group)
+        return Identity(uid, gid, (gid,))
+    gid = account.pw_gid if group is None else gid_of(group)
+    return Identity(uid, gid, tuple(os.getgrouplist(account.pw_name, gid)))
+
+
+def _as_number(account: int | str) -> int | None:
+    if isinstance(account, int):
+        return account
+    text = account.strip()
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,30 @@
+"""The only place that asks what time it is."""
+
+from __future__ import annotations
+
+import time
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+
+
+class AsyncioClock:
+    """The machine's time, with waits kept by an event loop.
+
+    The loop's own clock is ``time.monotonic`` too, so a wait of ``at - clock.now()`` seconds ends
+    at ``at``.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return Unix time."""
+        return time.time()
+
+    def wait(self, seconds: float, then: Callable[[], None]) -> Callable[[], None]:
+        """Call ``then`` in the loop after some seconds; return what cancels it."""
+        return self._loop.call_later(max(0.0, seconds), then).cancel

@@ -1,0 +1,124 @@
+"""How many descriptors we may have, and how few of them a child gets to see.
+
+The daemon needs descriptors by the thousand, so `raise_nofile_limit` lifts its soft limit to the
+hard one. Children must get the original back: a program that sees a million may loop over them
+all, and one that uses select() breaks. There are two ways to hand the original back:
+
+* set our own limit to it for the moment of the spawn. Free, but for that moment nobody in this
+  process can open a descriptor above the original, so it is done only while low numbers are free;
+* set it in the child between fork and exec. Always right, and five times as slow, because running
+  Python there forbids vfork.
+
+`move_up` keeps the first way open: what lives long goes above the original limit, and the low
+numbers stay free for what comes and goes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SPARE = 64
+"""So many low numbers must be free before the limit is lowered for a moment."""
+
+
+class NofileLimit:
+    """The limit of descriptors that this process was started with, and has now."""
+
+    def __init__(self) -> None:
+        self.original = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.current = self.original
+
+    @property
+    def is_raised(self) -> bool:
+        """Tell whether children need the original back."""
+        return self.current[0] != self.original[0]
+
+    def raise_to_hard(self) -> int:
+        """Lift the soft limit as far as the system lets us; return it."""
+        if not self.is_raised:
+            self.original = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft, hard = self.original
+        for wanted in _steps(soft, hard):
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            except (ValueError, OSError):
+                continue
+            self.current = (wanted, hard)
+            break
+        return self.current[0]
+
+    def is_low_number_free(self) -> bool:
+        """Tell whether the original limit leaves room for what is opened in a moment."""
+        if self.original[0] == resource.RLIM_INFINITY:
+            return True
+        try:
+            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        os.close(probe)
+        return probe + _SPARE < self.original[0]
+
+    @contextmanager
+    def original_in_force(self) -> Iterator[None]:
+        """Have the original soft limit for a moment."""
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.original[0], self.current[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self.current)
+
+    def restore_here(self) -> None:
+        """Give this process the original back: for a child before exec."""
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.original[0], self.current[1]))
+
+    def move_up(self, fd: int) -> int:
+        """Give a long-lived descriptor a number above the original limit, if there are any."""
+        if not self.is_raised or fd >= self.original[0]:
+            return fd
+        try:
+            high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self.original[0])
+        except OSError:
+            return fd
+        os.close(fd)
+        return high
+
+
+nofile = NofileLimit()
+"""The limit belongs to the process, so there is one of these; it changes nothing until asked."""
+
+
+def raise_nofile_limit() -> int:
+    """Lift our soft limit of open descriptors to the hard one; children get the original."""
+    return nofile.raise_to_hard()
+
+
+def seal_descriptors() -> None:
+    """Make everything that is open now, above the standard streams, end at exec."""
+    for fd in open_descriptors():
+        if fd > 2:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:
+                continue
+
+
+def open_descriptors() -> list[int]:
+    """Return the numbers of this process's open descriptors."""
+    for folder in ("/proc/self/fd", "/dev/fd"):
+        try:
+            return sorted(int(name) for name in os.listdir(folder))
+        except OSError:
+            continue
+    return []
+
+
+def _steps(soft: int, hard: int) -> Iterator[int]:
+    """Yield limits to try: macOS says the hard limit is infinite, and refuses it."""
+    yield hard
+    for wanted in (1_048_576, 65_536, 10_240, 4_096):
+        if wanted > soft != resource.RLIM_INFINITY:
+            yield wanted
