@@ -1,0 +1,1 @@
+"""The asyncio shell around the decisions: it carries out, and judges nothing."""

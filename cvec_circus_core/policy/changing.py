@@ -1,0 +1,36 @@
+"""What follows when a watcher's spec becomes another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cvec_circus_core.model.options import Needs, declared_options
+from cvec_circus_core.model.specs import WatcherSpec
+
+_UNDECLARED = {
+    "rlimits": Needs.NEW_PROCESSES,
+    "stdout_stream": Needs.NEW_STREAMS,
+    "stderr_stream": Needs.NEW_STREAMS,
+    "hooks": Needs.NEW_HOOKS,
+    "extra": Needs.NOTHING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Which options differ, and what a running watcher has to do about it."""
+
+    keys: tuple[str, ...]
+    needs: frozenset[Needs]
+
+
+def changed(old: WatcherSpec, new: WatcherSpec) -> Changed:
+    """Compare two specs of one watcher, option by option."""
+    needed = {name: one.changing for name, one in declared_options(WatcherSpec).items()}
+    needed.update(_UNDECLARED)
+    differ = {name: need for name, need in needed.items() if _differs(old, new, name)}
+    return Changed(tuple(differ), frozenset(differ.values()))
+
+
+def _differs(old: WatcherSpec, new: WatcherSpec, name: str) -> bool:
+    return bool(getattr(old, name) != getattr(new, name))

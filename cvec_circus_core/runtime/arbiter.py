@@ -1,0 +1,236 @@
+"""All watchers together: who is there, and wishes that concern more than one.
+
+There is no lock: each watcher has its own inbox, and nothing here waits for one watcher on behalf
+of another but the order of starting. Long wishes are tasks that this room owns; quit cancels them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cvec_circus_core.model import events
+from cvec_circus_core.model.errors import (
+    AlreadyExists,
+    CircusError,
+    ConfigError,
+    ShuttingDown,
+    Superseded,
+    UnknownWatcher,
+)
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.changing import changed
+from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.policy.order import start_groups, start_order, stop_order
+from cvec_circus_core.policy.plan import Plan, plan
+from cvec_circus_core.runtime.starting import start_in_order
+from cvec_circus_core.runtime.tickets import Ticket, wait_all
+from cvec_circus_core.runtime.watcher import WatcherActor
+from cvec_circus_core.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a configuration says: the daemon's own options, and the watchers."""
+
+    arbiter: ArbiterSpec = field(default_factory=ArbiterSpec)
+    watchers: tuple[WatcherSpec, ...] = ()
+
+
+Configure = Callable[[], Configured]
+"""Reads the configuration again. Raises `ConfigError` with all its mistakes."""
+
+
+def nothing_to_read() -> Configured:
+    """Refuse: there is no configuration file."""
+    raise ConfigError("there is no configuration file to read again")
+
+
+class ArbiterActor:
+    """Owns the watchers."""
+
+    def __init__(
+        self,
+        configured: Configured,
+        world: World,
+        configure: Configure = nothing_to_read,
+    ) -> None:
+        self.spec = configured.arbiter
+        self.world = world
+        self.ended = asyncio.Event()
+        """Set once a quit is done: every process is gone."""
+        self._configure = configure
+        self._watchers: dict[str, WatcherActor] = {}
+        self._from_file: dict[str, WatcherSpec] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._quit: Ticket | None = None
+        for spec in configured.watchers:
+            self.add(spec)
+        self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
+
+    @property
+    def is_quitting(self) -> bool:
+        """Whether the end has begun."""
+        return self._quit is not None
+
+    def watchers(self) -> Iterable[WatcherActor]:
+        """Return all watchers, in the order in which they were added."""
+        return tuple(self._watchers.values())
+
+    def watcher(self, name: str) -> WatcherActor:
+        """Return the watcher of this name. Raises `UnknownWatcher`."""
+        actor = self._watchers.get(name_key(name))
+        if actor is None:
+            raise UnknownWatcher(name)
+        return actor
+
+    def add(self, spec: WatcherSpec) -> WatcherActor:
+        """Add a watcher, stopped. Raises `AlreadyExists`, `ShuttingDown`."""
+        if self.is_quitting:
+            raise ShuttingDown
+        key = name_key(spec.name)
+        if key in self._watchers:
+            raise AlreadyExists(spec.name)
+        actor = self._watchers[key] = WatcherActor(spec, self.world)
+        self.world.emit(events.WatcherAdded(spec.name))
+        return actor
+
+    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
+        """Stop a watcher, unless ``nostop``, and forget it. Raises `UnknownWatcher`."""
+        actor = self.watcher(name)
+        ticket = actor.wish(Go.LEAVE if nostop else Go.STOP, final=True)
+        ticket.when_settled(lambda: self._forget(actor))
+        return ticket
+
+    def _forget(self, actor: WatcherActor) -> None:
+        key = name_key(actor.name)
+        if self._watchers.get(key) is actor:
+            del self._watchers[key]
+            self._from_file.pop(key, None)
+            self.world.emit(events.WatcherRemoved(actor.name))
+
+    def start_all(self) -> Ticket:
+        """Start every autostart watcher, highest priority first."""
+        chosen = [one for one in self._watchers.values() if one.spec.autostart]
+        return self._run("start", self._start(chosen))
+
+    def stop_all(self) -> Ticket:
+        """Stop every watcher, lowest priority first; they end side by side."""
+        self._cancel_tasks()
+        tickets = [one.wish(Go.STOP) for one in stop_order(self._watchers.values())]
+        return self._run("stop", wait_all(tickets))
+
+    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+        """Reload every active watcher, one after another, highest priority first."""
+
+        async def reload() -> Done:
+            tickets = []
+            for one in start_order(self._watchers.values()):
+                if one.life in (Life.ACTIVE, Life.STARTING):
+                    ticket = one.reload(sequential=sequential) if graceful else one.wish(Go.RESTART)
+                    tickets.append(ticket)
+                    await _end_of(ticket)
+            return await wait_all(tickets)
+
+        return self._run("reload", reload())
+
+    def restart_all(self) -> Ticket:
+        """Stop everything, read the configuration again, and start it, in the same pid.
+
+        Raises `ConfigError`, in which case nothing was touched.
+        """
+        configured = self._configure()
+        self._cancel_tasks()
+
+        async def restart() -> Done:
+            await wait_all([one.wish(Go.STOP) for one in stop_order(self._watchers.values())])
+            await self._apply(self._plan_for(configured), configured)
+            chosen = [one for one in self._watchers.values() if one.spec.autostart]
+            return await self._start(chosen)
+
+        return self._run("restart", restart())
+
+    def reload_config(self) -> Ticket:
+        """Read the configuration again and apply what differs.
+
+        Raises `ConfigError` with every mistake, in which case nothing was touched.
+        """
+        configured = self._configure()
+        return self._run("reloadconfig", self._apply(self._plan_for(configured), configured))
+
+    def quit(self) -> Ticket:
+        """Stop everything and end. It always wins, and a second call changes nothing."""
+        if self._quit is None:
+            self._cancel_tasks()
+            watchers = stop_order(self._watchers.values())
+            tickets = [one.wish(Go.STOP, final=True) for one in watchers]
+            self._quit = self._run("quit", wait_all(tickets))
+            self._quit.when_settled(self.ended.set)
+        return self._quit
+
+    def hasten(self) -> None:
+        """Give nobody any grace from now on."""
+        for one in self._watchers.values():
+            one.hasten()
+
+    def _plan_for(self, configured: Configured) -> Plan:
+        new = {name_key(spec.name): spec for spec in configured.watchers}
+        in_force = {key: one.spec for key, one in self._watchers.items()}
+        return plan(self._from_file, new, in_force)
+
+    async def _apply(self, chosen: Plan, configured: Configured) -> Done:
+        self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
+        removed = [self.remove(key) for key in chosen.remove]
+        tickets = [self._changed(self._watchers[key], spec) for key, spec in chosen.change.items()]
+        added = [self.add(spec) for spec in chosen.add.values()]
+        started = await self._start([one for one in added if one.spec.autostart])
+        done = await wait_all([*removed, *tickets])
+        return Done(stopped=done.stopped, started=(*started.started, *done.started))
+
+    def _changed(self, actor: WatcherActor, spec: WatcherSpec) -> Ticket:
+        what = changed(actor.spec, spec)
+        return actor.change(spec, what.keys, what.needs)
+
+    async def _start(self, watchers: Iterable[WatcherActor]) -> Done:
+        return await start_in_order(start_groups(watchers), self.spec.warmup_delay, self.world)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, Done]) -> Ticket:
+        """Run a wish of many as a task of ours; its end settles the ticket."""
+        ticket = Ticket(self.world.loop)
+
+        async def run() -> None:
+            try:
+                ticket.settle(await work)
+            except CircusError as error:
+                ticket.settle(Failed(error))
+            except asyncio.CancelledError:
+                ticket.settle(Failed(Superseded(name, "wish for all watchers")))
+                raise
+            except Exception as error:
+                log.exception("%s failed", name)
+                ticket.settle(Failed(CircusError(f"{name} failed: {error}")))
+
+        task = self.world.loop.create_task(run(), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return ticket
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+
+async def _end_of(ticket: Awaitable[Done]) -> None:
+    """Wait for a ticket whatever its outcome."""
+    try:
+        await ticket
+    except CircusError:
+        pass

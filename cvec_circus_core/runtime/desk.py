@@ -1,0 +1,178 @@
+"""The front desk: what commands see of the daemon (`Supervisor`), in words they can use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cvec_circus_core.extend.ports import SignalSelection
+from cvec_circus_core.model.errors import UnknownWatcher
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.options import Option, declared_options
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.views import WatcherView
+from cvec_circus_core.policy.changing import changed
+from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.policy.matching import matches
+from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.tickets import Ticket
+from cvec_circus_core.runtime.watcher import WatcherActor
+
+Census = Callable[[Sequence[int]], Mapping[int, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How JSON values become specs and back; `config` knows, and the composition root passes it."""
+
+    new: Callable[[str, Mapping[str, Any]], WatcherSpec]
+    changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
+    as_json: Callable[[WatcherSpec], Mapping[str, Any]]
+
+
+class WatcherHandle:
+    """One watcher, as commands may see and ask it."""
+
+    __slots__ = ("_actor", "_reading")
+
+    def __init__(self, actor: WatcherActor, reading: Reading) -> None:
+        self._actor = actor
+        self._reading = reading
+
+    @property
+    def name(self) -> str:
+        """The name as it was written."""
+        return self._actor.name
+
+    @property
+    def spec(self) -> WatcherSpec:
+        """What is wanted at the moment."""
+        return self._actor.spec
+
+    def view(self) -> WatcherView:
+        """Return a picture of what is so."""
+        return self._actor.view()
+
+    def environment(self, wid: int) -> Mapping[str, str]:
+        """Return the environment of the process in one slot."""
+        return self._actor.environment(wid)
+
+    def start(self) -> Ticket:
+        """Bring it up."""
+        return self._actor.wish(Go.START)
+
+    def stop(self) -> Ticket:
+        """Bring it down."""
+        return self._actor.wish(Go.STOP)
+
+    def restart(self) -> Ticket:
+        """Bring it down, then up."""
+        return self._actor.wish(Go.RESTART)
+
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+        """Replace all processes."""
+        return self._actor.reload(sequential=sequential) if graceful else self.restart()
+
+    def resize(self, count: int) -> Ticket:
+        """Keep this many processes; a singleton stays as it is."""
+        return self._actor.resize(max(0, count))
+
+    def change(self, options: Mapping[str, Any]) -> Ticket:
+        """Set options, all or none."""
+        new = self._reading.changed(self.spec, options)
+        what = changed(self.spec, new)
+        return self._actor.change(new, tuple(options), what.needs)
+
+    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
+        """Stop one process or all of them; they are replaced."""
+        return self._actor.kill(pid, signum, grace)
+
+    def signal(self, signum: int, selection: SignalSelection) -> None:
+        """Send a signal."""
+        self._actor.signal(signum, selection)
+
+    def options(self) -> Mapping[str, Any]:
+        """Return all options as JSON values."""
+        return self._reading.as_json(self.spec)
+
+
+class Desk:
+    """The daemon, as commands see it."""
+
+    def __init__(self, arbiter: ArbiterActor, reading: Reading, census: Census, pid: int) -> None:
+        self._arbiter = arbiter
+        self._reading = reading
+        self._census = census
+        self._pid = pid
+
+    @property
+    def spec(self) -> ArbiterSpec:
+        """The daemon's own options."""
+        return self._arbiter.spec
+
+    def watcher(self, name: str) -> WatcherHandle:
+        """Return the watcher of this name. Raises `UnknownWatcher`."""
+        return WatcherHandle(self._arbiter.watcher(name), self._reading)
+
+    def watchers(self) -> Sequence[WatcherHandle]:
+        """Return all watchers, sorted by name."""
+        actors = sorted(self._arbiter.watchers(), key=lambda one: name_key(one.name))
+        return [WatcherHandle(actor, self._reading) for actor in actors]
+
+    def matching(self, pattern: str, match: str) -> Sequence[WatcherHandle]:
+        """Return the watchers that a pattern means, highest priority first."""
+        wanted = matches(pattern, match)
+        found = [one for one in start_order(self._arbiter.watchers()) if wanted(one.name)]
+        if not found:
+            raise UnknownWatcher(pattern)
+        return [WatcherHandle(actor, self._reading) for actor in found]
+
+    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherHandle:
+        """Add a watcher, stopped."""
+        spec = self._reading.new(name, {**options, "cmd": cmd})
+        return WatcherHandle(self._arbiter.add(spec), self._reading)
+
+    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
+        """Stop a watcher, unless ``nostop``, and forget it."""
+        return self._arbiter.remove(name, nostop=nostop)
+
+    def start_all(self) -> Ticket:
+        """Start every autostart watcher."""
+        return self._arbiter.start_all()
+
+    def stop_all(self) -> Ticket:
+        """Stop every watcher."""
+        return self._arbiter.stop_all()
+
+    def restart_all(self) -> Ticket:
+        """Stop everything, read the configuration again, start it."""
+        return self._arbiter.restart_all()
+
+    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+        """Reload every active watcher, one after another."""
+        return self._arbiter.reload_all(graceful=graceful, sequential=sequential)
+
+    def reload_config(self) -> Ticket:
+        """Read the configuration again and apply what differs."""
+        return self._arbiter.reload_config()
+
+    def quit(self) -> Ticket:
+        """Stop everything and end."""
+        return self._arbiter.quit()
+
+    def option_of_watchers(self) -> Mapping[str, Option]:
+        """Return the declared options of watchers by name."""
+        return declared_options(WatcherSpec)
+
+    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+        """Return the info object of each pid, read in a worker thread."""
+        return await asyncio.to_thread(self._census, pids)
+
+    async def own_info(self) -> Mapping[str, Any]:
+        """Return the info object of the daemon itself."""
+        infos = await asyncio.to_thread(self._census, [self._pid])
+        info: Mapping[str, Any] = infos[self._pid]
+        return info

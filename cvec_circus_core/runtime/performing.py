@@ -1,0 +1,99 @@
+"""Effects become acts. Acts answer with inputs, through the same inbox as everybody else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import assert_never
+
+from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.outcome import Outcome
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.policy.commandline import Launch, prepare
+from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn, Sweep
+from cvec_circus_core.policy.inputs import Exited, Input, Spawned, SpawnFailed, Swept, TicketId
+from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.protocols import Scope
+
+log = logging.getLogger(__name__)
+
+
+class Performer:
+    """Carries out the effects of one watcher."""
+
+    def __init__(
+        self,
+        world: World,
+        post: Callable[[Input], None],
+        settle: Callable[[TicketId, Outcome], None],
+        spec: Callable[[], WatcherSpec],
+    ) -> None:
+        self._world = world
+        self._post = post
+        self._settle = settle
+        self._spec = spec
+        self._launch: tuple[WatcherSpec, Launch] | None = None
+
+    def perform(self, effect: Effect) -> None:
+        """Carry out one effect."""
+        match effect:
+            case Spawn(wid):
+                self._world.turns.add(lambda: self._spawn(wid))
+            case Signal():
+                self._signal(effect)
+            case Sweep(pid, signum, grace):
+                self._world.processes.sweep(pid, signum, grace, self._on_swept)
+            case Emit(event):
+                self._world.emit(event)
+            case Settle(ticket, outcome):
+                self._settle(ticket, outcome)
+            case _:
+                assert_never(effect)
+
+    def _spawn(self, wid: int) -> None:
+        name = self._spec().name
+        try:
+            plan = self.launch().for_slot(wid)
+            pid = self._world.processes.spawn(plan, self._on_exit)
+        except (CircusError, ValueError) as error:
+            log.warning("watcher %s: process %d could not start: %s", name, wid, error)
+            self._post(SpawnFailed(wid, str(error)))
+        except Exception as error:
+            log.exception("watcher %s: process %d could not start", name, wid)
+            self._post(SpawnFailed(wid, f"unexpected {type(error).__name__}: {error}"))
+        else:
+            self._post(Spawned(wid, pid, self._world.chance()))
+
+    def launch(self) -> Launch:
+        """Return how processes of the present spec start. Raises ValueError."""
+        spec = self._spec()
+        if self._launch is None or self._launch[0] is not spec:
+            self._launch = (spec, prepare(spec, self._world.around()))
+        return self._launch[1]
+
+    def forget_launch(self) -> None:
+        """Prepare the launch anew next time: what is around has changed."""
+        self._launch = None
+
+    def _signal(self, effect: Signal) -> None:
+        processes = self._world.processes
+        try:
+            match effect.reach:
+                case Reach.TREE:
+                    processes.signal(effect.pid, effect.signum, Scope.TREE)
+                case Reach.CHILDREN:
+                    processes.signal(effect.pid, effect.signum, Scope.CHILDREN)
+                    processes.signal(effect.pid, effect.signum)
+                case Reach.PROCESS:
+                    processes.signal(effect.pid, effect.signum)
+                case _:
+                    assert_never(effect.reach)
+        except CircusError as error:
+            log.warning("watcher %s: %s", self._spec().name, error)
+
+    def _on_exit(self, pid: int, exit_: Exit) -> None:
+        self._post(Exited(pid, exit_.code, exit_.left_behind))
+
+    def _on_swept(self, pid: int) -> None:
+        self._post(Swept(pid))

@@ -1,0 +1,194 @@
+"""One watcher at run time: an inbox in front of the machine, and a snapshot for readers.
+
+Inputs are posted by anybody in the event loop; the whole batch is stepped at once on the next pass
+of the loop. Effects are performed in order, in turns shared with all other watchers, so a watcher
+of ten thousand processes does not keep the daemon from answering.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from cvec_circus_core.extend.ports import SignalSelection
+from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownProcess
+from cvec_circus_core.model.options import Needs
+from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.views import Life, WatcherView
+from cvec_circus_core.policy import inputs
+from cvec_circus_core.policy.effects import Effect
+from cvec_circus_core.policy.inputs import Go, Input, TicketId
+from cvec_circus_core.policy.machine import step, wake_at
+from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, ONE_BY_ONE
+from cvec_circus_core.policy.state import WatcherState
+from cvec_circus_core.policy.viewing import view_of
+from cvec_circus_core.runtime.performing import Performer
+from cvec_circus_core.runtime.signalling import send
+from cvec_circus_core.runtime.tickets import Ticket, settled
+from cvec_circus_core.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+PROMISES = 1000
+"""Tickets that may be open at once per watcher; more are refused."""
+
+
+class WatcherActor:
+    """The owner of one watcher's state. Everybody else sends words and reads views."""
+
+    def __init__(self, spec: WatcherSpec, world: World) -> None:
+        self._world = world
+        self._state = WatcherState(spec)
+        self._inbox: list[Input] = []
+        self._effects: deque[Effect] = deque()
+        self._tickets: dict[TicketId, Ticket] = {}
+        self._ticket_count = 0
+        self._performer = Performer(world, self._post, self._settle, lambda: self.spec)
+        self._alarm: tuple[float, Callable[[], None]] | None = None
+        self._view: WatcherView | None = None
+        self._troubled: list[Callable[[], None]] = []
+
+    @property
+    def name(self) -> str:
+        """The name as it was written."""
+        return self._state.spec.name
+
+    @property
+    def spec(self) -> WatcherSpec:
+        """What is wanted at the moment."""
+        return self._state.spec
+
+    @property
+    def life(self) -> Life:
+        """The state word."""
+        return self._state.life
+
+    def view(self) -> WatcherView:
+        """Return a picture of what is so; the same one until something happens."""
+        if self._view is None:
+            self._view = view_of(self._state, self._world.clock.now())
+        return self._view
+
+    def environment(self, wid: int) -> Mapping[str, str]:
+        """Return the environment that a process of this slot gets. Raises `BadMessage`."""
+        try:
+            return self._performer.launch().for_slot(wid).env
+        except ValueError as error:
+            raise BadMessage(str(error)) from None
+
+    def wish(self, go: Go, *, final: bool = False) -> Ticket:
+        """Want it up, down or anew."""
+        return self._promised(lambda ticket: inputs.Wish(go, ticket, final))
+
+    def hasten(self) -> None:
+        """Give nobody any grace from now on."""
+        self._post(inputs.Hasten())
+
+    def reload(self, *, sequential: bool = False) -> Ticket:
+        """Replace all processes, or send SIGHUP where the spec says so."""
+        if self._state.life is Life.STOPPED:
+            return self.wish(Go.START)
+        if self.spec.send_hup:
+            return self._promised(inputs.Hangup)
+        rollout = ONE_BY_ONE if sequential else NEW_BEFORE_OLD
+        return self._promised(lambda ticket: inputs.Renew(rollout, ticket))
+
+    def resize(self, count: int) -> Ticket:
+        """Keep this many processes; a singleton stays as it is."""
+        if self.spec.singleton:
+            done = Done(numprocesses=self.spec.numprocesses)
+            return settled(self._world.loop, done)
+        return self._promised(lambda ticket: inputs.Resize(count, ticket))
+
+    def change(self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]) -> Ticket:
+        """Live by another spec from now on; replace processes where that is needed."""
+        ticket = self._promised(lambda ticket: inputs.Change(spec, keys, ticket))
+        if Needs.NEW_PROCESSES in needs:
+            self._post(inputs.Renew(NEW_BEFORE_OLD))
+        return ticket
+
+    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
+        """Stop one process or all; they are replaced. Raises `UnknownProcess`."""
+        pids = tuple(self._state.by_pid) if pid is None else (self._known(pid),)
+        return self._promised(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
+
+    def signal(self, signum: int, selection: SignalSelection) -> None:
+        """Send a signal and expect nothing. Raises `UnknownProcess`, `SystemProblem`."""
+        pid = selection.pid
+        if selection.wid is not None:
+            pid = self._pid_of(selection.wid)
+        pids = tuple(self._state.by_pid) if pid is None else (self._known(pid),)
+        send(self._world.processes, self.name, pids, signum, selection)
+
+    def on_trouble(self, then: Callable[[], None]) -> Callable[[], None]:
+        """Call back whenever a try to start a process fails; return what ends that."""
+        self._troubled.append(then)
+        return lambda: self._troubled.remove(then)
+
+    def _known(self, pid: int) -> int:
+        if pid not in self._state.by_pid:
+            raise UnknownProcess(pid, self.name)
+        return pid
+
+    def _pid_of(self, wid: int) -> int:
+        slot = self._state.slots.get(wid)
+        if slot is None or slot.pid not in self._state.by_pid:
+            raise UnknownProcess(wid, self.name)
+        return slot.pid
+
+    def _promised(self, make: Callable[[TicketId], Input]) -> Ticket:
+        if len(self._tickets) >= PROMISES:
+            refusal = Conflict(f"watcher {self.name} has {PROMISES} requests waiting already")
+            return settled(self._world.loop, Failed(refusal))
+        self._ticket_count += 1
+        number = TicketId(self._ticket_count)
+        ticket = self._tickets[number] = Ticket(self._world.loop)
+        self._post(make(number))
+        return ticket
+
+    def _settle(self, number: TicketId, outcome: Outcome) -> None:
+        self._tickets.pop(number).settle(outcome)
+
+    def _post(self, said: Input) -> None:
+        if self._troubled and isinstance(said, inputs.SpawnFailed):
+            for tell in tuple(self._troubled):
+                tell()
+        self._inbox.append(said)
+        if len(self._inbox) == 1:
+            self._world.loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        batch, self._inbox = self._inbox, []
+        self._view = None
+        idle = not self._effects
+        self._effects.extend(step(self._state, batch, self._world.clock.now()))
+        if idle and self._effects:
+            self._world.turns.add(self._perform_next)
+        self._set_alarm()
+
+    def _perform_next(self) -> None:
+        """Perform one effect and take one more turn for the next: the order is kept."""
+        effect = self._effects.popleft()
+        try:
+            self._performer.perform(effect)
+        except Exception:
+            log.exception("watcher %s: %r failed", self.name, effect)
+        if self._effects:
+            self._world.turns.add(self._perform_next)
+
+    def _set_alarm(self) -> None:
+        at = wake_at(self._state)
+        if self._alarm is not None:
+            if self._alarm[0] == at:
+                return
+            self._alarm[1]()
+            self._alarm = None
+        if at is not None:
+            pause = max(0.0, at - self._world.clock.now())
+            self._alarm = (at, self._world.clock.wait(pause, self._on_alarm))
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        self._post(inputs.Tick())
