@@ -25,9 +25,15 @@ from sphinx.util.docutils import SphinxDirective
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.request import Prop, Request, properties
 from cvec_circus_core.model import events
-from cvec_circus_core.model.errors import CircusError, Errno
+from cvec_circus_core.model.errors import CallError, CircusError, Errno
 from cvec_circus_core.model.kinds import Kind, signal_name
-from cvec_circus_core.model.options import Needs, Option, declared_options
+from cvec_circus_core.model.options import (
+    Family,
+    Needs,
+    Option,
+    declared_families,
+    declared_options,
+)
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 KEYS = {"wid": "process_id", "pid": "process_pid"}
@@ -36,19 +42,45 @@ SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec}
 
 
 def options_of(whose: str) -> Iterator[str]:
-    """Yield the entry of every option of watchers, or of the daemon."""
-    for one in declared_options(SPECS[whose]).values():
+    """Yield the entry of every option of watchers, or of the daemon, families last."""
+    spec = SPECS[whose]
+    for one in declared_options(spec).values():
         yield from _entry(f".. _{whose}-{one.name}:", f"``{one.name}``", _about_option(one, whose))
+    for many in declared_families(spec).values():
+        target = f".. _{whose}-{many.name}:"
+        yield from _entry(target, f"``{many.prefix}NAME``", _about_family(many))
 
 
 def _about_option(one: Option, whose: str) -> Iterator[str]:
-    yield f"{_sentence(one.help)}"
+    yield _sentence(one.help)
     yield ""
+    if one.inert:
+        yield "It has no effect."
+        return
     yield f"Takes {_escaped(one.kind.allowed)}; {_default(one)}."
     if one.aliases:
         yield f"Also spelled {_listed(f'``{alias}``' for alias in one.aliases)}."
-    if whose == "watcher" and one.changing is not Needs.NOTHING:
-        yield f"Set on a running watcher: {one.changing.value}."
+    if whose == "watcher":
+        yield from _consequence(one.changing)
+
+
+def _about_family(many: Family) -> Iterator[str]:
+    yield _sentence(many.help)
+    yield ""
+    yield f"Takes {_escaped(many.kind.allowed)}."
+    if many.names:
+        yield f"NAME is one of {_listed(f'``{name}``' for name in sorted(many.names))}."
+    yield from _consequence(many.changing)
+
+
+def _consequence(changing: Needs) -> Iterator[str]:
+    match changing:
+        case Needs.NOTHING:
+            return
+        case Needs.NEW_WATCHER:
+            yield "It can only be given when the watcher is made."
+        case _:
+            yield f"Set on a running watcher: {changing.value}."
 
 
 def _default(one: Option) -> str:
@@ -135,7 +167,8 @@ def errno_rows() -> Iterator[str]:
     """Yield the table of error numbers, with the errors of ours that carry each."""
     yield from (".. list-table::", "   :header-rows: 1", "   :widths: 10 25 65", "")
     yield from _row("errno", "name", "errors")
-    kinds = [one for one in _leaves(CircusError) if one.__module__.startswith("cvec_circus_core")]
+    on_the_wire = [one for one in _leaves(CircusError) if not issubclass(one, CallError)]
+    kinds = [one for one in on_the_wire if not one.__subclasses__()]
     for number in Errno:
         means = [_first_line(one).rstrip(".") for one in kinds if one.errno is number]
         yield from _row(f"{number.value}", number.name.lower().replace("_", " "), "; ".join(means))
