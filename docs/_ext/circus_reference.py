@@ -220,6 +220,7 @@ class _Generated(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the nodes that docutils makes of the lines."""
+        self.env.note_reread()  # The declarations may have changed while the page has not.
         text = "\n".join(self.written())
         return self.parse_text_to_nodes(text, allow_section_headings=True)
 
