@@ -1,0 +1,70 @@
+"""Frames become messages, and replies become frames (spec: protocol, request and reply)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from cvec_circus_core.model.errors import BadMessage, Errno, InvalidJson
+from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+def decode(body: bytes) -> Any:
+    """Return the JSON value of a frame. Raises `InvalidJson`."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidJson from None
+
+
+def request_of(value: Any) -> RequestMessage:
+    """Return the request that a JSON value is. Raises `BadMessage`."""
+    if not isinstance(value, dict):
+        raise BadMessage("a request must be a JSON object")
+    command = value.get("command")
+    if not isinstance(command, str) or not command.strip():
+        raise BadMessage("message invalid 'command' is missing")
+    given = value.get("properties", {})
+    if not isinstance(given, dict):
+        raise BadMessage("'properties' must be an object")
+    cast = value.get("msg_type") == "cast"
+    return RequestMessage(command.strip().lower(), given, value.get("id"), cast)
+
+
+def id_of(value: Any) -> Any:
+    """Return the id of a JSON value, even where it is no good request."""
+    return value.get("id") if isinstance(value, dict) else None
+
+
+def encode(reply: Reply, id_: Any, time: float) -> bytes:
+    """Return the frame of a reply. ``time`` is Unix time in seconds."""
+    match reply:
+        case Success(result):
+            body = {"status": "ok", "time": time, **result, "id": id_}
+        case Failure():
+            body = _failure(reply, id_, time)
+    try:
+        return _encoder.encode(body)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        failure = Failure(f"the reply can not be sent as JSON: {error}", Errno.SERVER_ERROR)
+        return _encoder.encode(_failure(failure, None, time))
+
+
+def encode_event(body: dict[str, Any]) -> bytes:
+    """Return the second frame of an event."""
+    return _encoder.encode(body)
+
+
+def _failure(failure: Failure, id_: Any, time: float) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "reason": failure.reason,
+        "tb": failure.detail,
+        "time": time,
+        "errno": int(failure.errno),
+        "id": id_,
+    }

@@ -1,0 +1,46 @@
+"""From a request to its command, and from whatever happens to a reply.
+
+All errors become replies here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from cvec_circus_core.control.properties import convert
+from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.ports import Supervisor
+from cvec_circus_core.model.errors import CircusError, Errno, UnknownCommand
+from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Runs commands by name."""
+
+    def __init__(self, commands: Mapping[str, Command], supervisor: Supervisor) -> None:
+        self._commands = commands
+        self._supervisor = supervisor
+
+    async def answer(self, message: RequestMessage) -> Reply:
+        """Run the command that a request names, and return its reply."""
+        try:
+            command = self._commands.get(message.command)
+            if command is None:
+                raise UnknownCommand(message.command)
+            request = convert(command.request, message.properties)
+            return Success(await command.execute(self._supervisor, request))
+        except Exception as error:
+            return failure_of(error, message.command)
+
+
+def failure_of(error: Exception, command: str) -> Failure:
+    """Return the reply that an exception becomes."""
+    if isinstance(error, CircusError):
+        return Failure(error.reason, error.errno)
+    if isinstance(error, OSError):
+        return Failure(str(error), Errno.OS_ERROR)
+    log.exception("command %s failed unexpectedly", command, exc_info=error)
+    return Failure(f"unexpected {type(error).__name__}: {error}", Errno.COMMAND_ERROR)

@@ -1,0 +1,52 @@
+"""The properties of a request become its request type, with every type checked.
+
+The types are declared once, on the command's request class (`extend/request.py`). Here msgspec
+checks them strictly: ``"3"`` is no integer. Unknown properties are ignored, as clients of the older
+system send some; an open-ended request type keeps them.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from cvec_circus_core.extend.request import Request, properties
+from cvec_circus_core.model.errors import BadMessage
+
+
+def convert(request: type[Request], given: Mapping[str, Any]) -> Request:
+    """Return the request. Raises `BadMessage`, naming the property and what is wrong."""
+    declared = properties(request)
+    for one in declared:
+        if one.required and one.name not in given:
+            raise BadMessage(f"message invalid '{one.name}' is missing")
+    known = {one.name: given[one.name] for one in declared if one.name in given}
+    hints = _hints(request)
+    checked = {name: _checked(name, value, hints[name]) for name, value in known.items()}
+    if request.open_ended:
+        rest = {name: value for name, value in given.items() if name not in known}
+        return request(**checked, **rest)
+    return request(**checked)
+
+
+def _checked(name: str, value: Any, hint: Any) -> Any:
+    if value.__class__ is hint:
+        return value
+    try:
+        return msgspec.convert(value, hint, strict=True)
+    except msgspec.ValidationError as error:
+        raise BadMessage(f"property '{name}' is wrong: {str(error).lower()}") from None
+
+
+def _hints(request: type[Request]) -> dict[str, Any]:
+    known = _known_hints.get(request)
+    if known is None:
+        known = _known_hints[request] = typing.get_type_hints(request)
+    return known
+
+
+_known_hints: dict[type[Request], dict[str, Any]] = {}
+"""The annotated types, looked up once per request type."""

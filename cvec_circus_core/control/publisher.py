@@ -1,0 +1,68 @@
+"""The event endpoint: what the bus tells, subscribers get, and slow ones cost bounded memory.
+
+An XPUB, because it tells what is subscribed to: while nobody listens, no body is made. A subscriber
+that does not read loses events past `QUEUED` of them, and nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.control.binding import bind
+from cvec_circus_core.control.codec import encode_event
+from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.model.events import Told
+
+log = logging.getLogger(__name__)
+
+QUEUED = 10_000
+"""Events that wait for one subscriber at most."""
+
+_LONGEST_TOPIC = 1024
+
+
+class EventPublisher:
+    """Publishes events on one endpoint."""
+
+    def __init__(
+        self, context: zmq.Context[Any], endpoint: str, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._topics: set[bytes] = set()
+        self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
+        self._socket.linger = 0
+        self._socket.setsockopt(zmq.SNDHWM, QUEUED)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
+        self._socket.setsockopt(zmq.IPV6, 1)
+        try:
+            self.endpoint = bind(self._socket, endpoint, "pubsub_endpoint")
+        except BaseException:
+            self._socket.close()
+            raise
+        self._drain = Drain(self._socket, loop, self._on_subscription)
+
+    def publish(self, told: Told) -> None:
+        """Send an event to whoever subscribed to its topic."""
+        if not self._topics:
+            return
+        frames = [told.topic.encode(), encode_event(told.body())]
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK)
+        except zmq.Again:
+            log.debug("nobody could take event %d", told.number)
+        self._drain.look_again()
+
+    def close(self, linger: float = 0.0) -> None:
+        """Publish nothing more; what waits may take ``linger`` seconds to leave."""
+        self._drain.close()
+        self._socket.close(linger=int(linger * 1000))
+
+    def _on_subscription(self, frames: list[bytes]) -> None:
+        said = frames[0]
+        if said[:1] == b"\x01":
+            self._topics.add(said[1:])
+        elif said[:1] == b"\x00":
+            self._topics.discard(said[1:])

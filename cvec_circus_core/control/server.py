@@ -1,0 +1,106 @@
+"""The control endpoint: a ROUTER that takes DEALER, REQ and hand-written clients alike.
+
+A request is ``[identity, body]`` or ``[identity, empty, body]``; the reply has the same shape.
+Every message gets an answer, however broken, unless it asked for none (cast). Requests run side by
+side, each in a task of its own; replies go out as they finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.control.binding import bind
+from cvec_circus_core.control.codec import decode, encode, id_of, request_of
+from cvec_circus_core.control.dispatch import Dispatcher, failure_of
+from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.model.errors import BadMessage, Conflict, InvalidJson
+from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
+from cvec_circus_core.system.protocols import Clock
+
+log = logging.getLogger(__name__)
+
+LARGEST_MESSAGE = 1 << 20
+"""Bytes; libzmq drops the connection of a peer that sends more."""
+
+OPEN_REQUESTS = 10_000
+"""Requests that may run at once; more are refused with errno 5."""
+
+_WRONG_FRAMES = BadMessage("a request must be one frame")
+
+
+class ControlServer:
+    """Answers requests on one endpoint."""
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        endpoint: str,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._loop = loop
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
+        self._socket.setsockopt(zmq.IPV6, 1)
+        try:
+            self.endpoint = bind(self._socket, endpoint, "endpoint")
+        except BaseException:
+            self._socket.close()
+            raise
+        self._drain = Drain(self._socket, loop, self._take)
+
+    def close(self, linger: float = 0.0) -> None:
+        """Answer nobody any more; replies already given may take ``linger`` seconds to leave."""
+        self._drain.close()
+        for task in self._tasks:
+            task.cancel()
+        self._socket.close(linger=int(linger * 1000))
+
+    async def wait_answered(self, seconds: float) -> None:
+        """Wait until the requests that are done have their replies, for so long at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def _take(self, frames: list[bytes]) -> None:
+        address, body = frames[:-1], frames[-1]
+        if len(address) != 1 and not (len(address) == 2 and not address[1]):
+            self._send(address[:1], failure_of(_WRONG_FRAMES, "?"), None)
+            return
+        value: Any = None
+        try:
+            value = decode(body)
+            message = request_of(value)
+        except (InvalidJson, BadMessage) as error:
+            self._send(address, failure_of(error, "?"), id_of(value))
+            return
+        if len(self._tasks) >= OPEN_REQUESTS:
+            busy = Conflict(f"{OPEN_REQUESTS} requests are waiting already")
+            self._send(address, failure_of(busy, message.command), message.id)
+            return
+        task = self._loop.create_task(self._answer(address, message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, address: list[bytes], message: RequestMessage) -> None:
+        reply = await self._dispatcher.answer(message)
+        if not message.cast:
+            self._send(address, reply, message.id)
+        elif isinstance(reply, Failure):
+            log.warning("cast %s was refused: %s", message.command, reply.reason)
+
+    def _send(self, address: list[bytes], reply: Reply, id_: Any) -> None:
+        frame = encode(reply, id_, self._clock.wall())
+        try:
+            self._socket.send_multipart([*address, frame], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            log.warning("a reply could not be sent: %s", error)
+        self._drain.look_again()

@@ -1,0 +1,116 @@
+"""Named things come from entry points, by stevedore: commands, formats and, later, streams.
+
+One broken package never stops the daemon: what does not load is remembered with its reason, and
+only missed by those who need it. Two traps are minded here (docs/design): stevedore keeps a cache
+on disk that can hide a new entry point and that a root daemon should not write, so its memory is
+filled from `importlib.metadata` first; and it takes two things of one name side by side, so the
+first one wins and the other is named as a failure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, TypeVar
+
+from stevedore import ExtensionManager
+
+from cvec_circus_core.extend.command import Command
+
+log = logging.getLogger(__name__)
+
+COMMANDS = "cvec_circus.commands"
+FORMATS = "cvec_circus.formats"
+
+OWN_DISTRIBUTION = "cvec-circus"
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a loaded thing comes from."""
+
+    name: str
+    value: str
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """An entry point that can not be used, and why."""
+
+    origin: Origin
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[Thing]):
+    """What one group of entry points brought."""
+
+    things: dict[str, Thing]
+    origins: dict[str, Origin]
+    failures: tuple[LoadFailure, ...]
+
+
+def load_group(group: str, accept: Callable[[Any], Thing]) -> Loaded[Thing]:
+    """Load every entry point of a group.
+
+    ``accept`` turns the loaded object into the thing to keep, or raises TypeError with a phrase
+    that says what is wrong with it.
+    """
+    found = sorted(entry_points(group=group), key=_own_first)
+    ExtensionManager.ENTRY_POINT_CACHE[group] = found
+    failures: list[LoadFailure] = []
+
+    def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
+        failures.append(LoadFailure(_origin(point), f"{type(error).__name__}: {error}"))
+
+    manager = ExtensionManager(group, on_load_failure_callback=on_failure)
+    things: dict[str, Thing] = {}
+    origins: dict[str, Origin] = {}
+    for extension in manager:
+        origin = _origin(extension.entry_point)
+        if extension.name in things:
+            other = origins[extension.name].distribution
+            failures.append(LoadFailure(origin, f"{other} has brought this name already"))
+            continue
+        try:
+            things[extension.name] = accept(extension.plugin)
+        except TypeError as error:
+            failures.append(LoadFailure(origin, str(error)))
+        else:
+            origins[extension.name] = origin
+    for failure in failures:
+        log.warning(
+            "%s %s of %s is left out: %s",
+            group,
+            failure.origin.name,
+            failure.origin.distribution,
+            failure.reason,
+        )
+    return Loaded(things, origins, tuple(failures))
+
+
+def load_commands() -> Loaded[Command]:
+    """Load every installed command, by the name that its entry point has."""
+    return load_group(COMMANDS, _as_command)
+
+
+def _as_command(found: Any) -> Command:
+    if not isinstance(found, type) or not issubclass(found, Command):
+        raise TypeError("it is not a subclass of Command")
+    return found()
+
+
+def _own_first(point: EntryPoint) -> tuple[bool, str]:
+    return (_origin(point).distribution != OWN_DISTRIBUTION, point.name)
+
+
+def _origin(point: EntryPoint) -> Origin:
+    dist = point.dist
+    name, version = ("?", "?") if dist is None else (dist.name, dist.version)
+    return Origin(point.name, point.value, name, version)
