@@ -34,6 +34,7 @@ class Draft:
                 self._values[family.name].pop(member, None)
             case Member(family, member):
                 self._values[family.name][member] = value
+                self.given.add(family.name)
             case Whole(family):
                 self.set(family.name, value)
             case Free(key) if value is None:

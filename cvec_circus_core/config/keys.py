@@ -91,15 +91,20 @@ def canonical_key(of: type, key: str) -> str:
             return free
 
 
-def known_keys(of: type) -> list[str]:
-    """Return all names that can be written down, families by their prefix."""
+def probably_meant(of: type, key: str) -> str | None:
+    """Return the known key that an unknown one resembles, or None."""
+    head, dot, tail = key.partition(".")
     families = declared_families(of).values()
-    return [*option_names(of), *(one.prefix for one in families), *renamed_options(of)]
+    if dot:
+        close = nearest(head, (one.prefix.rstrip(".") for one in families))
+        return f"{close}.{tail}" if close and close != head else None
+    members = (f"{one.prefix}{name}" for one in families for name in one.names or ())
+    return nearest(key, (*option_names(of), *members, *renamed_options(of)))
 
 
-def nearest(key: str, known: Iterable[str]) -> str | None:
+def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is probably meant, or None."""
-    close = get_close_matches(key, list(known), n=1, cutoff=0.8)
+    close = get_close_matches(name.lower(), list(known), n=1, cutoff=0.8)
     return close[0] if close else None
 
 

@@ -1,0 +1,175 @@
+"""From raw sections to specs, or to all that stands against it.
+
+Everything is read to the end: a mistake in one section never hides one in another. A watcher with a
+mistake is left out of the result, and its problem says so to whoever decides what that means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvec_circus_core.config.checks import (
+    arbiter_faults,
+    socket_faults,
+    watcher_doubts,
+    watcher_faults,
+)
+from cvec_circus_core.config.draft import Draft
+from cvec_circus_core.config.expansion import Environments
+from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.keys import Free, Refused, nearest
+from cvec_circus_core.config.plugin_sections import plugin_spec
+from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
+from cvec_circus_core.config.reading import doubt_resembling, given_options, plain_values
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+
+STATS_ENDPOINT = "tcp://127.0.0.1:5557"
+CONSOLE_SOCKET = "circushttpd"
+"""Name of the socket that the daemon binds for its web console."""
+
+_SINGLE = ("circus", "env")
+_NAMED = ("watcher", "socket", "plugin", "env")
+_FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
+_OLD_SECTIONS = {"program": "watcher", "supervisord": "circus", "eventlistener": "plugin"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A configuration that was read: what is good of it, and what is not."""
+
+    arbiter: ArbiterSpec
+    watchers: tuple[WatcherSpec, ...] = ()
+    sockets: tuple[SocketSpec, ...] = ()
+    plugins: tuple[PluginSpec, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    files: tuple[str, ...] = ()
+    """The files that were read, the main one first."""
+
+
+def build(raw: RawConfig, environ: Mapping[str, str]) -> Loaded:
+    """Turn merged sections into specs, sorted by name."""
+    findings = Findings(list(raw.problems), list(raw.warnings))
+    environments = Environments(raw.sections, environ)
+    _doubt_sections(raw.sections, findings)
+    seen = environments.seen(environments.common)
+    arbiter = _arbiter(raw.section("circus"), seen, findings)
+    sockets = [
+        _socket(name, section, seen, findings)
+        for name, section in _named("socket", raw.sections, findings)
+    ]
+    known = {one.name for one in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
+    watchers = [
+        _watcher(name, section, environments, known, findings)
+        for name, section in _named("watcher", raw.sections, findings)
+    ]
+    plugins = [
+        plugin_spec(name, section, environments, known, findings, debug=arbiter.debug)
+        for name, section in _named("plugin", raw.sections, findings)
+    ]
+    return Loaded(
+        arbiter=arbiter,
+        watchers=tuple(one for one in watchers if one),
+        sockets=tuple(sockets),
+        plugins=tuple(one for one in plugins if one),
+        problems=_in_order(findings.problems, raw.sections),
+        warnings=_in_order(findings.warnings, raw.sections),
+    )
+
+
+def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply the rule of statistics: an endpoint turns them on, and on they have an endpoint."""
+    found = dict(values)
+    if found.get("stats_endpoint") is not None:
+        found.setdefault("statsd", True)
+    elif found.get("statsd"):
+        found["stats_endpoint"] = STATS_ENDPOINT
+    return found
+
+
+def _arbiter(section: RawSection, seen: Mapping[str, str], findings: Findings) -> ArbiterSpec:
+    values = with_stats(plain_values(ArbiterSpec, section, seen, findings))
+    spec = ArbiterSpec(**values)
+    shown = {key: getattr(spec, key) for key in ("endpoint", "pubsub_endpoint", "stats_endpoint")}
+    for refused in arbiter_faults(shown):
+        findings.refuse(section, refused)
+    return spec
+
+
+def _socket(
+    name: str, section: RawSection, seen: Mapping[str, str], findings: Findings
+) -> SocketSpec:
+    values = plain_values(SocketSpec, section, seen, findings)
+    if not findings.is_bad(section.name):
+        for refused in socket_faults(values):
+            findings.refuse(section, refused)
+    return SocketSpec(name=name.lower(), **values)
+
+
+def _watcher(
+    name: str,
+    section: RawSection,
+    environments: Environments,
+    sockets: Collection[str],
+    findings: Findings,
+) -> WatcherSpec | None:
+    env = environments.of(name)
+    draft = Draft(WatcherSpec(name=name))
+    for given in given_options(WatcherSpec, section, environments.seen(env), findings):
+        draft.put(given.place, given.value)
+        if isinstance(given.place, Free):
+            doubt_resembling(WatcherSpec, section, given, findings)
+    draft.set("env", {**env, **draft["env"]})
+    unread = {one.key for one in findings.problems if one.section == section.name}
+    for refused in watcher_faults(draft, sockets):
+        if refused.key not in unread:
+            findings.refuse(section, refused)
+    for refused in watcher_doubts(draft):
+        findings.doubt(section, refused)
+    return None if findings.is_bad(section.name) else draft.spec()
+
+
+def _named(
+    kind: str, sections: Iterable[RawSection], findings: Findings
+) -> Iterator[tuple[str, RawSection]]:
+    """Yield the sections ``[kind:NAME]`` by name, without empty and repeated ones."""
+    taken: dict[str, RawSection] = {}
+    for section in sections:
+        prefix, _, name = section.name.partition(":")
+        if prefix.strip() != kind:
+            continue
+        key = name_key(name)
+        if not key:
+            findings.refuse(section, Refused("has no name", f"{kind}:NAME"))
+        elif not section.values:
+            if not findings.is_bad(section.name):
+                findings.doubt(section, Refused("is empty and left out"))
+        elif key in taken:
+            sentence = f"is the same name as [{taken[key].name}], because case does not count"
+            findings.refuse(section, Refused(sentence))
+        else:
+            taken[key] = section
+    for section in sorted(taken.values(), key=lambda one: name_key(one.name)):
+        yield section.name.partition(":")[2].strip(), section
+
+
+def _doubt_sections(sections: Iterable[RawSection], findings: Findings) -> None:
+    for section in sections:
+        head, colon, _ = section.name.partition(":")
+        if section.name in _SINGLE or (colon and head.strip() in _NAMED):
+            continue
+        meant = _OLD_SECTIONS.get(head.lower()) or nearest(head, (*_SINGLE, *_NAMED))
+        hint = f"; did you mean {meant}{':NAME' * (meant in _NAMED[:3])}?" if meant else ""
+        findings.doubt(section, Refused(f"is no known section{hint}", _FORMS))
+
+
+def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:
+    files: dict[str, int] = {}
+    for section in sections:
+        for file in (section.file, *(raw.file for raw in section.values.values())):
+            files.setdefault(file, len(files))
+    return tuple(sorted(found, key=lambda one: (files.get(one.file, -1), one.line)))

@@ -1,0 +1,113 @@
+"""What no single option can see: contradictions between the options of one watcher or socket.
+
+Each fault is a `Refused` that names the key which has to change. The same checks stand behind
+configuration files, ``add`` and ``set``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from cvec_circus_core.config.draft import Draft
+from cvec_circus_core.config.keys import Refused
+from cvec_circus_core.model.socket_specs import SocketSpec
+
+_SOCKET = re.compile(
+    r"\$\(circus\.sockets\.([\w.-]+)\)|\(\(circus\.sockets\.([\w.-]+)\)\)", re.IGNORECASE | re.ASCII
+)
+
+
+def watcher_faults(
+    draft: Draft, sockets: Collection[str] | None, *, needs_cmd: bool = True
+) -> Iterator[Refused]:
+    """Find all faults of a watcher; ``sockets`` are the managed ones, None where not known."""
+    if needs_cmd:
+        yield from _command_faults(draft)
+    if draft["singleton"] and draft["numprocesses"] > 1:
+        yield Refused("is more than a singleton may have", "0 or 1", "numprocesses")
+    for key in ("copy_path", "virtualenv"):
+        if draft[key] and not draft["copy_env"]:
+            yield Refused("needs copy_env", key=key)
+    for key in ("stdout_stream", "stderr_stream"):
+        yield from _stream_faults(key, draft[key])
+    yield from _socket_faults(draft, sockets)
+
+
+def watcher_doubts(draft: Draft) -> Iterator[Refused]:
+    """Find what is allowed but probably not meant."""
+    if draft["shell_args"] and not draft["shell"]:
+        yield Refused("has no effect without shell", key="shell_args")
+
+
+def used_sockets(draft: Draft) -> Mapping[str, str]:
+    """Return the managed sockets that a watcher names, with the key that names each."""
+    found: dict[str, str] = {}
+    texts = [("cmd", draft["cmd"])]
+    texts += [(key, word) for key in ("args", "shell_args") for word in draft[key]]
+    texts += [("env", value) for value in draft["env"].values()]
+    for key, text in texts:
+        for one in _SOCKET.finditer(text):
+            found.setdefault((one[1] or one[2]).lower(), key)
+    return found
+
+
+def socket_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
+    """Find all faults of a socket, given its options by name."""
+    spec = SocketSpec(name="", **values)
+    if spec.family == "AF_UNIX" and spec.path is None:
+        yield Refused("needs path", key="family")
+    if spec.is_unix and spec.so_reuseport:
+        yield Refused("is not for Unix sockets", key="so_reuseport")
+    if not spec.is_unix and not spec.host.strip():
+        yield Refused("is empty", "an address or a name", "host")
+
+
+def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
+    """Find all faults of the daemon's own options, given by name."""
+    taken: dict[str, str] = {}
+    for key in ("endpoint", "pubsub_endpoint", "stats_endpoint"):
+        address = values.get(key)
+        if address is None or address.endswith((":0", ":*")):
+            continue
+        if address in taken:
+            yield Refused(f"is the same as {taken[address]}", key=key)
+        taken[address] = key
+
+
+def _command_faults(draft: Draft) -> Iterator[Refused]:
+    if not draft["cmd"].strip():
+        yield Refused("is missing", "the command line to run", "cmd")
+    elif not draft["shell"]:
+        try:
+            shlex.split(draft["cmd"])
+        except ValueError:
+            yield Refused("has quotes that do not match", key="cmd")
+
+
+def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Refused]:
+    if stream and not any(stream.get(one) for one in ("class", "filename", "stream")):
+        yield Refused("says neither class nor filename", key=key)
+    if not isinstance(stream.get("class", ""), str):
+        yield Refused("isn't a text", "the name of a class", f"{key}.class")
+    if "stream" in stream and not callable(stream["stream"]):
+        yield Refused("isn't something to call", key=f"{key}.stream")
+
+
+def _socket_faults(draft: Draft, sockets: Collection[str] | None) -> Iterator[Refused]:
+    known = ", ".join(sorted(sockets or ())) or "none is defined"
+    used = used_sockets(draft)
+    stdin = draft["stdin_socket"]
+    if sockets is not None:
+        if stdin is not None and stdin.lower() not in sockets:
+            yield Refused("is no managed socket", known, "stdin_socket")
+        for name, key in used.items():
+            if name not in sockets:
+                yield Refused(f"names the socket {name!r}, which is not defined", known, key)
+    if used and not draft["use_sockets"]:
+        name, key = next(iter(used.items()))
+        yield Refused(f"must be on, because {key} names the socket {name!r}", key="use_sockets")
+    if draft["on_demand"] and not used and stdin is None and not draft["use_sockets"]:
+        yield Refused("needs a socket: stdin_socket, or use_sockets", key="on_demand")

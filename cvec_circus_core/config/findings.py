@@ -1,0 +1,54 @@
+"""Problems and warnings, collected with the place they speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cvec_circus_core.config.keys import Refused
+from cvec_circus_core.config.raw import Problem, RawSection, RawValue
+
+
+@dataclass
+class Findings:
+    """What was found while a configuration was built."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def refuse(
+        self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
+    ) -> None:
+        """Add a problem of a key, or of the section where the key is not there."""
+        self.problems.append(_told(section, refused, key, text))
+
+    def doubt(
+        self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
+    ) -> None:
+        """Add a warning of a key, or of the section where the key is not there."""
+        self.warnings.append(_told(section, refused, key, text))
+
+    def is_bad(self, section: str) -> bool:
+        """Tell whether something is wrong in a section."""
+        return any(one.section == section for one in self.problems)
+
+
+def _told(section: RawSection, refused: Refused, key: str, text: str | None) -> Problem:
+    key = key or refused.key
+    raw = section.values.get(key)
+    at = raw or _first_member(section, key) or RawValue("", section.file, section.line)
+    return Problem(
+        sentence=refused.sentence,
+        file=at.file,
+        line=at.line,
+        section=section.name,
+        key=key,
+        value=(raw.text if raw else None) if text is None else text,
+        allowed=refused.allowed,
+    )
+
+
+def _first_member(section: RawSection, key: str) -> RawValue | None:
+    if not key:
+        return None
+    members = (raw for name, raw in section.values.items() if name.startswith(f"{key}."))
+    return next(members, None)

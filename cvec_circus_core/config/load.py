@@ -1,0 +1,127 @@
+"""From a path to a configuration: the main file, what it includes, and the formats to read them.
+
+Includes are looked up beside the main file, in sorted order, and are not followed any further. What
+the main file says wins over what its includes say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from glob import glob
+from pathlib import Path
+
+from cvec_circus_core.config.build import Loaded, build
+from cvec_circus_core.config.expansion import Environments, expand
+from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
+from cvec_circus_core.model.errors import ConfigError
+
+_INCLUDES = ("include", "include_dir")
+_OF_INCLUDED_FOLDERS = "*.ini"
+_SKIPPABLE = "watcher:"
+
+
+class BadConfig(ConfigError):
+    """A configuration that can not be used; carries everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(path: str | Path, formats: Sequence[Format], environ: Mapping[str, str]) -> Loaded:
+    """Read a configuration file and all that it includes. Never raises for what is in them."""
+    main = _read(Path(path), formats)
+    parts = [main]
+    files = [Path(path)]
+    warnings: list[Problem] = []
+    for file in _included(Path(path), main, environ, warnings):
+        if file.resolve() in {one.resolve() for one in files}:
+            continue
+        files.append(file)
+        parts.append(_without_includes(_read(file, formats), warnings))
+    raw = RawConfig(
+        merged(section for part in parts for section in part.sections),
+        tuple(problem for part in parts for problem in part.problems),
+        (*(warning for part in parts for warning in part.warnings), *warnings),
+    )
+    return replace(build(raw, environ), files=tuple(map(str, files)))
+
+
+def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
+    """Return a configuration that can be used. Raises `BadConfig`.
+
+    With ``skip_bad``, or where the file itself says so, watchers with a mistake are left out and
+    their problems become warnings.
+    """
+    skip_bad = skip_bad or loaded.arbiter.skip_bad
+    skipped = [one for one in loaded.problems if skip_bad and one.section.startswith(_SKIPPABLE)]
+    serious = [one for one in loaded.problems if one not in skipped]
+    if serious:
+        raise BadConfig(serious)
+    return replace(loaded, problems=(), warnings=(*loaded.warnings, *skipped))
+
+
+def _read(path: Path, formats: Sequence[Format]) -> RawConfig:
+    file = str(path)
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        return RawConfig(problems=(Problem(sentence=f"can not be read: {reason}", file=file),))
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        return RawConfig(problems=(Problem(sentence="is not UTF-8 text", file=file, line=line),))
+    return _format(path, formats).read(text, file)
+
+
+def _format(path: Path, formats: Sequence[Format]) -> Format:
+    suffix = path.suffix.lower()
+    return next((one for one in formats if suffix in one.suffixes), formats[0])
+
+
+def _included(
+    path: Path, main: RawConfig, environ: Mapping[str, str], warnings: list[Problem]
+) -> Iterator[Path]:
+    environments = Environments(merged(main.sections), environ)
+    variables = environments.seen(environments.common)
+    for section in merged(main.sections):
+        for key in _INCLUDES if section.name == "circus" else ():
+            raw = section.values.get(key)
+            for pattern in expand(raw.text, variables)[0].split() if raw else ():
+                wanted = f"{pattern}/{_OF_INCLUDED_FOLDERS}" if key == "include_dir" else pattern
+                matches = [path.parent / one for one in sorted(glob(wanted, root_dir=path.parent))]
+                yield from (one for one in matches if one.is_file())
+                if not matches and raw:
+                    warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
+
+
+def _no_match(section: RawSection, key: str, pattern: str, file: str, line: int) -> Problem:
+    return Problem(
+        sentence="matches no file",
+        file=file,
+        line=line,
+        section=section.name,
+        key=key,
+        value=pattern,
+    )
+
+
+def _without_includes(part: RawConfig, warnings: list[Problem]) -> RawConfig:
+    sections = []
+    for section in part.sections:
+        values = dict(section.values)
+        for key in _INCLUDES if section.name == "circus" else ():
+            if raw := values.pop(key, None):
+                sentence = "is not followed in a file that is included itself"
+                warnings.append(
+                    Problem(
+                        sentence=sentence,
+                        file=raw.file,
+                        line=raw.line,
+                        section=section.name,
+                        key=key,
+                    )
+                )
+        sections.append(replace(section, values=values))
+    return replace(part, sections=tuple(sections))

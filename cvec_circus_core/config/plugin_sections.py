@@ -1,0 +1,84 @@
+"""``[plugin:NAME]``: what the plugin's class gets, and the watcher that keeps its process.
+
+A key that is a watcher's option is applied to that watcher, and still told to the class: the older
+files do not say which of the two was meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from cvec_circus_core.config.checks import watcher_faults
+from cvec_circus_core.config.draft import Draft
+from cvec_circus_core.config.expansion import Environments
+from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.keys import Free, Member, Plain, Refused, locate, parse
+from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.config.reading import Given, given_options
+from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.specs import WatcherSpec
+
+
+def plugin_spec(
+    name: str,
+    section: RawSection,
+    environments: Environments,
+    sockets: Collection[str],
+    findings: Findings,
+    *,
+    debug: bool,
+) -> PluginSpec | None:
+    """Read one section; None where something is wrong with it."""
+    env = environments.of(f"plugin:{name}")
+    draft = Draft(plugin_watcher(name, debug=debug))
+    own: dict[str, Any] = {}
+    options: dict[str, str] = {}
+    for given in given_options(PluginSpec, section, environments.seen(env), findings):
+        if isinstance(given.place, Plain):
+            own[given.place.option.name] = given.value
+        else:
+            _put(given, draft, section, findings)
+        if given.key != "use" and not isinstance(locate(WatcherSpec, given.key), Member):
+            options[given.key] = given.text
+    draft.set("env", {**env, **draft["env"]})
+    if not own.get("use"):
+        findings.refuse(section, Refused("is missing", "the name of a plugin's class", "use"))
+    finish_plugin_watcher(draft)
+    for refused in watcher_faults(draft, sockets, needs_cmd=False):
+        findings.refuse(section, refused)
+    if findings.is_bad(section.name):
+        return None
+    return PluginSpec(name=name, **own, options=options, watcher=draft.spec())
+
+
+def plugin_watcher(name: str, *, debug: bool) -> WatcherSpec:
+    """Return the watcher of a plugin, before its own options."""
+    return WatcherSpec(
+        name=f"plugin:{name}",
+        priority=1,
+        singleton=True,
+        copy_env=True,
+        copy_path=True,
+        close_child_stdout=not debug,
+        close_child_stderr=not debug,
+    )
+
+
+def finish_plugin_watcher(draft: Draft) -> None:
+    """Let what was given win over what a plugin's watcher is by itself."""
+    if "singleton" not in draft.given and draft["numprocesses"] > 1:
+        draft.set("singleton", False)
+    for channel in ("stdout", "stderr"):
+        if draft[f"{channel}_stream"] and f"close_child_{channel}" not in draft.given:
+            draft.set(f"close_child_{channel}", False)
+
+
+def _put(given: Given, draft: Draft, section: RawSection, findings: Findings) -> None:
+    place = locate(WatcherSpec, given.key)
+    if isinstance(place, Free):
+        return
+    try:
+        draft.put(place, parse(place, given.text))
+    except Refused as refused:
+        findings.refuse(section, refused, given.key, given.text)

@@ -1,0 +1,93 @@
+"""The options of one section, from texts to values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cvec_circus_core.config.expansion import expand
+from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.keys import (
+    Place,
+    Plain,
+    Refused,
+    canonical_key,
+    locate,
+    parse,
+    probably_meant,
+)
+from cvec_circus_core.config.raw import RawSection
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One option of a section, as it was read."""
+
+    key: str
+    place: Place
+    text: str
+    value: Any
+
+
+def given_options(
+    of: type, section: RawSection, variables: Mapping[str, str], findings: Findings
+) -> Iterator[Given]:
+    """Read the options of a section, in order, leaving out those that can not be read."""
+    taken: dict[str, str] = {}
+    for key, raw in section.values.items():
+        text, unknown = expand(raw.text, variables)
+        for name in unknown:
+            sentence = f"names the environment variable {name}, which is not set"
+            findings.doubt(section, Refused(sentence), key)
+        canonical = canonical_key(of, key)
+        if canonical in taken:
+            sentence = f"means the same as {taken[canonical]}, which counts"
+            findings.doubt(section, Refused(sentence), key)
+            continue
+        taken[canonical] = key
+        place = locate(of, key)
+        _doubt_inert(place, section, key, findings)
+        try:
+            yield Given(key, place, text, parse(place, text))
+        except Refused as refused:
+            findings.refuse(section, _with_hint(of, key, refused), key, text)
+
+
+def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn that nobody knows a key, and say which one was probably meant."""
+    findings.doubt(section, _with_hint(of, given.key, Refused("is not known")), given.key)
+
+
+def doubt_resembling(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn where a free-form key looks like a misspelt one."""
+    if meant := probably_meant(of, given.key):
+        sentence = f"is kept as a free-form option; did you mean {meant}?"
+        findings.doubt(section, Refused(sentence), given.key)
+
+
+def plain_values(
+    of: type, section: RawSection, variables: Mapping[str, str], findings: Findings
+) -> dict[str, Any]:
+    """Read a section whose options are all declared, and warn of the others."""
+    values = {}
+    for given in given_options(of, section, variables, findings):
+        if isinstance(given.place, Plain):
+            values[given.place.option.name] = given.value
+        else:
+            doubt_unknown(of, section, given, findings)
+    return values
+
+
+def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
+    if isinstance(place, Plain) and place.option.inert:
+        findings.doubt(section, Refused("is left over from older files and has no effect"), key)
+
+
+def _with_hint(of: type, key: str, refused: Refused) -> Refused:
+    if refused.sentence != "is not known":
+        return refused
+    meant = probably_meant(of, key)
+    if meant is None or meant == key:
+        return refused
+    return Refused(f"is not known; did you mean {meant}?", refused.allowed)
