@@ -55,7 +55,7 @@ def _panel(
     better = "more is better" if measure.unit == "1/s" else "less is better"
     lines = [
         f'<text x="{left}" y="{top + 14}" font-weight="bold">{escape(heading)}'
-        f'<tspan font-weight="normal" fill="#70757a"> – {measure.unit}, {better}</tspan></text>'
+        f'<tspan font-weight="normal" fill="#70757a"> ({measure.unit}, {better})</tspan></text>'
     ]
     longest = max(by_peer.values()) or 1.0
     room = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH

@@ -16,8 +16,8 @@ from typing import cast
 from tests.benchmarks import chart, herd, report, wire
 from tests.benchmarks.peers import PEERS, Circus, Missing, Peer, Place
 from tests.benchmarks.results import Results
-from tests.benchmarks.starts import TooSlowError, Worker, build_worker
-from tests.benchmarks.yard import PeerFailedError, become_subreaper, sweep
+from tests.benchmarks.starts import TooSlow, Worker, build_worker
+from tests.benchmarks.yard import PeerFailed, become_subreaper, sweep
 
 DESCRIPTION = """\
 Compare keepers of processes on the same work in one run: the limit (bare), runit, s6, supervisor,
@@ -104,6 +104,8 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
         with tempfile.TemporaryDirectory(prefix="bench-worker-") as folder:
             worker = build_worker(Path(folder))
             results.conditions = _conditions(options, worker)
+            if os.getloadavg()[0] > 0.5:
+                _say("the machine is busy with other work: expect noise")
             peers = _find_peers(options, results)
             for number in range(1, options.rounds + 1):
                 _round(number, options, worker, peers, results)
@@ -151,7 +153,7 @@ def _turn(title: str, suite: Suite, peer: Peer, results: Results) -> None:
     begun = time.monotonic()
     try:
         values = suite.run(peer, suite.trial, say)
-    except (PeerFailedError, TooSlowError, OSError) as problem:
+    except (PeerFailed, TooSlow, OSError) as problem:
         results.failures.append(f"{title}: {problem}")
         say(f"failed: {problem}")
         return

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tests.benchmarks.peers import Job, Peer
 from tests.benchmarks.results import percentile
-from tests.benchmarks.starts import Starts, Worker, now_ns
-from tests.benchmarks.yard import Daemon, cpu_seconds, pss_megabytes, sweep
+from tests.benchmarks.starts import Start, Starts, Worker, now_ns
+from tests.benchmarks.yard import Daemon, cpu_seconds, pss_megabytes, sweep, tree
 
 SETTLE = 2.0
 NOTHING: dict[str, float] = {}
@@ -42,6 +42,7 @@ class Herd:
         self.peer = peer
         self.trial = trial
         self.say = say
+        self._not_ours = frozenset(tree(os.getpid())[1:])
         self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
         self.starts = Starts(folder / "starts")
@@ -53,7 +54,7 @@ class Herd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        sweep()
+        sweep(spared=self._not_ours)
         self.starts.__exit__()
         self._folder.cleanup()
 
@@ -125,7 +126,7 @@ class Herd:
         self.daemon.process.wait(self.trial.limit)
         return {"stop": _seconds(begun, stopped), "gone": _seconds(begun, now_ns())}
 
-    def _wait(self, count: int) -> list:
+    def _wait(self, count: int) -> list[Start]:
         return self.starts.wait(count, self.trial.limit, self.daemon.check)
 
 

@@ -45,7 +45,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Ours against `factor` × the value of `peer`, or against `factor` itself without one."""
+    """Ours against `factor` times the value of `peer`, or against `factor` itself without one."""
 
     measure: str
     factor: float
@@ -56,7 +56,7 @@ class Target:
         sign = "≥" if self.at_least else "≤"
         if self.peer is None:
             return f"< {self.factor:g} {BY_KEY[self.measure].unit}"
-        times = "" if self.factor == 1 else f"{self.factor:g} × "
+        times = "" if self.factor == 1 else f"{self.factor:g} x "
         return f"{sign} {times}{self.peer}"
 
     def judge(self, medians: Mapping[str, Mapping[str, float]]) -> Verdict:

@@ -14,16 +14,11 @@ def table(results: Results) -> str:
     """Medians with their ratio to the limit, one column a peer, and the targets of ours."""
     medians = results.medians()
     peers = [name for name in PEERS if any(name in row for row in medians.values())]
-    head = ["", *(_heading(name) for name in peers), "target", ""]
-    rows = [head]
+    rows = [["", *peers, "target", ""]]
     for measure in MEASURES:
         if measure.key in medians:
             rows += _lines(measure, medians, peers, results)
     return "\n".join([*_aligned(rows), "", *_remarks(results)])
-
-
-def _heading(peer: str) -> str:
-    return f"{peer}"
 
 
 def _lines(
@@ -32,7 +27,7 @@ def _lines(
     by_peer = medians[measure.key]
     cells = [title(measure, results), *(cell(measure, by_peer, peer) for peer in peers)]
     targets = [each for each in TARGETS if each.measure == measure.key]
-    ends = [[str(each), _word(each.judge(medians))] for each in targets] or [["", ""]]
+    ends = [[str(each), each.judge(medians).value] for each in targets] or [["", ""]]
     later = [[""] * len(cells) + end for end in ends[1:]]
     return [cells + ends[0], *later]
 
@@ -45,16 +40,12 @@ def title(measure: Measure, results: Results) -> str:
 def cell(measure: Measure, by_peer: dict[str, float], peer: str) -> str:
     """One median with its unit and, in brackets, its multiple of the limit."""
     if peer not in by_peer:
-        return "–"
+        return "-"
     text = f"{by_peer[peer]:.{measure.digits}f} {measure.unit}"
     times = ratio(by_peer[peer], by_peer.get(measure.limit_peer))
     if times is None or peer == measure.limit_peer or measure.unit == "%":
         return text
-    return f"{text} ({times:.2g}×)" if times < 100 else f"{text} ({times:.0f}×)"
-
-
-def _word(verdict: Verdict) -> str:
-    return verdict.value
+    return f"{text} ({times:.2g}x)" if times < 100 else f"{text} ({times:.0f}x)"
 
 
 def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
@@ -76,7 +67,7 @@ def _remarks(results: Results) -> list[str]:
         "Medians; in brackets the multiple of bare, or of circus where bare has no control.",
         f"Peers: {versions}.",
         f"Conditions: {conditions}.",
-        *(f"Left out: {name} – {reason}." for name, reason in results.missing.items()),
+        *(f"Left out: {name} ({reason})." for name, reason in results.missing.items()),
         *(f"Failed: {text}" for text in results.failures),
     ]
 

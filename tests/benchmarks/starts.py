@@ -24,7 +24,7 @@ LOOK_EVERY = 0.002
 _HERE = Path(__file__).resolve().parent
 
 
-class TooSlowError(Exception):
+class TooSlow(Exception):
     """A peer did not get there in the time allowed."""
 
 
@@ -89,7 +89,7 @@ class Starts:
             if not news:
                 check()
                 if time.monotonic() > end:
-                    raise TooSlowError(f"{len(found)} of {count} came within {limit:g} s")
+                    raise TooSlow(f"{len(found)} of {count} came within {limit:g} s")
                 time.sleep(LOOK_EVERY)
         self.alive.update(start.pid for start in found)
         return sorted(found, key=lambda start: start.at)
@@ -105,7 +105,7 @@ class Starts:
                 if seen & select.POLLHUP and not self._read():
                     self.alive.clear()
                     return moment
-        raise TooSlowError(f"workers still live {limit:g} s after the order to stop")
+        raise TooSlow(f"workers still live {limit:g} s after the order to stop")
 
     def _read(self) -> list[Start]:
         try:

@@ -11,7 +11,7 @@ import zmq
 
 from tests.benchmarks.herd import Herd, Say, Trial
 from tests.benchmarks.peers import Circus
-from tests.benchmarks.yard import PeerFailedError
+from tests.benchmarks.yard import PeerFailed
 
 PATIENCE_MS = 30_000
 ROUND_TRIPS, STATUSES, COMMANDS, WARM_UP = 1000, 100, 7, 100
@@ -21,7 +21,7 @@ PIPELINED, WINDOW = 5000, 64
 class Wire:
     """A blocking client that does as little as possible."""
 
-    def __init__(self, endpoint: str, context: zmq.Context) -> None:
+    def __init__(self, endpoint: str, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
         self._socket.rcvtimeo = PATIENCE_MS
@@ -35,7 +35,7 @@ class Wire:
         answer = json.loads(self._ask(body))
         wrong = {key: answer.get(key) for key in expected if answer.get(key) != expected[key]}
         if wrong:
-            raise PeerFailedError(f"answered {wrong} to {body.decode()}")
+            raise PeerFailed(f"answered {wrong} to {body.decode()}")
 
     def times(self, body: bytes, count: int) -> list[float]:
         """Milliseconds from a request to its answer, `count` times."""
@@ -64,9 +64,9 @@ class Wire:
 
     def _receive(self) -> bytes:
         try:
-            return self._socket.recv()
+            return bytes(self._socket.recv())
         except zmq.Again:
-            raise PeerFailedError(f"no answer within {PATIENCE_MS / 1000:g} s") from None
+            raise PeerFailed(f"no answer within {PATIENCE_MS / 1000:g} s") from None
 
 
 def request(command: str, **properties: str) -> bytes:
@@ -117,5 +117,5 @@ def _command_times(peer: Circus, expected: str) -> list[float]:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         took.append(1000 * (time.perf_counter() - begun))
         if done.stdout.strip() != expected:
-            raise PeerFailedError(f"circusctl said {done.stdout!r} {done.stderr[-300:]!r}")
+            raise PeerFailed(f"circusctl said {done.stdout!r} {done.stderr[-300:]!r}")
     return took[1:]  # the first one reads the program from the disk

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
 
 
-class PeerFailedError(Exception):
+class PeerFailed(Exception):
     """A peer ended by itself or refused to work; the message carries the end of its log."""
 
 
@@ -46,7 +46,7 @@ class Daemon:
         """Raise when the daemon has ended although nobody asked it to."""
         code = self.process.poll()
         if code is not None:
-            raise PeerFailedError(f"ended with code {code}: {self._last_words()}")
+            raise PeerFailed(f"ended with code {code}: {self._last_words()}")
 
     def helpers(self, workers: set[int]) -> list[int]:
         """The daemon and everything under it that is no worker."""
@@ -57,11 +57,11 @@ class Daemon:
         return " | ".join(lines[-3:]) or "it said nothing"
 
 
-def tree(root: int) -> list[int]:
-    """`root` and all below it, parents before children."""
+def tree(root: int, without: Collection[int] = ()) -> list[int]:
+    """`root` and all below it, parents before children; a branch in `without` is left out."""
     children: dict[int, list[int]] = defaultdict(list)
     for entry in _PROC.iterdir():
-        if entry.name.isdigit():
+        if entry.name.isdigit() and int(entry.name) not in without:
             with suppress(OSError):
                 # The command name may hold anything; what follows its last bracket may not.
                 parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
@@ -93,27 +93,22 @@ def pss_megabytes(pids: Iterable[int]) -> float:
     return total / 1024
 
 
-def sweep(limit: float = 30.0) -> None:
-    """End every descendant, whoever started it, and collect all of them."""
+def sweep(spared: Collection[int] = (), limit: float = 30.0) -> None:
+    """End every descendant, whoever started it, and collect all of them but the `spared`."""
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         end = time.monotonic() + limit
         while time.monotonic() < end:
+            found = tree(os.getpid(), spared)[1:]
+            if not found:
+                return
             # Parents first, so that nobody is left who would start another one.
-            for pid in tree(os.getpid())[1:]:
+            for pid in found:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if not _collect():
-                return
+            for pid in found:
+                with suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
             time.sleep(0.01)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
-def _collect() -> bool:
-    """Reap what has ended; tells whether there are children left."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-        return True
-    return False

@@ -28,7 +28,7 @@ class Place:
     ours: Path
 
 
-class Missing(Exception):  # noqa: N818 - the report prints it as a word: "runit is missing"
+class Missing(Exception):
     """This peer is not there; the message says how to get it."""
 
 

@@ -30,7 +30,7 @@ def programs_of(package: str, cache: Path) -> Path:
 def _install(pin: str, home: Path) -> None:
     venv.create(home, with_pip=True, clear=True)
     # setuptools: both import pkg_resources in places, and Python 3.12 brings none.
-    words = [home / "bin/pip", "install", "--quiet", pin, "setuptools<81"]
+    words = [str(home / "bin/pip"), "install", "--quiet", pin, "setuptools<81"]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["pip failed"])[-1]
