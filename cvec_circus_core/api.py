@@ -38,7 +38,12 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.model.kinds import read_signal, signal_name
     from cvec_circus_core.model.names import name_key, topic_name
-    from cvec_circus_core.model.options import Option, declared_options, option_names
+    from cvec_circus_core.model.options import (
+        Option,
+        declared_families,
+        declared_options,
+        option_names,
+    )
     from cvec_circus_core.model.outcome import Done
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
     from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
@@ -85,6 +90,7 @@ __all__ = [
     "WatcherView",
     "__version__",
     "cast_message",
+    "declared_families",
     "declared_options",
     "make_json",
     "make_message",
@@ -112,7 +118,7 @@ _NAMES_BY_MODULE = {
     "UnknownProcess UnknownWatcher",
     "cvec_circus_core.model.kinds": "read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
-    "cvec_circus_core.model.options": "Option declared_options option_names",
+    "cvec_circus_core.model.options": "Option declared_families declared_options option_names",
     "cvec_circus_core.model.outcome": "Done",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
     "cvec_circus_core.model.views": "Health Life ProcessView WatcherView",

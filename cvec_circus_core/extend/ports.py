@@ -68,6 +68,12 @@ class WatcherPort(Protocol):
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment that a new process in this slot would get."""
 
+    async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a process's info object with what the extended_stats hook made of it.
+
+        Without such a hook, or where it fails, it is returned as it was.
+        """
+
 
 class SignalSelection(Protocol):
     """Which processes a signal goes to (spec: protocol, signal)."""

@@ -1,0 +1,47 @@
+"""How the text of an option on the command line becomes the JSON value that the daemon takes.
+
+What an option takes is read from its declaration; a key that nobody declared stays a text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def read_options(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return options by key. Raises ValueError for a text that is no value of its option."""
+    return {key: read_option(key, text) for key, text in pairs}
+
+
+def read_option(key: str, text: str) -> Any:
+    """Return the JSON value of one option. Raises ValueError."""
+    name = api.option_names(api.WatcherSpec).get(key)
+    if name is not None:
+        kind = api.declared_options(api.WatcherSpec)[name].kind
+        return _shown(key, kind, text)
+    for family in api.declared_families(api.WatcherSpec).values():
+        if key in (family.name, *family.aliases):
+            return _read_object(key, text)
+        if family.member(key):
+            return _shown(key, family.kind, text)
+    return text
+
+
+def _shown(key: str, kind: Any, text: str) -> Any:
+    try:
+        return kind.show(kind.parse(text))
+    except ValueError as error:
+        raise ValueError(f"{key} isn't {error}: {text!r}") from None
+
+
+def _read_object(key: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"{key} isn't a JSON object: {text!r}") from None

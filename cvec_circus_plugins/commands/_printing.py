@@ -1,0 +1,45 @@
+"""How options and information about processes are printed, plainly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_COLUMNS = ("cmdline", "username", "nice", "mem_info1", "mem_info2", "cpu", "mem", "ctime")
+
+
+def option_lines(options: Mapping[str, Any]) -> str:
+    """Return ``key: value`` lines."""
+    return "\n".join(f"{key}: {value_text(value)}" for key, value in options.items())
+
+
+def value_text(value: Any) -> str:
+    """Return a value as one line: pairs and lists with commas, nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ",".join(f"{key}={value_text(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ",".join(value_text(one) for one in value)
+    return str(value)
+
+
+def info_line(info: Any) -> str:
+    """Return one line about a process; a text instead of information is that line."""
+    if not isinstance(info, dict):
+        return str(info)
+    return f"{info.get('pid', 'N/A')}  " + " ".join(str(info.get(key, "N/A")) for key in _COLUMNS)
+
+
+def process_lines(pid: Any, info: Any) -> Iterator[str]:
+    """Yield the line of a process, and the lines of its children below it."""
+    yield f"{pid}: {info_line(info)}"
+    yield from _children_lines(info, "   ")
+
+
+def _children_lines(info: Any, indent: str) -> Iterator[str]:
+    for child in info.get("children", ()) if isinstance(info, dict) else ():
+        yield f"{indent}{info_line(child)}"
+        yield from _children_lines(child, f"{indent}   ")

@@ -1,0 +1,116 @@
+"""The command add."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+from cvec_circus_core.api import REQUIRED, Command, prop
+from cvec_circus_plugins.commands._wishes import WishRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class AddRequest(WishRequest):
+    """What add takes."""
+
+    name: str = prop(REQUIRED, "name of the new watcher")
+    cmd: str = prop(REQUIRED, "its command line")
+    args: str | list[str] | None = prop(None, "more arguments of the command")
+    options: dict[str, Any] | None = prop(None, "options of the watcher")
+    start: bool = prop(False, "start it at once")
+
+
+class AddLine(WishRequest):
+    """What add takes on the command line."""
+
+    name: str = prop(REQUIRED, "name of the new watcher", positional=True)
+    cmd: list[str] = prop(REQUIRED, "its command line", positional=True, many=True)
+    option: list[str] = prop((), "option of the watcher, may be repeated", metavar="KEY=VALUE")
+    start: bool = prop(False, "start it at once")
+
+
+class Add(Command):
+    """Add a watcher.
+
+    It stays stopped unless `start` is true. Options are those of a watcher's section in the
+    configuration file. It is gone when the daemon ends.
+
+    Request::
+
+        {"command": "add",
+         "properties": {"name": "web", "cmd": "/usr/bin/web --port 80", "args": [],
+                        "options": {"numprocesses": 3}, "start": true, "waiting": true}}
+
+    The reply is ok. When it was asked to start and to wait, it tells pids::
+
+        {"status": "ok", "time": 1332265655.9, "started": [4711, 4712, 4713], "kept": []}
+
+    Command line::
+
+        circusctl add NAME CMD... [--start] [--option KEY=VALUE]... [--waiting]
+
+    Words after CMD that are no switches of add belong to the command, and all words after a --.
+    """
+
+    name = "add"
+    request = AddRequest
+    command_line = AddLine
+
+    async def execute(self, supervisor: Supervisor, request: AddRequest) -> dict[str, Any]:
+        """Add it, start it if asked to, and wait if asked to."""
+        if not request.name.strip():
+            raise api.BadMessage("'name' is empty")
+        if not request.cmd.strip():
+            raise api.BadMessage("'cmd' is empty")
+        options = dict(request.options or {})
+        if request.args is not None:
+            options["args"] = request.args
+        owner = supervisor.spec.endpoint_owner
+        if owner is not None and str(options.get("uid")) != str(owner):
+            raise api.BadMessage("uid does not match endpoint_owner")
+        watcher = supervisor.add(request.name, request.cmd, options)
+        if not request.start:
+            return {}
+        ticket = watcher.start()
+        if not request.waiting:
+            return {}
+        done = await ticket
+        return {"started": list(done.started), "kept": list(done.kept)}
+
+    def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Join the words of the command, and read the options."""
+        properties = super().compose(arguments)
+        properties["cmd"] = command_text(arguments["cmd"])
+        if given := arguments.get("option"):
+            from cvec_circus_plugins.commands._option_words import read_options
+
+            properties["options"] = read_options(_pairs(given))
+        return properties
+
+
+def command_text(words: list[str]) -> str:
+    """Return words as a command line.
+
+    A single word is one already. Of several, only those are quoted that would fall apart.
+    """
+    if len(words) == 1:
+        return words[0]
+    return " ".join(_quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    if word and not any(mark in word for mark in " \t\n\"'"):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def _pairs(options: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for option in options:
+        key, found, text = option.partition("=")
+        if not found or not key:
+            raise ValueError(f"an option is given as KEY=VALUE, not {option!r}")
+        yield key, text

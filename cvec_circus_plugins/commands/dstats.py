@@ -1,0 +1,44 @@
+"""The command dstats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command, Request
+from cvec_circus_plugins.commands._printing import info_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class Dstats(Command):
+    """Tell what the daemon itself uses of the machine.
+
+    Request::
+
+        {"command": "dstats"}
+
+    The reply has what stats tells of a process::
+
+        {"status": "ok", "time": 1332265655.9,
+         "info": {"pid": 4700, "cmdline": "circusd", "username": "root", "nice": 0,
+                  "mem_info1": "21.40M", "mem_info2": "40.32M", "cpu": 0.0, "mem": 0.1,
+                  "ctime": "0:00.41", "children": []}}
+
+    Command line::
+
+        circusctl dstats
+    """
+
+    name = "dstats"
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: Request) -> dict[str, Any]:
+        """Measure it."""
+        return {"info": await supervisor.own_info()}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a title and a line."""
+        return f"Main Process:\n    {info_line(reply['info'])}"

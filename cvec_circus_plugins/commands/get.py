@@ -1,0 +1,56 @@
+"""The command get."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+from cvec_circus_core.api import REQUIRED, Command, Request, prop
+from cvec_circus_plugins.commands._printing import option_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class GetRequest(Request):
+    """What get takes."""
+
+    name: str = prop(REQUIRED, "watcher", positional=True)
+    keys: list[str] = prop(REQUIRED, "option", positional=True, many=True, metavar="KEY")
+
+
+class Get(Command):
+    """Tell the values of some options of a watcher.
+
+    See options for all of them.
+
+    Request::
+
+        {"command": "get", "properties": {"name": "web", "keys": ["cmd", "numprocesses"]}}
+
+    The reply has them by key; one unknown key makes it an error::
+
+        {"status": "ok", "time": 1332265655.9, "options": {"cmd": "web", "numprocesses": 3}}
+
+    Command line::
+
+        circusctl get NAME KEY...
+    """
+
+    name = "get"
+    request = GetRequest
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: GetRequest) -> dict[str, Any]:
+        """Look them up."""
+        options = supervisor.watcher(request.name).options()
+        for key in request.keys:
+            if key not in options:
+                raise api.UnknownOption(key)
+        return {"options": {key: options[key] for key in request.keys}}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a line per option."""
+        return option_lines(reply["options"])

@@ -1,0 +1,68 @@
+"""The command globaloptions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_plugins.commands._printing import option_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+USUAL = ("endpoint", "stats_endpoint", "pubsub_endpoint", "check_delay", "multicast_endpoint")
+
+
+class GlobalOptionsRequest(Request):
+    """What globaloptions takes."""
+
+    option: str | None = prop(None, "option; the usual ones when not given", positional=True)
+    keys: list[str] | None = prop(None, "options", hidden=True)
+
+
+class GlobalOptions(Command):
+    """Tell options of the daemon.
+
+    Without one, the endpoints and the check delay are told.
+
+    Request, with one `option` or a list of `keys`::
+
+        {"command": "globaloptions", "properties": {"option": "endpoint"}}
+
+    The reply has them by key::
+
+        {"status": "ok", "time": 1332265655.9, "options": {"endpoint": "tcp://127.0.0.1:5555"}}
+
+    Command line::
+
+        circusctl globaloptions [OPTION]
+    """
+
+    name = "globaloptions"
+    request = GlobalOptionsRequest
+    acts = False
+
+    async def execute(
+        self, supervisor: Supervisor, request: GlobalOptionsRequest
+    ) -> dict[str, Any]:
+        """Look them up."""
+        wanted = list(request.keys or ())
+        if request.option is not None:
+            wanted.append(request.option)
+        declared = api.declared_options(api.ArbiterSpec)
+        for key in wanted:
+            if key not in declared:
+                raise api.UnknownOption(key)
+        return {
+            "options": {
+                key: declared[key].kind.show(getattr(supervisor.spec, key))
+                for key in wanted or USUAL
+            }
+        }
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a line per option."""
+        return option_lines(reply["options"])

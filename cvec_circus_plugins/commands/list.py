@@ -1,0 +1,56 @@
+"""The command list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command, Request, prop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class ListRequest(Request):
+    """What list takes."""
+
+    name: str | None = prop(None, "watcher whose processes are listed", positional=True)
+
+
+class List(Command):
+    """List the watchers, or the processes of one.
+
+    Request::
+
+        {"command": "list"}
+        {"command": "list", "properties": {"name": "web"}}
+
+    The reply has the names of all watchers. With a name it has the pids of the processes, and under
+    `processes` their numbers in the watcher, in the same order::
+
+        {"status": "ok", "time": 1332265655.9, "watchers": ["db", "web"]}
+        {"status": "ok", "time": 1332265655.9, "pids": [4711, 4712], "processes": [1, 2]}
+
+    Command line::
+
+        circusctl list [NAME]
+    """
+
+    name = "list"
+    request = ListRequest
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: ListRequest) -> dict[str, Any]:
+        """Look at them."""
+        if request.name is None:
+            return {"watchers": [one.name for one in supervisor.watchers()]}
+        processes = supervisor.watcher(request.name).view().processes
+        return {
+            "pids": [one.pid for one in processes],
+            "processes": [one.wid for one in processes],
+        }
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show one line, with commas."""
+        return ",".join(str(one) for one in reply["pids" if "pids" in reply else "watchers"])

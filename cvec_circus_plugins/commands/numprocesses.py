@@ -1,0 +1,50 @@
+"""The command numprocesses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command, Request, prop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class NumProcessesRequest(Request):
+    """What numprocesses takes."""
+
+    name: str | None = prop(None, "watcher; all when not given", positional=True)
+
+
+class NumProcesses(Command):
+    """Tell how many processes there are, in a watcher or in all.
+
+    Request::
+
+        {"command": "numprocesses", "properties": {"name": "web"}}
+
+    The reply has the number, and the name if one was given::
+
+        {"status": "ok", "time": 1332265655.9, "numprocesses": 3, "watcher_name": "web"}
+
+    Command line::
+
+        circusctl numprocesses [NAME]
+    """
+
+    name = "numprocesses"
+    request = NumProcessesRequest
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: NumProcessesRequest) -> dict[str, Any]:
+        """Count them."""
+        if request.name is None:
+            return {"numprocesses": sum(len(one.view().processes) for one in supervisor.watchers())}
+        count = len(supervisor.watcher(request.name).view().processes)
+        return {"numprocesses": count, "watcher_name": request.name}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show the number."""
+        return str(reply["numprocesses"])

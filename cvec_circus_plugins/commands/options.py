@@ -1,0 +1,51 @@
+"""The command options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import REQUIRED, Command, Request, prop
+from cvec_circus_plugins.commands._printing import option_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class OptionsRequest(Request):
+    """What options takes."""
+
+    name: str = prop(REQUIRED, "watcher", positional=True)
+
+
+class Options(Command):
+    """Tell all options of a watcher.
+
+    Those of its section that nobody declared are among them.
+
+    Request::
+
+        {"command": "options", "properties": {"name": "web"}}
+
+    The reply has them by key::
+
+        {"status": "ok", "time": 1332265655.9, "options": {"cmd": "web", "numprocesses": 3}}
+
+    Command line::
+
+        circusctl options NAME
+    """
+
+    name = "options"
+    request = OptionsRequest
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: OptionsRequest) -> dict[str, Any]:
+        """Look them up."""
+        options = supervisor.watcher(request.name).options()
+        return {"options": {key: options[key] for key in sorted(options)}}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a line per option."""
+        return option_lines(reply["options"])

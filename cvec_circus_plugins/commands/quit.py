@@ -1,0 +1,41 @@
+"""The command quit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command
+from cvec_circus_plugins.commands._wishes import WishRequest
+
+if TYPE_CHECKING:
+    from cvec_circus_core.api import Supervisor
+
+
+class Quit(Command):
+    """Stop everything and end the daemon.
+
+    All watchers are stopped side by side, each within its graceful timeout. It takes the place of
+    whatever else is under way.
+
+    Request::
+
+        {"command": "quit", "properties": {"waiting": true}}
+
+    The reply is ok. When it was asked to wait, the reply comes when all processes are gone::
+
+        {"status": "ok", "time": 1332265655.9}
+
+    Command line::
+
+        circusctl quit [--waiting]
+    """
+
+    name = "quit"
+    request = WishRequest
+
+    async def execute(self, supervisor: Supervisor, request: WishRequest) -> dict[str, Any]:
+        """End it all, and wait if asked to."""
+        ticket = supervisor.quit()
+        if request.waiting:
+            await ticket
+        return {}

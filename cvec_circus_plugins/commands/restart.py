@@ -1,0 +1,67 @@
+"""The command restart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command, prop
+from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, replaced, selected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cvec_circus_core.api import Supervisor, WatcherPort
+
+SIGKILL = 9
+
+
+class RestartRequest(MatchRequest):
+    """What restart takes."""
+
+    terminate: bool = prop(False, "end the processes by SIGKILL, without waiting for them")
+
+
+class Restart(Command):
+    """Restart a watcher, several, or the daemon itself.
+
+    All processes of a watcher are stopped; when the last one is gone, new ones are started. Use
+    reload to have the new ones before the old ones go. Without a name the daemon restarts: it stops
+    everything, reads its configuration again and begins anew under the same pid.
+
+    Request::
+
+        {"command": "restart", "properties": {"name": "web", "waiting": true}}
+
+    The reply is ok. When it was asked to wait and exactly one watcher was meant, it tells pids::
+
+        {"status": "ok", "time": 1332265655.9,
+         "info": {"stopped": [4711], "started": [4712], "kept": []}}
+
+    Command line::
+
+        circusctl restart [NAME...] [--match glob|simple|regex] [--terminate] [--waiting]
+    """
+
+    name = "restart"
+    request = RestartRequest
+
+    async def execute(self, supervisor: Supervisor, request: RestartRequest) -> dict[str, Any]:
+        """Restart them, and wait if asked to."""
+        if request.name is None:
+            if request.terminate:
+                _end(supervisor.watchers())
+            everything = supervisor.restart_all()
+            if request.waiting:
+                await everything
+            return {}
+        watchers = selected(supervisor, request.name, request.match)
+        if request.terminate:
+            _end(watchers)
+        tickets = [one.restart() for one in watchers]
+        return replaced(await all_done(tickets)) if request.waiting else {}
+
+
+def _end(watchers: Iterable[WatcherPort]) -> None:
+    for one in watchers:
+        if one.view().processes:
+            one.kill(None, SIGKILL, 0.0)

@@ -1,0 +1,80 @@
+"""The command set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+from cvec_circus_core.api import REQUIRED, Command, prop
+from cvec_circus_plugins.commands._wishes import WishRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class SetRequest(WishRequest):
+    """What set takes: options as one object, or beside the name."""
+
+    open_ended = True
+
+    name: str = prop(REQUIRED, "watcher")
+    options: dict[str, Any] | None = prop(None, "options and their values")
+
+
+class SetLine(WishRequest):
+    """What set takes on the command line."""
+
+    name: str = prop(REQUIRED, "watcher", positional=True)
+    pairs: list[str] = prop(
+        REQUIRED, "an option and its value", positional=True, many=True, metavar="KEY VALUE"
+    )
+
+
+class Set(Command):
+    """Set options of a watcher.
+
+    All values are checked before the first one is set. What follows depends on the option: some
+    are used from now on, some add or remove processes, some need new processes, which a graceful
+    reload brings. A watcher that is stopped stays so.
+
+    Request::
+
+        {"command": "set",
+         "properties": {"name": "web", "options": {"numprocesses": 3}, "waiting": true}}
+
+    The options may also stand beside the name. The reply is ok; when it was asked to wait, it comes
+    when everything that follows is done::
+
+        {"status": "ok", "time": 1332265655.9}
+
+    Command line::
+
+        circusctl set NAME KEY VALUE [KEY VALUE]... [--waiting]
+    """
+
+    name = "set"
+    request = SetRequest
+    command_line = SetLine
+
+    async def execute(self, supervisor: Supervisor, request: SetRequest) -> dict[str, Any]:
+        """Set them, and wait if asked to."""
+        watcher = supervisor.watcher(request.name)
+        options = {**(request.options or {}), **request.rest}
+        if not options:
+            raise api.BadMessage("message invalid 'options' is missing")
+        ticket = watcher.change(options)
+        if request.waiting:
+            await ticket
+        return {}
+
+    def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Read keys and values in turn."""
+        from cvec_circus_plugins.commands._option_words import read_options
+
+        words = arguments["pairs"]
+        if len(words) % 2:
+            raise ValueError(f"{words[-1]!r} has no value: give KEY VALUE pairs")
+        pairs = zip(words[::2], words[1::2], strict=True)
+        return {**super().compose(arguments), "options": read_options(pairs)}

@@ -1,0 +1,50 @@
+"""The command stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command
+from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
+
+if TYPE_CHECKING:
+    from cvec_circus_core.api import Supervisor
+
+
+class Stop(Command):
+    """Stop a watcher, several, or all.
+
+    Every process gets the watcher's stop signal, and SIGKILL when its graceful timeout is over.
+    The daemon goes on, and so do the watchers that were not meant.
+
+    Request::
+
+        {"command": "stop", "properties": {"name": "web", "waiting": true}}
+
+    The reply is ok::
+
+        {"status": "ok", "time": 1332265655.9}
+
+    When it was asked to wait and exactly one watcher was meant, it has an `info` that is null.
+
+    Command line::
+
+        circusctl stop [NAME...] [--match glob|simple|regex] [--waiting]
+    """
+
+    name = "stop"
+    request = MatchRequest
+
+    async def execute(self, supervisor: Supervisor, request: MatchRequest) -> dict[str, Any]:
+        """Stop them, lowest priority first, and wait if asked to."""
+        if request.name is None:
+            everything = supervisor.stop_all()
+            if request.waiting:
+                await everything
+            return {}
+        watchers = selected(supervisor, request.name, request.match)
+        tickets = [one.stop() for one in reversed(watchers)]
+        if not request.waiting:
+            return {}
+        done = await all_done(tickets)
+        return {"info": None} if len(done) == 1 else {}
