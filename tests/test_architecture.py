@@ -44,7 +44,8 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
     f"{CORE}.control": Room(
-        (MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.deadline"), ("zmq", "msgspec")
+        (MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.deadline", f"{SYSTEM}.protocols"),
+        ("zmq", "msgspec"),
     ),
     f"{CORE}.embed": Room((CORE,)),
     f"{CORE}.api": Room((CORE,)),

@@ -115,19 +115,8 @@ def _command(name: str, command: type[Command]) -> Iterator[str]:
     yield from (inspect.getdoc(command) or "").splitlines()
     yield ""
     asked = command.command_line or command.request
-    yield from ("``" + _usage(name, asked) + "``", "")
     for prop in _shown(asked):
         yield from _entry("", f"``{_spelled(prop)}``", [_sentence(prop.help), *_choices(prop)])
-
-
-def _usage(name: str, asked: type[Request]) -> str:
-    words = ["circusctl", name]
-    for prop in _shown(asked):
-        word = _spelled(prop)
-        if prop.many or prop.each:
-            word += "…"
-        words.append(word if prop.required else f"[{word}]")
-    return " ".join(words)
 
 
 def _shown(asked: type[Request]) -> Iterable[Prop]:
