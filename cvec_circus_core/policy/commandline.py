@@ -1,8 +1,12 @@
 """From a watcher's spec to one process's launch plan: command line, variables, environment.
 
 Variables (spec: config, variable expansion): ``$(circus.X)`` and ``((circus.X))`` in any case, and
-``$WID``. A variable that is not known stays as it is. Values come from the operator, so nothing is
-expanded twice: a value that looks like a variable is text.
+``$WID`` as it is written here. A variable that is not known stays as it is. Values come from the
+operator, so nothing is expanded twice: a value that looks like a variable is text. For the same
+reason what is copied from the daemon's environment is never expanded.
+
+The own environment is expanded entry by entry, each seeing those before it and the daemon's; the
+command line sees the environment that the process gets.
 """
 
 from __future__ import annotations
@@ -10,7 +14,8 @@ from __future__ import annotations
 import os.path
 import re
 import shlex
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +23,9 @@ from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.specs import WatcherSpec
 
-_VARIABLE = re.compile(
-    r"\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\)|\$(WID)(?!\w)", re.IGNORECASE
-)
-_SLOT = re.compile(r"\$\(circus\.wid\)|\(\(circus\.wid\)\)|\$WID(?!\w)", re.IGNORECASE)
+_VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
+_SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
+_ANY_SLOT = 1
 _SHELL = "/bin/sh"
 
 
@@ -39,9 +43,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A watcher's launch plan, expanded but for the slot; made once per spec, used per spawn."""
+    """A watcher's launch plan; made once per spec, used per spawn."""
 
+    spec: WatcherSpec
+    around: Surroundings
+    values: Mapping[str, str]
     plan: LaunchPlan
+    """The plan, its command line and environment those of one slot."""
     varies: bool
     """Whether something in it depends on the slot."""
 
@@ -49,12 +57,8 @@ class Launch:
         """Return the plan for the process of one slot."""
         if not self.varies:
             return self.plan
-        values = {"wid": str(wid)}
-        return replace(
-            self.plan,
-            argv=tuple(expand(word, values) for word in self.plan.argv),
-            env={name: expand(text, values) for name, text in self.plan.env.items()},
-        )
+        argv, env = _for_slot(self.spec, self.around, self.values, wid)
+        return replace(self.plan, argv=argv, env=env)
 
 
 def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
@@ -62,10 +66,8 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
 
     Raises ValueError with a sentence for a command line that can not be used.
     """
-    env = environment(spec, around)
-    values = _values(spec, around, env)
-    env.update({name: expand(text, values) for name, text in spec.env.items()})
-    argv = _argv(spec, values)
+    values = _values(spec, around)
+    argv, env = _for_slot(spec, around, values, _ANY_SLOT)
     plan = LaunchPlan(
         argv=argv,
         executable=spec.executable,
@@ -79,23 +81,8 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
         stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
         stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
     )
-    own = (env[name] for name in spec.env)
-    return Launch(plan, any(_SLOT.search(text) for text in (*argv, *own)))
-
-
-def environment(spec: WatcherSpec, around: Surroundings) -> dict[str, str]:
-    """Return the environment of a watcher's processes, variables of the slot not yet replaced."""
-    env = dict(around.environ) if spec.copy_env else {}
-    env.update(spec.env)
-    if spec.copy_path:
-        env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
-    if spec.virtualenv:
-        version = f"python{spec.virtualenv_py_ver}" if spec.virtualenv_py_ver else around.python
-        packages = os.path.join(spec.virtualenv, "lib", version, "site-packages")
-        env["VIRTUAL_ENV"] = spec.virtualenv
-        env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
-        env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
-    return env
+    texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
+    return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)))
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
@@ -110,31 +97,73 @@ def expand(text: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def _for_slot(
+    spec: WatcherSpec, around: Surroundings, values: Mapping[str, str], wid: int
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    known = ChainMap({"wid": str(wid)}, dict(values))
+    own = {}
+    for name, text in spec.env.items():
+        own[name] = known[f"env.{name.lower()}"] = expand(text, known)
+    env = _environment(spec, around, own)
+    known.update(_variables(env.items()))
+    return _argv(spec, known), env
+
+
+def _environment(spec: WatcherSpec, around: Surroundings, own: Mapping[str, str]) -> dict[str, str]:
+    env = {**around.environ, **own} if spec.copy_env else dict(own)
+    if spec.copy_path:
+        env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
+    if spec.virtualenv:
+        version = f"python{spec.virtualenv_py_ver}" if spec.virtualenv_py_ver else around.python
+        packages = os.path.join(spec.virtualenv, "lib", version, "site-packages")
+        env["VIRTUAL_ENV"] = spec.virtualenv
+        env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
+        env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
+    return env
+
+
 def _joined(*parts: str | None) -> str:
     return os.pathsep.join(part for part in parts if part)
 
 
 def _argv(spec: WatcherSpec, values: Mapping[str, str]) -> tuple[str, ...]:
-    if spec.shell:
-        line = expand(" ".join((spec.cmd, shlex.join(spec.args))).strip(), values)
-        return (_SHELL, "-c", line, *(expand(word, values) for word in spec.shell_args))
-    words = tuple(expand(word, values) for word in spec.command_words)
-    if not words:
+    if not spec.cmd.strip() and not spec.args:
         raise ValueError(f"watcher {spec.name!r} has no cmd")
-    return words
+    if spec.shell:
+        # Words are quoted after their variables are replaced: a quote in a value stays text.
+        args = shlex.join(expand(word, values) for word in spec.args)
+        line = f"{expand(spec.cmd, values)} {args}".strip()
+        return (_SHELL, "-c", line, *(expand(word, values) for word in spec.shell_args))
+    return tuple(expand(word, values) for word in _words(spec))
 
 
-def _values(spec: WatcherSpec, around: Surroundings, env: Mapping[str, str]) -> dict[str, str]:
-    values = {name: _as_text(getattr(spec, name)) for name in declared_options(WatcherSpec)}
-    values.update({key.lower(): _as_text(value) for key, value in spec.extra.items()})
-    values.update({f"sockets.{name}": str(fd) for name, fd in around.sockets.items()})
-    values.update({f"env.{name.lower()}": text for name, text in around.environ.items()})
-    values.update({f"env.{name.lower()}": text for name, text in env.items()})
+def _words(spec: WatcherSpec) -> tuple[str, ...]:
+    try:
+        return spec.command_words
+    except ValueError as problem:
+        raise ValueError(f"cmd of watcher {spec.name!r} can not be split: {problem}") from None
+
+
+def _values(spec: WatcherSpec, around: Surroundings) -> dict[str, str]:
+    values = {key.lower(): _as_text(value) for key, value in spec.extra.items()}
+    for name, one in declared_options(WatcherSpec).items():
+        values[name] = _as_text(one.kind.show(getattr(spec, name)))
+    values["working_dir"] = spec.working_dir or around.working_dir or ""
     values["name"] = spec.name
+    values.update({f"sockets.{name.lower()}": str(fd) for name, fd in around.sockets.items()})
+    values.update(_variables(around.environ.items()))
     return values
 
 
+def _variables(environment: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {f"env.{name.lower()}": text for name, text in environment}
+
+
 def _as_text(value: Any) -> str:
-    if value is None:
-        return ""
-    return shlex.join(value) if isinstance(value, tuple) else str(value)
+    match value:
+        case None:
+            return ""
+        case list() | tuple():
+            return shlex.join(str(word) for word in value)
+        case _:
+            return str(value)
