@@ -48,6 +48,7 @@ ROOMS: Mapping[str, Room] = {
         ("zmq", "msgspec"),
     ),
     f"{CORE}.embed": Room((CORE,)),
+    f"{CORE}.engine": Room((CORE,), ("zmq",)),
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.daemon": Room((CORE,)),
     f"{CORE}.testing": Room((CORE,)),
