@@ -1,8 +1,8 @@
 """Real processes: children of this one, each leading a session of its own.
 
 A child is in the ledger from its spawn until its end has been told. How its end is heard is the
-business of a `Waiting` (waiting.py), how it is started that of a `Launcher` (launching.py), what
-stays of it that of the `Undergrowth` (trees.py, sweeping.py).
+business of a `Waiting` (waiting.py), how it is started that of a `Launcher` (launching.py), what it
+leaves behind that of the `Forest` (forest.py).
 
 A death costs the same however many children live: one wake-up, one reap, one look whether the
 process group still has members, one call.
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.system.forest import Forest
 from cvec_circus_core.system.launching import Child, Launcher
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
 from cvec_circus_core.system.waiting import (
@@ -45,10 +46,15 @@ class LocalProcesses:
     """Starts processes, signals them, and tells when they end."""
 
     def __init__(
-        self, loop: AbstractEventLoop, waiting: Waiting, launcher: Launcher | None = None
+        self,
+        loop: AbstractEventLoop,
+        waiting: Waiting,
+        forest: Forest,
+        launcher: Launcher | None = None,
     ) -> None:
         self._loop = loop
         self._waiting = waiting
+        self._forest = forest
         self._launcher = launcher or Launcher()
         self._entries: dict[int, _Entry] = {}
 
@@ -63,6 +69,7 @@ class LocalProcesses:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise CannotSpawn(f"can not watch {plan.argv[0]!r}: {reason}") from error
         self._entries[child.pid] = _Entry(child, on_exit)
+        self._forest.plant(child.pid, plan.contain)
         return child.pid
 
     def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:
@@ -70,19 +77,18 @@ class LocalProcesses:
         if pid not in self._entries:
             return False
         try:
-            if scope is Scope.TREE:
-                os.killpg(pid, signum)
-            else:
-                self._waiting.send(pid, signum)
+            if scope is not Scope.PROCESS:
+                return self._forest.signal(pid, signum, scope)
+            self._waiting.send(pid, signum)
         except ProcessLookupError:
             return False
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise SystemProblem(_refusal(pid, signum, error)) from None
         return True
 
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""
-        raise NotImplementedError
+        self._forest.sweep(pid, signum, grace, on_swept)
 
     def alive(self) -> frozenset[int]:
         """Return the pids that were spawned and have not been reported as ended."""
@@ -91,6 +97,7 @@ class LocalProcesses:
     def close(self) -> None:
         """Stop listening; processes that still run are left alone."""
         self._waiting.close()
+        self._forest.close()
         for entry in self._entries.values():
             entry.child.returncode = 0  # keeps Popen from complaining, and from reaping
         self._entries.clear()
@@ -105,39 +112,30 @@ class LocalProcesses:
             return
         entry = self._entries.pop(pid)
         entry.child.returncode = 0 if code is None else code
+        left_behind = self._forest.fell(pid)
         try:
-            entry.on_exit(pid, Exit(code, left_behind=_has_group(pid)))
+            entry.on_exit(pid, Exit(code, left_behind=left_behind))
         except Exception:
             log.exception("process %d: telling its end failed; going on with the others", pid)
 
 
-def _has_group(pid: int) -> bool:
-    """Tell whether the process group that a reaped process led still has members."""
-    try:
-        os.killpg(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _refusal(pid: int, signum: int, error: OSError) -> str:
-    if error.errno == errno.EINVAL:
+def _refusal(pid: int, signum: int, error: OSError | ValueError) -> str:
+    number = getattr(error, "errno", errno.EINVAL)
+    if number == errno.EINVAL:
         return f"there is no signal {signum}"
-    if error.errno == errno.EPERM:
+    if number == errno.EPERM:
         return f"process {pid} belongs to another user, who does not let us signal it"
-    return f"process {pid} can not be signalled: {error.strerror}"
+    return f"process {pid} can not be signalled: {os.strerror(number).lower()}"
 
 
 def pidfd_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:
     """Return processes whose ends are heard by pidfd."""
-    return LocalProcesses(loop, PidfdWaiting(loop), launcher)
+    return LocalProcesses(loop, PidfdWaiting(loop), Forest(loop, hears_ends=True), launcher)
 
 
 def thread_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:
     """Return processes whose ends are heard by threads."""
-    return LocalProcesses(loop, ThreadWaiting(loop), launcher)
+    return LocalProcesses(loop, ThreadWaiting(loop), Forest(loop, hears_ends=False), launcher)
 
 
 def choose_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:

@@ -1,0 +1,178 @@
+"""Stopping what ended processes left behind.
+
+One sweep per tree: all that is alive gets the signal and is watched; when those that are watched
+have gone, the table is read again, since they may have forked meanwhile; when a reading shows
+nobody, the sweep is over. After the grace everybody gets SIGKILL. A sweep always ends: who is
+still there `_PATIENCE` seconds after SIGKILL (hanging in the kernel, or not ours to kill) is named
+in the log and left.
+
+Reading the table costs time that grows with the machine, so all sweeps that need a reading share
+one, and a pause in proportion to the cost of the last one keeps the event loop free.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cvec_circus_core.system.protocols import OnSwept
+from cvec_circus_core.system.table import Row, read_table
+from cvec_circus_core.system.trees import Tree, open_pidfd
+from cvec_circus_core.system.waiting import NotYet, collect_status
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 10.0
+_POLL = 0.1
+"""How often the table is read where a process's end can not be heard."""
+
+
+@dataclass(slots=True, eq=False)
+class _Sweep:
+    tree: Tree
+    signum: int
+    on_swept: OnSwept
+    timer: TimerHandle | None = None
+    watched: dict[int, tuple[Row, int]] = field(default_factory=dict)
+
+
+class Sweeper:
+    """All sweeps under way."""
+
+    def __init__(self, loop: AbstractEventLoop, *, hears_ends: bool = True) -> None:
+        self._loop = loop
+        self._hears_ends = hears_ends
+        self._sweeps: set[_Sweep] = set()
+        self._due: set[_Sweep] = set()
+        self._reading: TimerHandle | None = None
+        self._cost = 0.0
+
+    def sweep(self, tree: Tree, signum: int, grace: float, on_swept: OnSwept) -> None:
+        """Stop what is left of a tree whose root has ended."""
+        sweep = _Sweep(tree, signum, on_swept)
+        self._sweeps.add(sweep)
+        if grace <= 0 or signum == signal.SIGKILL:
+            sweep.signum = signal.SIGKILL
+            sweep.timer = self._loop.call_later(_PATIENCE, self._give_up, sweep)
+        else:
+            sweep.timer = self._loop.call_later(grace, self._kill, sweep)
+        self._look_soon(sweep)
+
+    def close(self) -> None:
+        """Drop all sweeps; nobody is told."""
+        if self._reading is not None:
+            self._reading.cancel()
+        for sweep in list(self._sweeps):
+            self._drop(sweep)
+
+    def _look_soon(self, sweep: _Sweep, pause: float = 0.0) -> None:
+        self._due.add(sweep)
+        if self._reading is None:
+            self._reading = self._loop.call_later(max(pause, 4 * self._cost), self._look)
+
+    def _look(self) -> None:
+        self._reading = None
+        due, self._due = self._due, set()
+        before = self._loop.time()
+        table = read_table()
+        self._cost = self._loop.time() - before
+        for sweep in due & self._sweeps:
+            self._compare(sweep, table)
+
+    def _compare(self, sweep: _Sweep, table: Mapping[int, Row]) -> None:
+        rows = sweep.tree.look_in(table)
+        if not rows:
+            self._finish(sweep)
+            return
+        living = {row.pid: row for row in rows}
+        for row, pidfd in list(sweep.watched.values()):
+            if not row.is_same(living.get(row.pid)):
+                del sweep.watched[row.pid]
+                self._release(pidfd)
+        for row in rows:
+            if row.pid not in sweep.watched:
+                self._take_in(sweep, row)
+        if not self._hears_all_of(sweep):
+            self._look_soon(sweep, _POLL)
+
+    def _hears_all_of(self, sweep: _Sweep) -> bool:
+        """Tell whether the next death will wake us, so that nothing needs to be polled."""
+        heard = [pidfd for _, pidfd in sweep.watched.values() if pidfd >= 0]
+        return self._hears_ends and bool(heard) and len(heard) == len(sweep.watched)
+
+    def _take_in(self, sweep: _Sweep, row: Row) -> None:
+        pidfd = open_pidfd(row)
+        if pidfd is None:
+            return
+        sweep.watched[row.pid] = (row, pidfd)
+        if pidfd >= 0 and self._hears_ends:
+            self._loop.add_reader(pidfd, self._ended, sweep, row.pid, pidfd)
+        self._send(sweep, row, pidfd)
+
+    def _send(self, sweep: _Sweep, row: Row, pidfd: int) -> None:
+        try:
+            if pidfd >= 0:
+                signal.pidfd_send_signal(pidfd, sweep.signum)
+            else:
+                os.kill(row.pid, sweep.signum)
+        except ProcessLookupError:
+            return
+        except OSError as error:
+            log.warning(
+                "process %d, left by %d, can not be stopped: %s",
+                row.pid,
+                sweep.tree.root,
+                error.strerror,
+            )
+
+    def _ended(self, sweep: _Sweep, pid: int, pidfd: int) -> None:
+        self._release(pidfd)
+        sweep.watched.pop(pid, None)
+        if not sweep.watched:
+            self._look_soon(sweep)
+
+    def _kill(self, sweep: _Sweep) -> None:
+        sweep.signum = signal.SIGKILL
+        sweep.timer = self._loop.call_later(_PATIENCE, self._give_up, sweep)
+        if sweep.tree.leaf is None or not sweep.tree.leaf.kill():
+            for row, pidfd in sweep.watched.values():
+                self._send(sweep, row, pidfd)
+        self._look_soon(sweep)
+
+    def _give_up(self, sweep: _Sweep) -> None:
+        left = ", ".join(map(str, sorted(sweep.watched)))
+        log.error("processes %s, left by %d, did not go; leaving them", left, sweep.tree.root)
+        self._finish(sweep)
+
+    def _finish(self, sweep: _Sweep) -> None:
+        self._drop(sweep)
+        if sweep.tree.leaf is not None:
+            sweep.tree.leaf.remove()
+        try:
+            sweep.on_swept(sweep.tree.root)
+        except Exception:
+            log.exception("process %d: telling that it is swept failed", sweep.tree.root)
+
+    def _drop(self, sweep: _Sweep) -> None:
+        self._sweeps.discard(sweep)
+        self._due.discard(sweep)
+        if sweep.timer is not None:
+            sweep.timer.cancel()
+        for _, pidfd in sweep.watched.values():
+            self._release(pidfd)
+        sweep.watched.clear()
+
+    def _release(self, pidfd: int) -> None:
+        if pidfd < 0:
+            return
+        self._loop.remove_reader(pidfd)
+        # With the sub-reaper it may have become our child; if not, this does nothing.
+        try:
+            collect_status(os.P_PIDFD, pidfd)
+        except (NotYet, OSError):
+            pass
+        os.close(pidfd)
