@@ -6,7 +6,7 @@ declarations in `model` say everything that is asked here, so no option is named
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -32,6 +32,14 @@ class Refused(ValueError):
         self.sentence = sentence
         self.allowed = allowed
         self.key = key
+
+
+class UnknownMember(Refused):
+    """A key of a family whose members are all known, and which is none of them."""
+
+    def __init__(self, family: Family, member: str) -> None:
+        known = ", ".join(f"{family.prefix}{name}" for name in sorted(family.names or ()))
+        super().__init__("is not known", known, f"{family.prefix}{member}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +120,12 @@ def parse(place: Place, text: str) -> Any:
     """Read the text of a file. Raises `Refused`."""
     match place:
         case Plain(option):
-            return _read(option.kind.parse, text, option.kind.allowed)
+            return _read(option.kind.parse, text, option.kind.allowed, option.name)
         case Member(family, member):
             _require_known(family, member)
-            return _read(family.kind.parse, text, family.kind.allowed)
+            return _read(family.kind.parse, text, family.kind.allowed, f"{family.prefix}{member}")
         case Whole(family):
-            raise Refused("isn't an option by itself", f"{family.prefix}NAME")
+            raise Refused("isn't an option by itself", f"{family.prefix}NAME", family.name)
         case Free():
             return text
 
@@ -126,7 +134,7 @@ def check(place: Place, value: Any) -> Any:
     """Take a JSON or Python value. Raises `Refused`."""
     match place:
         case Plain(option):
-            return _read(option.kind.check, value, option.kind.allowed)
+            return _read(option.kind.check, value, option.kind.allowed, option.name)
         case Member(family, member):
             return _check_member(family, member, value)
         case Whole(family):
@@ -139,31 +147,30 @@ def _check_member(family: Family, member: str, value: Any) -> Any:
     _require_known(family, member)
     if value is None and not family.keeps_null:
         return None
-    return _read(family.kind.check, value, family.kind.allowed)
+    return _read(family.kind.check, value, family.kind.allowed, f"{family.prefix}{member}")
 
 
 def _check_family(family: Family, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise Refused("isn't an object")
+        raise Refused("isn't an object", key=family.name)
     found = {}
     for key, item in value.items():
         # A library caller may give RLIMIT_NOFILE as well as nofile.
         short = key.lower().removeprefix(family.prefix) if family.any_case else key
-        found[short] = _check_member(family, short, item)
+        if item is not None or family.keeps_null:
+            found[short] = _check_member(family, short, item)
     return found
 
 
 def _require_known(family: Family, member: str) -> None:
     if family.names is not None and member not in family.names:
-        raise Refused(
-            "is not known", ", ".join(f"{family.prefix}{n}" for n in sorted(family.names))
-        )
+        raise UnknownMember(family, member)
 
 
-def _read(how: Any, value: Any, allowed: str) -> Any:
+def _read(how: Callable[[Any], Any], value: Any, allowed: str, key: str) -> Any:
     try:
         return how(value)
     except ValueError as error:
-        raise Refused(f"isn't {error}", allowed) from None
+        raise Refused(f"isn't {error}", allowed, key) from None

@@ -12,6 +12,7 @@ from cvec_circus_core.config.keys import (
     Place,
     Plain,
     Refused,
+    UnknownMember,
     canonical_key,
     locate,
     parse,
@@ -51,7 +52,9 @@ def given_options(
         try:
             yield Given(key, place, text, parse(place, text))
         except Refused as refused:
-            findings.refuse(section, _with_hint(of, key, refused), key, text)
+            unknown_key = isinstance(refused, UnknownMember)
+            shown = _with_hint(of, key, refused) if unknown_key else refused
+            findings.refuse(section, shown, key, text)
 
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -85,9 +88,7 @@ def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings
 
 
 def _with_hint(of: type, key: str, refused: Refused) -> Refused:
-    if refused.sentence != "is not known":
-        return refused
     meant = probably_meant(of, key)
     if meant is None or meant == key:
         return refused
-    return Refused(f"is not known; did you mean {meant}?", refused.allowed)
+    return Refused(f"{refused.sentence}; did you mean {meant}?", refused.allowed)

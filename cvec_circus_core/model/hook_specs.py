@@ -60,9 +60,14 @@ def _check_hook(value: Any) -> HookSpec:
             raise ValueError(_FORM)
 
 
+def _name_of(call: Callable[..., Any]) -> str:
+    named = call if hasattr(call, "__qualname__") else type(call)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def _show_hook(hook: HookSpec) -> str:
     call = hook.call
-    name = call if isinstance(call, str) else f"{call.__module__}.{call.__qualname__}"
+    name = call if isinstance(call, str) else _name_of(call)
     return f"{name},true" if hook.ignore_failure else name
 
 

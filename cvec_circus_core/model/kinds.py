@@ -11,6 +11,7 @@ import shlex
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike, fspath
 from typing import Any
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
@@ -85,6 +86,8 @@ def _check_boolean(value: Any) -> bool:
 
 
 def _check_text(value: Any) -> str:
+    if isinstance(value, PathLike):
+        value = fspath(value)
     if not isinstance(value, str):
         raise ValueError("a text")
     if "\0" in value:
@@ -199,6 +202,12 @@ NAMES = Kind("names", "names, separated by white space or commas", _parse_names,
 SIGNAL = Kind("signal", "the name or number of a signal", read_signal, read_signal)
 ACCOUNT = Kind("account", "a name or number", _parse_account, _check_account)
 OCTAL = Kind("octal", "an octal number such as 022", _parse_octal, _check_octal, _show_octal)
+LOWER = Kind(
+    "name",
+    "a name",
+    lambda text: _parse_text(text).lower(),
+    lambda value: _check_text(value).lower(),
+)
 ANYTHING = Kind("anything", "anything", _parse_text, _as_it_is)
 
 

@@ -19,6 +19,7 @@ from cvec_circus_core.model.kinds import (
     ANYTHING,
     BOOLEAN,
     INTEGER,
+    LOWER,
     NAMES,
     NUMBER,
     OCTAL,
@@ -37,6 +38,7 @@ SECONDS = at_least(NUMBER, 0)
 
 PORT = between(INTEGER, 0, 65535)
 OPTIONAL_TEXT = or_none(TEXT)
+OPTIONAL_NAME = or_none(LOWER)
 OPTIONAL_ACCOUNT = or_none(ACCOUNT)
 OPTIONAL_OCTAL = or_none(OCTAL)
 ENDPOINT = endpoint("tcp", "ipc", "inproc")
@@ -132,7 +134,7 @@ class WatcherSpec:
         False, BOOLEAN, "give managed sockets to the processes", changing=_NEW
     )
     stdin_socket: str | None = option(
-        None, OPTIONAL_TEXT, "managed socket to put at descriptor 0", changing=_NEW
+        None, OPTIONAL_NAME, "managed socket to put at descriptor 0", changing=_NEW
     )
     close_child_stdin: bool = option(True, BOOLEAN, "standard input is /dev/null", changing=_NEW)
     close_child_stdout: bool = option(
