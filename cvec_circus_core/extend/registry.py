@@ -100,6 +100,19 @@ def load_commands() -> Loaded[Command]:
     return load_group(COMMANDS, _as_command)
 
 
+def load_formats() -> tuple[Any, ...]:
+    """Load every installed format of configuration files, ini first."""
+    found = load_group(FORMATS, _as_format).things
+    return tuple(sorted(found.values(), key=lambda one: one.name != "ini"))
+
+
+def _as_format(found: Any) -> Any:
+    made = found() if isinstance(found, type) else found
+    if not callable(getattr(made, "read", None)) or not getattr(made, "name", ""):
+        raise TypeError("a format needs a name and read()")
+    return made
+
+
 def _as_command(found: Any) -> Command:
     if not isinstance(found, type) or not issubclass(found, Command):
         raise TypeError("it is not a subclass of Command")

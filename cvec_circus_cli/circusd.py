@@ -1,0 +1,106 @@
+"""circusd: run the daemon.
+
+Exit codes: 0 it ended as it was told to, 1 it could not start or run, or the file has mistakes,
+2 wrong use of the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cvec_circus_core.api import BadConfig, CircusError, __version__
+from cvec_circus_core.daemon import OK, Flags, read, run
+
+FAILED = 1
+
+_EPILOG = """\
+examples:
+  circusd app.ini                     run what app.ini says; Ctrl-C stops it
+  circusd --check app.ini             tell every mistake in app.ini, and start nothing
+  circusd --daemon --pidfile /run/app.pid app.ini
+                                      run in the background; returns once it is ready
+
+While it runs, drive it with circusctl: `circusctl status`, `circusctl --help`.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run circusd and return its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.config is None:
+        parser.print_usage()
+        return OK
+    flags = Flags(
+        config=given.config,
+        skip_bad=given.skip_bad,
+        background=given.daemon,
+        pidfile=given.pidfile,
+        loglevel=given.log_level,
+        logoutput=given.log_output,
+        loggerconfig=given.logger_config,
+    )
+    try:
+        return _check(flags) if given.check else run(flags, read(flags, os.environ))
+    except BadConfig as error:
+        return _refuse(error)
+    except CircusError as error:
+        return _say(f"circusd: {error}")
+
+
+def _check(flags: Flags) -> int:
+    loaded = read(flags, os.environ)
+    for warning in loaded.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"{flags.config} is good: {len(loaded.watchers)} watchers")
+    return OK
+
+
+def _refuse(error: BadConfig) -> int:
+    for problem in error.problems:
+        print(f"error: {problem}", file=sys.stderr)
+    count = len(error.problems)
+    mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
+    return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad watchers out)")
+
+
+def _say(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="circusd",
+        description="Run, watch and restart the processes that a configuration file names.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", nargs="?", help="configuration file")
+    parser.add_argument("--check", action="store_true", help="only tell whether the file is good")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave bad watchers out, and run the others"
+    )
+    parser.add_argument("--daemon", action="store_true", help="run in the background")
+    parser.add_argument("--pidfile", metavar="FILE", help="file that holds the daemon's pid")
+    parser.add_argument(
+        "--log-level",
+        type=str.lower,
+        choices=("critical", "error", "warning", "info", "debug"),
+        help="how much is logged",
+    )
+    parser.add_argument(
+        "--log-output", metavar="WHERE", help="log file, - for standard error, or syslog://…"
+    )
+    parser.add_argument(
+        "--logger-config", metavar="FILE", help="Python logging configuration (ini, json, yaml)"
+    )
+    parser.add_argument("--version", action="version", version=f"circusd {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

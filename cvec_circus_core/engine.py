@@ -1,0 +1,137 @@
+"""The composition: everything that one daemon is made of, built on a running event loop.
+
+`daemon.py` wraps a program around it, `embed` a library. Taken down in the reverse order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.control.dispatch import Dispatcher
+from cvec_circus_core.control.publisher import EventPublisher
+from cvec_circus_core.control.server import ControlServer
+from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.policy.commandline import Surroundings
+from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
+from cvec_circus_core.runtime.bus import Bus
+from cvec_circus_core.runtime.desk import Desk, Reading
+from cvec_circus_core.runtime.turns import Turns
+from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.clock import AsyncioClock
+from cvec_circus_core.system.processes import LocalProcesses, choose_processes
+
+log = logging.getLogger(__name__)
+
+_LAST_WORDS = 1.0
+"""Seconds for replies and events that are still on their way at the end."""
+
+
+def _census(pids: Sequence[int]) -> Mapping[int, Any]:
+    # psutil takes a tenth of the daemon's memory: it is imported when somebody first asks.
+    from cvec_circus_core.system.census import census
+
+    return census(pids)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What may be chosen by whoever composes."""
+
+    commands: Mapping[str, Command] = field(default_factory=dict)
+    hooks: Hooks = field(default_factory=Hooks)
+    configure: Configure = nothing_to_read
+    processes: Callable[[asyncio.AbstractEventLoop], LocalProcesses] = choose_processes
+    context: zmq.Context[Any] | None = None
+    serves: bool = True
+    """Whether endpoints are bound at all."""
+
+
+class Engine:
+    """A supervisor on the loop that is running: watchers, bus, and the endpoints in front."""
+
+    def __init__(self, configured: Configured, parts: Parts) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.clock = AsyncioClock(self.loop)
+        self.processes = parts.processes(self.loop)
+        self.bus = Bus(self.clock)
+        self._parts = parts
+        self._around = _surroundings(parts.hooks)
+        self.arbiter = ArbiterActor(configured, self._world(), parts.configure)
+        reading = Reading(watcher_from_mapping, changed_spec, spec_as_json)
+        self.desk = Desk(self.arbiter, reading, _census, os.getpid())
+        self._context: zmq.Context[Any] | None = None
+        self._server: ControlServer | None = None
+        self._publisher: EventPublisher | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, str] | None:
+        """The control and the event endpoint as they were bound, if they were."""
+        if self._server is None or self._publisher is None:
+            return None
+        return self._server.endpoint, self._publisher.endpoint
+
+    def serve(self) -> None:
+        """Bind the endpoints. Raises `CannotBind`, in which case nothing stays bound."""
+        spec: ArbiterSpec = self.arbiter.spec
+        if not self._parts.serves:
+            return
+        # Made here and not earlier: a context does not survive the forks of daemonizing.
+        self._context = self._parts.context or zmq.Context()
+        dispatcher = Dispatcher(self._parts.commands, self.desk)
+        self._server = ControlServer(
+            self._context, spec.endpoint, dispatcher, self.clock, self.loop
+        )
+        self._publisher = EventPublisher(self._context, spec.pubsub_endpoint, self.loop)
+        self.bus.listen("publisher", self._publisher.publish)
+
+    def started(self) -> None:
+        """Tell the kernel plugins that the daemon is there."""
+        self._parts.hooks.gather("circus_ready", supervisor=self.desk)
+
+    async def close(self) -> None:
+        """Take everything down. Processes that still run are left alone."""
+        self._parts.hooks.gather("circus_stopping", supervisor=self.desk)
+        if self._server is not None:
+            await self._server.wait_answered(_LAST_WORDS)
+            self._server.close(_LAST_WORDS)
+        if self._publisher is not None:
+            self.bus.leave("publisher")
+            self._publisher.close(_LAST_WORDS)
+        if self._context is not None and self._parts.context is None:
+            # Lingering sockets hold the context: ending it may take until their last word is out.
+            await asyncio.to_thread(self._context.term)
+        self.processes.close()
+
+    def _world(self) -> World:
+        return World(
+            loop=self.loop,
+            clock=self.clock,
+            processes=self.processes,
+            turns=Turns(self.clock, self.loop),
+            emit=self.bus.tell,
+            around=lambda: self._around,
+            chance=random.random,
+        )
+
+
+def _surroundings(hooks: Hooks) -> Surroundings:
+    environ = dict(os.environ)
+    for extra in hooks.gather("circus_environment"):
+        environ.update(extra)
+    return Surroundings(
+        environ=environ,
+        import_path=tuple(path for path in sys.path if path),
+        python=f"python{sys.version_info.major}.{sys.version_info.minor}",
+    )

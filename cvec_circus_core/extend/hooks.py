@@ -1,0 +1,61 @@
+"""Calling kernel hooks, plugin by plugin: pluggy alone would stop at the first exception."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pluggy
+
+from cvec_circus_core.extend.hookspecs import PROJECT, KernelHooks
+from cvec_circus_core.extend.registry import load_group
+
+log = logging.getLogger(__name__)
+
+KERNEL = "cvec_circus.kernel"
+
+
+class Hooks:
+    """The kernel plugins that are there."""
+
+    def __init__(self) -> None:
+        self._plugins = pluggy.PluginManager(PROJECT)
+        self._plugins.add_hookspecs(KernelHooks)
+
+    @classmethod
+    def installed(cls) -> Hooks:
+        """Return the hooks of every installed package."""
+        hooks = cls()
+        for name, plugin in load_group(KERNEL, _instance).things.items():
+            hooks.add(name, plugin)
+        return hooks
+
+    def add(self, name: str, plugin: object) -> None:
+        """Add a plugin under a name that stands in the log. One that does not fit is left out."""
+        try:
+            self._plugins.register(plugin, name)
+            self._plugins.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            self._plugins.unregister(plugin)
+            log.warning("kernel plugin %s is left out: %s", name, error)
+
+    def gather(self, hook: str, **given: Any) -> list[Any]:
+        """Call a hook of every plugin and return what they answered, but None.
+
+        A plugin that raises is named in the log; the others are called all the same.
+        """
+        answers = []
+        for one in getattr(self._plugins.hook, hook).get_hookimpls():
+            try:
+                answer = one.function(*(given[name] for name in one.argnames))
+            except Exception:
+                log.exception("kernel plugin %s failed in %s", one.plugin_name, hook)
+                continue
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+
+def _instance(found: Any) -> object:
+    made: object = found() if isinstance(found, type) else found
+    return made

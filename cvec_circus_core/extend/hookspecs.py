@@ -1,0 +1,45 @@
+"""Kernel hooks: where a plugin package may add to the daemon, collected by pluggy.
+
+A package names an object with `hookimpl` methods in the entry-point group ``cvec_circus.kernel``:
+
+    class Extras:
+        @hookimpl
+        def circus_environment(self) -> dict[str, str]:
+            return {"DEPLOYED_BY": "example"}
+
+Hooks gather, mostly once. What happens at run time travels as events on the bus instead, where one
+bad listener cannot hurt another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pluggy
+
+from cvec_circus_core.extend.ports import Supervisor
+
+PROJECT = "cvec_circus"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class KernelHooks:
+    """What a kernel plugin may implement."""
+
+    @hookspec
+    def circus_environment(self) -> Mapping[str, str] | None:
+        """Return variables for the environment of every process; asked once at start.
+
+        They count as part of the daemon's environment: a watcher with ``copy_env = False`` does
+        not get them, and its ``env`` wins over them.
+        """
+
+    @hookspec
+    def circus_ready(self, supervisor: Supervisor) -> None:
+        """Be told, once, that the endpoints are bound and the watchers are being started."""
+
+    @hookspec
+    def circus_stopping(self, supervisor: Supervisor) -> None:
+        """Be told, once, that every process is gone and the daemon is about to end."""

@@ -1,0 +1,92 @@
+"""The daemon's own log: standard error, a file, or syslog; or a logging configuration of one's own.
+
+Files are opened anew when they were moved away, and at SIGHUP and SIGUSR1. Format and addresses
+follow spec: config, section circus.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import logging.handlers
+import sys
+from urllib.parse import urlsplit
+
+from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.specs import ArbiterSpec
+
+FORMAT = "%(asctime)s circus[%(process)d] [%(levelname)s] %(message)s"
+TIMES = "%Y-%m-%d %H:%M:%S"
+_SYSLOG_PORT = 514
+
+
+def set_up(spec: ArbiterSpec) -> None:
+    """Send the log where the spec says. Raises `ConfigError` naming what can not be used."""
+    if spec.loggerconfig and spec.loggerconfig != "default":
+        _configure(spec.loggerconfig)
+        return
+    handler = _handler(spec.logoutput)
+    handler.setFormatter(logging.Formatter(FORMAT, TIMES))
+    root = logging.getLogger()
+    for old in tuple(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(spec.loglevel.upper())
+
+
+def reopen() -> None:
+    """Open every log file anew."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            # A closed file handler opens its file again at the next record.
+            handler.close()
+            handler.stream = None  # type: ignore[assignment]
+
+
+def _handler(output: str) -> logging.Handler:
+    if output == "-":
+        return logging.StreamHandler(sys.stderr)
+    if output.startswith("syslog://"):
+        return _syslog(output)
+    try:
+        return logging.handlers.WatchedFileHandler(output, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"logoutput {output} can not be opened: {reason}") from None
+
+
+def _syslog(output: str) -> logging.Handler:
+    address = urlsplit(output)
+    facility = address.query or "user"
+    if facility not in logging.handlers.SysLogHandler.facility_names:
+        raise ConfigError(f"logoutput {output} names no syslog facility: {facility}")
+    try:
+        target = (
+            (address.hostname, address.port or _SYSLOG_PORT) if address.hostname else address.path
+        )
+        return logging.handlers.SysLogHandler(target, facility=facility)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"logoutput {output} can not be used: {error}") from None
+
+
+def _configure(path: str) -> None:
+    try:
+        if path.endswith(".json"):
+            with open(path, encoding="utf-8") as file:
+                logging.config.dictConfig(json.load(file))
+        elif path.endswith((".yaml", ".yml")):
+            _configure_from_yaml(path)
+        else:
+            logging.config.fileConfig(path, disable_existing_loggers=False)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise ConfigError(f"loggerconfig {path} can not be used: {error}") from None
+
+
+def _configure_from_yaml(path: str) -> None:
+    try:
+        import yaml  # only who writes YAML needs the package
+    except ImportError:
+        raise ConfigError(f"loggerconfig {path} needs the package pyyaml") from None
+    with open(path, encoding="utf-8") as file:
+        logging.config.dictConfig(yaml.safe_load(file))
