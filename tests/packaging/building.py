@@ -1,11 +1,9 @@
-"""How a distribution is built and used from a fresh environment."""
+"""How a distribution is built."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,39 +16,6 @@ class Distributions:
 
     sdist: Path
     wheel: Path
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A fresh virtual environment."""
-
-    folder: Path
-
-    def run(self, program: str, *words: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run one of its programs to its end."""
-        return subprocess.run(
-            [self.folder / "bin" / program, *words],
-            capture_output=True,
-            text=True,
-            timeout=limit,
-            stdin=subprocess.DEVNULL,
-        )
-
-    @contextmanager
-    def running(self, program: str, *words: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """Run one of its programs beside the test; kill it where it did not end by itself."""
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [self.folder / "bin" / program, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(timeout=10)
 
 
 def build(project: Path, into: Path) -> Distributions:

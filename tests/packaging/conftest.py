@@ -6,7 +6,8 @@ import venv
 
 import pytest
 
-from tests.packaging.building import ROOT, Distributions, Environment, build
+from tests.packaging.building import ROOT, Distributions, build
+from tests.programs import Environment
 
 
 @pytest.fixture(scope="session")

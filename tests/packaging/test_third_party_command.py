@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import Environment
+from tests.programs import Control, Environment
+
+pytestmark = pytest.mark.live
 
 CONFIGURATION = """
 [circus]
@@ -25,28 +26,6 @@ cmd = sleep 301
 """
 
 
-class Control:
-    """circusctl, aimed at one daemon."""
-
-    def __init__(self, environment: Environment, folder: Path) -> None:
-        self.environment = environment
-        self.endpoint = f"ipc://{folder}/control"
-
-    def __call__(self, *words: str) -> tuple[int, str, str]:
-        """Return the exit code and what was said on both streams."""
-        done = self.environment.run("circusctl", "--endpoint", self.endpoint, *words)
-        return done.returncode, done.stdout, done.stderr
-
-    def wait_until(self, said: str, *words: str, limit: float = 20) -> None:
-        """Ask again and again until the answer holds a text. Fails after some seconds."""
-        end = time.monotonic() + limit
-        answer = self(*words)
-        while said not in answer[1]:
-            assert time.monotonic() < end, f"{words} still says {answer}"
-            time.sleep(0.1)
-            answer = self(*words)
-
-
 @pytest.fixture(scope="module")
 def control(
     environment: Environment, tmp_path_factory: pytest.TempPathFactory
@@ -54,10 +33,10 @@ def control(
     folder = tmp_path_factory.mktemp("daemon")
     configuration = folder / "circus.ini"
     configuration.write_text(CONFIGURATION.format(folder=folder), encoding="utf-8")
-    ask = Control(environment, folder)
+    ask = Control(environment, f"ipc://{folder}/control")
     with environment.running("circusd", str(configuration), log=folder / "log") as daemon:
-        ask.wait_until("active", "status", "other")
-        ask.wait_until("active", "status", "sleeper")
+        ask.wait_for("active", "status", "other")
+        ask.wait_for("active", "status", "sleeper")
         yield ask
         assert ask("quit", "--waiting")[0] == 0
         assert daemon.wait(timeout=20) == 0
