@@ -3,7 +3,7 @@
 `subprocess.Popen` does it with its own parameters: they let it use vfork, which makes a spawn about
 five times as cheap as one that runs Python between fork and exec. Such a ``preexec_fn`` is used
 only where there is no other way: for resource limits, and where the caller's own signal set-up
-would leak into the child (`_signals_to_reset`).
+would leak into the child (`signals_to_reset`).
 
 What can be known to be wrong is said before the fork; what only the kernel knows is explained after
 it (`explaining.py`). Either way the caller gets one `CannotSpawn` with one sentence.
@@ -116,14 +116,14 @@ class _InChild:
 
 
 def _before_exec(who: Identity | None, limits: _Limits) -> _InChild | None:
-    signals = _signals_to_reset()
+    signals = signals_to_reset()
     is_masked = bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
     if limits or signals or is_masked:
         return _InChild(who, limits, signals)
     return None
 
 
-def _signals_to_reset() -> tuple[int, ...]:
+def signals_to_reset() -> tuple[int, ...]:
     """Return what this process ignores: exec would hand that on (a handler it would not)."""
     return tuple(sig for sig in _SETTABLE if signal.getsignal(sig) == signal.SIG_IGN)
 

@@ -47,12 +47,17 @@ def read_table() -> dict[int, Row]:
     return {row.pid: row for row in rows if row is not None}
 
 
+def child_pids(pid: int) -> list[int]:
+    """Return the numbers of the direct children of a process, living and dead."""
+    if _HAS_CHILDREN_FILES:
+        return _children_from_files(pid)
+    return [row.pid for row in read_table().values() if row.parent == pid]
+
+
 def children_of(pid: int) -> list[Row]:
     """Look at the direct children of a process."""
-    if _HAS_CHILDREN_FILES:
-        rows = (read_row(child) for child in _children_from_files(pid))
-        return [row for row in rows if row is not None and row.parent == pid]
-    return [row for row in read_table().values() if row.parent == pid]
+    rows = (read_row(child) for child in child_pids(pid))
+    return [row for row in rows if row is not None and row.parent == pid]
 
 
 def descendants_of(pids: Iterable[int]) -> list[Row]:

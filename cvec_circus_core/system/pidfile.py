@@ -1,0 +1,124 @@
+"""The pid file: tells people who we are, and keeps a second daemon from starting.
+
+The lock decides, not the number: the kernel drops the lock with the process, however that ends, so
+a stale file, or a number that another process has by now, never stops a start.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from pathlib import Path
+
+from cvec_circus_core.model.errors import SystemProblem
+
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class PidFileProblem(SystemProblem):
+    """The pid file can not be written."""
+
+
+class AlreadyRunning(PidFileProblem):
+    """A living daemon holds the pid file."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        who = "another daemon" if pid is None else f"a daemon with pid {pid}"
+        super().__init__(f"{who} is running already and holds the pid file {str(path)!r}")
+        self.pid = pid
+
+
+class PidFile:
+    """A pid file that we hold, or not."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self._fd: int | None = None
+
+    def acquire(self) -> None:
+        """Lock the file and write our pid. Raises `AlreadyRunning` or `PidFileProblem`."""
+        fd = self._lock()
+        try:
+            # The mode is readable for all whatever the umask, writable for nobody but us.
+            os.fchmod(fd, 0o644)
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+            os.fsync(fd)
+        except OSError as error:
+            os.close(fd)
+            raise self._problem(error) from error
+        self._fd = fd
+
+    def release(self) -> None:
+        """Take the file away if it is still ours, and let go of the lock."""
+        if self._fd is None:
+            return
+        try:
+            if _is_same(self._fd, self.path):
+                self.path.unlink()
+        except OSError:
+            pass  # the folder may be gone, or read-only by now: the lock is what counts
+        os.close(self._fd)
+        self._fd = None
+
+    def _lock(self) -> int:
+        while True:
+            try:
+                fd = os.open(self.path, _OPEN, 0o644)
+            except OSError as error:
+                raise self._problem(error) from error
+            try:
+                self._check(fd)
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_same(fd, self.path):
+                    return fd
+            except BlockingIOError:
+                holder = _read_pid(fd)
+                os.close(fd)
+                raise AlreadyRunning(self.path, holder) from None
+            except OSError as error:
+                os.close(fd)
+                raise self._problem(error) from error
+            except PidFileProblem:
+                os.close(fd)
+                raise
+            # The one who held it took it away between our opening and our locking: once more.
+            os.close(fd)
+
+    def _check(self, fd: int) -> None:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise PidFileProblem(f"the pid file {str(self.path)!r} is not a plain file")
+        if status.st_nlink > 1:
+            # Somebody may have linked a file here that we would overwrite.
+            raise PidFileProblem(f"the pid file {str(self.path)!r} has more than one name")
+
+    def _problem(self, error: OSError) -> PidFileProblem:
+        folder = self.path.parent
+        match error.errno:
+            case errno.ENOENT | errno.ENOTDIR:
+                reason = f"there is no folder {str(folder)!r}"
+            case errno.EACCES | errno.EPERM:
+                reason = f"the folder {str(folder)!r}, or the file, may not be written by us"
+            case errno.ELOOP:
+                reason = "it is a symbolic link"
+            case errno.EISDIR:
+                reason = "it is a folder"
+            case _:
+                reason = (error.strerror or str(error)).lower()
+        return PidFileProblem(f"can not write the pid file {str(self.path)!r}: {reason}")
+
+
+def _is_same(fd: int, path: Path) -> bool:
+    try:
+        named = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(fd), named)
+
+
+def _read_pid(fd: int) -> int | None:
+    text = os.pread(fd, 32, 0).strip()
+    return int(text) if text.isdigit() else None
