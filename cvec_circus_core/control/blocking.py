@@ -47,6 +47,7 @@ class CircusClient:
         used = context or zmq.Context()
         self._own_context = None if context else used
         self._socket = used.socket(zmq.DEALER)
+        self._monitor: zmq.Socket[bytes] | None = None
         connect(self._socket, endpoint, ssh_server, ssh_keyfile)
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,8 +86,20 @@ class CircusClient:
                 return reply
         raise NoAnswer(self.endpoint, self.timeout)
 
+    def is_broken(self) -> bool:
+        """Tell whether the connection broke after this was asked for the first time.
+
+        Replies to what was sent before that will never come, even when it is there again.
+        """
+        if self._monitor is None:
+            self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        return bool(self._monitor.poll(0))
+
     def stop(self) -> None:
         """Close the connection; what was not delivered is dropped."""
+        if self._monitor is not None:
+            self._socket.disable_monitor()
+            self._monitor.close()
         self._socket.close()
         if self._own_context is not None:
             self._own_context.term()

@@ -1,0 +1,227 @@
+"""Words of the command line become arguments of a request, as the request declares them.
+
+One declaration serves the wire and the command line (see `Prop`): positional properties take words
+in order, the others are switches. A word goes to an optional position only when enough are left for
+those that must be given, so that `NAME [PID] SIGNUM` reads two words as NAME and SIGNUM. Where a
+command takes many words, such as a command line to run, switches that are not its own are words,
+and everything is after a ``--``.
+
+argparse is left out on purpose: it costs a tenth of circusctl's run, and it ends the program where
+the interactive shell wants to go on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import properties
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from cvec_circus_core.api import Command, Prop, Request
+
+ALSO_CALLED = {"wait": "waiting"}
+
+
+class UsageError(Exception):
+    """The words can not be understood; the text says which and why."""
+
+
+class HelpWanted(Exception):
+    """The words ask for the manual."""
+
+
+def no_other_switch(name: str, value: str | None, words: Iterator[str]) -> bool:
+    """Take no switch but those of the command."""
+    return False
+
+
+class Line:
+    """What one command takes on the command line."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.of: type[Request] = command.command_line or command.request
+        shown = [one for one in properties(self.of) if not one.hidden]
+        self.slots = [one for one in shown if one.positional]
+        self.switches = {one.name: one for one in shown if not one.positional}
+        self.takes_many = any(one.many for one in self.slots)
+
+    def read(
+        self,
+        words: Sequence[str],
+        other_switch: Callable[[str, str | None, Iterator[str]], bool] = no_other_switch,
+    ) -> list[dict[str, Any]]:
+        """Return the arguments of every request that the words ask for, mostly one.
+
+        ``other_switch`` is offered what is no switch of the command. Raises UsageError, HelpWanted.
+        """
+        given: dict[str, Any] = {}
+        plain: list[str] = []
+        rest = iter(words)
+        for word in rest:
+            if word == "--":
+                plain.extend(rest)
+            elif not _is_switch(word) or (self._is_inside_many(plain) and not self._switch(word)):
+                plain.append(word)
+            elif word in ("-h", "--help"):
+                raise HelpWanted
+            else:
+                self._take_switch(word, rest, given, other_switch)
+        return self._requests(given, self._shared_out(plain))
+
+    def usage(self) -> str:
+        """Return the line that shows how the command is given."""
+        parts = [f"circusctl {self.command.name}"]
+        parts += [f"[{switch_text(one, self.kind(one))}]" for one in self.switches.values()]
+        parts += [_slot_text(one) for one in self.slots]
+        return " ".join(parts)
+
+    def kind(self, one: Prop) -> str:
+        """Return what a property's words become: bool, int, float, words, pairs, or text."""
+        return _kind(_annotation(self.of, one.name))
+
+    def _is_inside_many(self, plain: list[str]) -> bool:
+        return self.takes_many and len(plain) >= sum(not one.many for one in self.slots)
+
+    def _switch(self, word: str) -> Prop | None:
+        name = word[2:].partition("=")[0].replace("-", "_") if word.startswith("--") else ""
+        return self.switches.get(ALSO_CALLED.get(name, name))
+
+    def _take_switch(
+        self,
+        word: str,
+        rest: Iterator[str],
+        given: dict[str, Any],
+        other_switch: Callable[[str, str | None, Iterator[str]], bool],
+    ) -> None:
+        one = self._switch(word)
+        name, found, value = word.partition("=")
+        if one is None:
+            if not other_switch(name, value if found else None, rest):
+                raise UsageError(f"{self.command.name} has no switch {name}")
+            return
+        kind = self.kind(one)
+        if kind == "bool":
+            given[one.name] = _truth(name, value) if found else True
+            return
+        text = value if found else next(rest, None)
+        if text is None:
+            raise UsageError(f"{name} needs a value")
+        if kind == "words":
+            given.setdefault(one.name, []).append(text)
+        elif kind == "pairs":
+            given.setdefault(one.name, {}).update([_pair(name, text)])
+        else:
+            given[one.name] = read_value(name, kind, one.choices, text)
+
+    def _shared_out(self, words: list[str]) -> dict[str, list[str]]:
+        spare = len(words) - sum(one.required for one in self.slots)
+        if spare < 0:
+            missing = [one for one in self.slots if one.required][spare]
+            raise UsageError(f"{slot_name(missing)} is missing")
+        shares: dict[str, list[str]] = {}
+        start = 0
+        for one in self.slots:
+            count = spare if one.many or one.each else min(spare, not one.required)
+            spare -= count
+            end = start + count + one.required
+            if words[start:end]:
+                shares[one.name] = words[start:end]
+            start = end
+        if spare:
+            raise UsageError(f"{words[start]!r} is one argument too many")
+        return shares
+
+    def _requests(
+        self, given: dict[str, Any], shares: dict[str, list[str]]
+    ) -> list[dict[str, Any]]:
+        repeated: list[tuple[str, Any]] = []
+        for one in self.slots:
+            if one.name not in shares:
+                continue
+            name, kind = slot_name(one), self.kind(one)
+            kind = "text" if kind == "words" else kind
+            values = [read_value(name, kind, one.choices, word) for word in shares[one.name]]
+            if one.each:
+                repeated = [(one.name, value) for value in values]
+            else:
+                given[one.name] = values if one.many else values[0]
+        return [{**given, key: value} for key, value in repeated] or [given]
+
+
+def switch_text(one: Prop, kind: str) -> str:
+    """Return how a switch is written."""
+    value = one.metavar or "|".join(one.choices) or one.name.upper()
+    return f"--{one.name}" if kind == "bool" else f"--{one.name} {value}"
+
+
+def slot_name(one: Prop) -> str:
+    """Return how a position is called."""
+    return one.metavar or one.name.upper()
+
+
+def read_value(name: str, kind: str, choices: Sequence[str], text: str) -> Any:
+    """Return the value of a word. Raises UsageError."""
+    if choices and text not in choices:
+        raise UsageError(f"{name} is one of {', '.join(choices)}, not {text!r}")
+    try:
+        match kind:
+            case "int":
+                return int(text)
+            case "float":
+                return float(text)
+            case "bool":
+                return _truth(name, text)
+            case "int or text":
+                return int(text) if text.isdecimal() else text
+    except ValueError:
+        raise UsageError(f"{name} is a number, not {text!r}") from None
+    return text
+
+
+def _slot_text(one: Prop) -> str:
+    name = slot_name(one) + ("..." if one.many or one.each else "")
+    return name if one.required else f"[{name}]"
+
+
+def _is_switch(word: str) -> bool:
+    return len(word) > 1 and word[0] == "-" and not word[1].isdecimal()
+
+
+def _truth(name: str, text: str) -> bool:
+    word = text.lower()
+    if word not in ("yes", "true", "on", "1", "no", "false", "off", "0"):
+        raise UsageError(f"{name} is yes or no, not {text!r}")
+    return word in ("yes", "true", "on", "1")
+
+
+def _pair(name: str, text: str) -> tuple[str, str]:
+    key, found, value = text.partition("=")
+    if not found or not key:
+        raise UsageError(f"{name} takes KEY=VALUE, not {text!r}")
+    return key, value
+
+
+def _annotation(of: type, name: str) -> str:
+    # As text, for most modules keep annotations so; typing's own reading of them costs too much.
+    for one in of.__mro__:
+        said = vars(one).get("__annotations__", {}).get(name)
+        if said is not None:
+            return said if isinstance(said, str) else getattr(said, "__name__", str(said))
+    return "str"
+
+
+def _kind(annotation: str) -> str:
+    members = {one.strip() for one in annotation.split("|")} - {"None"}
+    if members == {"int", "str"}:
+        return "int or text"
+    if len(members) != 1:
+        return "text"
+    (one,) = members
+    if one in ("bool", "int", "float"):
+        return one
+    if one.partition("[")[0] in ("list", "tuple", "Sequence"):
+        return "words"
+    return "pairs" if one.partition("[")[0] in ("dict", "Mapping") else "text"

@@ -1,0 +1,144 @@
+"""Sends requests and, where it was asked to wait, stays until the daemon is done.
+
+A request that waits may take long. As long as no timeout was given, we wait as long as the daemon
+is there and answers others; with one, the caller is told that the daemon is still at work. What is
+waited for is told on standard error, if that is a terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_cli.settings import DEFAULT_TIMEOUT
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_cli.settings import Settings
+    from cvec_circus_core.api import CircusClient
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at what is waited for."""
+PROBE_TIMEOUT = 5.0
+
+
+class StillRunning(Exception):
+    """The time to wait is over, and the daemon is still at work."""
+
+
+class Connection:
+    """The way to one daemon, opened when it is first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._client: CircusClient | None = None
+
+    def call(self, command: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the reply. Raises CallError, StillRunning."""
+        message = api.make_message(command, **properties)
+        if not properties.get("waiting"):
+            return self._opened().call(message)
+        return self._wait(message)
+
+    def close(self) -> None:
+        """Close it, if it was opened."""
+        if self._client is not None:
+            self._client.stop()
+            self._client = None
+
+    def _opened(self) -> CircusClient:
+        if self._client is None:
+            self._client = self._new(self.settings.timeout or DEFAULT_TIMEOUT)
+        return self._client
+
+    def _new(self, timeout: float) -> CircusClient:
+        said = self.settings
+        return api.CircusClient(
+            endpoint=said.control_endpoint,
+            timeout=timeout,
+            ssh_server=said.ssh,
+            ssh_keyfile=said.ssh_keyfile,
+        )
+
+    def _wait(self, message: dict[str, Any]) -> dict[str, Any]:
+        client = self._opened()
+        request = client.ask(message)
+        client.is_broken()
+        limit = self.settings.timeout
+        deadline = api.Deadline(limit) if limit is not None else None
+        waited = 0.0
+        progress = Progress(message)
+        try:
+            while True:
+                pause = LOOK_EVERY if deadline is None else min(LOOK_EVERY, deadline.left())
+                try:
+                    return client.answer(request, pause)
+                except api.NoAnswer:
+                    waited += pause
+                if client.is_broken():
+                    return _ended(message)
+                is_over = deadline is not None and not deadline.left()
+                if is_over or progress.is_shown or waited % PROBE_TIMEOUT < LOOK_EVERY:
+                    progress.show(waited, self._look(message))
+                if is_over:
+                    raise StillRunning(_still_running(message, waited))
+        finally:
+            progress.clear()
+
+    def _look(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        name = message["properties"].get("name")
+        properties = {} if name is None else {"name": name}
+        with self._new(PROBE_TIMEOUT) as client:
+            return client.send_message("status", **properties)
+
+
+class Progress:
+    """A line on standard error that says what is waited for; nothing where that is no terminal."""
+
+    def __init__(self, message: Mapping[str, Any]) -> None:
+        self.is_shown = sys.stderr.isatty()
+        self._what = _wish(message)
+
+    def show(self, waited: float, status: Mapping[str, Any]) -> None:
+        """Write the line anew."""
+        if self.is_shown:
+            text = f"waiting for {self._what}: {waited:.0f} s{_fact(status)}"
+            sys.stderr.write(f"\r\x1b[K{text[:120]}")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self.is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _wish(message: Mapping[str, Any]) -> str:
+    name = message["properties"].get("name")
+    return message["command"] if name is None else f"{message['command']} of {name}"
+
+
+def _fact(status: Mapping[str, Any]) -> str:
+    if "running" in status:
+        return f", {status['status']}, {status['running']} of {status['wanted']} processes"
+    words = list(status.get("statuses", {}).values())
+    counts = [f"{words.count(word)} {word}" for word in sorted(set(words))]
+    return "".join(f", {one}" for one in counts)
+
+
+def _ended(message: Mapping[str, Any]) -> dict[str, Any]:
+    # The daemon has nobody left to answer with when it ends; for quit, that is the answer.
+    if message["command"] == "quit":
+        return {"status": "ok"}
+    raise api.CallError(
+        f"the connection broke before {_wish(message)} was done: has the daemon ended?"
+    )
+
+
+def _still_running(message: Mapping[str, Any], waited: float) -> str:
+    return (
+        f"timed out: {_wish(message)} is still running after {waited:g} s; the daemon goes on with "
+        "it: look with status, or wait longer with --timeout"
+    )

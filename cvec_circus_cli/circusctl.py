@@ -1,0 +1,74 @@
+"""circusctl: commands a running daemon, from the command line or from a shell of its own.
+
+It is started often and by hand, so its start is felt: a plain command loads the module of that
+command and the blocking client, and nothing else. What is imported inside a function here is what
+a plain command does not need.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from cvec_circus_cli import exit_codes
+from cvec_circus_cli.arguments import UsageError
+from cvec_circus_cli.asking import Connection
+from cvec_circus_cli.printing import complain
+from cvec_circus_cli.running import run_command, show_help
+from cvec_circus_cli.settings import Settings
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the words say and return the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    settings = Settings()
+    connection = Connection(settings)
+    try:
+        code = run(settings, connection, settings.read(words))
+        sys.stdout.flush()
+    except UsageError as error:
+        complain(f"circusctl: {error}; see circusctl --help")
+        return exit_codes.USAGE
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return exit_codes.NO_ANSWER
+    except BrokenPipeError:
+        # Nobody reads on. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    finally:
+        connection.close()
+    return code
+
+
+def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int:
+    """Do what the words after the options say: a command, or one of circusctl's own."""
+    if not words:
+        from cvec_circus_cli.shell import Shell
+
+        return Shell(settings, connection).run()
+    name, *rest = words
+    match name:
+        case "--version":
+            print(f"circusctl {api.__version__}")
+            return exit_codes.OK
+        case "--help" | "-h" | "help":
+            return show_help(rest)
+        case "completion":
+            from cvec_circus_cli.completing import print_script
+
+            return print_script(rest)
+        case "complete":
+            from cvec_circus_cli.completing import print_candidates
+
+            return print_candidates(rest)
+    return run_command(settings, connection, name, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""All commands that are installed, whoever brings them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+
+from cvec_circus_core.api import Command
+
+GROUP = "cvec_circus.commands"
+
+OF_CIRCUSCTL = {
+    "help": "Show the manual of a command, or this list",
+    "completion": "Print the completion script for bash, zsh or fish",
+}
+
+
+def entry_points() -> Mapping[str, metadata.EntryPoint]:
+    """Return the entry points of all commands by name, ours before others of the same name."""
+    found = sorted(metadata.entry_points(group=GROUP), key=_is_ours)
+    return {one.name: one for one in found}
+
+
+def load(entry: metadata.EntryPoint) -> Command | str:
+    """Return a command, or the reason why it can not be used."""
+    try:
+        loaded = entry.load()
+    except Exception as error:
+        return f"{entry.value} does not load ({type(error).__name__}: {error})"
+    if not (isinstance(loaded, type) and issubclass(loaded, Command)):
+        return f"{entry.value} is not a Command"
+    return loaded()
+
+
+def summaries() -> dict[str, str]:
+    """Return every command's summary by name; of a broken one, what is wrong with it."""
+    lines = dict(OF_CIRCUSCTL)
+    for name, entry in entry_points().items():
+        loaded = load(entry)
+        lines[name] = f"[broken] {loaded}" if isinstance(loaded, str) else summary(loaded)
+    return dict(sorted(lines.items()))
+
+
+def summary(command: Command) -> str:
+    """Return the first line of a command's manual."""
+    return (type(command).__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """Return the sentence that there is no such command, with the nearest names."""
+    near = difflib.get_close_matches(name, [*known, *OF_CIRCUSCTL], n=3)
+    if not near:
+        return f"unknown command: {name!r}"
+    return f"unknown command: {name!r}; did you mean {' or '.join(near)}?"
+
+
+def _is_ours(entry: metadata.EntryPoint) -> bool:
+    return entry.value.startswith("cvec_circus_plugins.")

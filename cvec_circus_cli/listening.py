@@ -1,0 +1,50 @@
+"""The command listen: prints events until it is interrupted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_cli import exit_codes
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cvec_circus_cli.settings import Settings
+
+EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
+
+
+def listen(settings: Settings, words: Sequence[str]) -> int:
+    """Print the events of these topics, and return the exit code when interrupted."""
+    endpoints = [word for word in words if "://" in word]
+    topics = [word for word in words if "://" not in word]
+    endpoint = endpoints[-1] if endpoints else settings.endpoint or EVENT_ENDPOINT
+    consumer = api.CircusConsumer(
+        topics or [""], endpoint=endpoint, ssh_server=settings.ssh, ssh_keyfile=settings.ssh_keyfile
+    )
+    with consumer:
+        try:
+            for topic, body in consumer:
+                print(event_line(settings, topic, body), flush=True)
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+    return exit_codes.OK
+
+
+def event_line(settings: Settings, topic: bytes, body: bytes) -> str:
+    """Return the line that tells of one event."""
+    name = topic.decode(errors="replace")
+    content = _content(body)
+    if settings.json or settings.prettify:
+        return json.dumps({"topic": name, "body": content}, sort_keys=settings.prettify)
+    return f"{name}: {json.dumps(content)}"
+
+
+def _content(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -1,0 +1,68 @@
+"""What circusctl tells about itself and its commands."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+from cvec_circus_cli.arguments import Line, slot_name, switch_text
+from cvec_circus_cli.installed import summaries
+from cvec_circus_cli.settings import SWITCHES, VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cvec_circus_core.api import Command, Prop
+
+USAGE = "usage: circusctl [options] [command [arguments]]"
+
+
+def overview() -> str:
+    """Return the list of options and commands."""
+    options = [(f"{name} {value}", help) for name, (value, help) in VALUES.items()]
+    options += SWITCHES.items()
+    options += [("--version", "print the version"), ("--help [COMMAND]", "print this, or a manual")]
+    return "\n".join(
+        [
+            USAGE,
+            "",
+            "Commands a running daemon. Without a command, an interactive shell starts.",
+            "",
+            "options:",
+            *_columns(options),
+            "",
+            "commands:",
+            *_columns(summaries().items()),
+            "",
+            "exit codes: 0 done, 1 no answer, 2 not understood, 3 refused by the daemon,",
+            "4 waited for, but the daemon is still at work",
+        ]
+    )
+
+
+def manual(command: Command) -> str:
+    """Return the manual of one command."""
+    line = Line(command)
+    first, _, rest = (type(command).__doc__ or "").strip().partition("\n")
+    parts = [f"usage: {line.usage()}", "", first, dedent(rest).rstrip()]
+    if line.slots:
+        slots = [(slot_name(one), _explained(one)) for one in line.slots]
+        parts += ["", "arguments:", *_columns(slots)]
+    if line.switches:
+        switches = [
+            (switch_text(one, line.kind(one)), _explained(one)) for one in line.switches.values()
+        ]
+        parts += ["", "switches:", *_columns(switches)]
+    return "\n".join(parts)
+
+
+def _explained(one: Prop) -> str:
+    if one.required or one.default in (None, False, (), ""):
+        return one.help
+    return f"{one.help} (default: {one.default})"
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> list[str]:
+    pairs = list(rows)
+    width = min(28, max(len(left) for left, _ in pairs))
+    return [f"  {left:<{width}}  {right}" for left, right in pairs]

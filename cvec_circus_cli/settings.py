@@ -1,0 +1,94 @@
+"""What is said before the command: where the daemon is, how long to wait, how to print."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from cvec_circus_cli.arguments import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DEFAULT_TIMEOUT = 5.0
+VARIABLE = "CIRCUSCTL_ENDPOINT"
+
+SWITCHES = {
+    "--json": "print the reply as JSON",
+    "--prettify": "print it indented and sorted",
+    "--no-color": "print without colours, as NO_COLOR in the environment does",
+}
+VALUES = {
+    "--endpoint": ("ENDPOINT", f"where the daemon is; else ${VARIABLE}, else tcp://127.0.0.1:5555"),
+    "--timeout": ("SECONDS", f"how long to wait for the answer, {DEFAULT_TIMEOUT:g} unless told"),
+    "--ssh": ("USER@HOST[:PORT]", "go through ssh"),
+    "--ssh_keyfile": ("FILE", "key for ssh"),
+}
+
+
+class Settings:
+    """The options of circusctl itself."""
+
+    def __init__(self) -> None:
+        self.endpoint: str | None = None
+        self.timeout: float | None = None
+        self.ssh: str | None = None
+        self.ssh_keyfile: str | None = None
+        self.json = False
+        self.prettify = False
+        self.colourless = bool(os.environ.get("NO_COLOR"))
+
+    @property
+    def control_endpoint(self) -> str:
+        """Where commands go."""
+        return self.endpoint or os.environ.get(VARIABLE) or "tcp://127.0.0.1:5555"
+
+    def read(self, words: Sequence[str]) -> list[str]:
+        """Take the options that come first, and return the words after them.
+
+        Raises UsageError. The words --help and --version are left for others.
+        """
+        rest = iter(words)
+        for word in rest:
+            name, found, value = word.partition("=")
+            if word in ("--help", "-h", "--version") or not word.startswith("-"):
+                return [word, *rest]
+            if not self.take(name, value if found else None, rest):
+                raise UsageError(f"there is no option {name}")
+        return []
+
+    def take(self, name: str, value: str | None, rest: Iterator[str]) -> bool:
+        """Take one option, with its value from the words if it needs one; or return False."""
+        name = {"--no_color": "--no-color", "--ssh-keyfile": "--ssh_keyfile"}.get(name, name)
+        if name in SWITCHES:
+            if value is not None:
+                raise UsageError(f"{name} takes no value")
+            self.json = self.json or name == "--json"
+            self.prettify = self.prettify or name == "--prettify"
+            self.colourless = self.colourless or name == "--no-color"
+            return True
+        if name not in VALUES:
+            return False
+        text = next(rest, None) if value is None else value
+        if not text:
+            raise UsageError(f"{name} needs a value")
+        match name:
+            case "--endpoint":
+                self.endpoint = text
+            case "--timeout":
+                self.timeout = _seconds(text)
+            case "--ssh":
+                self.ssh = text
+            case _:
+                self.ssh_keyfile = text
+        return True
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e6:
+        raise UsageError(f"--timeout is a number of seconds, not {text!r}")
+    return seconds
