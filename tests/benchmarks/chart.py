@@ -63,7 +63,7 @@ def _panel(
     for line, peer in enumerate(peers):
         y = top + HEAD + line * (BAR + GAP)
         length = max(1.0, room * by_peer[peer] / longest)
-        text = f"{by_peer[peer]:.{measure.digits}f} {measure.unit}"
+        text = measure.show(by_peer[peer])
         start = left + NAME_WIDTH
         lines += [
             f'<text x="{start - 6}" y="{y + 12}" text-anchor="end">{escape(peer)}</text>',

@@ -15,6 +15,11 @@ class Measure:
     digits: int
     limit_peer: str = "bare"  # ratios are told to this peer
 
+    def show(self, value: float) -> str:
+        """A value with its unit; a large one without digits that mean nothing."""
+        digits = 0 if value >= 100 else min(self.digits, 1) if value >= 10 else self.digits
+        return f"{value:.{digits}f} {self.unit}"
+
 
 MEASURES = (
     Measure("start", "start of {processes} processes", "s", 2),

@@ -41,7 +41,7 @@ def cell(measure: Measure, by_peer: dict[str, float], peer: str) -> str:
     """One median with its unit and, in brackets, its multiple of the limit."""
     if peer not in by_peer:
         return "-"
-    text = f"{by_peer[peer]:.{measure.digits}f} {measure.unit}"
+    text = measure.show(by_peer[peer])
     times = ratio(by_peer[peer], by_peer.get(measure.limit_peer))
     if times is None or peer == measure.limit_peer or measure.unit == "%":
         return text

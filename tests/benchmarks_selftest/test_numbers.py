@@ -63,6 +63,20 @@ def test_a_target_is_judged_by_medians(target, ours, other, expected):
     assert target.judge({target.measure: known}) is expected
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("start", 0.523, "0.52 s"),
+        ("start", 31.92, "31.9 s"),
+        ("replacement_p50", 2480.11, "2480 ms"),
+        ("idle_cpu", 0.0, "0.000 %"),
+        ("pipelined", 5391.4, "5391 1/s"),
+    ],
+)
+def test_a_value_is_shown_with_as_many_digits_as_mean_something(key, value, expected):
+    assert BY_KEY[key].show(value) == expected
+
+
 def test_every_target_names_a_measure():
     assert {each.measure for each in TARGETS} <= set(BY_KEY)
 
