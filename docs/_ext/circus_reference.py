@@ -38,6 +38,15 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 KEYS = {"wid": "process_id", "pid": "process_pid"}
 """How the fields of an event are spelled in its body, where that differs."""
+NOT_YET = frozenset(
+    {
+        *("on_demand", "use_sockets", "stdin_socket", "stdout_stream", "stderr_stream", "hooks"),
+        *("stats_endpoint", "statsd", "statsd_close_outputs", "multicast_endpoint", "fqdn_prefix"),
+        *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs", "debug"),
+    }
+)
+"""Options that are declared and checked, and do nothing yet: whoever builds one takes it out."""
+NO_EFFECT_YET = "It is read and checked, and has no effect in this version."
 SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec}
 
 
@@ -58,6 +67,9 @@ def _about_option(one: Option, whose: str) -> Iterator[str]:
         yield "It has no effect."
         return
     yield f"Takes {_escaped(one.kind.allowed)}; {_default(one)}."
+    if one.name in NOT_YET:
+        yield NO_EFFECT_YET
+        return
     if one.aliases:
         yield f"Also spelled {_listed(f'``{alias}``' for alias in one.aliases)}."
     if whose == "watcher":
@@ -68,6 +80,9 @@ def _about_family(many: Family) -> Iterator[str]:
     yield _sentence(many.help)
     yield ""
     yield f"Takes {_escaped(many.kind.allowed)}."
+    if many.name in NOT_YET:
+        yield NO_EFFECT_YET
+        return
     if many.names:
         yield f"NAME is one of {_listed(f'``{name}``' for name in sorted(many.names))}."
     yield from _consequence(many.changing)
