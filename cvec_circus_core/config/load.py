@@ -66,12 +66,12 @@ def _read(path: Path, formats: Sequence[Format]) -> RawConfig:
     file = str(path)
     try:
         text = path.read_bytes().decode()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return RawConfig(problems=(Problem(sentence=f"can not be read: {reason}", file=file),))
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        return RawConfig(problems=(Problem(sentence="is not UTF-8 text", file=file, line=line),))
+        return RawConfig(problems=(Problem(sentence="isn't UTF-8 text", file=file, line=line),))
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        return RawConfig(problems=(Problem(sentence=f"can not be read: {reason}", file=file),))
     return _format(path, formats).read(text, file)
 
 
@@ -88,12 +88,17 @@ def _included(
     for section in merged(main.sections):
         for key in _INCLUDES if section.name == "circus" else ():
             raw = section.values.get(key)
-            for pattern in expand(raw.text, variables)[0].split() if raw else ():
+            for pattern in _patterns(raw.text, variables) if raw else ():
                 wanted = f"{pattern}/{_OF_INCLUDED_FOLDERS}" if key == "include_dir" else pattern
                 matches = [path.parent / one for one in sorted(glob(wanted, root_dir=path.parent))]
                 yield from (one for one in matches if one.is_file())
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
+
+
+def _patterns(text: str, variables: Mapping[str, str]) -> list[str]:
+    # A NUL makes the option a problem of its own; no file can be named by it.
+    return [one for one in expand(text, variables)[0].split() if "\0" not in one]
 
 
 def _no_match(section: RawSection, key: str, pattern: str, file: str, line: int) -> Problem:

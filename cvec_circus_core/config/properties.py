@@ -167,7 +167,8 @@ def _plain(of: type, options: Mapping[str, Any]) -> dict[str, Any]:
         place = locate(of, key)
         if not isinstance(place, Plain):
             raise BadMessage(f"unknown key '{key}'")
-        values[place.option.name] = _checked(key, place, value)
+        if value is not None:
+            values[place.option.name] = _checked(key, place, value)
     return values
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from cvec_circus_core.config.expansion import expand
 from cvec_circus_core.config.findings import Findings
 from cvec_circus_core.config.keys import (
+    Free,
     Place,
     Plain,
     Refused,
@@ -64,7 +65,8 @@ def doubt_unknown(of: type, section: RawSection, given: Given, findings: Finding
 
 def doubt_resembling(of: type, section: RawSection, given: Given, findings: Findings) -> None:
     """Warn where a free-form key looks like a misspelt one."""
-    if meant := probably_meant(of, given.key):
+    renamed = given.place != Free(given.key)
+    if not renamed and (meant := probably_meant(of, given.key)):
         sentence = f"is kept as a free-form option; did you mean {meant}?"
         findings.doubt(section, Refused(sentence), given.key)
 

@@ -100,6 +100,7 @@ def _parse_text(text: str) -> str:
 
 
 def _parse_words(text: str) -> tuple[str, ...]:
+    _check_text(text)
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
@@ -115,7 +116,7 @@ def _check_words(value: Any) -> tuple[str, ...]:
 
 
 def _parse_names(text: str) -> tuple[str, ...]:
-    return tuple(text.replace(",", " ").split())
+    return tuple(_check_text(text).replace(",", " ").split())
 
 
 def _check_names(value: Any) -> tuple[str, ...]:

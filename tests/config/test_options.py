@@ -1,0 +1,294 @@
+"""Every declared option: a text that is taken, and one that is refused with its place.
+
+A new option without a row here fails `test_every_option_has_a_row`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.model.hook_specs import HOOK_NAMES, HookSpec
+from cvec_circus_core.model.options import declared_families, declared_options, option_names
+from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+
+NUL = "a\0b"
+INTEGER = "an integer"
+COUNT = "an integer at least 0"
+SECONDS = "a number at least 0"
+BOOLEAN = "yes, true, on, 1, no, false, off or 0"
+WORDS = "words, split like a shell would"
+ACCOUNT = "a name or number"
+OCTAL = "an octal number such as 022"
+ENDPOINT = "an endpoint such as tcp://127.0.0.1:5555 or ipc:///run/circus.sock or inproc://circus"
+NAMES = "names, separated by white space or commas"
+LIMIT = "an integer of at least 0, or nothing for unlimited"
+HOOK = "module.callable or module.callable,true"
+PAIRS = "KEY=VALUE pairs, separated by commas"
+PORT = "an integer from 0 to 65535"
+TEXT = "any text"
+
+Row = tuple[str, str, Any, str, str]
+"""Key, right text, its value, wrong text, what the problem says is allowed."""
+
+CIRCUS: list[Row] = [
+    ("endpoint", "tcp://*:7777", "tcp://*:7777", "127.0.0.1:5555", ENDPOINT),
+    ("pubsub_endpoint", "ipc:///run/x", "ipc:///run/x", "tcp://127.0.0.1", ENDPOINT),
+    ("stats_endpoint", "tcp://[::1]:0", "tcp://[::1]:0", "tcp://127.0.0.1:70000", ENDPOINT),
+    ("statsd", "on", True, "perhaps", BOOLEAN),
+    ("check_delay", "0.4", 0.4, "soon", SECONDS),
+    ("include", "", (), NUL, NAMES),
+    ("include_dir", "", (), NUL, NAMES),
+    ("stream_backend", "gevent", "gevent", NUL, TEXT),
+    ("warmup_delay", "0.5", 0.5, "-1", SECONDS),
+    ("endpoint_owner", "www-data", "www-data", "", ACCOUNT),
+    (
+        "multicast_endpoint",
+        "udp://237.219.251.97:12027",
+        "udp://237.219.251.97:12027",
+        "tcp://127.0.0.1:1",
+        "an endpoint such as udp://237.219.251.97:12027",
+    ),
+    ("umask", "027", 0o27, "089", OCTAL),
+    ("httpd", "1", True, "2", BOOLEAN),
+    ("httpd_host", "0.0.0.0", "0.0.0.0", NUL, TEXT),
+    ("httpd_port", "80", 80, "80000", PORT),
+    ("httpd_close_outputs", "yes", True, "", BOOLEAN),
+    ("statsd_close_outputs", "YES", True, "ja", BOOLEAN),
+    ("debug", "True", True, "tru", BOOLEAN),
+    ("debug_gc", "true", True, "None", BOOLEAN),
+    ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),
+    ("loglevel", "DEBUG", "debug", "loud", "critical, error, warning, info or debug"),
+    ("logoutput", "syslog:///dev/log?daemon", "syslog:///dev/log?daemon", NUL, TEXT),
+    ("loggerconfig", "log.yaml", "log.yaml", NUL, TEXT),
+    ("fqdn_prefix", "web", "web", NUL, TEXT),
+    ("skip_bad", "yes", True, "maybe", BOOLEAN),
+]
+
+WATCHER: list[Row] = [
+    ("cmd", "prog -x 'a b'", "prog -x 'a b'", NUL, TEXT),
+    ("args", "-u 'a b' $WID", ("-u", "a b", "$WID"), "'a b", WORDS),
+    ("executable", "/usr/bin/x", "/usr/bin/x", NUL, TEXT),
+    ("numprocesses", "0", 0, "-1", COUNT),
+    ("warmup_delay", "0.5", 0.5, "nan", SECONDS),
+    ("working_dir", "/srv", "/srv", NUL, TEXT),
+    ("shell", "on", True, "bash", BOOLEAN),
+    ("shell_args", "a 'b c'", ("a", "b c"), "'", WORDS),
+    ("uid", "33", 33, "", ACCOUNT),
+    ("gid", "www-data", "www-data", "", ACCOUNT),
+    ("umask", "0o077", 0o77, "77777", OCTAL),
+    ("copy_env", "off", False, "of", BOOLEAN),
+    ("copy_path", "yes", True, "y", BOOLEAN),
+    ("env", "A=1, B=x=y", {"A": "1", "B": "x=y"}, "A", PAIRS),
+    ("send_hup", "TRUE", True, "hup", BOOLEAN),
+    ("stop_signal", "sigint", 2, "SIGNOTHING", "the name or number of a signal"),
+    ("stop_children", "1", True, "all", BOOLEAN),
+    ("graceful_timeout", "2.5", 2.5, "1e999", SECONDS),
+    ("max_retry", "-1", -1, "-2", "an integer at least -1"),
+    ("max_age", "3600", 3600.0, "1h", SECONDS),
+    ("max_age_variance", "0", 0.0, "-30", SECONDS),
+    ("respawn", "no", False, "unexpected", BOOLEAN),
+    ("autostart", "false", False, "later", BOOLEAN),
+    ("priority", "-3", -3, "1.5", INTEGER),
+    ("singleton", "yes", True, "one", BOOLEAN),
+    ("on_demand", "yes", True, "demand", BOOLEAN),
+    ("use_sockets", "yes", True, "web", BOOLEAN),
+    ("stdin_socket", "Web", "web", NUL, "a name"),
+    ("close_child_stdin", "no", False, "x", BOOLEAN),
+    ("close_child_stdout", "yes", True, "x", BOOLEAN),
+    ("close_child_stderr", "yes", True, "x", BOOLEAN),
+    ("virtualenv", "/srv/venv", "/srv/venv", NUL, TEXT),
+    ("virtualenv_py_ver", "3.12", "3.12", NUL, TEXT),
+    ("retry_pause", "0.2", 0.2, "x", SECONDS),
+    ("retry_pause_max", "20", 20.0, "x", SECONDS),
+    ("quick_death", "2", 2.0, "x", SECONDS),
+    ("check_flapping", "no", False, "x", BOOLEAN),
+]
+
+SOCKET: list[Row] = [
+    ("host", "0.0.0.0", "0.0.0.0", NUL, TEXT),
+    ("port", "0", 0, "http", PORT),
+    ("path", "/run/web.sock", "/run/web.sock", NUL, TEXT),
+    ("family", "af_inet6", "AF_INET6", "inet", "AF_INET, AF_INET6 or AF_UNIX"),
+    (
+        "type",
+        "sock_dgram",
+        "SOCK_DGRAM",
+        "SOCK_",
+        "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM or SOCK_SEQPACKET",
+    ),
+    ("proto", "tcp", "tcp", NUL, TEXT),
+    ("backlog", "10", 10, "-1", COUNT),
+    ("interface", "eth0", "eth0", NUL, TEXT),
+    ("umask", "077", 0o77, "8", OCTAL),
+    ("replace", "yes", True, "x", BOOLEAN),
+    ("so_reuseport", "yes", True, "x", BOOLEAN),
+    ("blocking", "yes", True, "x", BOOLEAN),
+    ("use_papa", "yes", True, "x", BOOLEAN),
+]
+
+# What has to stand beside an option for it to make sense.
+BESIDE = {
+    "on_demand": "use_sockets = yes",
+    "copy_env": "",
+    "shell_args": "shell = yes",
+}
+
+
+def watcher_text(key: str, text: str) -> str:
+    cmd = "" if key == "cmd" else "cmd = sleep 1\n"
+    return f"[socket:web]\nport = 0\n[watcher:w]\n{cmd}{BESIDE.get(key, '')}\n{key} = {text}\n"
+
+
+@pytest.mark.parametrize(("of", "rows"), [(ArbiterSpec, CIRCUS), (SocketSpec, SOCKET)])
+def test_every_option_has_a_row(of: type, rows: list[Row]) -> None:
+    assert [row[0] for row in rows] == list(declared_options(of))
+
+
+def test_every_option_of_watchers_has_a_row() -> None:
+    assert [row[0] for row in WATCHER] == list(declared_options(WatcherSpec))
+    assert set(declared_families(WatcherSpec)) == {
+        "rlimits",
+        "stdout_stream",
+        "stderr_stream",
+        "hooks",
+    }
+
+
+@pytest.mark.parametrize(("key", "text", "value", "_wrong", "_allowed"), CIRCUS)
+def test_circus_takes(
+    read: Callable[..., Loaded], key: str, text: str, value: object, _wrong: str, _allowed: str
+) -> None:
+    loaded = read(f"[circus]\n{key} = {text}\n")
+    assert not loaded.problems
+    assert getattr(loaded.arbiter, key) == value
+
+
+@pytest.mark.parametrize(("key", "text", "value", "_wrong", "_allowed"), WATCHER)
+def test_a_watcher_takes(
+    read: Callable[..., Loaded], key: str, text: str, value: object, _wrong: str, _allowed: str
+) -> None:
+    loaded = read(watcher_text(key, text))
+    assert not loaded.problems
+    assert getattr(loaded.watchers[0], key) == value
+
+
+@pytest.mark.parametrize(("key", "text", "value", "_wrong", "_allowed"), SOCKET)
+def test_a_socket_takes(
+    read: Callable[..., Loaded], key: str, text: str, value: object, _wrong: str, _allowed: str
+) -> None:
+    loaded = read(f"[socket:Web]\n{key} = {text}\n")
+    assert not loaded.problems
+    assert getattr(loaded.sockets[0], key) == value
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "wrong", "allowed"),
+    [
+        *(("circus", *(row[0], row[3], row[4])) for row in CIRCUS),
+        *(("watcher:w", *(row[0], row[3], row[4])) for row in WATCHER),
+        *(("socket:s", *(row[0], row[3], row[4])) for row in SOCKET),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(
+    read: Callable[..., Loaded], section: str, key: str, wrong: str, allowed: str
+) -> None:
+    loaded = read(f"# head\n[{section}]\n{key} = {wrong}\n")
+    problem = next(one for one in loaded.problems if one.key == key)
+    assert problem.file.endswith("app.ini")
+    assert (problem.line, problem.section, problem.value) == (3, section, wrong)
+    assert problem.sentence.startswith("isn't ")
+    assert problem.allowed == allowed
+
+
+FAMILIES = [
+    ("rlimit_nofile", "500", "rlimits", {"nofile": 500}, "many", LIMIT),
+    ("rlimit_NOFILE", "", "rlimits", {"nofile": None}, "-5", LIMIT),
+    ("rlimit_core", "unlimited", "rlimits", {"core": None}, "1.5", LIMIT),
+    (
+        "stdout_stream.class",
+        "FileStream",
+        "stdout_stream",
+        {"class": "FileStream"},
+        NUL,
+        "anything",
+    ),
+    ("stderr_stream.filename", "x", "stderr_stream", {"filename": "x"}, NUL, "anything"),
+    *(
+        (f"hooks.{name}", "m.f", "hooks", {name: HookSpec("m.f", False)}, "f", HOOK)
+        for name in sorted(HOOK_NAMES)
+    ),
+    (
+        "hooks.before_start",
+        "a.b, on",
+        "hooks",
+        {"before_start": HookSpec("a.b", True)},
+        "a.b,x",
+        HOOK,
+    ),
+    ("hooks.after_start", "a.b,0", "hooks", {"after_start": HookSpec("a.b", False)}, "a..b", HOOK),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "field", "value", "wrong", "allowed"), FAMILIES)
+def test_families(
+    read: Callable[..., Loaded],
+    key: str,
+    text: str,
+    field: str,
+    value: object,
+    wrong: str,
+    allowed: str,
+) -> None:
+    loaded = read(watcher_text(key, text))
+    assert not loaded.problems
+    assert getattr(loaded.watchers[0], field) == value
+    (problem,) = read(watcher_text(key, wrong)).problems
+    assert (problem.key, problem.value, problem.allowed) == (key, wrong, allowed)
+    assert problem.line == 6
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("rlimit_nofil", "rlimit_nofile"), ("hooks.after_stat", "hooks.after_start")],
+)
+def test_unknown_members_are_refused(read: Callable[..., Loaded], key: str, meant: str) -> None:
+    (problem,) = read(watcher_text(key, "x.y")).problems
+    assert problem.key == key
+    assert meant in problem.allowed
+
+
+@pytest.mark.parametrize(
+    ("alias", "text", "field", "value"),
+    [
+        ("command", "x", "cmd", "x"),
+        ("user", "www-data", "uid", "www-data"),
+        ("group", "5", "gid", 5),
+        ("directory", "/", "working_dir", "/"),
+        ("numprocs", "3", "numprocesses", 3),
+        ("autorestart", "no", "respawn", False),
+        ("flapping_attempts", "4", "extra", {"flapping.attempts": "4"}),
+        ("flapping_window", "2", "extra", {"flapping.window": "2"}),
+        ("retry_in", "9", "extra", {"flapping.retry_in": "9"}),
+        ("flapping.active", "no", "extra", {"flapping.active": "no"}),
+        ("rollout.surge", "2", "extra", {"rollout.surge": "2"}),
+        ("owner", "me", "extra", {"owner": "me"}),
+    ],
+)
+def test_older_names_and_free_form_options(
+    read: Callable[..., Loaded], alias: str, text: str, field: str, value: object
+) -> None:
+    cmd = "" if alias == "command" else "cmd = sleep 1\n"
+    loaded = read(f"[watcher:w]\n{cmd}{alias} = {text}\n")
+    assert not loaded.problems
+    assert not loaded.warnings
+    assert getattr(loaded.watchers[0], field) == value
+
+
+def test_every_alias_is_tried_above() -> None:
+    aliases = {alias for alias, name in option_names(WatcherSpec).items() if alias != name}
+    assert aliases == {"command", "user", "group", "directory", "numprocs", "autorestart"}

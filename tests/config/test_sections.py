@@ -1,0 +1,331 @@
+"""Sections: which there are, how they are named, and what contradicts what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.config.load import BadConfig, accepted
+from cvec_circus_core.model.specs import ArbiterSpec
+
+Reader = Callable[..., Loaded]
+Teller = Callable[..., list[str]]
+
+
+def test_an_empty_file_is_all_defaults(read: Reader) -> None:
+    loaded = accepted(read(""))
+    assert loaded.arbiter == ArbiterSpec()
+    assert (loaded.watchers, loaded.sockets, loaded.plugins) == ((), (), ())
+
+
+def test_everything_is_sorted_by_name(read: Reader) -> None:
+    loaded = read(
+        "".join(f"[watcher:{name}]\ncmd = x\n" for name in ("b", "C", "a"))
+        + "".join(f"[socket:{name}]\nport = 0\n" for name in ("z", "Y"))
+        + "".join(f"[plugin:{name}]\nuse = a.B\n" for name in ("q", "p"))
+    )
+    assert [one.name for one in loaded.watchers] == ["a", "b", "C"]
+    assert [one.name for one in loaded.sockets] == ["y", "z"]
+    assert [one.name for one in loaded.plugins] == ["p", "q"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "[wacher:x]\ncmd = 1\n",
+            "app.ini:1: [wacher:x]: is no known section; did you mean watcher:NAME? "
+            "(allowed: circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME)",
+        ),
+        (
+            "[program:x]\ncommand = 1\n",
+            "app.ini:1: [program:x]: is no known section; did you mean watcher:NAME? "
+            "(allowed: circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME)",
+        ),
+        (
+            "[Circus]\n",
+            "app.ini:1: [Circus]: is no known section; did you mean circus? "
+            "(allowed: circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME)",
+        ),
+        (
+            "[mine]\nx = 1\n",
+            "app.ini:1: [mine]: is no known section "
+            "(allowed: circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME)",
+        ),
+        (
+            "[circus]\nendpont = x\n",
+            "app.ini:2: [circus] endpont = x: is not known; did you mean endpoint?",
+        ),
+        ("[circus]\nfoo = x\n", "app.ini:2: [circus] foo = x: is not known"),
+        (
+            "[circus]\nstream_backend = gevent\n",
+            "app.ini:2: [circus] stream_backend = gevent: "
+            "is left over from older files and has no effect",
+        ),
+        (
+            "[socket:s]\nbakclog = 1\n",
+            "app.ini:2: [socket:s] bakclog = 1: is not known; did you mean backlog?",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nnumproceses = 2\n",
+            "app.ini:3: [watcher:w] numproceses = 2: is kept as a free-form option; "
+            "did you mean numprocesses?",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nstdout_straem.class = X\n",
+            "app.ini:3: [watcher:w] stdout_straem.class = X: is kept as a free-form option; "
+            "did you mean stdout_stream.class?",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nhook.after_start = a.b\n",
+            "app.ini:3: [watcher:w] hook.after_start = a.b: is kept as a free-form option; "
+            "did you mean hooks.after_start?",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nWorking_Dir = /\n",
+            "app.ini:3: [watcher:w] Working_Dir = /: is kept as a free-form option; "
+            "did you mean working_dir?",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nuid = a\nuser = b\n",
+            "app.ini:4: [watcher:w] user = b: means the same as uid, which counts",
+        ),
+        (
+            "[watcher:w]\ncmd = x\nshell_args = a\n",
+            "app.ini:3: [watcher:w] shell_args = a: has no effect without shell",
+        ),
+        ("[watcher:w]\n", "app.ini:1: [watcher:w]: is empty and left out"),
+        ("[socket:w]\n", "app.ini:1: [socket:w]: is empty and left out"),
+    ],
+)
+def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
+    loaded = read(text)
+    assert not loaded.problems
+    assert told(loaded.warnings) == [line]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "[watcher:w]\npriority = 1\n",
+            ["app.ini:1: [watcher:w] cmd: is missing (allowed: the command line to run)"],
+        ),
+        (
+            "[watcher:w]\ncmd =\n",
+            ['app.ini:2: [watcher:w] cmd = "": is missing (allowed: the command line to run)'],
+        ),
+        (
+            "[watcher:w]\ncmd = it's\n",
+            ["app.ini:2: [watcher:w] cmd = it's: has quotes that do not match"],
+        ),
+        (
+            "[watcher:w]\ncmd = x\nargs = it's\n",
+            [
+                "app.ini:3: [watcher:w] args = it's: isn't a list of words (no closing quotation) "
+                "(allowed: words, split like a shell would)"
+            ],
+        ),
+        (
+            "[watcher:w]\ncmd = x\nsingleton = yes\nnumprocesses = 2\n",
+            [
+                "app.ini:4: [watcher:w] numprocesses = 2: is more than a singleton may have "
+                "(allowed: 0 or 1)"
+            ],
+        ),
+        (
+            "[watcher:w]\ncmd = x\ncopy_env = no\ncopy_path = yes\nvirtualenv = /v\n",
+            [
+                "app.ini:4: [watcher:w] copy_path = yes: needs copy_env",
+                "app.ini:5: [watcher:w] virtualenv = /v: needs copy_env",
+            ],
+        ),
+        (
+            "[watcher:w]\ncmd = x\nstdout_stream.max_bytes = 5\n",
+            ["app.ini:3: [watcher:w] stdout_stream: says neither class nor filename"],
+        ),
+        (
+            "[watcher:w]\ncmd = x\nstderr_stream.class =\n",
+            ["app.ini:3: [watcher:w] stderr_stream: says neither class nor filename"],
+        ),
+        (
+            "[watcher:w]\ncmd = x\nstdin_socket = web\n",
+            [
+                "app.ini:3: [watcher:w] stdin_socket = web: is no managed socket "
+                "(allowed: none is defined)"
+            ],
+        ),
+        (
+            "[socket:a]\nport = 0\n[watcher:w]\ncmd = x $(circus.sockets.b)\nuse_sockets = 1\n",
+            [
+                "app.ini:4: [watcher:w] cmd = x $(circus.sockets.b): "
+                "names the socket 'b', which is not defined (allowed: a)"
+            ],
+        ),
+        (
+            "[socket:a]\nport = 0\n[watcher:w]\ncmd = x\nargs = --fd ((CIRCUS.Sockets.A))\n",
+            ["app.ini:3: [watcher:w] use_sockets: must be on, because args names the socket 'a'"],
+        ),
+        (
+            "[watcher:w]\ncmd = x\non_demand = yes\n",
+            [
+                "app.ini:3: [watcher:w] on_demand = yes: "
+                "needs a socket: stdin_socket, or use_sockets"
+            ],
+        ),
+        (
+            "[watcher:Web]\ncmd = x\n[watcher:web]\ncmd = y\n",
+            [
+                "app.ini:3: [watcher:web]: is the same name as [watcher:Web], "
+                "because case does not count"
+            ],
+        ),
+        (
+            "[socket:Web]\nport = 0\n[socket:web]\nport = 1\n",
+            [
+                "app.ini:3: [socket:web]: is the same name as [socket:Web], "
+                "because case does not count"
+            ],
+        ),
+        ("[watcher:]\ncmd = x\n", ["app.ini:1: [watcher:]: has no name (allowed: watcher:NAME)"]),
+        (
+            "[plugin:p]\nhost = x\n",
+            ["app.ini:1: [plugin:p] use: is missing (allowed: the name of a plugin's class)"],
+        ),
+        (
+            "[plugin:p]\nuse =\n",
+            ['app.ini:2: [plugin:p] use = "": is missing (allowed: the name of a plugin\'s class)'],
+        ),
+        (
+            "[plugin:p]\nuse = a.B\npriority = high\nactive = x\n",
+            [
+                "app.ini:3: [plugin:p] priority = high: isn't an integer (allowed: an integer)",
+                "app.ini:4: [plugin:p] active = x: isn't a boolean "
+                "(allowed: yes, true, on, 1, no, false, off or 0)",
+            ],
+        ),
+        ("[socket:s]\nfamily = AF_UNIX\n", ["app.ini:2: [socket:s] family = AF_UNIX: needs path"]),
+        (
+            "[socket:s]\npath = /x\nso_reuseport = yes\n",
+            ["app.ini:3: [socket:s] so_reuseport = yes: is not for Unix sockets"],
+        ),
+        (
+            "[circus]\nendpoint = tcp://127.0.0.1:5556\n",
+            ["app.ini:1: [circus] pubsub_endpoint: is the same as endpoint"],
+        ),
+    ],
+)
+def test_problems(read: Reader, told: Teller, text: str, lines: list[str]) -> None:
+    loaded = read(text)
+    assert told(loaded.problems) == lines
+    assert not loaded.warnings
+    with pytest.raises(BadConfig) as refused:
+        accepted(loaded)
+    assert refused.value.problems == loaded.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[watcher:w]\ncmd = echo it's\nshell = yes\n",
+        "[watcher:w]\ncmd = x\nsingleton = yes\nnumprocesses = 0\n",
+        "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x\nstdin_socket = WEB\non_demand = 1\n",
+        "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x $(circus.sockets.WEB)\nuse_sockets = 1\n",
+        "[circus]\nhttpd = 1\n[watcher:w]\nuse_sockets = 1\ncmd = $(circus.sockets.circushttpd)\n",
+        "[socket:s]\npath = /x\nfamily = AF_INET\n",
+        "[circus]\nendpoint = tcp://127.0.0.1:0\npubsub_endpoint = tcp://127.0.0.1:0\n",
+        "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w]\nX = 2\n",
+        "[watcher:a.b c]\ncmd = x\n",
+    ],
+)
+def test_allowed(read: Reader, text: str) -> None:
+    loaded = read(text)
+    assert not loaded.problems
+    assert not loaded.warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "statsd", "endpoint"),
+    [
+        ("", False, None),
+        ("statsd = yes", True, "tcp://127.0.0.1:5557"),
+        ("stats_endpoint = tcp://127.0.0.1:9", True, "tcp://127.0.0.1:9"),
+        ("stats_endpoint = tcp://127.0.0.1:9\nstatsd = no", False, "tcp://127.0.0.1:9"),
+        ("stats_endpoint =", False, None),
+    ],
+)
+def test_statistics_are_on_where_they_are_configured(
+    read: Reader, text: str, statsd: bool, endpoint: str | None
+) -> None:
+    arbiter = read(f"[circus]\n{text}\n").arbiter
+    assert (arbiter.statsd, arbiter.stats_endpoint) == (statsd, endpoint)
+
+
+def test_a_plugin_has_options_and_a_watcher(read: Reader) -> None:
+    loaded = read(
+        "[env:plugin:*]\nX = 1\n"
+        "[plugin:P]\nuse = a.B\nhost = h\nname = a b\npriority = 5\nmax_retry = 3\n"
+        "stdout_stream.class = StdoutStream\nrlimit_core = 0\n"
+    )
+    assert not loaded.problems
+    (plugin,) = loaded.plugins
+    assert (plugin.name, plugin.use, plugin.active) == ("P", "a.B", True)
+    assert plugin.options == {"host": "h", "name": "a b", "priority": "5", "max_retry": "3"}
+    watcher = plugin.watcher
+    assert (watcher.name, watcher.priority, watcher.max_retry) == ("plugin:P", 5, 3)
+    assert (watcher.singleton, watcher.copy_env, watcher.copy_path) == (True, True, True)
+    assert (watcher.close_child_stdout, watcher.close_child_stderr) == (False, True)
+    assert watcher.stdout_stream == {"class": "StdoutStream"}
+    assert (watcher.rlimits, watcher.env) == ({"core": 0}, {"X": "1"})
+
+
+def test_a_plugin_may_have_several_processes_and_a_voice(read: Reader) -> None:
+    loaded = read("[circus]\ndebug = 1\n[plugin:p]\nuse = a.B\nnumprocesses = 2\nactive = no\n")
+    (plugin,) = loaded.plugins
+    assert (plugin.active, plugin.options["active"]) == (False, "no")
+    assert (plugin.watcher.singleton, plugin.watcher.numprocesses) == (False, 2)
+    assert not plugin.watcher.close_child_stdout
+
+
+BAD_AND_GOOD = """
+[watcher:bad]
+cmd = x
+priority = y
+[watcher:worse]
+broken
+cmd = x
+[watcher:good]
+cmd = x
+"""
+
+
+def test_bad_watchers_can_be_left_out(read: Reader) -> None:
+    loaded = read(BAD_AND_GOOD)
+    with pytest.raises(BadConfig):
+        accepted(loaded)
+    kept = accepted(loaded, skip_bad=True)
+    assert [one.name for one in kept.watchers] == ["good"]
+    assert kept.problems == ()
+    assert set(kept.warnings) == set(loaded.problems)
+    assert accepted(read(f"[circus]\nskip_bad = yes\n{BAD_AND_GOOD}")).watchers == kept.watchers
+
+
+@pytest.mark.parametrize("text", ["[circus]\nhttpd = x\n", "[socket:s]\nport = x\n", "x\n"])
+def test_nothing_but_watchers_can_be_left_out(read: Reader, text: str) -> None:
+    with pytest.raises(BadConfig) as refused:
+        accepted(read(text), skip_bad=True)
+    assert len(refused.value.reason.splitlines()) == 1
+
+
+def test_one_mistake_hides_no_other(read: Reader, told: Teller) -> None:
+    loaded = read(
+        "[circus]\nhttpd_port = x\nendpoint = y\nbroken\n"
+        "[watcher:w]\npriority = a\nstop_signal = b\n"
+        "[socket:s]\nport = c\n[plugin:p]\nactive = d\n"
+    )
+    assert [line.partition(": ")[0] for line in told(loaded.problems)] == [
+        *("app.ini:2", "app.ini:3", "app.ini:4", "app.ini:5", "app.ini:6", "app.ini:7"),
+        *("app.ini:9", "app.ini:10", "app.ini:11"),
+    ]
