@@ -40,6 +40,6 @@ class LaunchPlan:
     contain: bool = False
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 
-    Costs about half as much again per spawn; without it, and elsewhere, a descendant that detached
-    itself before anybody looked is not found.
+    Makes a spawn several times as dear; without it, and elsewhere, a descendant that detached itself
+    before anybody looked is not found.
     """

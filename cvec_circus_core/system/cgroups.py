@@ -3,8 +3,9 @@
 Whatever a process does (new sessions, double forks), its children stay in its group, and writing to
 ``cgroup.kill`` ends them all at once. No controller is switched on: the groups only hold names.
 
-A process is moved into its leaf right after its spawn, which takes about 0.3 ms, so this is done
-only where the plan asks for it. What it may have forked in that moment is moved after it.
+A child enters its leaf by itself, between fork and exec: moved from outside, it could fork first,
+and what it forked would stay outside for ever. That forbids vfork, so a contained spawn costs
+several times as much as another, and is done only where the plan asks for it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-
-from cvec_circus_core.system.table import descendants_of
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +29,18 @@ class Leaf:
             return [int(word) for word in (self._folder / "cgroup.procs").read_text().split()]
         except OSError:
             return []
+
+    def has(self, pid: int) -> bool:
+        """Tell whether a process, living or dead but not reaped, is in it."""
+        try:
+            groups = Path(f"/proc/{pid}/cgroup").read_text()
+        except OSError:
+            return False
+        return f"/{self._folder.parent.name}/{self._folder.name}\n" in groups
+
+    def entrance(self) -> int:
+        """Open what a process writes "0" to in order to enter. Raises OSError."""
+        return os.open(self._folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
 
     def kill(self) -> bool:
         """End everybody in it at once; tell whether the kernel can."""
@@ -59,34 +70,33 @@ class ControlGroups:
         self._usable = self._home is not None
         self._count = 0
 
-    def hold(self, pid: int) -> Leaf | None:
-        """Move a process just started into a group of its own; None where that can not be."""
+    def new_leaf(self) -> Leaf | None:
+        """Make a group for one process; None where that can not be."""
         folder = self._prepared()
         if folder is None:
             return None
         self._count += 1
         place = folder / str(self._count)
-        leaf = Leaf(place)
         try:
             place.mkdir()
-            _move(pid, place)
-            for row in descendants_of([pid]):
-                _move(row.pid, place)
         except OSError as error:
-            leaf.remove()
-            if not isinstance(error, ProcessLookupError):
-                log.info("control groups are not used: %s", error)
-                self._usable = False
+            self._give_up(error.strerror or str(error))
             return None
-        return leaf
+        return Leaf(place)
+
+    def check(self, leaf: Leaf, pid: int) -> bool:
+        """Tell whether a process has entered its group; if not, groups do not work here."""
+        if leaf.has(pid):
+            return True
+        leaf.remove()
+        self._give_up("processes can not enter them")
+        return False
 
     def close(self) -> None:
         """Take away what is empty."""
         if self._folder is None:
             return
-        for place in self._folder.glob("*/"):
-            Leaf(place).remove()
-        Leaf(self._folder).remove()
+        _remove_tree(self._folder)
         self._folder = None
 
     def _prepared(self) -> Path | None:
@@ -94,16 +104,30 @@ class ControlGroups:
             folder = self._home / f"circus-{os.getpid()}"
             try:
                 folder.mkdir(exist_ok=True)
-            except OSError:
-                self._usable = False
+            except OSError as error:
+                self._give_up(error.strerror or str(error))
                 return None
             self._folder = folder
+            _remove_empty(self._home)
         return self._folder if self._usable else None
 
+    def _give_up(self, reason: str) -> None:
+        log.info("control groups are not used (%s); descendants are looked for instead", reason)
+        self._usable = False
 
-def _move(pid: int, place: Path) -> None:
-    with open(place / "cgroup.procs", "wb", buffering=0) as file:
-        file.write(b"%d" % pid)
+
+def _remove_tree(folder: Path) -> None:
+    for place in folder.glob("*/"):
+        Leaf(place).remove()
+    Leaf(folder).remove()
+
+
+def _remove_empty(home: Path) -> None:
+    """Take away what daemons that were killed have left, as far as nobody is in it."""
+    for folder in home.glob("circus-*/"):
+        pid = folder.name.removeprefix("circus-")
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            _remove_tree(folder)
 
 
 def own_group(proc: Path = Path("/proc/self")) -> Path | None:

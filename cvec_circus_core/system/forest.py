@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 
-from cvec_circus_core.system.cgroups import ControlGroups
+from cvec_circus_core.system.cgroups import ControlGroups, Leaf
 from cvec_circus_core.system.protocols import OnSwept, Scope
 from cvec_circus_core.system.sweeping import Sweeper
 from cvec_circus_core.system.trees import Tree, has_group, signal_children, signal_tree
@@ -27,15 +27,18 @@ class Forest:
         self._living: dict[int, Tree] = {}
         self._ended: dict[int, Tree] = {}
 
-    def plant(self, pid: int, contain: bool) -> None:
-        """Begin with a process that was just started."""
-        self._ended.pop(pid, None)
+    def plot(self, contain: bool) -> Leaf | None:
+        """Return the control group for a process to be started, if it shall and can have one."""
         if not contain:
-            return
+            return None
         if self._groups is None:
             self._groups = ControlGroups()
-        leaf = self._groups.hold(pid)
-        if leaf is not None:
+        return self._groups.new_leaf()
+
+    def plant(self, pid: int, leaf: Leaf | None) -> None:
+        """Begin with a process that was just started."""
+        self._ended.pop(pid, None)
+        if leaf is not None and self._groups is not None and self._groups.check(leaf, pid):
             self._living[pid] = Tree(pid, leaf)
 
     def signal(self, pid: int, signum: int, scope: Scope) -> bool:

@@ -23,6 +23,7 @@ from typing import Any
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
+from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
 
@@ -50,27 +51,28 @@ class Launcher:
     def __init__(self, *, sealed: bool = False) -> None:
         self.sealed = sealed
 
-    def launch(self, plan: LaunchPlan) -> Child:
-        """Start a process in a session of its own. Raises `CannotSpawn`."""
+    def launch(self, plan: LaunchPlan, leaf: Leaf | None = None) -> Child:
+        """Start a process in a session of its own, and in a group. Raises `CannotSpawn`."""
         if not plan.argv or not (plan.executable or plan.argv[0]):
             raise CannotSpawn("the command is empty")
         who = _identity(plan)
         limits = _limits(plan)
         _check_streams(plan)
-        before_exec = _before_exec(who, limits, () if self.sealed else signals_to_reset())
-        lowers_limit = before_exec is None and nofile.is_raised
-        if lowers_limit and not nofile.is_low_number_free():
-            before_exec, lowers_limit = _InChild(None, (), ()), False
         try:
-            with nofile.original_in_force() if lowers_limit else nullcontext():
-                return self._start(plan, who, before_exec)
+            with _entrance(leaf) as entrance:
+                in_child = _in_child(who, limits, entrance)
+                lowers_limit = in_child is None and nofile.is_raised
+                if lowers_limit and not nofile.is_low_number_free():
+                    in_child, lowers_limit = _InChild(who), False
+                with nofile.original_in_force() if lowers_limit else nullcontext():
+                    return self._start(plan, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CannotSpawn(explain(plan, who, error)) from error
 
-    def _start(self, plan: LaunchPlan, who: Identity | None, before_exec: _InChild | None) -> Child:
+    def _start(self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None) -> Child:
         settings: dict[str, Any] = {}
-        if before_exec is not None:
-            settings["preexec_fn"] = before_exec
+        if in_child is not None:
+            settings["preexec_fn"] = in_child
         elif who is not None:
             settings |= {"user": who.uid, "group": who.gid, "extra_groups": who.groups}
         if self.sealed:
@@ -96,34 +98,56 @@ class Launcher:
 class _InChild:
     """What runs between fork and exec: no locks, no logging, no imports.
 
-    Limits come before the identity, because only root may lift one.
+    The group is entered and limits are set before the identity changes, because only root may.
     """
 
     who: Identity | None
-    limits: _Limits
-    signals: tuple[int, ...]
+    limits: _Limits = ()
+    signals: tuple[int, ...] = ()
+    entrance: int | None = None
 
     def __call__(self) -> None:
+        if self.entrance is not None:
+            _enter(self.entrance)
         if nofile.is_raised:
             nofile.restore_here()
         for number, limit in self.limits:
             resource.setrlimit(number, limit)
         if self.who is not None:
             os.setgroups(self.who.groups)
-            os.setresgid(self.who.gid, self.who.gid, self.who.gid)
-            os.setresuid(self.who.uid, self.who.uid, self.who.uid)
+            os.setregid(self.who.gid, self.who.gid)
+            os.setreuid(self.who.uid, self.who.uid)
         for signum in self.signals:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _before_exec(
-    who: Identity | None, limits: _Limits, signals: tuple[int, ...]
-) -> _InChild | None:
+def _enter(entrance: int) -> None:
+    try:
+        os.write(entrance, b"0")
+    except OSError:
+        return  # whether it is inside is looked at afterwards (cgroups.py)
+
+
+def _in_child(who: Identity | None, limits: _Limits, entrance: int | None) -> _InChild | None:
+    """Return what must be done in the child by Python, if anything."""
+    signals = signals_to_reset()
     is_masked = bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-    if limits or signals or is_masked:
-        return _InChild(who, limits, signals)
+    if limits or signals or is_masked or entrance is not None:
+        return _InChild(who, limits, signals, entrance)
     return None
+
+
+@contextmanager
+def _entrance(leaf: Leaf | None) -> Iterator[int | None]:
+    if leaf is None:
+        yield None
+        return
+    entrance = leaf.entrance()
+    try:
+        yield entrance
+    finally:
+        os.close(entrance)
 
 
 def signals_to_reset() -> tuple[int, ...]:

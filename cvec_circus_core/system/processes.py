@@ -60,7 +60,13 @@ class LocalProcesses:
 
     def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
         """Start a process in a session of its own and return its pid. Raises `CannotSpawn`."""
-        child = self._launcher.launch(plan)
+        leaf = self._forest.plot(plan.contain)
+        try:
+            child = self._launcher.launch(plan, leaf)
+        except CannotSpawn:
+            if leaf is not None:
+                leaf.remove()
+            raise
         try:
             self._waiting.watch(child.pid, self._ended)
         except OSError as error:
@@ -69,7 +75,7 @@ class LocalProcesses:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise CannotSpawn(f"can not watch {plan.argv[0]!r}: {reason}") from error
         self._entries[child.pid] = _Entry(child, on_exit)
-        self._forest.plant(child.pid, plan.contain)
+        self._forest.plant(child.pid, leaf)
         return child.pid
 
     def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:

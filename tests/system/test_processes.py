@@ -1,0 +1,104 @@
+"""What real processes do beyond the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from cvec_circus_core.model.errors import SystemProblem
+from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.system import processes
+from cvec_circus_core.system.descriptors import open_descriptors
+from cvec_circus_core.system.processes import choose_processes, pidfd_processes
+from cvec_circus_core.system.protocols import Scope
+
+pytestmark = pytest.mark.live
+
+
+def test_an_error_of_a_listener_is_logged_and_hurts_nobody_else(
+    yard: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(pid: int, ended: Exit) -> None:
+        raise ValueError("broken listener")
+
+    pid = yard.processes.spawn(LaunchPlan(argv=("/bin/true",), env={}), fail)
+    yard.spawn("exit 3")
+    with caplog.at_level(logging.ERROR):
+        yard.until(lambda: not yard.processes.alive())
+    assert [ended.code for _, ended in yard.told] == [3]
+    assert f"process {pid}" in caplog.text
+
+
+def test_a_status_that_somebody_else_took_is_unknown(yard: Any) -> None:
+    pid = yard.spawn("exit 3")
+    os.waitpid(pid, 0)
+    yard.until(lambda: bool(yard.told))
+    assert yard.told == [(pid, Exit(None))]
+
+
+def test_the_statuses_of_other_children_are_left_alone(yard: Any) -> None:
+    foreign = subprocess.Popen(["/bin/sh", "-c", "exit 7"])
+    yard.spawn("exit 3")
+    yard.until(lambda: bool(yard.told))
+    assert foreign.wait(10) == 7
+
+
+def test_a_signal_that_does_not_exist_is_said(yard: Any) -> None:
+    yard.spawn("exec sleep 60")
+    (pid,) = yard.processes.alive()
+    with pytest.raises(SystemProblem, match="there is no signal 999"):
+        yard.processes.signal(pid, 999)
+    yard.processes.signal(pid, signal.SIGKILL)
+    yard.until(lambda: bool(yard.told))
+
+
+def test_many_can_die_one_after_another_without_a_descriptor_lost(yard: Any) -> None:
+    before = open_descriptors()
+    for _ in range(50):
+        yard.spawn("exit 0")
+    yard.until(lambda: len(yard.told) == 50)
+    assert set(open_descriptors()) <= set(before)
+
+
+def test_closing_leaves_running_processes_alone(loop: asyncio.AbstractEventLoop) -> None:
+    before = open_descriptors()
+    made = pidfd_processes(loop)
+    plan = LaunchPlan(argv=("sleep", "60"), env={"PATH": os.environ["PATH"]})
+    pid = made.spawn(plan, lambda pid, ended: None)
+    made.close()
+    # The loop opens its own descriptors, and keeps them until it is closed.
+    assert len(open_descriptors()) <= len(before)
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+
+def test_a_kernel_without_pidfds_gets_threads(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    made = choose_processes(loop)
+    assert isinstance(made._waiting, processes.ThreadWaiting)
+    told: list[Exit] = []
+    made.spawn(LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
+    loop.call_later(5, loop.stop)
+    while not told:
+        loop.call_later(0.01, loop.stop)
+        loop.run_forever()
+    assert told == [Exit(0)]
+    made.close()
+
+
+def test_children_alone_are_signalled(yard: Any, tmp_path: Any, pid_in: Any) -> None:
+    script = f"sleep 60 & echo $! > {tmp_path}/child; wait; exit 4"
+    pid = yard.spawn(script)
+    yard.until(lambda: pid_in("child"))
+    assert yard.processes.signal(pid, signal.SIGTERM, Scope.CHILDREN) is True
+    yard.until(lambda: bool(yard.told))
+    assert yard.told == [(pid, Exit(4))]
