@@ -7,6 +7,8 @@ rollout. Down: ask everybody to go. Then say what changed (start, stop, reload) 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from math import inf
 from typing import assert_never
 
 from cvec_circus_core.model import events
@@ -15,8 +17,7 @@ from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.effects import Effect, Emit, Spawn
 from cvec_circus_core.policy.inputs import Wanted
 from cvec_circus_core.policy.leaving import ask_to_go
-from cvec_circus_core.policy.promises import settle
-from cvec_circus_core.policy.record import begin
+from cvec_circus_core.policy.promises import note_leaving, settle
 from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD
 from cvec_circus_core.policy.state import Phase, Slot, WatcherState
 
@@ -50,11 +51,12 @@ def _retire_surplus(state: WatcherState, now: float) -> Iterator[Effect]:
     surplus -= _drop_waiting(state, surplus)
     for _ in range(min(surplus, len(state.fresh))):
         oldest = next(iter(state.fresh.values()))
+        note_leaving(state, oldest.pid)
         yield from ask_to_go(state, oldest, ExitReason.STOPPED, now)
 
 
 def _drop_waiting(state: WatcherState, most: int) -> int:
-    dropped = list(state.waiting.values())[-most:] if most else []
+    dropped = tuple(islice(reversed(state.waiting.values()), most))
     for slot in dropped:
         state.leave(slot)
         state.free(slot)
@@ -79,34 +81,42 @@ def _spawn_missing(state: WatcherState, now: float) -> Iterator[Effect]:
         if slot is None:
             return
         credit -= 1
-        if state.spec.warmup_delay > 0:
-            state.spawn_from = now + state.spec.warmup_delay
+        state.last_spawn_at = now
         yield Spawn(slot.wid)
 
 
 def _next_due(state: WatcherState) -> Slot | None:
     while state.due:
-        wid, serial = state.due.popleft()
+        wid, serial = state.due[0]
         slot = state.waiting.get(wid)
-        if slot is not None and slot.serial == serial:
+        holds = slot is not None and slot.serial == serial
+        if holds and state.alive >= state.bounds.most(state.target):
+            return None
+        state.due.popleft()
+        if slot is not None and holds:
             state.leave(slot)
-            slot.phase, slot.generation, slot.stale = Phase.SPAWNING, state.generation, None
-            slot.leaving = ExitReason.EXITED
+            slot.phase = Phase.SPAWNING
             state.spawning[wid] = slot
             return slot
     return None
 
 
 def _next_new(state: WatcherState) -> Slot | None:
-    if not has_room(state):
-        return None
-    return state.take_slot()
+    return state.take_slot() if _has_room(state) else None
 
 
-def has_room(state: WatcherState) -> bool:
+def _has_room(state: WatcherState) -> bool:
     """Tell whether one more slot is missing, and the rollout lets it come now."""
     target = state.target
     return state.coming < target and len(state.slots) < state.bounds.most(target)
+
+
+def may_spawn(state: WatcherState) -> bool:
+    """Tell whether a spawn waits for nothing but the warmup_delay."""
+    if len(state.spawning) >= SPAWNS_UNDER_WAY:
+        return False
+    retry = bool(state.due) and state.alive < state.bounds.most(state.target)
+    return retry or _has_room(state)
 
 
 def _wind_down(state: WatcherState, now: float) -> Iterator[Effect]:
@@ -121,8 +131,10 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
     name = state.spec.name
     if state.wanted is Wanted.UP:
         yield from _tell_up(state)
+        # A run so short that it is over already has kept its promises all the same.
+        yield from settle(state)
         if state.life is Life.ACTIVE and _is_spent(state):
-            state.wanted = Wanted.DOWN
+            state.wanted, state.reason = Wanted.DOWN, "all processes have ended, respawn is off"
     if state.wanted is Wanted.UP:
         return
     if not state.is_empty and state.wanted is Wanted.DOWN:
@@ -132,28 +144,32 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
         state.life = Life.STOPPED
     elif state.life is not Life.STOPPED:
         state.life = Life.STOPPED
-        state.rolling = False
-        state.rollout = NEW_BEFORE_OLD
         yield Emit(events.WatcherStopped(name, state.reason))
     if state.again and state.wanted is Wanted.DOWN:
         yield from settle(state)
-        begin(state)
+        _begin(state)
         yield from advance(state, now)
+
+
+def _begin(state: WatcherState) -> None:
+    """Start over: nothing of an earlier run counts any more."""
+    state.wanted, state.again, state.hasty = Wanted.UP, False, False
+    state.rolling, state.rollout = False, NEW_BEFORE_OLD
+    state.reason, state.spent, state.last_spawn_at = None, 0, -inf
 
 
 def _tell_up(state: WatcherState) -> Iterator[Effect]:
     name = state.spec.name
+    complete = not state.unborn and state.coming >= state.target
     if state.life is not Life.ACTIVE:
-        state.life = Life.STARTING
-        if state.unborn or has_room(state):
-            return
-        state.life = Life.ACTIVE
-        yield Emit(events.WatcherStarted(name))
-    if state.rolling and not (state.stale or state.stopping or has_room(state) or state.unborn):
+        state.life = Life.ACTIVE if complete else Life.STARTING
+        if complete:
+            yield Emit(events.WatcherStarted(name))
+    if state.rolling and complete and not state.bygone:
         state.rolling = False
         state.rollout = NEW_BEFORE_OLD
         yield Emit(events.WatcherReloaded(name))
 
 
 def _is_spent(state: WatcherState) -> bool:
-    return not state.spec.respawn and state.spent > 0 and state.is_empty
+    return state.spent > 0 and state.target == 0 and state.is_empty

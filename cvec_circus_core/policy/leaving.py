@@ -26,7 +26,7 @@ def ask_to_go(
     state.leave(slot)
     slot.phase, slot.leaving = Phase.STOPPING, why
     state.stopping[slot.wid] = slot
-    slot.kill_at = now + _grace(state, grace)
+    slot.kill_at = now + grace_of(state, grace)
     state.wake(slot.kill_at, AlarmKind.KILL, slot)
     number = spec.stop_signal if signum is None else signum
     reach = Reach.CHILDREN if spec.stop_children else Reach.PROCESS
@@ -34,7 +34,8 @@ def ask_to_go(
     yield Emit(events.ProcessSignalled(spec.name, slot.wid, slot.pid, number))
 
 
-def _grace(state: WatcherState, asked: float | None) -> float:
+def grace_of(state: WatcherState, asked: float | None = None) -> float:
+    """Return the seconds between the stop signal and SIGKILL."""
     if state.hasty:
         return 0.0
     return state.spec.graceful_timeout if asked is None else asked

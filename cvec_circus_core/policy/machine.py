@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from heapq import heappop
 
-from cvec_circus_core.policy.advance import SPAWNS_UNDER_WAY, advance, has_room
+from cvec_circus_core.policy.advance import advance, may_spawn
 from cvec_circus_core.policy.effects import Effect
 from cvec_circus_core.policy.inputs import Input, Wanted
 from cvec_circus_core.policy.record import record
@@ -35,13 +35,7 @@ def wake_at(state: WatcherState) -> float | None:
             break
         heappop(state.alarms)
     soonest = state.alarms[0][0] if state.alarms else None
-    if _waits_for_warmup(state):
+    # What may be spawned and was not, in the step before, waits for nothing but its moment.
+    if state.wanted is Wanted.UP and may_spawn(state):
         return state.spawn_from if soonest is None else min(soonest, state.spawn_from)
     return soonest
-
-
-def _waits_for_warmup(state: WatcherState) -> bool:
-    if state.wanted is not Wanted.UP or state.spec.warmup_delay <= 0:
-        return False
-    room = len(state.spawning) < SPAWNS_UNDER_WAY
-    return room and (bool(state.due) or has_room(state))

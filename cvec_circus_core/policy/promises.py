@@ -4,7 +4,7 @@
     DOWN      it is stopped
     ANEW      it is active again after having been down
     RENEWED   nothing of an older generation is left, and all new ones are there
-    SIZED     there are as many processes as wanted
+    SIZED     there are as many processes as wanted, and those too many have ended
     GONE      these processes have ended
 
 A wish that makes another impossible supersedes it: the older ticket fails and says so.
@@ -25,12 +25,33 @@ from cvec_circus_core.policy.state import Aim, Promise, WatcherState
 def promise(
     state: WatcherState, ticket: TicketId | None, aim: Aim, pids: Iterable[int] = ()
 ) -> None:
-    """Remember a ticket; who is running now counts as kept until it ends."""
-    if ticket is None:
-        return
-    there = dict.fromkeys(state.by_pid)
-    ends = {pid for pid in pids if pid in state.by_pid}
-    state.promises.append(Promise(ticket, aim, ends, there))
+    """Remember a ticket, and who has to end before it is kept."""
+    if ticket is not None:
+        ends = {pid for pid in pids if pid in state.by_pid}
+        state.promises.append(Promise(ticket, aim, ends))
+
+
+def note_spawned(state: WatcherState, pid: int) -> None:
+    """Tell every open ticket of a process that came."""
+    for one in state.promises:
+        one.started[pid] = None
+
+
+def note_leaving(state: WatcherState, pid: int) -> None:
+    """Let every wish for a number wait for the end of a process that is too many."""
+    for one in state.promises:
+        if one.aim is Aim.SIZED:
+            one.pids.add(pid)
+
+
+def note_ended(state: WatcherState, pid: int) -> None:
+    """Tell every open ticket of a process that is gone."""
+    for one in state.promises:
+        one.pids.discard(pid)
+        if pid in one.started:
+            del one.started[pid]
+        else:
+            one.stopped.append(pid)
 
 
 def supersede(state: WatcherState, aims: tuple[Aim, ...], by: Go) -> Iterator[Effect]:
@@ -45,6 +66,11 @@ def supersede(state: WatcherState, aims: tuple[Aim, ...], by: Go) -> Iterator[Ef
 def give_up(state: WatcherState, why: str) -> Iterator[Effect]:
     """Want nothing any more, and say why to everybody who waits for processes."""
     state.wanted, state.again, state.reason = Wanted.DOWN, False, why
+    yield from disappoint(state, why)
+
+
+def disappoint(state: WatcherState, why: str) -> Iterator[Effect]:
+    """Tell everybody who waits for processes that they can not be had."""
     waiting = [one for one in state.promises if one.aim not in (Aim.DOWN, Aim.GONE)]
     yield from _break(state, waiting, lambda _: GaveUp(why))
 
@@ -67,9 +93,10 @@ def settle(state: WatcherState) -> Iterator[Effect]:
         Aim.ANEW: state.life is Life.ACTIVE and not state.again and state.wanted is Wanted.UP,
         Aim.RENEWED: _is_renewed(state),
         Aim.SIZED: _is_sized(state),
+        Aim.GONE: True,
     }
     for one in tuple(state.promises):
-        if not one.pids if one.aim is Aim.GONE else true[one.aim]:
+        if not one.pids and true[one.aim]:
             state.promises.remove(one)
             yield Settle(one.ticket, _done(state, one))
 
@@ -83,15 +110,13 @@ def _is_renewed(state: WatcherState) -> bool:
 def _is_sized(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
         return not state.again
-    running = len(state.fresh) + len(state.waiting)
-    settled = not (state.stopping or state.stale or state.spawning or state.unborn)
-    return settled and running == state.target
+    return state.coming == state.target and not state.unborn
 
 
 def _done(state: WatcherState, one: Promise) -> Done:
     return Done(
         stopped=tuple(one.stopped),
         started=tuple(one.started),
-        kept=tuple(one.kept),
+        kept=tuple(pid for pid in state.by_pid if pid not in one.started),
         numprocesses=state.spec.numprocesses,
     )

@@ -1,7 +1,8 @@
 """Inputs become facts: each changes the state by what it says, and nothing is decided here.
 
 What follows from the facts is `advance.py`'s business, once per batch. The only effects that come
-from here are those an input names itself: the event of a death, say.
+from here are those an input names itself: the event of a death, say. What happens to one process
+is in `lives.py`, what somebody wants is here.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from heapq import heappop
 from typing import assert_never
 
 from cvec_circus_core.model import events
-from cvec_circus_core.model.errors import ShuttingDown
+from cvec_circus_core.model.errors import BadMessage, ShuttingDown
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.model.kinds import signal_name
-from cvec_circus_core.model.outcome import Done, Failed
-from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
+from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.policy import lives
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -38,8 +39,8 @@ from cvec_circus_core.policy.inputs import (
     Wish,
 )
 from cvec_circus_core.policy.leaving import ask_to_go, kill_now
-from cvec_circus_core.policy.promises import give_up, promise, supersede
-from cvec_circus_core.policy.state import Aim, AlarmKind, Phase, Slot, WatcherState
+from cvec_circus_core.policy.promises import promise, supersede
+from cvec_circus_core.policy.state import Aim, AlarmKind, Phase, WatcherState
 
 _SIGHUP = 1
 _SIGKILL = 9
@@ -52,9 +53,8 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
             yield from _on_wish(state, said)
         case Hasten():
             yield from _on_hasten(state)
-        case Resize(count, ticket):
-            state.spec = replace(state.spec, numprocesses=count)
-            promise(state, ticket, Aim.SIZED)
+        case Resize():
+            yield from _on_resize(state, said)
         case Renew():
             _on_renew(state, said)
         case Hangup(ticket):
@@ -64,13 +64,13 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
         case Retire():
             yield from _on_retire(state, said, now)
         case Spawned():
-            yield from _on_spawned(state, said, now)
+            yield from lives.on_spawned(state, said, now)
         case SpawnFailed():
-            yield from _on_spawn_failed(state, said, now)
+            yield from lives.on_spawn_failed(state, said, now)
         case Ready(wid):
-            _on_ready(state, state.fresh.get(wid))
+            lives.on_ready(state, state.fresh.get(wid))
         case Exited():
-            yield from _on_exited(state, said, now)
+            yield from lives.on_exited(state, said, now)
         case Swept(pid):
             state.sweeping.discard(pid)
         case Tick():
@@ -81,8 +81,11 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
 
 def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
     if state.final and wish.go in (Go.START, Go.RESTART):
-        if wish.ticket is not None:
-            yield Settle(wish.ticket, Failed(ShuttingDown()))
+        yield from _settle(wish.ticket, Failed(ShuttingDown()))
+        return
+    if state.wanted is Wanted.ADRIFT:
+        # Its processes are nobody's business any more; a quit must not stop them after all.
+        yield from _settle(wish.ticket, Done())
         return
     state.final = state.final or wish.final
     match wish.go:
@@ -100,10 +103,14 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
         case Go.LEAVE:
             yield from supersede(state, tuple(Aim), Go.LEAVE)
             state.wanted, state.again, state.final = Wanted.ADRIFT, False, True
-            if wish.ticket is not None:
-                yield Settle(wish.ticket, Done())
+            yield from _settle(wish.ticket, Done())
         case _:
             assert_never(wish.go)
+
+
+def _settle(ticket: TicketId | None, outcome: Outcome) -> Iterator[Effect]:
+    if ticket is not None:
+        yield Settle(ticket, outcome)
 
 
 def _on_hasten(state: WatcherState) -> Iterator[Effect]:
@@ -115,17 +122,40 @@ def _on_hasten(state: WatcherState) -> Iterator[Effect]:
 
 
 def _want_up(state: WatcherState) -> None:
-    """Go up; a watcher on its way down goes down first, so that ports and locks are free."""
-    if state.wanted is Wanted.DOWN and not state.is_empty:
+    """Go up; a watcher on its way down goes down first, so that ports and locks are free.
+
+    Where respawn is off, a start while it is up launches again what has ended.
+    """
+    if state.wanted is Wanted.UP:
+        state.spent = 0
+    else:
         state.again = True
-    elif state.wanted is Wanted.DOWN:
-        begin(state)
 
 
-def begin(state: WatcherState) -> None:
-    """Start over: nothing of an earlier run counts any more."""
-    state.wanted, state.again = Wanted.UP, False
-    state.reason, state.spent, state.spawn_from = None, 0, 0.0
+def _on_resize(state: WatcherState, said: Resize) -> Iterator[Effect]:
+    try:
+        spec = replace(state.spec, numprocesses=max(0, said.count))
+    except ValueError as problem:
+        yield from _settle(said.ticket, Failed(BadMessage(str(problem))))
+        return
+    _adopt(state, spec)
+    promise(state, said.ticket, Aim.SIZED)
+
+
+def _adopt(state: WatcherState, spec: WatcherSpec) -> None:
+    """Live by another spec; what has ended for good stays so, and costs nobody else its place."""
+    before, target, state.spec = state.spec, state.target, spec
+    if spec.respawn:
+        state.spent = 0
+    elif before.respawn:
+        state.spent = 0
+        for slot in tuple(state.waiting.values()):
+            if slot.born:
+                state.leave(slot)
+                state.free(slot)
+                lives.end_for_good(state)
+    elif spec.numprocesses < before.numprocesses:
+        state.spent = spec.numprocesses - min(target, spec.numprocesses)
 
 
 def _on_renew(state: WatcherState, said: Renew) -> None:
@@ -145,21 +175,25 @@ def outdate_all(state: WatcherState) -> None:
     state.due.clear()
     for slot in state.waiting.values():
         slot.generation, slot.quick_deaths, slot.failures = state.generation, 0, 0
-        slot.due_at = 0.0
+        state.unborn += slot.born
+        slot.born, slot.due_at = False, 0.0
         state.due.append((slot.wid, slot.serial))
+    state.bygone = set(state.slots).difference(state.waiting)
 
 
 def _on_hangup(state: WatcherState, ticket: TicketId | None) -> Iterator[Effect]:
-    pids = tuple(slot.pid for slot in state.fresh.values())
+    if state.wanted is not Wanted.UP:
+        yield from _settle(ticket, Done(numprocesses=state.spec.numprocesses))
+        return
+    pids = tuple(slot.pid for slot in (*state.stale.values(), *state.fresh.values()))
     for pid in pids:
         yield Signal(pid, _SIGHUP, Reach.PROCESS)
     yield Emit(events.WatcherReloaded(state.spec.name))
-    if ticket is not None:
-        yield Settle(ticket, Done(kept=pids, numprocesses=state.target))
+    yield from _settle(ticket, Done(kept=pids, numprocesses=state.spec.numprocesses))
 
 
 def _on_change(state: WatcherState, said: Change) -> Iterator[Effect]:
-    state.spec = said.spec
+    _adopt(state, said.spec)
     for key in said.keys:
         yield Emit(events.OptionUpdated(state.spec.name, key))
     promise(state, said.ticket, Aim.SIZED)
@@ -173,121 +207,8 @@ def _on_retire(state: WatcherState, said: Retire, now: float) -> Iterator[Effect
             yield from ask_to_go(
                 state, slot, ExitReason.STOPPED, now, signum=said.signum, grace=said.grace
             )
-
-
-def _on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effect]:
-    slot = state.slots[said.wid]
-    state.leave(slot)
-    if slot.lives == 0:
-        state.unborn -= 1
-    slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
-    slot.lives += 1
-    slot.failures, slot.ready, slot.kill_at = 0, False, None
-    state.by_pid[said.pid] = slot
-    state.fresh[slot.wid] = slot
-    if slot.generation != state.generation:
-        state.outdate(slot, ExitReason.RELOADED)
-    else:
-        _await_ready(state, slot, now)
-        slot.expires_at = expiry(now, said.chance, state.spec)
-        if slot.expires_at is not None:
-            state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
-    for one in state.promises:
-        one.started[said.pid] = None
-    yield Emit(events.ProcessSpawned(state.spec.name, slot.wid, said.pid))
-
-
-def _await_ready(state: WatcherState, slot: Slot, now: float) -> None:
-    if state.rollout.ready_after <= 0:
-        _on_ready(state, slot)
-    else:
-        slot.ready_at = now + state.rollout.ready_after
-        state.wake(slot.ready_at, AlarmKind.READY, slot)
-
-
-def _on_ready(state: WatcherState, slot: Slot | None) -> None:
-    if slot is not None and not slot.ready:
-        slot.ready = True
-        state.ready += 1
-
-
-def _on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Iterator[Effect]:
-    slot = state.slots[said.wid]
-    state.leave(slot)
-    slot.failures += 1
-    slot.quick_deaths += 1
-    state.reason = said.reason
-    limit = state.spec.max_retry
-    hopeless = 0 <= limit <= slot.failures
-    pause = pause_after(slot.failures, state.spec)
-    name = state.spec.name
-    yield Emit(events.SpawnFailed(name, slot.wid, said.reason, None if hopeless else pause))
-    if hopeless or state.wanted is not Wanted.UP:
-        state.free(slot)
-        if state.wanted is Wanted.UP:
-            yield from give_up(state, f"{said.reason} ({slot.failures} tries)")
-    else:
-        _wait(state, slot, pause, now)
-
-
-def _wait(state: WatcherState, slot: Slot, pause: float, now: float) -> None:
-    slot.phase, slot.generation, slot.stale = Phase.WAITING, state.generation, None
-    slot.serial, slot.due_at = state.next_serial(), now + pause
-    state.waiting[slot.wid] = slot
-    if pause <= 0:
-        state.due.append((slot.wid, slot.serial))
-    else:
-        state.wake(slot.due_at, AlarmKind.RETRY, slot)
-
-
-def _on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]:
-    slot = state.by_pid.pop(said.pid)
-    asked = slot.phase is Phase.STOPPING
-    was_stale = slot.stale is not None
-    grace = _grace_left(state, slot, now)
-    state.leave(slot)
-    state.last_exit = said.code
-    for one in state.promises:
-        one.started.pop(said.pid, None)
-        one.kept.pop(said.pid, None)
-        one.stopped.append(said.pid)
-        one.pids.discard(said.pid)
-    yield Emit(events.ProcessReaped(state.spec.name, slot.wid, said.pid, said.code, slot.leaving))
-    if said.left_behind and state.wanted is not Wanted.ADRIFT:
-        state.sweeping.add(said.pid)
-        yield Sweep(said.pid, state.spec.stop_signal, grace)
-    if asked or was_stale or state.wanted is not Wanted.UP:
-        state.free(slot)
-    else:
-        _on_unasked_death(state, slot, said, now)
-
-
-def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
-    if slot.phase is not Phase.STOPPING:
-        return state.spec.graceful_timeout
-    return 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
-
-
-def _on_unasked_death(state: WatcherState, slot: Slot, said: Exited, now: float) -> None:
-    if not state.spec.respawn:
-        state.spent += 1
-        state.free(slot)
-        return
-    state.restarts += 1
-    if is_quick(now - slot.started_at, state.spec):
-        slot.quick_deaths += 1
-    else:
-        slot.quick_deaths = 0
-    state.reason = _death_note(said)
-    _wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
-
-
-def _death_note(said: Exited) -> str:
-    if said.code is None:
-        return "a process ended, its exit status is not known"
-    if said.code < 0:
-        return f"a process was ended by {signal_name(-said.code)}"
-    return f"a process exited with {said.code}"
+            if slot.stale is None and not state.spec.respawn:
+                lives.end_for_good(state)
 
 
 def _on_tick(state: WatcherState, now: float) -> Iterator[Effect]:
@@ -302,8 +223,8 @@ def _on_tick(state: WatcherState, now: float) -> Iterator[Effect]:
             case AlarmKind.KILL:
                 yield from kill_now(state, slot)
             case AlarmKind.READY:
-                _on_ready(state, slot)
+                lives.on_ready(state, slot)
             case AlarmKind.EXPIRE:
-                state.outdate(slot, ExitReason.EXPIRED)
+                lives.on_expired(state, slot)
             case _:
                 assert_never(kind)

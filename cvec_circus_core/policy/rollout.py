@@ -14,12 +14,18 @@ class Rollout:
     """Bounds while processes are replaced.
 
     ``surge`` and ``unavailable`` count processes; None means as many as are wanted.
-    ``ready_after`` is how many seconds a new process must live to count as ready.
+    ``ready_after`` is how many seconds a new process must live to count as ready; it is never less
+    than the watcher's warmup_delay.
     """
 
     surge: int | None = None
     unavailable: int | None = 0
     ready_after: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that would let nothing happen for ever. Raises ValueError."""
+        if (self.surge, self.unavailable) == (0, 0):
+            raise ValueError("a rollout must allow one process too many or one too few")
 
     def most(self, wanted: int) -> int:
         """Return how many processes may be there at once."""

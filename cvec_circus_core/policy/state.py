@@ -19,6 +19,7 @@ import heapq
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import Enum
+from math import inf
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import WatcherSpec
@@ -51,8 +52,8 @@ class Slot:
     phase: Phase = Phase.SPAWNING
     pid: int = 0
     started_at: float = 0.0
-    lives: int = 0
-    """How many processes it has had."""
+    born: bool = False
+    """Whether it has had a process since it was opened, or since a reload found it waiting."""
     quick_deaths: int = 0
     failures: int = 0
     stale: ExitReason | None = None
@@ -92,10 +93,10 @@ class Promise:
     ticket: TicketId
     aim: Aim
     pids: set[int] = field(default_factory=set)
-    """For GONE: who has to end."""
-    kept: dict[int, None] = field(default_factory=dict)
+    """For GONE and SIZED: who has to end."""
     started: dict[int, None] = field(default_factory=dict)
     stopped: list[int] = field(default_factory=list)
+    """Without those that came and went meanwhile, so a ticket that waits for long stays small."""
 
 
 @dataclass(slots=True)
@@ -119,8 +120,7 @@ class WatcherState:
     """Lives that ended for good since the start, where respawn is off."""
     restarts: int = 0
     last_exit: int | None = None
-    spawn_from: float = 0.0
-    """No spawn before this moment (warmup_delay)."""
+    last_spawn_at: float = -inf
     serials: int = 0
     slots: dict[int, Slot] = field(default_factory=dict)
     by_pid: dict[int, Slot] = field(default_factory=dict)
@@ -129,13 +129,15 @@ class WatcherState:
     fresh: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
     """RUNNING and up to date, oldest first."""
     stale: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
-    """RUNNING and out of date, oldest first."""
+    """RUNNING and out of date, in the order in which they became so."""
     stopping: dict[int, Slot] = field(default_factory=dict)
     sweeping: set[int] = field(default_factory=set)
     ready: int = 0
     """How many of the fresh are ready."""
     unborn: int = 0
-    """Slots that never had a process."""
+    """Slots that are not born yet."""
+    bygone: set[int] = field(default_factory=set)
+    """Slots whose process is of an older generation, or will be when it comes."""
     due: deque[tuple[int, int]] = field(default_factory=deque)
     """(wid, serial) of waiting slots whose time has come."""
     alarms: list[tuple[float, int, AlarmKind, int]] = field(default_factory=list)
@@ -149,6 +151,16 @@ class WatcherState:
         """How many processes are wanted while the watcher is up."""
         spent = 0 if self.spec.respawn else self.spent
         return max(0, self.spec.numprocesses - spent)
+
+    @property
+    def spawn_from(self) -> float:
+        """No spawn before this moment (warmup_delay)."""
+        return self.last_spawn_at + self.spec.warmup_delay
+
+    @property
+    def alive(self) -> int:
+        """Processes that are there, whatever their phase, or may be there any moment."""
+        return len(self.by_pid) + len(self.spawning)
 
     @property
     def bounds(self) -> Rollout:
@@ -208,8 +220,8 @@ class WatcherState:
     def free(self, slot: Slot) -> None:
         """Give a slot back; its phase's index has been left already."""
         del self.slots[slot.wid]
-        if slot.lives == 0:
-            self.unborn -= 1
+        self.bygone.discard(slot.wid)
+        self.unborn -= not slot.born
         if self.slots:
             heapq.heappush(self.free_wids, slot.wid)
         else:

@@ -1,0 +1,151 @@
+"""What happens to one process: it comes, does not come, is ready, grows too old, ends.
+
+A process that ends unasked leaves its slot waiting: for nothing after a first death, longer and
+longer after quick ones. Where respawn is off it has ended for good: its slot is given back and the
+target is one less (`spent`); the same goes for one that is stopped by hand or grows too old.
+
+A process that can not be started is tried again with the same pauses, ``max_retry`` times; then the
+watcher is stopped, unless processes of an older generation are still there. Those stay, as a
+reload must not take away what works: the tickets are told, and the tries go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvec_circus_core.model import events
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.kinds import signal_name
+from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
+from cvec_circus_core.policy.effects import Effect, Emit, Sweep
+from cvec_circus_core.policy.inputs import Exited, Spawned, SpawnFailed, Wanted
+from cvec_circus_core.policy.leaving import grace_of
+from cvec_circus_core.policy.promises import disappoint, give_up, note_ended, note_spawned
+from cvec_circus_core.policy.state import AlarmKind, Phase, Slot, WatcherState
+
+
+def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effect]:
+    """Take a new process in; one that a reload has overtaken is out of date at once."""
+    slot = state.slots[said.wid]
+    state.leave(slot)
+    state.unborn -= not slot.born
+    slot.born = True
+    slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
+    slot.failures, slot.ready, slot.kill_at = 0, False, None
+    state.by_pid[said.pid] = slot
+    state.fresh[slot.wid] = slot
+    if slot.generation != state.generation:
+        state.outdate(slot, ExitReason.RELOADED)
+    else:
+        _await_ready(state, slot, now)
+        slot.expires_at = expiry(now, said.chance, state.spec)
+        if slot.expires_at is not None:
+            state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
+    note_spawned(state, said.pid)
+    yield Emit(events.ProcessSpawned(state.spec.name, slot.wid, said.pid))
+
+
+def _await_ready(state: WatcherState, slot: Slot, now: float) -> None:
+    pause = max(state.rollout.ready_after, state.spec.warmup_delay)
+    if pause <= 0:
+        on_ready(state, slot)
+    else:
+        slot.ready_at = now + pause
+        state.wake(slot.ready_at, AlarmKind.READY, slot)
+
+
+def on_ready(state: WatcherState, slot: Slot | None) -> None:
+    """Count an up-to-date process as ready."""
+    if slot is not None and not slot.ready:
+        slot.ready = True
+        state.ready += 1
+
+
+def on_expired(state: WatcherState, slot: Slot) -> None:
+    """Let a process be replaced because of its age, or end for good where respawn is off."""
+    state.outdate(slot, ExitReason.EXPIRED)
+    if not state.spec.respawn:
+        end_for_good(state)
+
+
+def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Iterator[Effect]:
+    """Try again later, or give up."""
+    slot = state.slots[said.wid]
+    state.leave(slot)
+    slot.failures += 1
+    slot.quick_deaths += 1
+    state.reason = said.reason
+    hopeless = 0 <= state.spec.max_retry <= slot.failures
+    again = state.wanted is Wanted.UP and not (hopeless and not state.stale)
+    pause = pause_after(slot.quick_deaths, state.spec)
+    yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, pause if again else None))
+    if again:
+        _wait(state, slot, pause, now)
+    else:
+        state.free(slot)
+    if hopeless and state.wanted is Wanted.UP:
+        why = f"{said.reason} ({slot.failures} tries)"
+        yield from disappoint(state, why) if again else give_up(state, why)
+
+
+def _wait(state: WatcherState, slot: Slot, pause: float, now: float) -> None:
+    state.bygone.discard(slot.wid)
+    slot.phase, slot.generation, slot.stale = Phase.WAITING, state.generation, None
+    slot.serial, slot.due_at = state.next_serial(), now + pause
+    state.waiting[slot.wid] = slot
+    if pause <= 0:
+        state.due.append((slot.wid, slot.serial))
+    else:
+        state.wake(slot.due_at, AlarmKind.RETRY, slot)
+
+
+def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]:
+    """Tell of the end, stop what was left behind, and free the slot or let it wait."""
+    slot = state.by_pid.pop(said.pid)
+    asked = slot.phase is Phase.STOPPING
+    was_stale = slot.stale is not None
+    grace = _grace_left(state, slot, now)
+    state.leave(slot)
+    state.last_exit = said.code
+    note_ended(state, said.pid)
+    yield Emit(events.ProcessReaped(state.spec.name, slot.wid, said.pid, said.code, slot.leaving))
+    if said.left_behind and state.wanted is not Wanted.ADRIFT:
+        state.sweeping.add(said.pid)
+        yield Sweep(said.pid, state.spec.stop_signal, grace)
+    if asked or was_stale or state.wanted is not Wanted.UP:
+        state.free(slot)
+    else:
+        _on_unasked_death(state, slot, said, now)
+
+
+def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
+    if slot.phase is not Phase.STOPPING:
+        return grace_of(state)
+    return 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
+
+
+def _on_unasked_death(state: WatcherState, slot: Slot, said: Exited, now: float) -> None:
+    if not state.spec.respawn:
+        state.free(slot)
+        end_for_good(state)
+        return
+    state.restarts += 1
+    if is_quick(now - slot.started_at, state.spec):
+        slot.quick_deaths += 1
+    else:
+        slot.quick_deaths = 0
+    state.reason = _death_note(said)
+    _wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
+
+
+def end_for_good(state: WatcherState) -> None:
+    """Want one process less, unless that one was too many anyway."""
+    state.spent += state.coming < state.target
+
+
+def _death_note(said: Exited) -> str:
+    if said.code is None:
+        return "a process ended, its exit status is not known"
+    if said.code < 0:
+        return f"a process was ended by {signal_name(-said.code)}"
+    return f"a process exited with {said.code}"
