@@ -56,12 +56,14 @@ def build(raw: RawConfig, environ: Mapping[str, str]) -> Loaded:
     findings = Findings(list(raw.problems), list(raw.warnings))
     environments = Environments(raw.sections, environ)
     _doubt_sections(raw.sections, findings)
+    _refuse_variables(raw.sections, findings)
     seen = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), seen, findings)
     sockets = [
         _socket(name, section, seen, findings)
         for name, section in _named("socket", raw.sections, findings)
     ]
+    _refuse_taken(raw.sections, findings)
     known = {one.name for one in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
     watchers = [
         _watcher(name, section, environments, known, findings)
@@ -124,7 +126,7 @@ def _watcher(
         if isinstance(given.place, Free):
             doubt_resembling(WatcherSpec, section, given, findings)
     draft.set("env", {**env, **draft["env"]})
-    unread = {one.key for one in findings.problems if one.section == section.name}
+    unread = findings.bad_keys(section.name)
     for refused in watcher_faults(draft, sockets):
         if refused.key not in unread:
             findings.refuse(section, refused)
@@ -165,6 +167,24 @@ def _doubt_sections(sections: Iterable[RawSection], findings: Findings) -> None:
         meant = _OLD_SECTIONS.get(head.lower()) or nearest(head, (*_SINGLE, *_NAMED))
         hint = f"; did you mean {meant}{':NAME' * (meant in _NAMED[:3])}?" if meant else ""
         findings.doubt(section, Refused(f"is no known section{hint}", _FORMS))
+
+
+def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
+    plugins = {name_key(one.name): one.name for one in sections if one.name.startswith("plugin:")}
+    for section in sections:
+        kind, _, name = section.name.partition(":")
+        if kind == "watcher" and name_key(name) in plugins:
+            sentence = f"has the name of the watcher that keeps [{plugins[name_key(name)]}]"
+            findings.refuse(section, Refused(sentence))
+
+
+def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:
+    for section in sections:
+        if section.name.partition(":")[0] != "env":
+            continue
+        for key, raw in section.values.items():
+            if "\0" in key + raw.text:
+                findings.refuse(section, Refused("isn't a text without NUL characters"), key)
 
 
 def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:

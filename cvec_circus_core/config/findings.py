@@ -14,12 +14,19 @@ class Findings:
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _bad: dict[str, set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for one in self.problems:
+            self._bad.setdefault(one.section, set()).add(one.key)
 
     def refuse(
         self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
     ) -> None:
         """Add a problem of a key, or of the section where the key is not there."""
-        self.problems.append(_told(section, refused, key, text))
+        problem = _told(section, refused, key, text)
+        self.problems.append(problem)
+        self._bad.setdefault(problem.section, set()).add(problem.key)
 
     def doubt(
         self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
@@ -29,7 +36,11 @@ class Findings:
 
     def is_bad(self, section: str) -> bool:
         """Tell whether something is wrong in a section."""
-        return any(one.section == section for one in self.problems)
+        return section in self._bad
+
+    def bad_keys(self, section: str) -> frozenset[str]:
+        """Return the keys of a section that something is wrong with."""
+        return frozenset(self._bad.get(section, ()))
 
 
 def _told(section: RawSection, refused: Refused, key: str, text: str | None) -> Problem:

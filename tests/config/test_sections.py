@@ -206,6 +206,14 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
                 "(allowed: yes, true, on, 1, no, false, off or 0)",
             ],
         ),
+        (
+            "[plugin:P]\nuse = a.B\n[watcher:plugin:p]\ncmd = x\n",
+            ["app.ini:3: [watcher:plugin:p]: has the name of the watcher that keeps [plugin:P]"],
+        ),
+        (
+            "[env]\nA = x\0y\n",
+            ["app.ini:2: [env] A = x\\x00y: isn't a text without NUL characters"],
+        ),
         ("[socket:s]\nfamily = AF_UNIX\n", ["app.ini:2: [socket:s] family = AF_UNIX: needs path"]),
         (
             "[socket:s]\npath = /x\nso_reuseport = yes\n",
