@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from cvec_circus_core.model.options import (
@@ -74,6 +75,8 @@ class Free:
 Place = Plain | Member | Whole | Free
 
 
+# Thousands of watchers say the same few keys.
+@lru_cache(maxsize=1024)
 def locate(of: type, key: str) -> Place:
     """Return what a key of this spec class speaks of."""
     if canonical := option_names(of).get(key):
@@ -99,6 +102,7 @@ def canonical_key(of: type, key: str) -> str:
             return free
 
 
+@lru_cache(maxsize=256)
 def probably_meant(of: type, key: str) -> str | None:
     """Return the known key that an unknown one resembles, or None."""
     head, dot, tail = key.partition(".")

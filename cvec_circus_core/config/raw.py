@@ -53,7 +53,7 @@ class Problem:
         if self.value is not None:
             named += f" = {_on_one_line(self.value)}"
         said = f"{self.sentence} (allowed: {self.allowed})" if self.allowed else self.sentence
-        return ": ".join(filter(None, (place, named, said)))
+        return _printable(": ".join(filter(None, (place, named, said))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,9 @@ def merged(sections: Iterable[RawSection]) -> tuple[RawSection, ...]:
 
 
 def _on_one_line(text: str) -> str:
-    line = " ".join(text.split()) or '""'
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+    line = _printable(" ".join(text.split())) or '""'
     return line if len(line) <= _LONGEST_VALUE else f"{line[: _LONGEST_VALUE - 1]}…"
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

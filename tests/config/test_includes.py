@@ -123,5 +123,5 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
         "none.ini": f"{tmp_path}/none.ini: can not be read: no such file or directory",
         "latin.ini": f"{tmp_path}/latin.ini:3: isn't UTF-8 text",
         ".": f"{tmp_path}: can not be read: is a directory",
-        "\0": f"{tmp_path}/\0: can not be read: embedded null byte",
+        "\0": f"{tmp_path}/\\x00: can not be read: embedded null byte",
     }
