@@ -1,0 +1,62 @@
+"""The daemon's handlers come and go without a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from typing import Any
+
+import pytest
+
+from cvec_circus_core.system.signals import DaemonSignals
+
+WATCHED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH, signal.SIGINT)
+
+
+@pytest.fixture
+def heard(loop: asyncio.AbstractEventLoop) -> Any:
+    return []
+
+
+def test_signals_are_heard_in_the_loop(loop: asyncio.AbstractEventLoop, heard: list[str]) -> None:
+    signals = DaemonSignals(loop)
+    before = [signal.getsignal(signum) for signum in WATCHED]
+    assert signals.install(
+        {signal.SIGTERM: lambda: heard.append("term"), signal.SIGUSR1: lambda: heard.append("usr1")}
+    )
+    os.kill(os.getpid(), signal.SIGWINCH)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    os.kill(os.getpid(), signal.SIGTERM)
+    loop.call_later(0.05, loop.stop)
+    loop.run_forever()
+    assert sorted(heard) == ["term", "usr1"]
+    signals.restore()
+    signals.restore()
+    assert [signal.getsignal(signum) for signum in WATCHED] == before
+
+
+def test_nothing_that_children_would_inherit_is_ignored(loop: asyncio.AbstractEventLoop) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        signals = DaemonSignals(loop)
+        signals.install({})
+        assert callable(signal.getsignal(signal.SIGHUP))
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        signals.restore()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_outside_the_main_thread_nothing_is_changed(loop: asyncio.AbstractEventLoop) -> None:
+    said: list[bool] = []
+    before = signal.getsignal(signal.SIGTERM)
+    signals = DaemonSignals(loop)
+    thread = threading.Thread(target=lambda: said.append(signals.install({signal.SIGTERM: print})))
+    thread.start()
+    thread.join(5)
+    assert said == [False]
+    signals.restore()
+    assert signal.getsignal(signal.SIGTERM) is before
