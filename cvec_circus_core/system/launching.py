@@ -60,7 +60,8 @@ class Launcher:
         _check_streams(plan)
         try:
             with _entrance(leaf) as entrance:
-                in_child = _in_child(who, limits, entrance)
+                ignored = () if self.sealed else signals_to_reset()
+                in_child = _in_child(who, limits, ignored, entrance)
                 lowers_limit = in_child is None and nofile.is_raised
                 if lowers_limit and not nofile.is_low_number_free():
                     in_child, lowers_limit = _InChild(who), False
@@ -129,9 +130,10 @@ def _enter(entrance: int) -> None:
         return  # whether it is inside is looked at afterwards (cgroups.py)
 
 
-def _in_child(who: Identity | None, limits: _Limits, entrance: int | None) -> _InChild | None:
+def _in_child(
+    who: Identity | None, limits: _Limits, signals: tuple[int, ...], entrance: int | None
+) -> _InChild | None:
     """Return what must be done in the child by Python, if anything."""
-    signals = signals_to_reset()
     is_masked = bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
     if limits or signals or is_masked or entrance is not None:
         return _InChild(who, limits, signals, entrance)
