@@ -41,9 +41,15 @@ class MatchRequest(WatchersRequest):
 
 
 def selected(supervisor: Supervisor, name: str, match: str = "glob") -> Sequence[WatcherPort]:
-    """Return the watchers that are meant, highest priority first. Raises `RequestError`."""
-    if match not in WAYS_TO_MATCH:
-        raise api.BadMessage(f"'match' isn't one of {', '.join(WAYS_TO_MATCH)}")
+    """Return the watchers that are meant, highest priority first. Raises `RequestError`.
+
+    A name that has the marks of a pattern in it still means the watcher of that name.
+    """
+    if match == "glob":
+        try:
+            return [supervisor.watcher(name)]
+        except api.UnknownWatcher:
+            pass
     return supervisor.matching(name, match)
 
 

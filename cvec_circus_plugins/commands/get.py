@@ -45,11 +45,14 @@ class Get(Command):
 
     async def execute(self, supervisor: Supervisor, request: GetRequest) -> dict[str, Any]:
         """Look them up."""
-        options = supervisor.watcher(request.name).options()
-        for key in request.keys:
-            if key not in options:
-                raise api.UnknownOption(key)
-        return {"options": {key: options[key] for key in request.keys}}
+        watcher = supervisor.watcher(request.name)
+        options = watcher.options()
+        return {
+            "options": {
+                key: options[key] if key in options else api.shown_option(watcher.spec, key)
+                for key in request.keys
+            }
+        }
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per option."""

@@ -1,0 +1,300 @@
+"""Fakes for those who write plugins and commands: a daemon in memory, a clock, processes.
+
+`FakeSupervisor` is what a command's ``execute`` gets. Its watchers do at once what they are asked:
+a process is a number, nothing runs, and every wish is written down in ``said``. What goes by
+options, names and patterns is the real thing, so that mistakes are refused as the daemon would::
+
+    daemon = FakeSupervisor(FakeWatcher("web", cmd="web", numprocesses=2).up())
+    reply = await Stop().execute(daemon, Stop.request(name="web", waiting=True))
+    assert daemon.said == ["stop web"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.extend.ports import SignalSelection, Supervisor
+from cvec_circus_core.model.errors import AlreadyExists, CircusError, UnknownProcess, UnknownWatcher
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.options import Option, declared_options
+from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
+from cvec_circus_core.policy.matching import matches
+from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
+
+__all__ = ["FakeClock", "FakeProcesses", "FakeSupervisor", "FakeTicket", "FakeWatcher"]
+
+FIRST_PID = 101
+
+
+class FakeTicket:
+    """A promise that is settled already."""
+
+    def __init__(self, done: Done | None = None, error: CircusError | None = None) -> None:
+        self._done = done or Done()
+        self._error = error
+
+    def __await__(self) -> Generator[Any, None, Done]:
+        yield from ()
+        if self._error is not None:
+            raise self._error
+        return self._done
+
+
+class FakeWatcher:
+    """One watcher, stopped until it is started.
+
+    While there is an ``error``, nothing is done, and tickets raise it.
+    """
+
+    def __init__(self, name: str, cmd: str = "true", **options: Any) -> None:
+        self.spec: WatcherSpec = watcher_from_mapping(name, {"cmd": cmd, **options})
+        self.life = Life.STOPPED
+        self.pids: dict[int, int] = {}
+        """The pid of the process in each slot."""
+        self.restarts = 0
+        self.last_exit: int | None = None
+        self.reason: str | None = None
+        self.retry_in: float | None = None
+        self.error: CircusError | None = None
+        self.variables = {"PATH": "/bin"}
+        self.said: list[str] = []
+        self.numbers = count(FIRST_PID)
+
+    def up(self) -> Self:
+        """Start it without a word."""
+        self._fill()
+        return self
+
+    @property
+    def name(self) -> str:
+        """The name as it was written."""
+        return self.spec.name
+
+    def view(self) -> WatcherView:
+        """Return a picture of what is so."""
+        wanted = self.spec.numprocesses if self.life is Life.ACTIVE else 0
+        health = Health(
+            running=len(self.pids),
+            wanted=wanted,
+            restarts=self.restarts,
+            last_exit=self.last_exit,
+            reason=self.reason,
+            retry_in=self.retry_in,
+        )
+        processes = (ProcessView(wid, pid, 0.0, False) for wid, pid in self.pids.items())
+        return WatcherView(self.name, self.life, health, tuple(processes))
+
+    def start(self) -> FakeTicket:
+        """Bring it up."""
+        kept = tuple(self.pids.values())
+        return self._wish("start", lambda: Done(started=self._fill(), kept=kept))
+
+    def stop(self) -> FakeTicket:
+        """Bring it down."""
+        return self._wish("stop", lambda: Done(stopped=self._empty()))
+
+    def restart(self) -> FakeTicket:
+        """Bring it down, then up."""
+        return self._wish("restart", self._replace)
+
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> FakeTicket:
+        """Replace all processes."""
+        how = "" if graceful else " not gracefully"
+        how += " one by one" if sequential else ""
+        return self._wish(f"reload{how}", self._replace)
+
+    def resize(self, count: int) -> FakeTicket:
+        """Keep this many processes."""
+        return self._wish(f"resize to {count}", lambda: self._set({"numprocesses": count}))
+
+    def change(self, options: Mapping[str, Any]) -> FakeTicket:
+        """Set options, all or none."""
+        changed_spec(self.spec, options)
+        return self._wish(f"change {dict(options)}", lambda: self._set(options))
+
+    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> FakeTicket:
+        """Stop one process or all of them; they are replaced."""
+        self._require(pid, None)
+        return self._wish(f"kill pid={pid} signum={signum} grace={grace}", self._replace)
+
+    def signal(self, signum: int, selection: SignalSelection) -> None:
+        """Write the signal down."""
+        self._require(selection.pid, selection.wid)
+        parts = {
+            "pid": selection.pid,
+            "wid": selection.wid,
+            "childpid": selection.childpid,
+            "children": selection.children or None,
+            "recursive": selection.recursive or None,
+        }
+        given = "".join(f" {key}={value}" for key, value in parts.items() if value is not None)
+        self.said.append(f"signal {self.name} {signum}{given}")
+
+    def options(self) -> Mapping[str, Any]:
+        """Return all options as JSON values."""
+        return spec_as_json(self.spec)
+
+    def environment(self, wid: int) -> Mapping[str, str]:
+        """Return the environment that a new process in this slot would get."""
+        return {**self.variables, "WID": str(wid)}
+
+    async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the info object with a mark."""
+        return {**info, "extended": True}
+
+    def _wish(self, wish: str, act: Callable[[], Done]) -> FakeTicket:
+        verb, _, how = wish.partition(" ")
+        self.said.append(" ".join(part for part in (verb, self.name, how) if part))
+        return FakeTicket(act()) if self.error is None else FakeTicket(error=self.error)
+
+    def _require(self, pid: int | None, wid: int | None) -> None:
+        if pid is not None and pid not in self.pids.values():
+            raise UnknownProcess(pid, self.name)
+        if wid is not None and wid not in self.pids:
+            raise UnknownProcess(wid, self.name)
+
+    def _set(self, options: Mapping[str, Any]) -> Done:
+        self.spec = changed_spec(self.spec, options)
+        if self.life is Life.ACTIVE:
+            self._fill()
+        return Done(numprocesses=self.spec.numprocesses)
+
+    def _fill(self) -> tuple[int, ...]:
+        self.life = Life.ACTIVE
+        wids = range(1, self.spec.numprocesses + 1)
+        started = {wid: next(self.numbers) for wid in wids if wid not in self.pids}
+        self.pids = {wid: pid for wid, pid in {**self.pids, **started}.items() if wid in wids}
+        return tuple(started.values())
+
+    def _empty(self) -> tuple[int, ...]:
+        stopped = tuple(self.pids.values())
+        self.life, self.pids = Life.STOPPED, {}
+        return stopped
+
+    def _replace(self) -> Done:
+        stopped = self._empty()
+        return Done(stopped=stopped, started=self._fill())
+
+
+class FakeSupervisor:
+    """A daemon with these watchers; what it and they were asked stands in ``said``."""
+
+    def __init__(self, *watchers: FakeWatcher, **options: Any) -> None:
+        self.spec = ArbiterSpec(**options)
+        self.said: list[str] = []
+        self.error: CircusError | None = None
+        self.infos: dict[int, Any] = {}
+        """What the process table tells of a pid, where a test does not take the usual."""
+        self._numbers = count(FIRST_PID)
+        self._watchers: dict[str, FakeWatcher] = {}
+        for one in watchers:
+            self._take_in(one)
+
+    def watcher(self, name: str) -> FakeWatcher:
+        """Return the watcher of this name. Raises `UnknownWatcher`."""
+        found = self._watchers.get(name_key(name))
+        if found is None:
+            raise UnknownWatcher(name)
+        return found
+
+    def watchers(self) -> Sequence[FakeWatcher]:
+        """Return all watchers, sorted by name."""
+        return [self._watchers[key] for key in sorted(self._watchers)]
+
+    def matching(self, pattern: str, match: str) -> Sequence[FakeWatcher]:
+        """Return the watchers that a pattern means, highest priority first."""
+        wanted = matches(pattern, match)
+        found = [one for one in start_order(self._watchers.values()) if wanted(one.name)]
+        if not found:
+            raise UnknownWatcher(pattern)
+        return found
+
+    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> FakeWatcher:
+        """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
+        if name_key(name) in self._watchers:
+            raise AlreadyExists(name)
+        one = FakeWatcher(name, cmd)
+        one.spec = watcher_from_mapping(name, {"cmd": cmd, **options}, strict=True)
+        self._take_in(one)
+        self.said.append(f"add {name}: {cmd}")
+        return one
+
+    def remove(self, name: str, *, nostop: bool = False) -> FakeTicket:
+        """Forget a watcher. Raises `UnknownWatcher`."""
+        one = self.watcher(name)
+        del self._watchers[name_key(name)]
+        return self._wish(f"remove {one.name}{' without a stop' if nostop else ''}")
+
+    def start_all(self) -> FakeTicket:
+        """Write it down."""
+        return self._wish("start all")
+
+    def stop_all(self) -> FakeTicket:
+        """Write it down."""
+        return self._wish("stop all")
+
+    def restart_all(self) -> FakeTicket:
+        """Write it down."""
+        return self._wish("restart all")
+
+    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> FakeTicket:
+        """Write it down."""
+        how = "" if graceful else " not gracefully"
+        return self._wish(f"reload all{how}{' one by one' if sequential else ''}")
+
+    def reload_config(self) -> FakeTicket:
+        """Write it down."""
+        return self._wish("reload the configuration")
+
+    def quit(self) -> FakeTicket:
+        """Write it down."""
+        return self._wish("quit")
+
+    def option_of_watchers(self) -> Mapping[str, Option]:
+        """Return the declared options of watchers by name."""
+        return declared_options(WatcherSpec)
+
+    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+        """Return an info object for each pid, as the process table would."""
+        return {pid: self.infos.get(pid, info_of(pid)) for pid in pids}
+
+    async def own_info(self) -> Mapping[str, Any]:
+        """Return the info object of the daemon."""
+        return info_of(1, cmdline="circusd")
+
+    def _wish(self, wish: str) -> FakeTicket:
+        self.said.append(wish)
+        return FakeTicket(error=self.error)
+
+    def _take_in(self, one: FakeWatcher) -> None:
+        one.said, one.numbers = self.said, self._numbers
+        one.pids = {wid: next(self._numbers) for wid in one.pids}
+        self._watchers[name_key(one.name)] = one
+
+
+def info_of(pid: int, cmdline: str = "true") -> dict[str, Any]:
+    """Return what the process table tells of a process that does little."""
+    return {
+        "pid": pid,
+        "cmdline": cmdline,
+        "username": "root",
+        "nice": 0,
+        "mem_info1": "1.46M",
+        "mem_info2": "2.44M",
+        "cpu": 0.0,
+        "mem": 0.006,
+        "ctime": "0:00.00",
+        "create_time": 1332265600.0,
+        "age": 1.0,
+        "children": [],
+    }
+
+
+if TYPE_CHECKING:  # the fake keeps to the same Protocol as the daemon
+    _FAKE: Supervisor = FakeSupervisor()
