@@ -140,6 +140,10 @@ class FakeProcesses:
             self._end_later(pid, running.behaviour.dies_in, -signum)
         return True
 
+    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
+        """Send a signal to one child, of which there are none."""
+        return False
+
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""
         _, stubborn = self._left.pop(pid, (0, 0))

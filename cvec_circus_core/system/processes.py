@@ -14,7 +14,9 @@ import errno
 import logging
 import os
 from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
 from cvec_circus_core.model.exits import Exit
@@ -22,6 +24,8 @@ from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.forest import Forest
 from cvec_circus_core.system.launching import Child, Launcher
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
+from cvec_circus_core.system.table import children_of
+from cvec_circus_core.system.trees import send
 from cvec_circus_core.system.waiting import (
     NotYet,
     PidfdWaiting,
@@ -31,6 +35,9 @@ from cvec_circus_core.system.waiting import (
 )
 
 log = logging.getLogger(__name__)
+
+Defer = Callable[[Callable[[], None]], None]
+"""Runs a piece of work soon, when it has its turn."""
 
 _LOOK_AGAIN = 0.05
 
@@ -51,8 +58,10 @@ class LocalProcesses:
         waiting: Waiting,
         forest: Forest,
         launcher: Launcher | None = None,
+        defer: Defer | None = None,
     ) -> None:
         self._loop = loop
+        self._defer = defer
         self._waiting = waiting
         self._forest = forest
         self._launcher = launcher or Launcher()
@@ -68,7 +77,7 @@ class LocalProcesses:
                 leaf.remove()
             raise
         try:
-            self._waiting.watch(child.pid, self._ended)
+            self._waiting.watch(child.pid, self._woken)
         except OSError as error:
             child.kill()
             child.wait()
@@ -92,9 +101,23 @@ class LocalProcesses:
             raise SystemProblem(_refusal(pid, signum, error)) from None
         return True
 
+    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
+        """Send a signal to one direct child of a spawned process. Raises `SystemProblem`."""
+        if pid not in self._entries:
+            return False
+        try:
+            found = [row for row in children_of(pid) if row.pid == childpid]
+            return bool(found) and send(found[0], signum)
+        except (OSError, ValueError) as error:
+            raise SystemProblem(_refusal(childpid, signum, error)) from None
+
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""
         self._forest.sweep(pid, signum, grace, on_swept)
+
+    def __contains__(self, pid: int) -> bool:
+        """Tell whether a process was spawned here and has not been reported as ended."""
+        return pid in self._entries
 
     def alive(self) -> frozenset[int]:
         """Return the pids that were spawned and have not been reported as ended."""
@@ -107,6 +130,13 @@ class LocalProcesses:
         for entry in self._entries.values():
             entry.child.returncode = 0  # keeps Popen from complaining, and from reaping
         self._entries.clear()
+
+    def _woken(self, pid: int) -> None:
+        # A thousand may end in one pass of the loop: others shall have their turn meanwhile.
+        if self._defer is None:
+            self._ended(pid)
+        else:
+            self._defer(partial(self._ended, pid))
 
     def _ended(self, pid: int) -> None:
         if pid not in self._entries:
@@ -134,17 +164,25 @@ def _refusal(pid: int, signum: int, error: OSError | ValueError) -> str:
     return f"process {pid} can not be signalled: {os.strerror(number).lower()}"
 
 
-def pidfd_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:
+def pidfd_processes(
+    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+) -> LocalProcesses:
     """Return processes whose ends are heard by pidfd."""
-    return LocalProcesses(loop, PidfdWaiting(loop), Forest(loop, hears_ends=True), launcher)
+    forest = Forest(loop, hears_ends=True)
+    return LocalProcesses(loop, PidfdWaiting(loop), forest, launcher, defer)
 
 
-def thread_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:
+def thread_processes(
+    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+) -> LocalProcesses:
     """Return processes whose ends are heard by threads."""
-    return LocalProcesses(loop, ThreadWaiting(loop), Forest(loop, hears_ends=False), launcher)
+    forest = Forest(loop, hears_ends=False)
+    return LocalProcesses(loop, ThreadWaiting(loop), forest, launcher, defer)
 
 
-def choose_processes(loop: AbstractEventLoop, launcher: Launcher | None = None) -> LocalProcesses:
+def choose_processes(
+    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+) -> LocalProcesses:
     """Return the better kind for this machine."""
     make = pidfd_processes if has_pidfds() else thread_processes
-    return make(loop, launcher)
+    return make(loop, launcher, defer)

@@ -69,6 +69,9 @@ def test_a_childless_process_has_no_children_to_signal(world: Any, ends: Any) ->
     pid = world.processes.spawn(world.plan("runs"), ends)
     world.settle("runs")
     assert world.processes.signal(pid, TERM, Scope.CHILDREN) is False
+    for stranger in (pid, pid + 100_000, 1):
+        assert world.processes.signal_child(pid, stranger, TERM) is False
+    assert world.processes.signal_child(pid + 100_000, pid, TERM) is False
     world.processes.signal(pid, KILL)
     world.until(lambda: bool(ends.told))
 

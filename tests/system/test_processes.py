@@ -18,8 +18,14 @@ from cvec_circus_core.system import processes
 from cvec_circus_core.system.descriptors import open_descriptors
 from cvec_circus_core.system.processes import choose_processes, pidfd_processes
 from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.table import read_row
 
 pytestmark = pytest.mark.live
+
+
+def is_gone(pid: int) -> bool:
+    row = read_row(pid)
+    return row is None or row.is_dead
 
 
 def test_an_error_of_a_listener_is_logged_and_hurts_nobody_else(
@@ -102,3 +108,14 @@ def test_children_alone_are_signalled(yard: Any, tmp_path: Any, pid_in: Any) -> 
     assert yard.processes.signal(pid, signal.SIGTERM, Scope.CHILDREN) is True
     yard.until(lambda: bool(yard.told))
     assert yard.told == [(pid, Exit(4))]
+
+
+def test_one_child_alone_is_signalled(yard: Any, tmp_path: Any, pid_in: Any) -> None:
+    script = f"sleep 60 & echo $! > {tmp_path}/one; sleep 60 & echo $! > {tmp_path}/two; wait"
+    pid = yard.spawn(script)
+    yard.until(lambda: pid_in("two"))
+    assert yard.processes.signal_child(pid, pid_in("one"), signal.SIGTERM) is True
+    yard.until(lambda: is_gone(pid_in("one")))
+    assert not is_gone(pid_in("two"))
+    yard.processes.signal(pid, signal.SIGKILL, Scope.TREE)
+    yard.until(lambda: bool(yard.told))
