@@ -11,8 +11,9 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded
@@ -20,31 +21,22 @@ from cvec_circus_core.config.load import accepted, load
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.registry import load_commands, load_formats
-from cvec_circus_core.logs import reopen, set_up
-from cvec_circus_core.model.events import (
-    ProcessReaped,
-    ProcessSpawned,
-    Told,
-    WatcherStarted,
-    WatcherStopped,
-)
-from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.logs import log_event, reopen, set_up
+from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.runtime.arbiter import Configured
-from cvec_circus_core.system.daemonize import daemonize
+from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.descriptors import raise_nofile_limit, seal_descriptors
-from cvec_circus_core.system.notify import notify
+from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.notify import ServiceManager
+from cvec_circus_core.system.orphans import OrphanReaper
 from cvec_circus_core.system.pidfile import PidFile
-from cvec_circus_core.system.signals import SignalHandlers
-from cvec_circus_core.system.trees import become_subreaper
+from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.signals import DaemonSignals
 
 log = logging.getLogger(__name__)
 
 OK = 0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-
-Ready = Callable[[], None]
-"""Called once the endpoints are bound and the watchers are being started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +71,25 @@ def run(flags: Flags, loaded: Loaded) -> int:
     In the background, the caller's process ends with the daemon's readiness or failure. Raises
     `CircusError` with one sentence where the start is not possible: nothing is left behind then.
     """
-    ready: Ready = daemonize() if flags.background else _nobody_waits
+    caller = daemonize() if flags.background else NOBODY_WAITS
+    try:
+        return _run_with_pidfile(flags, loaded, caller)
+    except CircusError as error:
+        caller.failed(f"circusd: {error}")
+        if flags.background:
+            log.critical("%s", error)
+        raise
+
+
+def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> int:
+    spec = loaded.arbiter
     with ExitStack() as stack:
-        spec = loaded.arbiter
         if spec.umask is not None:
             os.umask(spec.umask)
         if spec.pidfile:
-            stack.enter_context(PidFile(spec.pidfile))
+            pidfile = PidFile(spec.pidfile)
+            pidfile.acquire()
+            stack.callback(pidfile.release)
         set_up(spec)
         for warning in loaded.warnings:
             log.warning("%s", warning)
@@ -93,81 +97,73 @@ def run(flags: Flags, loaded: Loaded) -> int:
         seal_descriptors()
         if spec.debug_gc:
             gc.set_debug(gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS)
-        return asyncio.run(_run(flags, loaded, ready))
+        asyncio.run(_run(flags, loaded, caller))
+    return OK
 
 
-def _nobody_waits() -> None:
-    """Tell nobody: the daemon runs in the foreground."""
-
-
-async def _run(flags: Flags, loaded: Loaded, ready: Ready) -> int:
+async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configured:
         return _configured(read(flags, os.environ))
 
-    become_subreaper()
-    parts = Parts(commands=load_commands().things, hooks=Hooks.installed(), configure=configure)
-    engine = Engine(_configured(loaded), parts)
-    engine.bus.listen("log", _log_event)
-    log.info("Starting master on pid %d", os.getpid())
-    try:
+    parts = Parts(
+        commands=load_commands().things,
+        hooks=Hooks.installed(),
+        configure=configure,
+        launcher=Launcher(sealed=True),
+    )
+    manager = ServiceManager.from_environment()
+    async with AsyncExitStack() as stack:
+        engine = Engine(_configured(loaded), parts)
+        stack.push_async_callback(engine.close)
+        engine.bus.listen("log", log_event)
+        log.info("Starting master on pid %d", os.getpid())
         engine.serve()
-        with _signals(engine):
-            engine.arbiter.start_all()
-            engine.started()
-            ready()
-            notify("READY=1")
-            await engine.arbiter.ended.wait()
-            notify("STOPPING=1")
-    finally:
-        await engine.close()
-    log.info("bye")
-    return OK
+        stack.callback(_hear_signals(engine))
+        engine.arbiter.start_all()
+        engine.started()
+        caller.ready()
+        manager.ready()
+        await engine.arbiter.ended.wait()
+        manager.stopping()
+    log.info("Everything is stopped, bye")
+
+
+def _hear_signals(engine: Engine) -> Callable[[], None]:
+    """Let Unix signals act as commands do, through the same front door; return what ends that."""
+    become_subreaper()
+    orphans = OrphanReaper(engine.loop, lambda pid: pid in engine.processes)
+    signals = DaemonSignals(engine.loop)
+    signals.install(
+        {
+            **{number: partial(_stop, engine, number) for number in _STOPPING},
+            signal.SIGHUP: partial(_reload, engine),
+            signal.SIGUSR1: reopen,
+            signal.SIGCHLD: orphans.child_died,
+        }
+    )
+
+    def end() -> None:
+        orphans.close()
+        signals.restore()
+
+    return end
+
+
+def _stop(engine: Engine, signum: int) -> None:
+    name = signal.Signals(signum).name
+    if engine.arbiter.is_quitting:
+        log.warning("%s again: killing what is left", name)
+        engine.arbiter.hasten()
+    else:
+        log.info("%s: stopping everything", name)
+        engine.desk.quit()
+
+
+def _reload(engine: Engine) -> None:
+    log.info("SIGHUP: reloading everything")
+    reopen()
+    engine.desk.reload_all()
 
 
 def _configured(loaded: Loaded) -> Configured:
     return Configured(loaded.arbiter, loaded.watchers)
-
-
-def _signals(engine: Engine) -> SignalHandlers:
-    """Let Unix signals act as commands do, through the same front door."""
-
-    def stop(signum: int) -> None:
-        name = signal.Signals(signum).name
-        if engine.arbiter.is_quitting:
-            log.warning("%s again: killing what is left", name)
-            engine.arbiter.hasten()
-        else:
-            log.info("%s: stopping everything", name)
-        engine.desk.quit()
-
-    def reload(_: int) -> None:
-        log.info("SIGHUP: reloading everything")
-        reopen()
-        engine.desk.reload_all()
-
-    handlers = {number: stop for number in _STOPPING}
-    return SignalHandlers(
-        engine.loop, {**handlers, signal.SIGHUP: reload, signal.SIGUSR1: lambda _: reopen()}
-    )
-
-
-def _log_event(told: Told) -> None:
-    event = told.event
-    match event:
-        case ProcessSpawned():
-            log.info("running %s process [pid %d]", event.watcher, event.pid)
-        case ProcessReaped() if event.reason is ExitReason.EXITED:
-            log.warning(
-                "%s process [pid %d] ended by itself with %s",
-                event.watcher,
-                event.pid,
-                event.exit_code,
-            )
-        case WatcherStarted():
-            log.info("%s started", event.watcher)
-        case WatcherStopped() if event.reason:
-            log.error("%s stopped: %s", event.watcher, event.reason)
-        case WatcherStopped():
-            log.info("%s stopped", event.watcher)
-        case _:
-            log.debug("%s %s", told.topic, event.facts())

@@ -12,6 +12,7 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import zmq
@@ -30,7 +31,9 @@ from cvec_circus_core.runtime.desk import Desk, Reading
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.processes import LocalProcesses, choose_processes
+from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes import Defer, LocalProcesses, choose_processes
+from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +41,18 @@ _LAST_WORDS = 1.0
 """Seconds for replies and events that are still on their way at the end."""
 
 
-def _census(pids: Sequence[int]) -> Mapping[int, Any]:
-    # psutil takes a tenth of the daemon's memory: it is imported when somebody first asks.
-    from cvec_circus_core.system.census import census
+class _Census:
+    """Reads what processes use. psutil takes memory, so it is imported at the first question."""
 
-    return census(pids)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._take: Callable[[Sequence[int]], Mapping[int, Any]] | None = None
+
+    def __call__(self, pids: Sequence[int]) -> Mapping[int, Any]:
+        if self._take is None:
+            module = import_module("cvec_circus_core.system.census")
+            self._take = module.Census(self._clock).take
+        return self._take(pids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,10 @@ class Parts:
     commands: Mapping[str, Command] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     configure: Configure = nothing_to_read
-    processes: Callable[[asyncio.AbstractEventLoop], LocalProcesses] = choose_processes
+    processes: Callable[[asyncio.AbstractEventLoop, Launcher, Defer], LocalProcesses] = (
+        choose_processes
+    )
+    launcher: Launcher = field(default_factory=Launcher)
     context: zmq.Context[Any] | None = None
     serves: bool = True
     """Whether endpoints are bound at all."""
@@ -64,13 +77,14 @@ class Engine:
     def __init__(self, configured: Configured, parts: Parts) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = AsyncioClock(self.loop)
-        self.processes = parts.processes(self.loop)
+        self._turns = Turns(self.clock, self.loop)
+        self.processes = parts.processes(self.loop, parts.launcher, self._turns.add)
         self.bus = Bus(self.clock)
         self._parts = parts
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure)
         reading = Reading(watcher_from_mapping, changed_spec, spec_as_json)
-        self.desk = Desk(self.arbiter, reading, _census, os.getpid())
+        self.desk = Desk(self.arbiter, reading, _Census(self.clock), os.getpid())
         self._context: zmq.Context[Any] | None = None
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
@@ -119,7 +133,7 @@ class Engine:
             loop=self.loop,
             clock=self.clock,
             processes=self.processes,
-            turns=Turns(self.clock, self.loop),
+            turns=self._turns,
             emit=self.bus.tell,
             around=lambda: self._around,
             chance=random.random,

@@ -14,7 +14,17 @@ import sys
 from urllib.parse import urlsplit
 
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.events import (
+    ProcessReaped,
+    ProcessSpawned,
+    Told,
+    WatcherStarted,
+    WatcherStopped,
+)
+from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import ArbiterSpec
+
+log = logging.getLogger(__name__)
 
 FORMAT = "%(asctime)s circus[%(process)d] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
@@ -42,6 +52,25 @@ def reopen() -> None:
             # A closed file handler opens its file again at the next record.
             handler.close()
             handler.stream = None  # type: ignore[assignment]
+
+
+def log_event(told: Told) -> None:
+    """Write the events that people look for in a log."""
+    event = told.event
+    match event:
+        case ProcessSpawned():
+            log.info("running %s process [pid %d]", event.watcher, event.pid)
+        case ProcessReaped() if event.reason is ExitReason.EXITED:
+            message = "%s process [pid %d] ended by itself, exit code %s"
+            log.warning(message, event.watcher, event.pid, event.exit_code)
+        case WatcherStarted():
+            log.info("%s started", event.watcher)
+        case WatcherStopped() if event.reason:
+            log.error("%s stopped: %s", event.watcher, event.reason)
+        case WatcherStopped():
+            log.info("%s stopped", event.watcher)
+        case _:
+            log.debug("%s %s", told.topic, event.facts())
 
 
 def _handler(output: str) -> logging.Handler:
