@@ -41,7 +41,14 @@ KEYS = {"wid": "process_id", "pid": "process_pid"}
 NOT_YET = frozenset(
     {
         *("on_demand", "use_sockets", "stdin_socket", "stdout_stream", "stderr_stream", "hooks"),
-        *("stats_endpoint", "statsd", "statsd_close_outputs", "multicast_endpoint", "fqdn_prefix"),
+        *(
+            "stats_endpoint",
+            "statsd",
+            "statsd_close_outputs",
+            "multicast_endpoint",
+            "fqdn_prefix",
+            "endpoint_owner",
+        ),
         *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs", "debug"),
     }
 )
