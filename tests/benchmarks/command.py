@@ -99,6 +99,7 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.default_int_handler)
     become_subreaper()
+    _let_python_keep_bytecode(options.cache)
     _raise_file_limit()
     try:
         with tempfile.TemporaryDirectory(prefix="bench-worker-") as folder:
@@ -107,6 +108,7 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
             if os.getloadavg()[0] > 0.5:
                 _say("the machine is busy with other work: expect noise")
             peers = _find_peers(options, results)
+            _warm_up(worker, peers, results)
             for number in range(1, options.rounds + 1):
                 _round(number, options, worker, peers, results)
     except KeyboardInterrupt:
@@ -130,6 +132,21 @@ def _find_peers(options: argparse.Namespace, results: Results) -> dict[str, Peer
                 results.missing[name] = str(missing)
                 _say(f"{name} is left out: {missing}")
     return peers
+
+
+def _warm_up(worker: Worker, peers: dict[str, Peer], results: Results) -> None:
+    """Let every peer live for a moment: programs come from the disk and are compiled only once."""
+    for name, peer in tuple(peers.items()):
+        kept = len(results.failures)
+        _turn(f"warm-up {name}", Suite((name,), herd.Trial(worker, 3), _only_start), peer, results)
+        if len(results.failures) > kept:
+            del peers[name]
+
+
+def _only_start(peer: Peer, trial: herd.Trial, say: herd.Say) -> dict[str, float]:
+    with herd.Herd(peer, trial, say) as one:
+        one.start()
+    return {}
 
 
 def _round(
@@ -158,8 +175,8 @@ def _turn(title: str, suite: Suite, peer: Peer, results: Results) -> None:
         say(f"failed: {problem}")
         return
     results.add(peer.name, values)
-    told = ", ".join(f"{key} {value:.4g}" for key, value in values.items())
-    say(f"done in {time.monotonic() - begun:.1f} s: {told}")
+    told = "".join(f", {key} {value:.4g}" for key, value in values.items())
+    say(f"done in {time.monotonic() - begun:.1f} s{told}")
 
 
 def _suites(
@@ -200,6 +217,12 @@ def _conditions(options: argparse.Namespace, worker: Worker) -> dict[str, str | 
         "system": f"{platform.system()} {platform.release()}",
         "load before": round(os.getloadavg()[0], 2),
     }
+
+
+def _let_python_keep_bytecode(cache: Path) -> None:
+    """Peers in Python are installed programs: nobody compiles those at every start."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(cache / "bytecode")
 
 
 def _raise_file_limit() -> None:
