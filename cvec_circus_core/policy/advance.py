@@ -44,12 +44,15 @@ def advance(state: WatcherState, now: float) -> Iterator[Effect]:
 
 
 def _retire_surplus(state: WatcherState, now: float) -> Iterator[Effect]:
-    """Stop the oldest beyond the wanted number; those that only wait go first."""
+    """Stop the oldest beyond the wanted number; those that only wait go first.
+
+    Nobody has to go for one that is on its way and might never come.
+    """
     surplus = state.coming - state.target
     if surplus <= 0:
         return
     surplus -= _drop_waiting(state, surplus)
-    for _ in range(min(surplus, len(state.fresh))):
+    for _ in range(min(surplus, len(state.fresh) - state.target)):
         oldest = next(iter(state.fresh.values()))
         note_leaving(state, oldest.pid)
         yield from ask_to_go(state, oldest, ExitReason.STOPPED, now)

@@ -74,7 +74,8 @@ def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Itera
     state.leave(slot)
     slot.failures += 1
     slot.quick_deaths += 1
-    state.reason = said.reason
+    if state.wanted is Wanted.UP:
+        state.reason = said.reason
     hopeless = 0 <= state.spec.max_retry <= slot.failures
     again = state.wanted is Wanted.UP and not (hopeless and not state.stale)
     pause = pause_after(slot.quick_deaths, state.spec)
