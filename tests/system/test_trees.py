@@ -55,18 +55,25 @@ def test_a_signal_reaches_the_whole_tree(
 
 
 def test_each_of_a_tree_is_signalled_once(yard: Any, tmp_path: Path) -> None:
-    counts = (
-        "trap 'echo x >> {0}/{1}' USR1; echo > {0}/{1}.ready; for i in $(seq 60); do sleep 1; done"
+    counter = tmp_path / "counter.sh"
+    counter.write_text(
+        "trap 'echo x >> $1.count' USR1; trap 'echo > $1.done' USR2; echo > $1.ready\n"
+        "while :; do sleep 0.1; done\n"
     )
-    inner = counts.format(tmp_path, "inner").replace("'", "'\\''")
-    outer = counts.format(tmp_path, "outer")
-    pid = yard.spawn(f"sh -c '{inner}' & {outer}")
-    yard.until(lambda: all((tmp_path / f"{name}.ready").exists() for name in ("inner", "outer")))
+    names = [str(tmp_path / name) for name in ("inner", "outer")]
+
+    def all_are(state: str) -> bool:
+        return all(Path(f"{name}.{state}").exists() for name in names)
+
+    pid = yard.spawn(f"sh {counter} {names[0]} & set -- {names[1]}; . {counter}")
+    yard.until(lambda: all_are("ready"))
     yard.processes.signal(pid, signal.SIGUSR1, Scope.TREE)
-    yard.until(lambda: all((tmp_path / name).exists() for name in ("inner", "outer")))
+    yard.until(lambda: all_are("count"))
+    yard.processes.signal(pid, signal.SIGUSR2, Scope.TREE)
+    yard.until(lambda: all_are("done"))  # what was sent twice has been counted twice by now
     yard.processes.signal(pid, KILL, Scope.TREE)
     yard.until(lambda: bool(yard.told))
-    assert [(tmp_path / name).read_text() for name in ("inner", "outer")] == ["x\n", "x\n"]
+    assert [Path(f"{name}.count").read_text() for name in names] == ["x\n", "x\n"]
 
 
 @pytest.mark.parametrize("script", [OWN_SESSION, STUBBORN])
