@@ -51,7 +51,7 @@ def reopen() -> None:
         if isinstance(handler, logging.FileHandler):
             # A closed file handler opens its file again at the next record.
             handler.close()
-            handler.stream = None  # type: ignore[assignment]
+            handler.stream = None
 
 
 def log_event(told: Told) -> None:

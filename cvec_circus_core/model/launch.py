@@ -19,9 +19,9 @@ class LaunchPlan:
     """How to start one process.
 
     Names of users and groups are looked up at each spawn, so that an account made later is found.
-    ``env`` is the whole environment. ``stdin``, ``stdout`` and ``stderr`` are a `Channel` or an open
-    descriptor, which stays the caller's. ``rlimits`` maps names without the RLIMIT_ prefix, in lower
-    case, to the soft and hard limit; None is unlimited.
+    ``env`` is the whole environment. ``stdin``, ``stdout`` and ``stderr`` are a `Channel` or an
+    open descriptor, which stays the caller's. ``rlimits`` maps names without the RLIMIT_ prefix,
+    in lower case, to the soft and hard limit; None is unlimited.
     """
 
     argv: tuple[str, ...]
@@ -40,6 +40,6 @@ class LaunchPlan:
     contain: bool = False
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 
-    Makes a spawn several times as dear; without it, and elsewhere, a descendant that detached itself
-    before anybody looked is not found.
+    Makes a spawn several times as dear; without it, and elsewhere, a descendant that detached
+    itself before anybody looked is not found.
     """
