@@ -83,7 +83,7 @@ class Line:
         return _kind(_annotation(self.of, one.name))
 
     def _is_inside_many(self, plain: list[str]) -> bool:
-        return self.takes_many and len(plain) >= sum(not one.many for one in self.slots)
+        return self.takes_many and len(plain) > sum(not one.many for one in self.slots)
 
     def _switch(self, word: str) -> Prop | None:
         name = word[2:].partition("=")[0].replace("-", "_") if word.startswith("--") else ""

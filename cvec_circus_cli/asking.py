@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what is waited for."""
+PROBE_EVERY = 3.0
+"""Seconds between two questions whether the daemon is alive, where nobody watches."""
 PROBE_TIMEOUT = 5.0
 
 
@@ -80,10 +82,10 @@ class Connection:
                 if client.is_broken():
                     return _ended(message)
                 is_over = deadline is not None and not deadline.left()
-                if is_over or progress.is_shown or waited % PROBE_TIMEOUT < LOOK_EVERY:
+                if is_over or progress.is_shown or waited % PROBE_EVERY < LOOK_EVERY:
                     progress.show(waited, self._look(message))
                 if is_over:
-                    raise StillRunning(_still_running(message, waited))
+                    raise StillRunning(_still_running(message, limit or waited))
         finally:
             progress.clear()
 

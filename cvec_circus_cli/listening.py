@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
+from cvec_circus_cli.printing import complain
+from cvec_circus_cli.settings import DEFAULT_TIMEOUT
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ def listen(settings: Settings, words: Sequence[str]) -> int:
     )
     with consumer:
         try:
+            if not consumer.wait_connected(settings.timeout or DEFAULT_TIMEOUT):
+                complain(f"nothing listens at {endpoint} so far; waiting for it")
             for topic, body in consumer:
                 print(event_line(settings, topic, body), flush=True)
         except KeyboardInterrupt:

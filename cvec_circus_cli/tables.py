@@ -141,7 +141,7 @@ def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={_value(one)}" for key, one in value.items())
     if isinstance(value, list):
-        return ", ".join(_value(one) for one in value)
+        return " ".join(_value(one) for one in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return _or_nothing(value)

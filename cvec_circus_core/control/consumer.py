@@ -30,6 +30,7 @@ class CircusConsumer:
         used = context or zmq.Context()
         self._own_context = None if context else used
         self._socket = used.socket(zmq.SUB)
+        self._connected = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         for topic in topics:
             self._socket.subscribe(topic)
         connect(self._socket, endpoint, ssh_server, ssh_keyfile)
@@ -41,8 +42,14 @@ class CircusConsumer:
             if len(frames) == 2:
                 yield frames[0], frames[1]
 
+    def wait_connected(self, timeout: float) -> bool:
+        """Wait until the publisher is there; return False where that takes longer, in seconds."""
+        return bool(self._connected.poll(round(timeout * 1000)))
+
     def stop(self) -> None:
         """Close the connection."""
+        self._socket.disable_monitor()
+        self._connected.close()
         self._socket.close()
         if self._own_context is not None:
             self._own_context.term()

@@ -16,13 +16,13 @@ def option_lines(options: Mapping[str, Any]) -> str:
 
 
 def value_text(value: Any) -> str:
-    """Return a value as one line: pairs and lists with commas, nothing for null."""
+    """Return a value as one line: pairs with commas, lists with blanks, nothing for null."""
     if value is None:
         return ""
     if isinstance(value, dict):
         return ",".join(f"{key}={value_text(one)}" for key, one in value.items())
     if isinstance(value, list | tuple):
-        return ",".join(value_text(one) for one in value)
+        return " ".join(value_text(one) for one in value)
     return str(value)
 
 
