@@ -2,224 +2,27 @@
 
     .. circus-options:: watcher      (or: daemon)
     .. circus-commands::
+    .. circus-program:: circusd
     .. circus-events::
     .. circus-errnos::
 
-Nothing of the reference is written twice: a new option, command or event shows up by itself. Each
-directive makes reStructuredText from the declarations and lets docutils read it.
+Each makes reStructuredText and lets docutils read it (`reference_text.py`).
 """
 
 from __future__ import annotations
 
-import inspect
+import os
+import subprocess
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import Field, fields
-from importlib.metadata import entry_points
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import ClassVar
 
 from docutils import nodes
+from reference_text import commands, errno_rows, event_rows, options_of
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from cvec_circus_core.extend.command import Command
-from cvec_circus_core.extend.request import Prop, Request, properties
-from cvec_circus_core.model import events
-from cvec_circus_core.model.errors import CallError, CircusError, Errno
-from cvec_circus_core.model.kinds import Kind, signal_name
-from cvec_circus_core.model.options import (
-    Family,
-    Needs,
-    Option,
-    declared_families,
-    declared_options,
-)
-from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-
-KEYS = {"wid": "process_id", "pid": "process_pid"}
-"""How the fields of an event are spelled in its body, where that differs."""
-NOT_YET = frozenset(
-    {
-        *("on_demand", "use_sockets", "stdin_socket", "stdout_stream", "stderr_stream", "hooks"),
-        *(
-            "stats_endpoint",
-            "statsd",
-            "statsd_close_outputs",
-            "multicast_endpoint",
-            "fqdn_prefix",
-            "endpoint_owner",
-        ),
-        *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs", "debug"),
-    }
-)
-"""Options that are declared and checked, and do nothing yet: whoever builds one takes it out."""
-NO_EFFECT_YET = "It is read and checked, and has no effect in this version."
-SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec}
-
-
-def options_of(whose: str) -> Iterator[str]:
-    """Yield the entry of every option of watchers, or of the daemon, families last."""
-    spec = SPECS[whose]
-    for one in declared_options(spec).values():
-        yield from _entry(f".. _{whose}-{one.name}:", f"``{one.name}``", _about_option(one, whose))
-    for many in declared_families(spec).values():
-        target = f".. _{whose}-{many.name}:"
-        yield from _entry(target, f"``{many.prefix}NAME``", _about_family(many))
-
-
-def _about_option(one: Option, whose: str) -> Iterator[str]:
-    yield _sentence(one.help)
-    yield ""
-    if one.inert:
-        yield "It has no effect."
-        return
-    yield f"Takes {_escaped(one.kind.allowed)}; {_default(one)}."
-    if one.name in NOT_YET:
-        yield NO_EFFECT_YET
-        return
-    if one.aliases:
-        yield f"Also spelled {_listed(f'``{alias}``' for alias in one.aliases)}."
-    if whose == "watcher":
-        yield from _consequence(one.changing)
-
-
-def _about_family(many: Family) -> Iterator[str]:
-    yield _sentence(many.help)
-    yield ""
-    yield f"Takes {_escaped(many.kind.allowed)}."
-    if many.name in NOT_YET:
-        yield NO_EFFECT_YET
-        return
-    if many.names:
-        yield f"NAME is one of {_listed(f'``{name}``' for name in sorted(many.names))}."
-    yield from _consequence(many.changing)
-
-
-def _consequence(changing: Needs) -> Iterator[str]:
-    match changing:
-        case Needs.NOTHING:
-            return
-        case Needs.NEW_WATCHER:
-            yield "It can only be given when the watcher is made."
-        case _:
-            yield f"Set on a running watcher: {changing.value}."
-
-
-def _default(one: Option) -> str:
-    if one.default is None or one.default in ((), {}, ""):
-        return "not set by default"
-    return f"by default ``{_as_written(one.kind, one.default)}``"
-
-
-def _as_written(kind: Kind, value: Any) -> str:
-    if kind.name == "signal":
-        return signal_name(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
-
-
-def commands() -> Iterator[str]:
-    """Yield the section of every installed command of ours, sorted by name."""
-    found = {
-        one.name: one.load()
-        for one in entry_points(group="cvec_circus.commands")
-        if one.value.startswith("cvec_circus_plugins.")
-    }
-    for name, command in sorted(found.items()):
-        yield from _command(name, command)
-
-
-def _command(name: str, command: type[Command]) -> Iterator[str]:
-    yield from (f".. _command-{name}:", "", name, "~" * len(name), "")
-    yield from (inspect.getdoc(command) or "").splitlines()
-    yield ""
-    asked = command.command_line or command.request
-    for prop in _shown(asked):
-        yield from _entry("", f"``{_spelled(prop)}``", [_sentence(prop.help), *_choices(prop)])
-
-
-def _shown(asked: type[Request]) -> Iterable[Prop]:
-    shown = [prop for prop in properties(asked) if not prop.hidden]
-    return sorted(shown, key=lambda prop: prop.positional)
-
-
-def _spelled(prop: Prop) -> str:
-    metavar = prop.metavar or prop.name.upper()
-    if prop.positional:
-        return metavar
-    switch = f"--{prop.name.replace('_', '-')}"
-    return switch if isinstance(prop.default, bool) else f"{switch} {metavar}"
-
-
-def _choices(prop: Prop) -> Iterator[str]:
-    if prop.choices:
-        yield f"One of {_listed(f'``{choice}``' for choice in prop.choices)}."
-
-
-def event_rows() -> Iterator[str]:
-    """Yield the table of events: topic, body and meaning."""
-    yield from (".. list-table::", "   :header-rows: 1", "   :widths: 15 45 40", "")
-    yield from _row("event", "keys beside the common ones", "when")
-    for event in _leaves(events.Event):
-        if event.topic:
-            keys = [f"``{KEYS.get(one.name, one.name)}``" for one in _own_fields(event)]
-            yield from _row(f"``{event.topic}``", ", ".join(keys), _first_line(event))
-    yield ""
-
-
-def _own_fields(event: type[events.Event]) -> Iterator[Field[Any]]:
-    return (one for one in fields(event) if one.name != "watcher")
-
-
-def errno_rows() -> Iterator[str]:
-    """Yield the table of error numbers, with the errors of ours that carry each."""
-    yield from (".. list-table::", "   :header-rows: 1", "   :widths: 10 25 65", "")
-    yield from _row("errno", "name", "errors")
-    on_the_wire = [one for one in _leaves(CircusError) if not issubclass(one, CallError)]
-    kinds = [one for one in on_the_wire if not one.__subclasses__()]
-    for number in Errno:
-        means = [_first_line(one).rstrip(".") for one in kinds if one.errno is number]
-        yield from _row(f"{number.value}", number.name.lower().replace("_", " "), "; ".join(means))
-    yield ""
-
-
-def _leaves(of: type[Any]) -> Iterator[type[Any]]:
-    for one in of.__subclasses__():
-        # A dataclass with slots is made twice, and the first one may still be about.
-        if getattr(sys.modules[one.__module__], one.__name__) is one and one.__name__[0] != "_":
-            yield one
-        yield from _leaves(one)
-
-
-def _row(*cells: str) -> Iterator[str]:
-    for number, cell in enumerate(cells):
-        yield f"   {'* -' if number == 0 else '  -'} {cell or 'none'}"
-
-
-def _entry(target: str, term: str, about: Iterable[str]) -> Iterator[str]:
-    yield from (target, "", term) if target else (term,)
-    yield from (f"   {line}" for line in about)
-    yield ""
-
-
-def _first_line(of: type[Any]) -> str:
-    return (inspect.getdoc(of) or "").partition("\n")[0]
-
-
-def _sentence(text: str) -> str:
-    return f"{_escaped(text[:1].upper() + text[1:]).rstrip('.')}."
-
-
-def _escaped(text: str) -> str:
-    return text.replace("*", r"\*").replace("|", r"\|")
-
-
-def _listed(words: Iterable[str]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
+PLAIN_TERMINAL = {**os.environ, "COLUMNS": "88", "NO_COLOR": "1"}
 
 
 class _Generated(SphinxDirective):
@@ -254,6 +57,22 @@ class Commands(_Generated):
         return commands()
 
 
+class Program(_Generated):
+    """``.. circus-program:: circusd``: what the program's ``--help`` says."""
+
+    required_arguments: ClassVar[int] = 1
+
+    def written(self) -> Iterator[str]:
+        """Yield the help as a literal block."""
+        module = f"cvec_circus_cli.{self.arguments[0]}"
+        asked = [sys.executable, "-m", module, "--help"]
+        told = subprocess.run(
+            asked, capture_output=True, text=True, check=True, timeout=60, env=PLAIN_TERMINAL
+        )
+        yield from ("::", "")
+        yield from (f"   {line}" for line in told.stdout.splitlines())
+
+
 class Events(_Generated):
     """``.. circus-events::``."""
 
@@ -274,6 +93,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("circus-options", Options)
     app.add_directive("circus-commands", Commands)
+    app.add_directive("circus-program", Program)
     app.add_directive("circus-events", Events)
     app.add_directive("circus-errnos", Errnos)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
