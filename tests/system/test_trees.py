@@ -54,26 +54,45 @@ def test_a_signal_reaches_the_whole_tree(
     yard.until(lambda: bool(yard.told) and is_gone(pid_in("child")))
 
 
+_COUNTER = """
+import pathlib, signal, subprocess, sys
+counted, over = signal.SIGRTMIN, signal.SIGRTMIN + 1  # these queue up; others would melt into one
+signal.pthread_sigmask(signal.SIG_BLOCK, [counted, over])
+folder, me, *below = sys.argv[1:]
+child = subprocess.Popen([sys.executable, __file__, folder, *below]) if below else None
+file = pathlib.Path(folder, me)
+file.write_text("ready")
+file.write_text(str([signal.sigwait([counted, over]) for _ in range(2)].count(counted)))
+"""
+
+
 def test_each_of_a_tree_is_signalled_once(yard: Any, tmp_path: Path) -> None:
-    counter = tmp_path / "counter.sh"
-    counter.write_text(
-        "trap 'echo x >> $1.count' USR1; trap 'echo > $1.done' USR2; echo > $1.ready\n"
-        "while :; do sleep 0.1; done\n"
-    )
-    names = [str(tmp_path / name) for name in ("inner", "outer")]
+    counter = tmp_path / "counter.py"
+    counter.write_text(_COUNTER)
+    files = [tmp_path / name for name in ("top", "middle", "bottom")]
 
-    def all_are(state: str) -> bool:
-        return all(Path(f"{name}.{state}").exists() for name in names)
+    def all_say(said: str) -> bool:
+        return all(file.exists() and file.read_text() == said for file in files)
 
-    pid = yard.spawn(f"sh {counter} {names[0]} & set -- {names[1]}; . {counter}")
-    yard.until(lambda: all_are("ready"))
-    yard.processes.signal(pid, signal.SIGUSR1, Scope.TREE)
-    yard.until(lambda: all_are("count"))
-    yard.processes.signal(pid, signal.SIGUSR2, Scope.TREE)
-    yard.until(lambda: all_are("done"))  # what was sent twice has been counted twice by now
+    pid = yard.spawn(f"exec {sys.executable} {counter} {tmp_path} top middle bottom")
+    yard.until(lambda: all_say("ready"))
+    yard.processes.signal(pid, signal.SIGRTMIN, Scope.TREE)
+    yard.processes.signal(pid, signal.SIGRTMIN + 1, Scope.TREE)
+    yard.until(lambda: bool(yard.told) and all_say("1"))
+
+
+def test_who_was_seen_is_reached_when_the_chain_is_broken(
+    yard: Any, tmp_path: Path, pid_in: Callable[[str], int]
+) -> None:
+    middle = f"echo $$ > {tmp_path}/middle; {OWN_SESSION.format(folder=tmp_path)}"
+    (tmp_path / "middle.sh").write_text(middle)
+    pid = yard.spawn(f"sh {tmp_path}/middle.sh & sleep 60")
+    yard.until(lambda: pid_in("child") > 0)
+    yard.processes.signal(pid, signal.SIGCONT, Scope.TREE)  # harmless, but it looks at the tree
+    subprocess.run(["kill", "-9", str(pid_in("middle"))], check=True)
+    yard.until(lambda: is_gone(pid_in("middle")))
     yard.processes.signal(pid, KILL, Scope.TREE)
-    yard.until(lambda: bool(yard.told))
-    assert [Path(f"{name}.count").read_text() for name in names] == ["x\n", "x\n"]
+    yard.until(lambda: bool(yard.told) and is_gone(pid_in("child")))
 
 
 @pytest.mark.parametrize("script", [OWN_SESSION, STUBBORN])
