@@ -14,12 +14,13 @@ def connect(
 ) -> None:
     """Connect a client's socket, closing it where that can not be.
 
-    With IMMEDIATE, a message is taken only when somebody is there to get it. Otherwise a command
+    With IMMEDIATE, a request is taken only when somebody is there to get it. Otherwise a command
     whose call had long been given up would be carried out when the daemon comes back; and a client
-    could not tell "nothing listens" from "no answer".
+    could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
     """
     socket.linger = 0
-    socket.set(zmq.IMMEDIATE, 1)
+    if socket.type == zmq.DEALER:
+        socket.set(zmq.IMMEDIATE, 1)
     try:
         if ssh_server is None:
             socket.connect(endpoint)

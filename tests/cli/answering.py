@@ -21,14 +21,19 @@ class Answering:
     who sent that. None is silence.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, endpoint: str | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
         self._answer = answer
         self._peers: dict[Any, bytes] = {}
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
-        self.endpoint = f"tcp://127.0.0.1:{self._socket.bind_to_random_port('tcp://127.0.0.1')}"
+        if endpoint is None:
+            port = self._socket.bind_to_random_port("tcp://127.0.0.1")
+            endpoint = f"tcp://127.0.0.1:{port}"
+        else:
+            self._socket.bind(endpoint)
+        self.endpoint = endpoint
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -36,6 +41,10 @@ class Answering:
     def asked(self) -> list[tuple[str, dict[str, Any]]]:
         """The commands and properties of all requests so far."""
         return [(one["command"], one["properties"]) for one in self.requests]
+
+    def send_raw(self, id: Any, body: bytes) -> None:
+        """Send this to who sent the request of this id; only from within ``answer``."""
+        self._socket.send_multipart([self._peers[id], body])
 
     def end_soon(self) -> None:
         """Answer nothing any more and close the connection, as a daemon that ends does."""
