@@ -66,8 +66,8 @@ class Connection:
 
     def _wait(self, message: dict[str, Any]) -> dict[str, Any]:
         client = self._opened()
+        client.is_broken()  # from now on it is seen
         request = client.ask(message)
-        client.is_broken()
         limit = self.settings.timeout
         deadline = api.Deadline(limit) if limit is not None else None
         waited = 0.0

@@ -47,7 +47,11 @@ class Shell:
         try:
             return self._run()
         finally:
-            self._asking.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close what completion has opened."""
+        self._asking.close()
 
     def _run(self) -> int:
         print(f"circusctl {api.__version__}")
@@ -98,7 +102,7 @@ class Shell:
 
     def _prepare_editing(self) -> None:
         readline.set_completer_delims(" \t\n")
-        readline.set_completer(self._complete)
+        readline.set_completer(self.complete)
         readline.parse_and_bind("tab: complete")
         readline.set_history_length(HISTORY_LENGTH)
         try:
@@ -114,7 +118,8 @@ class Shell:
         except OSError:
             pass  # a home that can not be written to is no reason to complain at the end
 
-    def _complete(self, text: str, state: int) -> str | None:
+    def complete(self, text: str, state: int) -> str | None:
+        """Return the candidates for the word at the cursor one by one, as the line editor asks."""
         if state == 0:
             line = readline.get_line_buffer()[: readline.get_endidx()]
             self._found = candidates(split(line), asking(self._asking))

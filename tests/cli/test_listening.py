@@ -1,0 +1,100 @@
+"""circusctl listen: a line per event, flushed, until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zmq
+
+from cvec_circus_cli.listening import event_line
+from cvec_circus_cli.settings import Settings
+
+EVENT = [b"watcher.web.spawn", b'{"process_pid": 1, "time": 2.5}']
+
+
+@pytest.fixture
+def events() -> Iterator[tuple[zmq.Socket[bytes], str]]:
+    """Return a publisher that sees subscriptions, and its endpoint."""
+    context = zmq.Context()
+    publisher = context.socket(zmq.XPUB)
+    publisher.linger = 0
+    port = publisher.bind_to_random_port("tcp://127.0.0.1")
+    yield publisher, f"tcp://127.0.0.1:{port}"
+    publisher.close()
+    context.term()
+
+
+@pytest.mark.parametrize(
+    ("words", "topics", "line"),
+    [
+        (
+            ["--endpoint", "ENDPOINT", "listen"],
+            {b"\x01"},
+            'watcher.web.spawn: {"process_pid": 1, "time": 2.5}',
+        ),
+        (
+            ["listen", "ENDPOINT", "watcher.web", "watcher.db"],
+            {b"\x01watcher.web", b"\x01watcher.db"},
+            'watcher.web.spawn: {"process_pid": 1, "time": 2.5}',
+        ),
+        (
+            ["--json", "listen", "ENDPOINT"],
+            {b"\x01"},
+            '{"topic": "watcher.web.spawn", "body": {"process_pid": 1, "time": 2.5}}',
+        ),
+    ],
+)
+def test_events_are_lines(
+    events: tuple[zmq.Socket[bytes], str], words: list[str], topics: set[bytes], line: str
+) -> None:
+    publisher, endpoint = events
+    program = [sys.executable, "-m", "cvec_circus_cli.circusctl"]
+    listener = subprocess.Popen(
+        [*program, *(endpoint if word == "ENDPOINT" else word for word in words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CIRCUSCTL_ENDPOINT": "tcp://127.0.0.1:1"},
+    )
+    try:
+        assert publisher.poll(20_000)
+        assert {publisher.recv() for _ in topics} == topics
+        publisher.send_multipart(EVENT)
+        assert listener.stdout is not None
+        assert listener.stdout.readline() == f"{line}\n"
+        listener.send_signal(signal.SIGINT)
+        assert listener.communicate(timeout=20) == ("", "")
+        assert listener.returncode == 0
+    finally:
+        listener.kill()
+        listener.wait()
+
+
+def test_that_nobody_publishes_is_told(tmp_path: Path) -> None:
+    words = ["--timeout", "0.1", "listen", f"ipc://{tmp_path}/none"]
+    listener = subprocess.Popen(
+        [sys.executable, "-m", "cvec_circus_cli.circusctl", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert listener.stderr is not None
+        said = listener.stderr.readline()
+        assert said == f"nothing listens at ipc://{tmp_path}/none so far; waiting for it\n"
+    finally:
+        listener.kill()
+        listener.communicate()
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [(b"plain", 't: "plain"'), (b"\xff", 't: "\\ufffd"'), (b"[1]", "t: [1]")],
+)
+def test_a_body_that_is_no_object_is_printed_too(body: bytes, line: str) -> None:
+    assert event_line(Settings(), b"t", body) == line

@@ -1,0 +1,128 @@
+"""The interactive shell: nothing that is typed ends it, but exit, Ctrl-D and Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cvec_circus_cli import shell as shell_module
+from cvec_circus_cli.asking import Connection
+from cvec_circus_cli.settings import Settings
+from cvec_circus_cli.shell import Shell
+from tests.cli.answering import Answering
+from tests.cli.conftest import Said
+
+REPLIES: dict[str, Any] = {
+    "status": {"status": "ok", "statuses": {"web": "active"}},
+    "numwatchers": {"status": "ok", "numwatchers": 3},
+    "incr": {"status": "ok", "numprocesses": 2},
+    "stop": {"status": "error", "reason": "program nope not found"},
+    "list": {"status": "ok", "watchers": ["web", "we b"]},
+}
+BEGINNING = f"circusctl {version('cvec-circus')}\nweb: active\n"
+
+
+@pytest.fixture
+def typed(
+    circusctl: Callable[..., Said],
+    daemon: Callable[..., Answering],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Said]:
+    """Return a call that types these lines into the shell and then presses Ctrl-D."""
+
+    def typed(*lines: str | BaseException) -> Said:
+        there = daemon(REPLIES)
+        monkeypatch.setattr("builtins.input", _keyboard(iter(lines)))
+        return circusctl("--endpoint", there.endpoint)
+
+    return typed
+
+
+def _keyboard(lines: Iterator[str | BaseException]) -> Callable[[str], str]:
+    def read(prompt: str) -> str:
+        assert prompt == "(circusctl) "
+        line = next(lines, EOFError())
+        if isinstance(line, BaseException):
+            raise line
+        return line
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("lines", "out", "err"),
+    [
+        ((), "\n", ""),
+        ((KeyboardInterrupt(),), "\n", ""),
+        (("exit", "numwatchers"), "", ""),
+        (("numwatchers",), "3\n\n", ""),
+        (("incr web", "", "  "), "2\n\n", ""),
+        (("stop nope", "numwatchers"), "3\n\n", "error: program nope not found\n"),
+        (
+            ("nonsense now", "numwatchers"),
+            "3\n\n",
+            "*** Unknown syntax: nonsense now (unknown command: 'nonsense')\n",
+        ),
+        (
+            ("incr", "numwatchers"),
+            "3\n\n",
+            "circusctl: NAME is missing\nusage: circusctl incr [--waiting] NAME [NB]\n",
+        ),
+        (("incr 'web", "numwatchers"), "3\n\n", "*** no closing quotation\n"),
+        (("incr web --timeout soon",), "\n", None),
+        (("completion bash",), "\n", None),
+    ],
+)
+def test_lines(
+    typed: Callable[..., Said], lines: tuple[Any, ...], out: str, err: str | None
+) -> None:
+    said = typed(*lines)
+    assert (said.code, said.out) == (0, BEGINNING + out)
+    assert err is None or said.err == err
+
+
+@pytest.mark.parametrize("line", ["help stop", "? stop", "stop --help"])
+def test_manuals(typed: Callable[..., Said], line: str) -> None:
+    said = typed(line)
+    assert "usage: circusctl stop" in said.out
+    assert said.err == ""
+
+
+def test_it_starts_without_a_daemon(
+    circusctl: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("builtins.input", _keyboard(iter(())))
+    said = circusctl("--timeout", "0.1", "--endpoint", f"ipc://{tmp_path}/none")
+    assert said.code == 0
+    assert "nothing listens at" in said.err
+
+
+class Line:
+    """What the line editor knows, as far as completion asks."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+
+    def get_line_buffer(self) -> str:
+        """Return the whole line."""
+        return self._line
+
+    def get_endidx(self) -> int:
+        """Return where the cursor is."""
+        return len(self._line)
+
+
+def test_the_tab_key(daemon: Callable[..., Answering], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    settings.endpoint = daemon(REPLIES).endpoint
+    monkeypatch.setattr(shell_module, "readline", Line("stop we"))
+    shell = Shell(settings, Connection(settings))
+    try:
+        found = [shell.complete("we", state) for state in range(3)]
+    finally:
+        shell.close()
+    assert found == ["'we b' ", "web ", None]

@@ -1,0 +1,132 @@
+"""Tables on a terminal; in a pipe the same replies are plain lines (tests/commands)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from cvec_circus_cli.tables import coloured_json, table
+from tests.cli.answering import Answering
+from tests.cli.conftest import Said
+
+SLEEP = {
+    "pid": 101,
+    "wid": 1,
+    "cmdline": "sleep",
+    "username": "root",
+    "nice": 0,
+    "mem_info1": "1.46M",
+    "mem_info2": "2.44M",
+    "cpu": 0.0,
+    "mem": 0.006,
+    "ctime": "0:00.00",
+    "children": [{"pid": 102, "cmdline": "child"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "lines"),
+    [
+        (
+            "status",
+            {"statuses": {"web": "active", "a long name": "stopped"}},
+            ["NAME         STATE", "a long name  stopped", "web          active"],
+        ),
+        (
+            "status",
+            {
+                "details": {
+                    "web": {
+                        "state": "active",
+                        "running": 1,
+                        "wanted": 2,
+                        "restarts": 3,
+                        "last_exit": -9,
+                        "reason": "spawn failed",
+                        "retry_in": 2.0,
+                    }
+                }
+            },
+            [
+                "NAME  STATE   RUNNING  RESTARTS  LAST EXIT  REASON",
+                "web   active  1/2      3         -9         spawn failed; next try in 2.0 s",
+            ],
+        ),
+        ("list", {"watchers": ["a", "b"]}, ["NAME", "a", "b"]),
+        ("list", {"pids": [7, 12], "processes": [1, 2]}, ["WID  PID", "  1    7", "  2   12"]),
+        (
+            "options",
+            {"options": {"cmd": "x", "shell": False, "uid": None, "env": {"A": "1"}}},
+            ["OPTION  VALUE", "cmd     x", "shell   no", "uid", "env     A=1"],
+        ),
+        (
+            "stats",
+            {"name": "web", "info": {"101": SLEEP, "102": "No such process (stopped?)"}},
+            [
+                "NAME  PID WID COMMAND USER NICE RESIDENT VIRTUAL CPU% MEM% TIME",
+                "web 101 1 sleep root 0 1.46M 2.44M 0.0 0.006 0:00.00",
+                "└ 102 child",
+                "web 102 No such process (stopped?)",
+            ],
+        ),
+    ],
+)
+def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
+    made = table(command, reply, colours=False)
+    assert made is not None
+    if command == "stats":
+        assert [line.split() for line in made.splitlines()] == [line.split() for line in lines]
+    else:
+        assert made.splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [("status", {"status": "active"}), ("list", {"pids": [1]}), ("stop", {}), ("uptime", {})],
+)
+def test_some_replies_are_no_tables(command: str, reply: dict[str, Any]) -> None:
+    assert table(command, reply, colours=True) is None
+
+
+def test_states_are_coloured() -> None:
+    made = table("status", {"statuses": {"active": "stopped", "b": "active"}}, colours=True)
+    assert made is not None
+    title, first, second = made.splitlines()
+    assert title == "\x1b[1mNAME    STATE\x1b[0m"
+    assert first == "active  \x1b[31mstopped\x1b[0m"
+    assert second == "b       \x1b[32mactive\x1b[0m"
+
+
+def test_coloured_json_is_the_same_json() -> None:
+    text = json.dumps({"a": [1.5, True, None, 'x "y": 3'], "b": {}}, indent=2)
+    coloured = coloured_json(text)
+    assert '\x1b[1m"a"\x1b[0m' in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == text
+
+
+@pytest.mark.parametrize(
+    ("words", "colour", "asked"),
+    [
+        (("status",), True, {"long": True}),
+        (("--no-color", "status"), False, {"long": True}),
+        (("status", "web"), False, {"name": "web"}),
+    ],
+)
+def test_a_terminal_gets_a_table(
+    circusctl: Callable[..., Said],
+    daemon: Callable[..., Answering],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    colour: bool,
+    asked: dict[str, Any],
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    one, all = {"status": "active", "running": 1}, {"status": "ok", "statuses": {"web": "active"}}
+    there = daemon(lambda request: one if "name" in request["properties"] else all)
+    said = circusctl("--endpoint", there.endpoint, *words)
+    assert ("\x1b[32mactive" in said.out) is colour
+    assert there.asked == [("status", asked)]
