@@ -101,6 +101,7 @@ class Progress:
 
     def __init__(self, message: Mapping[str, Any]) -> None:
         self.is_shown = sys.stderr.isatty()
+        self._is_there = False
         self._what = _wish(message)
 
     def show(self, waited: float, status: Mapping[str, Any]) -> None:
@@ -109,10 +110,11 @@ class Progress:
             text = f"waiting for {self._what}: {waited:.0f} s{_fact(status)}"
             sys.stderr.write(f"\r\x1b[K{text[:120]}")
             sys.stderr.flush()
+            self._is_there = True
 
     def clear(self) -> None:
         """Take the line away."""
-        if self.is_shown:
+        if self._is_there:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
@@ -123,11 +125,12 @@ def _wish(message: Mapping[str, Any]) -> str:
 
 
 def _fact(status: Mapping[str, Any]) -> str:
-    if "running" in status:
+    if "statuses" in status:
+        words = list(status["statuses"].values())
+        return "".join(f", {words.count(word)} {word}" for word in sorted(set(words)))
+    if status.get("wanted"):
         return f", {status['status']}, {status['running']} of {status['wanted']} processes"
-    words = list(status.get("statuses", {}).values())
-    counts = [f"{words.count(word)} {word}" for word in sorted(set(words))]
-    return "".join(f", {one}" for one in counts)
+    return "" if status["status"] == "error" else f", {status['status']}"
 
 
 def _ended(message: Mapping[str, Any]) -> dict[str, Any]:

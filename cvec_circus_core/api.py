@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ConfigError,
         Conflict,
         Errno,
+        GaveUp,
         NoAnswer,
         NothingListens,
         RequestError,
@@ -68,6 +69,7 @@ __all__ = [
     "Deadline",
     "Done",
     "Errno",
+    "GaveUp",
     "Health",
     "Life",
     "NoAnswer",
@@ -120,7 +122,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
-    "Conflict Errno NoAnswer NothingListens RequestError SystemProblem UnknownOption "
+    "Conflict Errno GaveUp NoAnswer NothingListens RequestError SystemProblem UnknownOption "
     "UnknownProcess UnknownWatcher",
     "cvec_circus_core.model.kinds": "read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",

@@ -78,7 +78,10 @@ class Add(Command):
         ticket = watcher.start()
         if not request.waiting:
             return {}
-        done = await ticket
+        try:
+            done = await ticket
+        except api.GaveUp as error:
+            raise api.BadMessage(error.reason) from None  # who gave the command is to blame
         return {"started": list(done.started), "kept": list(done.kept)}
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -215,3 +215,15 @@ def test_an_interrupt_ends_with_1(circusctl: Run, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("cvec_circus_cli.asking.Connection.call", interrupted)
     assert circusctl("list") == Said(exit_codes.NO_ANSWER, "", "interrupted\n")
+
+
+def test_progress_is_told_on_a_terminal(
+    circusctl: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    starting = {"status": "starting", "running": 1, "wanted": 3}
+    there = daemon({"start": None, "status": starting})
+    said = circusctl("--endpoint", there.endpoint, "--timeout", "0.2", "start", "web", "--waiting")
+    assert said.code == exit_codes.STILL_RUNNING
+    line = "\r\x1b[Kwaiting for start of web: 0 s, starting, 1 of 3 processes\r\x1b[K"
+    assert said.err.startswith(line)

@@ -14,7 +14,7 @@ from cvec_circus_core.model.errors import (
     UnknownProcess,
     UnknownWatcher,
 )
-from cvec_circus_core.testing import FakeSupervisor
+from cvec_circus_core.testing import FakeSupervisor, FakeTicket, FakeWatcher
 from tests.commands.conftest import Run
 
 WAIT = {"waiting": True}
@@ -134,6 +134,16 @@ def test_a_watcher_is_added_with_options_and_arguments(run: Run, daemon: FakeSup
     spec = daemon.watcher("new one").spec
     assert (spec.name, spec.cmd, spec.args) == ("New One", "new", ("-x",))
     assert (spec.numprocesses, spec.priority) == (3, 1)
+
+
+def test_a_command_that_can_not_run_is_a_mistake_of_the_request(
+    run: Run, daemon: FakeSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = FakeTicket(error=GaveUp("there is no such program"))
+    monkeypatch.setattr(FakeWatcher, "start", lambda self: failing)
+    assert run("add", name="x", cmd="/no", start=True) == {}
+    with pytest.raises(BadMessage, match="there is no such program"):
+        run("add", name="y", cmd="/no", start=True, waiting=True)
 
 
 def test_a_name_with_marks_of_a_pattern_is_a_name_first(run: Run, daemon: FakeSupervisor) -> None:
