@@ -51,7 +51,7 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
     if not words:
         from cvec_circus_cli.shell import Shell
 
-        return Shell(settings, connection).run()
+        return Shell(settings).run()
     name, *rest = words
     match name:
         case "--version":

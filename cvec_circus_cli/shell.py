@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import UsageError
+from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.completing import asking, candidates, short_connection, split
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
 from cvec_circus_cli.printing import complain
@@ -26,7 +28,6 @@ except ImportError:  # Python may be built without it
     readline = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from cvec_circus_cli.asking import Connection
     from cvec_circus_cli.settings import Settings
 
 PROMPT = "(circusctl) "
@@ -36,9 +37,8 @@ HISTORY_LENGTH = 1000
 class Shell:
     """Reads lines and runs them until there are no more."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection = connection
         self._asking = short_connection(settings)
         self._found: list[str] = []
 
@@ -98,7 +98,16 @@ class Shell:
         except BrokenCommand as error:
             complain(f"*** {error}")
         else:
-            run_command(self._settings, self._connection, name, rest)
+            self._run_one(name, rest)
+
+    def _run_one(self, name: str, words: list[str]) -> None:
+        # Options that come after a command are for that one command.
+        settings = copy(self._settings)
+        connection = Connection(settings)
+        try:
+            run_command(settings, connection, name, words)
+        finally:
+            connection.close()
 
     def _prepare_editing(self) -> None:
         readline.set_completer_delims(" \t\n")

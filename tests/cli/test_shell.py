@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from cvec_circus_cli import shell as shell_module
-from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.settings import Settings
 from cvec_circus_cli.shell import Shell
 from tests.cli.answering import Answering
@@ -74,6 +73,7 @@ def _keyboard(lines: Iterator[str | BaseException]) -> Callable[[str], str]:
         ),
         (("incr 'web", "numwatchers"), "3\n\n", "*** no closing quotation\n"),
         (("incr web --timeout soon",), "\n", None),
+        (("incr web --timeout 0.001 --endpoint ipc:///nowhere", "numwatchers"), "3\n\n", None),
         (("completion bash",), "\n", None),
     ],
 )
@@ -120,7 +120,7 @@ def test_the_tab_key(daemon: Callable[..., Answering], monkeypatch: pytest.Monke
     settings = Settings()
     settings.endpoint = daemon(REPLIES).endpoint
     monkeypatch.setattr(shell_module, "readline", Line("stop we"))
-    shell = Shell(settings, Connection(settings))
+    shell = Shell(settings)
     try:
         found = [shell.complete("we", state) for state in range(3)]
     finally:
