@@ -10,7 +10,9 @@ project = "cvec_circus"
 copyright = "the cvec_circus maintainers"
 release = version = version_of("cvec-circus")
 
-extensions = ["circus_reference"]
+extensions = ["circus_reference", "sphinx.ext.autodoc"]
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
 exclude_patterns = ["_build", "examples/**/README.md"]
 default_role = "literal"
 highlight_language = "none"
