@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvec_circus_core.control.blocking import CircusClient
     from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.embed.arbiter import Arbiter, get_arbiter
+    from cvec_circus_core.embed.process import (
+        DEAD_OR_ZOMBIE,
+        OTHER,
+        RUNNING,
+        UNEXISTING,
+        Process,
+        ProcessStatus,
+    )
+    from cvec_circus_core.embed.watcher import Watcher
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -22,17 +32,31 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "DEAD_OR_ZOMBIE",
+    "OTHER",
+    "RUNNING",
+    "UNEXISTING",
     "AlreadyExists",
+    "Arbiter",
     "AsyncCircusClient",
     "BadMessage",
     "CallError",
     "CircusClient",
     "CircusError",
     "Conflict",
+    "Process",
+    "ProcessStatus",
+    "Watcher",
     "__version__",
+    "get_arbiter",
 ]
 
 _NAMES_BY_MODULE = {
+    "cvec_circus_core.embed.arbiter": "Arbiter get_arbiter",
+    "cvec_circus_core.embed.process": (
+        "DEAD_OR_ZOMBIE OTHER Process ProcessStatus RUNNING UNEXISTING"
+    ),
+    "cvec_circus_core.embed.watcher": "Watcher",
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",

@@ -30,6 +30,9 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
     if endpoint.startswith("ipc://") and _somebody_listens(endpoint.removeprefix("ipc://")):
         # libzmq would take the file away from the daemon that listens there.
         raise CannotBind(f"{key} {endpoint} {_REASONS[errno.EADDRINUSE]}")
+    if "[" in endpoint:
+        # Only where an IPv6 address is written: with it, IPv4 ones would be told as mapped.
+        bound.setsockopt(zmq.IPV6, 1)
     try:
         bound.bind(endpoint)
     except zmq.ZMQError as error:

@@ -36,7 +36,6 @@ class EventPublisher:
         self._socket.linger = 0
         self._socket.setsockopt(zmq.SNDHWM, QUEUED)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
-        self._socket.setsockopt(zmq.IPV6, 1)
         try:
             self.endpoint = bind(self._socket, endpoint, "pubsub_endpoint")
         except BaseException:

@@ -50,7 +50,6 @@ class ControlServer:
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
-        self._socket.setsockopt(zmq.IPV6, 1)
         try:
             self.endpoint = bind(self._socket, endpoint, "endpoint")
         except BaseException:

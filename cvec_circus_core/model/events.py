@@ -20,6 +20,11 @@ class Event:
     topic: ClassVar[str] = ""
     watcher: str
 
+    @property
+    def name(self) -> str:
+        """The last part of the full topic."""
+        return self.topic
+
     def facts(self) -> Mapping[str, Any]:
         """Return what the body says beside time, watcher and sequence number."""
         return {}
@@ -133,6 +138,22 @@ class SpawnFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Announced(Event):
+    """What a library user or a hook had to say about a watcher, under a name of its own."""
+
+    said: str
+    body: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The last part of the full topic."""
+        return self.said
+
+    def facts(self) -> Mapping[str, Any]:
+        return self.body
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """An event as it was published: numbered from 1 by this daemon, and timed.
 
@@ -146,7 +167,7 @@ class Told:
     @property
     def topic(self) -> str:
         """The full topic, ``watcher.NAME.EVENT``."""
-        return f"watcher.{topic_name(self.event.watcher)}.{self.event.topic}"
+        return f"watcher.{topic_name(self.event.watcher)}.{self.event.name}"
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object of the second frame."""

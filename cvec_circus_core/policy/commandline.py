@@ -53,7 +53,7 @@ class Launch:
     varies: bool
     """Whether something in it depends on the slot."""
 
-    def for_slot(self, wid: int) -> LaunchPlan:
+    def for_slot(self, wid: int | str) -> LaunchPlan:
         """Return the plan for the process of one slot."""
         if not self.varies:
             return self.plan
@@ -98,7 +98,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 
 
 def _for_slot(
-    spec: WatcherSpec, around: Surroundings, values: Mapping[str, str], wid: int
+    spec: WatcherSpec, around: Surroundings, values: Mapping[str, str], wid: int | str
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     known = ChainMap({"wid": str(wid)}, dict(values))
     own = {}

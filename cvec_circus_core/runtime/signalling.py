@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, UnknownProcess
 from cvec_circus_core.system.protocols import Processes, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which processes a signal goes to, as plain values."""
+
+    pid: int | None = None
+    wid: int | None = None
+    childpid: int | None = None
+    children: bool = False
+    recursive: bool = False
 
 
 def send(

@@ -7,6 +7,22 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 
 
+class SystemClock:
+    """The machine's time, for those who have no event loop and wait for nothing."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return Unix time."""
+        return time.time()
+
+    def wait(self, seconds: float, then: Callable[[], None]) -> Callable[[], None]:
+        """Refuse: nobody would call back."""
+        raise TypeError("there is no event loop to wait in")
+
+
 class AsyncioClock:
     """The machine's time, with waits kept by an event loop.
 

@@ -1,0 +1,274 @@
+"""`Arbiter` and `get_arbiter`: a whole daemon inside a program (spec: library, §1 and §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.config.properties import arbiter_from_mapping
+from cvec_circus_core.embed.home import Home
+from cvec_circus_core.embed.portal import nothing_to_do, running_loop
+from cvec_circus_core.embed.running import Running
+from cvec_circus_core.embed.watcher import Watcher
+from cvec_circus_core.engine import Engine, Parts
+from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.extend.registry import load_commands
+from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.runtime.arbiter import Configured
+
+ENDPOINT = "tcp://127.0.0.1:5555"
+PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
+
+
+class Arbiter:
+    """Keeps watchers running and answers on its endpoints until it is stopped.
+
+    ``endpoint=None`` serves nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by
+    `endpoints`. Further keywords are the options of the ``[circus]`` section. Inside a running
+    event loop, `start` and `stop` give something to await; elsewhere they block, and
+    ``background=True`` runs all of it in a thread.
+    """
+
+    def __init__(
+        self,
+        watchers: Iterable[Watcher] = (),
+        endpoint: str | None = ENDPOINT,
+        pubsub_endpoint: str | None = PUBSUB_ENDPOINT,
+        check_delay: float = 1.0,
+        prereload_fn: Callable[[Arbiter], object] | None = None,
+        context: zmq.Context[Any] | None = None,
+        loop: Any = None,
+        stats_endpoint: str | None = None,
+        plugins: Sequence[Mapping[str, Any]] | None = None,
+        background: bool = False,
+        **options: Any,
+    ) -> None:
+        self._watchers = list(watchers)
+        _refuse_twins(self._watchers)
+        self._serves = endpoint is not None and pubsub_endpoint is not None
+        given = {
+            "endpoint": endpoint,
+            "pubsub_endpoint": pubsub_endpoint,
+            "stats_endpoint": stats_endpoint,
+            "check_delay": check_delay,
+            **options,
+        }
+        self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
+        self._context = context
+        self._background = background
+        self._prereload = prereload_fn
+        self._run: Running | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, str] | None:
+        """The control and the event endpoint as they were bound, while it runs."""
+        home = self._home
+        return None if home is None else home.engine.endpoints
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not stopped."""
+        return self._home is not None
+
+    def start(self) -> Any:
+        """Bind the endpoints, start every autostart watcher, and keep them running.
+
+        Blocks until it is stopped, by `stop` in another thread, by ``quit`` on the control
+        endpoint, or by SIGINT, SIGTERM or SIGQUIT. Raises `CannotBind` and whatever else keeps it
+        from starting; a watcher that can not start does not.
+        """
+        self._run = Running(self._engine, self._settle)
+        if running_loop() is not None:
+            return self._run.run_here()
+        return self._run.run_in_thread() if self._background else self._run.run()
+
+    def stop(self) -> Any:
+        """Stop every process, and end; does nothing where nothing runs."""
+        run, home = self._run, self._home
+        if run is None or home is None:
+            return nothing_to_do()
+
+        async def quit_() -> None:
+            await home.engine.arbiter.quit()
+
+        stopped = home.do(quit_)
+        if not home.portal.is_inside:
+            run.wait_over()
+        return stopped
+
+    def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
+        """Reload every active watcher; ``prereload_fn`` is called with the arbiter first."""
+        if self._prereload is not None:
+            self._prereload(self)
+        return self._wish(
+            lambda engine: engine.arbiter.reload_all(graceful=graceful, sequential=sequential)
+        )
+
+    def start_watchers(self) -> Any:
+        """Start every autostart watcher, highest priority first."""
+        return self._wish(lambda engine: engine.arbiter.start_all())
+
+    def stop_watchers(self) -> Any:
+        """Stop every watcher, lowest priority first; the arbiter stays."""
+        return self._wish(lambda engine: engine.arbiter.stop_all())
+
+    def restart(self) -> Any:
+        """Stop every watcher, then start those that start by themselves."""
+        return self._wish(lambda engine: engine.arbiter.restart_all())
+
+    def numprocesses(self) -> int:
+        """Return the number of processes that are there, of all watchers."""
+        return sum(len(one) for one in self.watchers)
+
+    def numwatchers(self) -> int:
+        """Return the number of watchers."""
+        return len(self.watchers)
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """All watchers."""
+        home = self._home
+        if home is None:
+            return list(self._watchers)
+        actors = home.ask(home.engine.arbiter.watchers)
+        return [Watcher.of(one.spec, home) for one in actors]
+
+    def iter_watchers(self, reverse: bool = True) -> list[Watcher]:
+        """Return all watchers by priority: highest first, or lowest first without ``reverse``."""
+        ordered = start_order(self.watchers)
+        return ordered if reverse else ordered[::-1]
+
+    def get_watcher(self, name: str) -> Watcher:
+        """Return the watcher of a name, compared without case. Raises KeyError."""
+        for one in self.watchers:
+            if name_key(one.name) == name_key(name):
+                return one
+        raise KeyError(name)
+
+    def statuses(self) -> dict[str, str]:
+        """Return the state word of every watcher, by name."""
+        return {one.name: one.status() for one in self.watchers}
+
+    def add_watcher(self, name: str, cmd: str, **options: Any) -> Watcher:
+        """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
+        watcher = Watcher(name, cmd, **options)
+        home = self._home
+        if home is not None:
+            home.ask(lambda: watcher.attach(home))
+        else:
+            _refuse_twins([*self._watchers, watcher])
+            self._watchers.append(watcher)
+        return watcher
+
+    def rm_watcher(self, name: str, nostop: bool = False) -> Any:
+        """Stop a watcher, unless ``nostop``, and forget it. Raises KeyError."""
+        found = self.get_watcher(name)
+        if self._home is None:
+            self._watchers.remove(found)
+            return nothing_to_do()
+        return self._wish(lambda engine: engine.arbiter.remove(name, nostop=nostop))
+
+    @property
+    def _home(self) -> Home | None:
+        run = self._run
+        return None if run is None or run.is_over else run.home
+
+    def _engine(self) -> Engine:
+        parts = Parts(
+            commands=load_commands().things if self._serves else {},
+            hooks=Hooks.installed(),
+            context=self._context,
+            serves=self._serves,
+        )
+        return Engine(Configured(self._spec), parts)
+
+    async def _settle(self, home: Home) -> None:
+        for watcher in self._watchers:
+            watcher.attach(home)
+        try:
+            await home.engine.arbiter.start_all()
+        except CircusError:
+            # That watcher says why in its status; the others run.
+            pass
+
+    def _wish(self, wish: Callable[[Engine], Any]) -> Any:
+        home = self._home
+        if home is None:
+            return nothing_to_do()
+
+        async def wait() -> None:
+            await wish(home.engine)
+
+        return home.do(wait)
+
+
+def get_arbiter(
+    watchers: str | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    controller: str | int | None = None,
+    pubsub_endpoint: str | None = None,
+    stats_endpoint: str | None = None,
+    env: Mapping[str, str] | None = None,
+    name: str | None = None,
+    context: zmq.Context[Any] | None = None,
+    background: bool = False,
+    stream_backend: str = "thread",
+    plugins: Sequence[Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> Arbiter:
+    """Make an arbiter: for a command, or for a list of mappings with ``cmd`` and other options.
+
+        get_arbiter("myprogram", 4)
+        get_arbiter("myprogram", numprocesses=3)
+        get_arbiter([{"cmd": "myprogram", "numprocesses": 4}, {"cmd": "other"}])
+
+    With a command, the options of a watcher are keywords and a number in second place is
+    ``numprocesses``; ``endpoint`` is another name of ``controller``. Raises `BadMessage`, `AlreadyExists`.
+    """
+    if isinstance(watchers, str):
+        given, options = _split(options)
+        given["cmd"] = watchers
+        if isinstance(controller, int):
+            given["numprocesses"], controller = controller, None
+        if env is not None:
+            given["env"] = env
+        if name is not None:
+            given["name"] = name
+        watchers = [given]
+    if isinstance(controller, int):
+        raise BadMessage("a number of processes goes with a command, not with a list of watchers")
+    described = [watchers] if isinstance(watchers, Mapping) else watchers
+    return Arbiter(
+        [Watcher.load_from_config(one) for one in described],
+        controller or options.pop("endpoint", None) or ENDPOINT,
+        pubsub_endpoint or PUBSUB_ENDPOINT,
+        context=context,
+        stats_endpoint=stats_endpoint,
+        plugins=plugins,
+        background=background,
+        **options,
+    )
+
+
+def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell the options of a watcher from those of the arbiter, which come second."""
+    ours = {"prereload_fn", "loop", *declared_options(ArbiterSpec)} - _OF_THE_WATCHER
+    arbiter = {key: value for key, value in options.items() if key in ours}
+    return {key: value for key, value in options.items() if key not in ours}, arbiter
+
+
+_OF_THE_WATCHER = {"warmup_delay", "umask"}
+"""Options of both: with a command, those of its watcher are meant."""
+
+
+def _refuse_twins(watchers: Iterable[Watcher]) -> None:
+    seen = set()
+    for one in watchers:
+        if name_key(one.name) in seen:
+            raise AlreadyExists(one.name)
+        seen.add(name_key(one.name))

@@ -1,0 +1,95 @@
+"""Where ordinary code meets the event loop.
+
+A portal belongs to one loop. Inside that loop a call gives a task to await, which goes on even if
+nobody does; from any other thread the call blocks until it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Portal:
+    """Runs coroutines in one loop, for whoever calls."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the caller runs in the loop."""
+        return running_loop() is self.loop
+
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Any:
+        """Run it: return a task inside the loop, and the result from outside."""
+        if self.is_inside:
+            task = self.loop.create_task(work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return task
+        return asyncio.run_coroutine_threadsafe(work(), self.loop).result()
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Ask something that takes no time, and return the answer."""
+        if self.is_inside:
+            return question()
+
+        async def answer() -> T:
+            return question()
+
+        return asyncio.run_coroutine_threadsafe(answer(), self.loop).result()
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def portal_here() -> Portal:
+    """Return a portal to the loop that runs here, or to one in a thread of ours."""
+    loop = running_loop()
+    return Portal(loop) if loop is not None else Portal(_background_loop())
+
+
+def nothing_to_do(value: Any = None) -> Any:
+    """Return what a call that has nothing to wait for gives: awaitable only inside a loop."""
+    loop = running_loop()
+    if loop is None:
+        return value
+    done: asyncio.Future[Any] = loop.create_future()
+    done.set_result(value)
+    return done
+
+
+def run_in_thread(main: Callable[[], Awaitable[None]], name: str) -> threading.Thread:
+    """Run a coroutine in a thread and a loop of its own. The thread ends with it."""
+
+    async def run() -> None:
+        await main()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+_lock = threading.Lock()
+_shared: list[asyncio.AbstractEventLoop] = []
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    """Return the loop that all blocking users share; its thread lives as long as the process."""
+    with _lock:
+        if not _shared or _shared[0].is_closed():
+            loop = asyncio.new_event_loop()
+            _shared[:] = [loop]
+            threading.Thread(target=loop.run_forever, name="circus-loop", daemon=True).start()
+        return _shared[0]

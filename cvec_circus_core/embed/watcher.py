@@ -1,0 +1,246 @@
+"""`Watcher`: some processes of one command, alone or as part of an `Arbiter` (spec: library, §3).
+
+Alone, it gets an engine of its own at its first start. Inside a running event loop `start`, `stop`
+and their like give something to await; elsewhere they block.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.embed.facts import WatcherFacts
+from cvec_circus_core.embed.home import Home
+from cvec_circus_core.embed.portal import nothing_to_do
+from cvec_circus_core.extend.ports import SignalSelection
+from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.views import ProcessView
+from cvec_circus_core.policy.changing import changed
+from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.runtime.signalling import Selection
+
+
+def name_from(cmd: str) -> str:
+    """Return the name that a watcher without one gets: the program of its command."""
+    words = cmd.split()
+    return os.path.basename(words[0]) if words else ""
+
+
+class Watcher(WatcherFacts):
+    """Keeps a number of processes of one command running.
+
+    Every watcher option is a keyword (see the reference of options); what is not known is kept for
+    plugins. ``prereload_fn`` is called with the watcher before each reload. Raises `BadMessage` for
+    a value that can not be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        cmd: str,
+        args: Sequence[str] | str | None = None,
+        numprocesses: int = 1,
+        warmup_delay: float = 0.0,
+        working_dir: str | None = None,
+        shell: bool = False,
+        uid: int | str | None = None,
+        max_retry: int = 5,
+        gid: int | str | None = None,
+        send_hup: bool = False,
+        env: Mapping[str, str] | None = None,
+        stopped: bool = True,
+        graceful_timeout: float = 30.0,
+        prereload_fn: Any = None,
+        rlimits: Mapping[str, int | None] | None = None,
+        executable: str | None = None,
+        stdout_stream: Mapping[str, Any] | None = None,
+        stderr_stream: Mapping[str, Any] | None = None,
+        stream_backend: str = "thread",
+        priority: int = 0,
+        singleton: bool = False,
+        **options: Any,
+    ) -> None:
+        given = {
+            "cmd": cmd,
+            "args": args,
+            "numprocesses": numprocesses,
+            "warmup_delay": warmup_delay,
+            "working_dir": working_dir,
+            "shell": shell,
+            "uid": uid,
+            "max_retry": max_retry,
+            "gid": gid,
+            "send_hup": send_hup,
+            "env": env,
+            "graceful_timeout": graceful_timeout,
+            "executable": executable,
+            "stdout_stream": stdout_stream,
+            "stderr_stream": stderr_stream,
+            "priority": priority,
+            "singleton": singleton,
+            **{f"rlimit_{limit}": value for limit, value in (rlimits or {}).items()},
+            **options,
+        }
+        self._spec = watcher_from_mapping(name, given)
+        self._home: Home | None = None
+        self._is_alone = True
+        self._prereload = prereload_fn
+
+    @classmethod
+    def load_from_config(cls, config: Mapping[str, Any]) -> Watcher:
+        """Make one from a mapping; ``name`` defaults to the first word of ``cmd``."""
+        given = dict(config)
+        name = given.pop("name", None) or name_from(str(given.get("cmd", "")))
+        return cls(name, given.pop("cmd", ""), **given)
+
+    @classmethod
+    def of(cls, spec: WatcherSpec, home: Home) -> Watcher:
+        """Make the face of a watcher that is there already."""
+        watcher = cls.__new__(cls)
+        watcher._spec, watcher._home = spec, home
+        watcher._is_alone, watcher._prereload = False, None
+        return watcher
+
+    def attach(self, home: Home) -> None:
+        """Become part of an arbiter; only to be called in its loop. Raises `AlreadyExists`."""
+        home.engine.arbiter.add(self._spec)
+        self._home, self._is_alone = home, False
+
+    def start(self) -> Any:
+        """Start it: what is missing is spawned. Gives the pids started and kept."""
+        return self._settled_home().do(lambda: self._wish(Go.START))
+
+    def stop(self) -> Any:
+        """Stop it: every process is asked to go, and killed when its grace is over."""
+        if self._home is None:
+            return nothing_to_do()
+        return self._home.do(self._stop)
+
+    def restart(self) -> Any:
+        """Stop it and, when all is gone, start it."""
+        return self._settled_home().do(lambda: self._wish(Go.RESTART))
+
+    def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
+        """Replace every process, new before old; not ``graceful`` is a restart."""
+        if not graceful:
+            return self.restart()
+        if self._prereload is not None:
+            self._prereload(self)
+        return self._settled_home().do(lambda: self._reload(sequential))
+
+    def incr(self, nb: int = 1) -> Any:
+        """Keep so many more processes; gives the number."""
+        return self.set_numprocesses(self.numprocesses + nb)
+
+    def decr(self, nb: int = 1) -> Any:
+        """Keep so many fewer processes; gives the number."""
+        return self.set_numprocesses(max(0, self.numprocesses - nb))
+
+    def set_numprocesses(self, np: int) -> Any:
+        """Keep this many processes; gives the number."""
+        return self.set_opts({"numprocesses": np})
+
+    def set_opt(self, key: str, val: Any) -> Any:
+        """Set one option. Raises `BadMessage` and changes nothing where it can not be used."""
+        return self.set_opts({key: val})
+
+    def set_opts(self, options: Mapping[str, Any]) -> Any:
+        """Set some options, all or none; gives the number of processes wanted."""
+        new = changed_spec(self.spec, options)
+        if self._home is None:
+            self._spec = new
+            return nothing_to_do(new.numprocesses)
+        return self._home.do(lambda: self._change(new))
+
+    def kill_processes(
+        self, stop_signal: int | None = None, graceful_timeout: float | None = None
+    ) -> Any:
+        """Stop all processes; they are replaced."""
+        return self._kill(None, stop_signal, graceful_timeout)
+
+    def kill_process(
+        self,
+        process: ProcessView | int,
+        stop_signal: int | None = None,
+        graceful_timeout: float | None = None,
+    ) -> Any:
+        """Stop one process; it is replaced. Raises `UnknownProcess`."""
+        pid = process if isinstance(process, int) else process.pid
+        return self._kill(pid, stop_signal, graceful_timeout)
+
+    def spawn_processes(self) -> Any:
+        """Spawn what is missing, which the watcher does by itself while it is up."""
+        return self.start()
+
+    def spawn_process(self) -> Any:
+        """Keep one more process."""
+        return self.incr()
+
+    def manage_processes(self) -> Any:
+        """Do nothing: deaths are answered when they happen, not when somebody looks."""
+        return nothing_to_do()
+
+    reap_processes = manage_processes
+    reap_and_manage_processes = manage_processes
+
+    def send_signal(self, pid: int, signum: int) -> None:
+        """Send a signal to one process. Raises `UnknownProcess`."""
+        self._signal(signum, Selection(pid=pid))
+
+    def send_signal_child(self, pid: int, child_id: int, signum: int) -> None:
+        """Send a signal to one child of a process. Raises `UnknownProcess`."""
+        self._signal(signum, Selection(pid=pid, childpid=child_id))
+
+    def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> None:
+        """Send a signal to the children of a process, or to its whole tree."""
+        self._signal(signum, Selection(pid=pid, children=True, recursive=recursive))
+
+    def options(self) -> list[tuple[str, Any]]:
+        """Return all options, sorted by name."""
+        return sorted(spec_as_json(self.spec).items())
+
+    def _signal(self, signum: int, selection: SignalSelection) -> None:
+        home = self._settled_home()
+        home.ask(lambda: home.actor(self.name).signal(signum, selection))
+
+    def _settled_home(self) -> Home:
+        if self._home is None or not self._home.is_usable:
+            self._home = Home.alone()
+            self._home.ask(partial(self._home.engine.arbiter.add, self._spec))
+        return self._home
+
+    async def _wish(self, go: Go) -> Done:
+        assert self._home is not None
+        return await self._home.actor(self.name).wish(go)
+
+    async def _stop(self) -> None:
+        home = self._home
+        if home is None:
+            return
+        await home.actor(self.name).wish(Go.STOP)
+        if self._is_alone:
+            self._spec, self._home = home.actor(self.name).spec, None
+            await home.close()
+
+    async def _reload(self, sequential: bool) -> Done:
+        assert self._home is not None
+        return await self._home.actor(self.name).reload(sequential=sequential)
+
+    def _kill(self, pid: int | None, signum: int | None, grace: float | None) -> Any:
+        home = self._settled_home()
+
+        async def kill() -> None:
+            await home.actor(self.name).kill(pid, signum, grace)
+
+        return home.do(kill)
+
+    async def _change(self, new: WatcherSpec) -> int:
+        assert self._home is not None
+        actor = self._home.actor(self.name)
+        what = changed(actor.spec, new)
+        await actor.change(new, what.keys, what.needs)
+        return actor.spec.numprocesses
