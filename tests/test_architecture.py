@@ -47,7 +47,7 @@ ROOMS: Mapping[str, Room] = {
         (MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.deadline", f"{SYSTEM}.protocols"),
         ("zmq", "msgspec"),
     ),
-    f"{CORE}.embed": Room((CORE,)),
+    f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
     f"{CORE}.logs": Room((MODEL,), ("yaml",)),
     f"{CORE}.api": Room((CORE,)),
