@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import zmq
-
 from cvec_circus_core.config.properties import arbiter_from_mapping
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import nothing_to_do, running_loop
@@ -29,7 +27,7 @@ PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
 class Arbiter:
     """Keeps watchers running and answers on its endpoints until it is stopped.
 
-    ``endpoint=None`` serves nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by
+    ``context`` is a ZeroMQ context to use instead of one of its own. ``endpoint=None`` serves nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by
     `endpoints`. Further keywords are the options of the ``[circus]`` section. Inside a running
     event loop, `start` and `stop` give something to await; elsewhere they block, and
     ``background=True`` runs all of it in a thread.
@@ -42,7 +40,7 @@ class Arbiter:
         pubsub_endpoint: str | None = PUBSUB_ENDPOINT,
         check_delay: float = 1.0,
         prereload_fn: Callable[[Arbiter], object] | None = None,
-        context: zmq.Context[Any] | None = None,
+        context: Any = None,
         loop: Any = None,
         stats_endpoint: str | None = None,
         plugins: Sequence[Mapping[str, Any]] | None = None,
@@ -215,7 +213,7 @@ def get_arbiter(
     stats_endpoint: str | None = None,
     env: Mapping[str, str] | None = None,
     name: str | None = None,
-    context: zmq.Context[Any] | None = None,
+    context: Any = None,
     background: bool = False,
     stream_backend: str = "thread",
     plugins: Sequence[Mapping[str, Any]] | None = None,
@@ -228,7 +226,8 @@ def get_arbiter(
         get_arbiter([{"cmd": "myprogram", "numprocesses": 4}, {"cmd": "other"}])
 
     With a command, the options of a watcher are keywords and a number in second place is
-    ``numprocesses``; ``endpoint`` is another name of ``controller``. Raises `BadMessage`, `AlreadyExists`.
+    ``numprocesses``; ``endpoint`` is another name of ``controller``. Raises `BadMessage`,
+    `AlreadyExists`.
     """
     if isinstance(watchers, str):
         given, options = _split(options)

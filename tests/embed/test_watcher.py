@@ -130,9 +130,9 @@ def test_inside_a_running_loop_calls_are_awaited() -> None:
         assert await watcher.incr() == 3
         first = watcher.get_active_pids()[0]
         os.kill(first, signal.SIGKILL)
-        async with asyncio.timeout(LIMIT):
-            while first in watcher.processes or len(watcher) < 3:
-                await asyncio.sleep(0.005)
+        await asyncio.to_thread(
+            wait_until, lambda: first not in watcher.processes and len(watcher) == 3
+        )
         await watcher.stop()
         assert watcher.is_stopped()
         await watcher.stop()
