@@ -19,8 +19,8 @@ from cvec_circus_core.control.calls import (
     new_id,
     with_id_of,
 )
-from cvec_circus_core.control.connecting import connect
-from cvec_circus_core.model.errors import NoAnswer, NothingListens
+from cvec_circus_core.control.connecting import connect, unreachable
+from cvec_circus_core.model.errors import NoAnswer
 from cvec_circus_core.system.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class CircusClient:
         used = context or zmq.Context()
         self._own_context = None if context else used
         self._socket = used.socket(zmq.DEALER)
+        self._is_tunnel = ssh_server is not None
         self._monitor: zmq.Socket[bytes] | None = None
         connect(self._socket, endpoint, ssh_server, ssh_keyfile)
 
@@ -66,11 +67,14 @@ class CircusClient:
         return self.call(make_message(command, **props))
 
     def ask(self, message: Mapping[str, Any]) -> str:
-        """Send a request and return the id that `answer` takes. Raises `NothingListens`."""
+        """Send a request and return the id that `answer` takes.
+
+        Raises `NothingListens`, and `NoAnswer` where somebody does who does not begin to talk.
+        """
         id = new_id()
         frame = encode(message, id)
         if not self._socket.poll(_milliseconds(self.timeout), zmq.POLLOUT):
-            raise NothingListens(self.endpoint, self.timeout)
+            raise unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel)
         self._socket.send(frame, zmq.NOBLOCK)
         return id
 

@@ -23,8 +23,8 @@ from cvec_circus_core.control.calls import (
     new_id,
     with_id_of,
 )
-from cvec_circus_core.control.connecting import connect
-from cvec_circus_core.model.errors import CallError, NoAnswer, NothingListens
+from cvec_circus_core.control.connecting import connect, unreachable
+from cvec_circus_core.model.errors import CallError, NoAnswer
 
 
 class AsyncCircusClient:
@@ -47,6 +47,7 @@ class AsyncCircusClient:
         used = context or zmq.Context()
         self._own_context = None if context else used
         self._socket = zmq.asyncio.Context.shadow(used).socket(zmq.DEALER)
+        self._is_tunnel = ssh_server is not None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
         connect(self._socket, endpoint, ssh_server, ssh_keyfile)
@@ -95,7 +96,10 @@ class AsyncCircusClient:
             async with asyncio.timeout_at(give_up_at):
                 await self._socket.send(frame)
         except TimeoutError:
-            raise NothingListens(self.endpoint, self.timeout) from None
+            raise await asyncio.to_thread(self._unreachable) from None
+
+    def _unreachable(self) -> CallError:
+        return unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel)
 
     async def _read(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -86,6 +87,14 @@ def test_nothing_listens(call: Call, tmp_path: Path) -> None:
 
 
 @both
+def test_somebody_listens_who_does_not_talk(call: Call) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        (error,) = call(endpoint, make_message("list"), timeout=0.1)
+    assert isinstance(error, NoAnswer)
+
+
+@both
 def test_the_reply_to_a_call_that_was_given_up_is_not_taken_for_another(call: Call) -> None:
     requests: list[dict[str, Any]] = []
 
@@ -159,6 +168,11 @@ def test_a_message_is_json(call: Call) -> None:
 def test_an_endpoint_that_can_not_be(call: Call, endpoint: str) -> None:
     with pytest.raises(CallError, match="can not connect to"):
         call(endpoint, make_message("list"))
+
+
+def test_ssh_leads_to_tcp_only() -> None:
+    with pytest.raises(CallError, match="ssh leads to tcp endpoints only, not to 'ipc://x'"):
+        CircusClient(endpoint="ipc://x", ssh_server="somewhere")
 
 
 def test_a_client_may_share_a_context() -> None:
