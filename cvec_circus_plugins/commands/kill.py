@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, prop
@@ -10,11 +11,28 @@ from cvec_circus_plugins.commands._signals import checked_signal
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cvec_circus_core.api import Supervisor
+
+Number = TypeVar("Number", int, float)
+
+_NO_GRACE = "'graceful_timeout' isn't a number of seconds"
 
 
 class KillRequest(WishRequest):
-    """What kill takes."""
+    """What kill takes. The circusctl of Circus 0.19 sends numbers as texts."""
+
+    name: str = prop(REQUIRED, "watcher")
+    pid: int | str | None = prop(None, "process; all of the watcher when not given")
+    signum: int | str | None = prop(None, "signal to send instead of the watcher's stop signal")
+    graceful_timeout: float | str | None = prop(
+        None, "seconds until SIGKILL, instead of the watcher's own"
+    )
+
+
+class KillLine(WishRequest):
+    """What kill takes on the command line."""
 
     name: str = prop(REQUIRED, "watcher", positional=True)
     pid: int | None = prop(None, "process; all of the watcher when not given", positional=True)
@@ -45,16 +63,23 @@ class Kill(Command):
 
     name = "kill"
     request = KillRequest
+    command_line = KillLine
 
     async def execute(self, supervisor: Supervisor, request: KillRequest) -> dict[str, Any]:
         """Stop them, and wait if asked to."""
         signum = None if request.signum is None else checked_signal(request.signum)
-        if request.graceful_timeout is not None and not request.graceful_timeout >= 0:
-            raise api.BadMessage(
-                f"'graceful_timeout' isn't a number of seconds: {request.graceful_timeout}"
-            )
-        watcher = supervisor.watcher(request.name)
-        ticket = watcher.kill(request.pid, signum, request.graceful_timeout)
+        pid = _number(request.pid, int, "'pid' isn't a number")
+        grace = _number(request.graceful_timeout, float, _NO_GRACE)
+        if grace is not None and not 0 <= grace < inf:
+            raise api.BadMessage(f"{_NO_GRACE}: {grace}")
+        ticket = supervisor.watcher(request.name).kill(pid, signum, grace)
         if request.waiting:
             await ticket
         return {}
+
+
+def _number(given: Any, kind: Callable[[Any], Number], complaint: str) -> Number | None:
+    try:
+        return None if given is None else kind(given)
+    except ValueError:
+        raise api.BadMessage(f"{complaint}: {given!r}") from None

@@ -54,6 +54,11 @@ WAIT = {"waiting": True}
             ["kill web pid=102 signum=1 grace=0.5"],
         ),
         (
+            "kill",
+            {"name": "web", "pid": "102", "signum": "1", "graceful_timeout": "0.5"},
+            ["kill web pid=102 signum=1 grace=0.5"],
+        ),
+        (
             "set",
             {"name": "web", "options": {"warmup_delay": 1}},
             ["change web {'warmup_delay': 1}"],
@@ -207,7 +212,9 @@ def test_the_others_are_waited_for_where_one_fails(run: Run, daemon: FakeSupervi
         ("kill", {"name": "nope"}, UnknownWatcher, None),
         ("kill", {"name": "web", "pid": 104}, UnknownProcess, "process 104 not found in 'web'"),
         ("kill", {"name": "web", "signum": "NO"}, BadMessage, "'NO' isn't a signal"),
+        ("kill", {"name": "web", "pid": "x"}, BadMessage, "'pid' isn't a number: 'x'"),
         ("kill", {"name": "web", "graceful_timeout": -1.0}, BadMessage, None),
+        ("kill", {"name": "web", "graceful_timeout": "inf"}, BadMessage, None),
         ("signal", {"name": "web", "signum": 99}, BadMessage, "99 isn't a signal"),
         ("signal", {"name": "web", "signum": 1, "pid": 9}, UnknownProcess, None),
         ("signal", {"name": "web", "signum": 1, "process": 9}, UnknownProcess, None),
