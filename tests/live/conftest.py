@@ -1,0 +1,85 @@
+"""What the live tests share: real daemons, each called to account at the end of its test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.live.daemon import Daemon
+from tests.live.wire import Caller, Ear
+
+Start = Callable[..., Daemon]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder."""
+    for item in items:
+        if "tests/live/" in item.path.as_posix():
+            item.add_marker(pytest.mark.live)
+
+
+@contextmanager
+def accounted() -> Iterator[list[Daemon]]:
+    """Call to account whatever daemons are put into the list."""
+    made: list[Daemon] = []
+    try:
+        yield made
+        for one in made:
+            one.account()
+    finally:
+        for one in made:
+            one.clean_up()
+            shutil.rmtree(one.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start a daemon on the text of its watchers' sections."""
+    with accounted() as daemons:
+        yield partial(_start, daemons)
+
+
+@pytest.fixture(scope="module")
+def start_shared() -> Iterator[Start]:
+    """Start a daemon that the tests of a module share."""
+    with accounted() as daemons:
+        yield partial(_start, daemons)
+
+
+def _start(daemons: list[Daemon], body: str = "", *flags: str, **how: Any) -> Daemon:
+    daemon = Daemon(body, *flags, **how)
+    daemons.append(daemon)
+    return daemon.start()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Ear]]:
+    """Listen to a daemon's events."""
+    ears: list[Ear] = []
+
+    def listen(daemon: Daemon, *topics: str) -> Ear:
+        ears.append(daemon.listen(*topics))
+        return ears[-1]
+
+    yield listen
+    for ear in ears:
+        ear.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Caller]]:
+    """Connect more clients."""
+    callers: list[Caller] = []
+
+    def connect(daemon: Daemon, **how: Any) -> Caller:
+        callers.append(Caller(daemon.endpoint, **how))
+        return callers[-1]
+
+    yield connect
+    for caller in callers:
+        caller.close()

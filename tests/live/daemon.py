@@ -1,0 +1,240 @@
+"""A real daemon for a test: started, asked, listened to, and called to account at its end.
+
+The account has three lines, checked after every test: the daemon ended with exit code 0, each
+process that it started was told ended exactly once, and nothing of what it started is left. The
+first two are read in its log, which unlike a subscription misses nothing; the last in the process
+table, where everything that descends from a daemon carries a mark in its environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.live.wire import Caller, Ear
+from tests.programs import wait_until
+
+BIN = Path(sys.prefix) / "bin"
+ROOT = Path(__file__).resolve().parent.parent.parent
+LIMIT = 30.0
+"""Seconds that a single fact may take on a machine that has other things to do."""
+
+_MARK = "LIVE_TEST_MARK"
+_SPAWNED = re.compile(r"running .* process \[pid (\d+)\]$")
+_REAPED = re.compile(
+    r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)", re.MULTILINE
+)
+
+
+class Daemon:
+    """One circusd, in a folder of its own."""
+
+    def __init__(self, body: str, *flags: str, circus: str = "", tcp: bool = False) -> None:
+        self.mark = uuid.uuid4().hex
+        # Unix sockets have short names: the folders that pytest makes may be too deep.
+        self.folder = Path(tempfile.mkdtemp(prefix="circus-live-"))
+        self.log = self.folder / "log"
+        self.file = self.folder / "circus.ini"
+        self.endpoint = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/control"
+        self.events = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/events"
+        self.circus = circus
+        self.flags = flags
+        self.adrift: set[int] = set()
+        """Pids that were left running on purpose."""
+        self.write(body)
+        self._caller: Caller | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write(self, body: str) -> None:
+        """Write the configuration file."""
+        head = f"[circus]\nendpoint = {self.endpoint}\npubsub_endpoint = {self.events}\n"
+        self.file.write_text(f"{head}{self.circus}\n{body}", encoding="utf-8")
+
+    def launch(self, **environment: str) -> subprocess.Popen[bytes]:
+        """Start it, and do not wait for anything."""
+        with self.log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [BIN / "circusd", "--log-level", "debug", *self.flags, str(self.file)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, _MARK: self.mark, **environment},
+            )
+        return self._process
+
+    def start(self, **environment: str) -> Daemon:
+        """Start it, and wait until it answers."""
+        process = self.launch(**environment)
+        until(lambda: self.said("Starting master") or process.poll() is not None)
+        assert process.poll() is None, self.text()
+        self.ok("list")
+        return self
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The daemon's own process."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def caller(self) -> Caller:
+        """A connection to it."""
+        if self._caller is None:
+            self._caller = Caller(self.endpoint)
+        return self._caller
+
+    def call(self, command: str, **properties: Any) -> dict[str, Any]:
+        """Return the reply to a request."""
+        return self.caller.call(command, **properties)
+
+    def ok(self, command: str, **properties: Any) -> dict[str, Any]:
+        """Return the reply to a request that is not refused."""
+        reply = self.call(command, **properties)
+        assert reply["status"] != "error", reply
+        return reply
+
+    def refused(self, command: str, **properties: Any) -> tuple[int, str]:
+        """Return errno and reason of a request that is refused."""
+        reply = self.call(command, **properties)
+        assert reply["status"] == "error", reply
+        assert reply["tb"] is None
+        return reply["errno"], reply["reason"]
+
+    def control(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run circusctl against it."""
+        return subprocess.run(
+            [BIN / "circusctl", "--endpoint", self.endpoint, *words],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def pids(self, watcher: str) -> list[int]:
+        """Return the pids of a watcher, by wid."""
+        found: list[int] = self.ok("list", name=watcher)["pids"]
+        return found
+
+    def status(self, watcher: str) -> dict[str, Any]:
+        """Return how a watcher fares."""
+        return self.ok("status", name=watcher)
+
+    def until_active(self, watcher: str, count: int | None = None) -> list[int]:
+        """Wait until a watcher is up, with so many processes; return their pids."""
+
+        def is_up() -> bool:
+            said = self.status(watcher)
+            full = said["running"] == (said["wanted"] if count is None else count)
+            return bool(said["status"] == "active" and full)
+
+        until(is_up)
+        return self.pids(watcher)
+
+    def listen(self, *topics: str) -> Ear:
+        """Return an ear that hears every later event."""
+        ear = Ear(self.events, topics)
+        number = 0
+
+        def hears() -> bool:
+            nonlocal number
+            number += 1
+            name = f"{ear.probe}{number}"
+            self.ok("add", name=name, cmd="true")
+            self.ok("rm", name=name, waiting=True)
+            return ear.has_heard(name, 0.1)
+
+        until(hears)
+        return ear
+
+    def text(self) -> str:
+        """Return the log so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def said(self, what: str) -> bool:
+        """Tell whether something stands in the log."""
+        return what in self.text()
+
+    def stop(self, signum: int = signal.SIGTERM, limit: float = LIMIT) -> int:
+        """Tell it to end and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        return self.process.wait(limit)
+
+    def rss(self) -> int:
+        """Return the bytes of memory that the daemon has."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def zombies(self) -> list[int]:
+        """Return the daemon's dead children that nobody has collected."""
+        children = psutil.Process(self.process.pid).children()
+        return [one.pid for one in children if _status(one) == psutil.STATUS_ZOMBIE]
+
+    def alive(self) -> dict[int, str]:
+        """Return all that descends from it and lives, wherever it is now: pid and command."""
+        return {
+            one.pid: " ".join(one.info["cmdline"] or ())
+            for one in psutil.process_iter(["cmdline", "environ"])
+            if (one.info["environ"] or {}).get(_MARK) == self.mark
+        }
+
+    def account(self) -> None:
+        """Check what has to be so when a daemon is gone."""
+        assert self.stop() == 0, self.text()[-3000:]
+        text = self.text()
+        assert "Traceback" not in text, text[text.index("Traceback") - 500 :][:3000]
+        told = [int(one or other) for one, other in _REAPED.findall(text)]
+        begun = [int(pid) for line in text.splitlines() for pid in _SPAWNED.findall(line)]
+        assert Counter(told) == Counter(pid for pid in begun if pid not in self.adrift)
+        assert not {pid: cmd for pid, cmd in self.alive().items() if pid not in self.adrift}
+
+    def clean_up(self) -> None:
+        """Leave nothing behind, however the test went."""
+        if self._caller is not None:
+            self._caller.close()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pid in self.alive():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return str(process.status())
+    except psutil.NoSuchProcess:
+        return "gone"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def until(fact: Callable[[], bool], limit: float = LIMIT) -> None:
+    """Look again and again until something is so."""
+    wait_until(fact, limit)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there, and no zombie."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
