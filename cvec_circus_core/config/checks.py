@@ -6,7 +6,6 @@ configuration files, ``add`` and ``set``.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -14,10 +13,7 @@ from typing import Any
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.keys import Refused
 from cvec_circus_core.model.socket_specs import SocketSpec
-
-_SOCKET = re.compile(
-    r"\$\(circus\.sockets\.([\w.-]+)\)|\(\(circus\.sockets\.([\w.-]+)\)\)", re.IGNORECASE | re.ASCII
-)
+from cvec_circus_core.model.socket_use import sockets_in
 
 
 def watcher_faults(
@@ -49,8 +45,8 @@ def used_sockets(draft: Draft) -> Mapping[str, str]:
     texts += [(key, word) for key in ("args", "shell_args") for word in draft[key]]
     texts += [("env", value) for value in draft["env"].values()]
     for key, text in texts:
-        for one in _SOCKET.finditer(text):
-            found.setdefault((one[1] or one[2]).lower(), key)
+        for name in sockets_in(text):
+            found.setdefault(name, key)
     return found
 
 
@@ -63,6 +59,11 @@ def socket_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
         yield Refused("is not for Unix sockets", key="so_reuseport")
     if not spec.is_unix and not spec.host.strip():
         yield Refused("is empty", "an address or a name", "host")
+    for key in ("mode", "owner", "group"):
+        if not spec.is_unix and values.get(key) is not None:
+            yield Refused("is for Unix sockets only", key=key)
+    if spec.is_unix and spec.interface is not None:
+        yield Refused("is not for Unix sockets", key="interface")
 
 
 def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
@@ -103,11 +104,15 @@ def _socket_faults(draft: Draft, sockets: Collection[str] | None) -> Iterator[Re
     if sockets is not None:
         if stdin is not None and stdin.lower() not in sockets:
             yield Refused("is no managed socket", known, "stdin_socket")
+        for name in draft["sockets"]:
+            if name not in sockets:
+                yield Refused(f"names {name!r}, which is no managed socket", known, "sockets")
         for name, key in used.items():
             if name not in sockets:
                 yield Refused(f"names the socket {name!r}, which is not defined", known, key)
-    if used and not draft["use_sockets"]:
+    if used and not draft["use_sockets"] and not used.keys() <= set(draft["sockets"]):
         name, key = next(iter(used.items()))
         yield Refused(f"must be on, because {key} names the socket {name!r}", key="use_sockets")
-    if draft["on_demand"] and not used and stdin is None and not draft["use_sockets"]:
-        yield Refused("needs a socket: stdin_socket, or use_sockets", key="on_demand")
+    gives = used or draft["sockets"] or draft["use_sockets"] or stdin is not None
+    if draft["on_demand"] and not gives:
+        yield Refused("needs a socket: stdin_socket, sockets, or use_sockets", key="on_demand")

@@ -244,6 +244,17 @@ def or_none(kind: Kind) -> Kind:
     )
 
 
+def each(kind: Kind, change: Callable[[str], str]) -> Kind:
+    """Return the kind of list whose words are changed as they are read."""
+    return Kind(
+        kind.name,
+        kind.allowed,
+        lambda text: tuple(map(change, kind.parse(text))),
+        lambda value: tuple(map(change, kind.check(value))),
+        kind.show,
+    )
+
+
 def at_least(kind: Kind, low: float) -> Kind:
     """Return the kind with a lower bound."""
     return _bounded(kind, low, None)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from dataclasses import field as plain
 from typing import Any
 
-from cvec_circus_core.model.kinds import BOOLEAN, INTEGER, OCTAL, TEXT, at_least, between, one_of
+from cvec_circus_core.model.kinds import (
+    ACCOUNT,
+    BOOLEAN,
+    INTEGER,
+    OCTAL,
+    TEXT,
+    at_least,
+    between,
+    one_of,
+)
 from cvec_circus_core.model.kinds import or_none as _or_none
 from cvec_circus_core.model.options import Needs, option
 from cvec_circus_core.model.specs import WatcherSpec
@@ -16,6 +25,7 @@ _FAMILY = one_of("AF_INET", "AF_INET6", "AF_UNIX")
 _TYPE = one_of("SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET")
 _PORT = between(INTEGER, 0, 65535)
 _OPTIONAL_TEXT = _or_none(TEXT)
+_OPTIONAL_ACCOUNT = _or_none(ACCOUNT)
 _NEW = Needs.NEW_PROCESSES
 
 
@@ -40,6 +50,15 @@ class SocketSpec:
     )
     interface: str | None = option(None, _OPTIONAL_TEXT, "network device to bind to", changing=_NEW)
     umask: int = option(0o010, OCTAL, "umask while the Unix socket's file is made", changing=_NEW)
+    mode: int | None = option(
+        None, _or_none(OCTAL), "mode of the Unix socket's file, instead of umask", changing=_NEW
+    )
+    owner: str | int | None = option(
+        None, _OPTIONAL_ACCOUNT, "user who owns the Unix socket's file", changing=_NEW
+    )
+    group: str | int | None = option(
+        None, _OPTIONAL_ACCOUNT, "group of the Unix socket's file", changing=_NEW
+    )
     replace: bool = option(
         False, BOOLEAN, "remove a file that is in the way of a Unix socket", changing=_NEW
     )

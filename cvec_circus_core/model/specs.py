@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cvec_circus_core.model.amounts import ALL, AMOUNT, NONE, Amount
 from cvec_circus_core.model.endpoints import endpoint
 from cvec_circus_core.model.furnishing import LIMIT, MAPPING, RLIMIT_NAMES
 from cvec_circus_core.model.hook_specs import HOOK, HOOK_NAMES, HookSpec
@@ -28,10 +29,12 @@ from cvec_circus_core.model.kinds import (
     WORDS,
     at_least,
     between,
+    each,
     one_of,
     or_none,
 )
 from cvec_circus_core.model.options import Needs, family, free_form, option
+from cvec_circus_core.model.readiness import READINESS, Readiness, alive
 
 COUNT = at_least(INTEGER, 0)
 SECONDS = at_least(NUMBER, 0)
@@ -39,6 +42,7 @@ SECONDS = at_least(NUMBER, 0)
 PORT = between(INTEGER, 0, 65535)
 OPTIONAL_TEXT = or_none(TEXT)
 OPTIONAL_NAME = or_none(LOWER)
+LOWER_NAMES = each(NAMES, str.lower)
 OPTIONAL_ACCOUNT = or_none(ACCOUNT)
 OPTIONAL_OCTAL = or_none(OCTAL)
 ENDPOINT = endpoint("tcp", "ipc", "inproc")
@@ -120,6 +124,32 @@ class WatcherSpec:
     max_age_variance: float = option(
         30.0, SECONDS, "random seconds added to max_age, drawn once per process", changing=_NEW
     )
+    rollout_surge: Amount = option(
+        ALL,
+        AMOUNT,
+        "how many extra processes may be there while old ones are replaced",
+        aliases=("rollout.surge",),
+    )
+    rollout_unavailable: Amount = option(
+        NONE,
+        AMOUNT,
+        "how many processes may be missing while old ones are replaced",
+        aliases=("rollout.unavailable",),
+    )
+    ready: Readiness = option(
+        alive(0.5), READINESS, "what tells that a new process is ready, so that an old one may go"
+    )
+    ready_timeout: float = option(
+        30.0,
+        SECONDS,
+        "seconds for a new process to be ready; later, the old ones are kept instead",
+    )
+    watchdog: float = option(
+        0.0,
+        SECONDS,
+        "seconds between two WATCHDOG=1 of a process, later it is replaced; 0 for never",
+        changing=_NEW,
+    )
     respawn: bool = option(True, BOOLEAN, "replace processes that exit", aliases=("autorestart",))
     autostart: bool = option(True, BOOLEAN, "start with the daemon")
     priority: int = option(0, INTEGER, "watchers with a higher one start first and stop last")
@@ -131,7 +161,16 @@ class WatcherSpec:
         changing=Needs.NEW_WATCHER,
     )
     use_sockets: bool = option(
-        False, BOOLEAN, "give managed sockets to the processes", changing=_NEW
+        False,
+        BOOLEAN,
+        "give managed sockets to the processes: those that cmd, args and env name, else all",
+        changing=_NEW,
+    )
+    sockets: tuple[str, ...] = option(
+        (),
+        LOWER_NAMES,
+        "managed sockets to give as LISTEN_FDS, descriptors from 3 on, in this order",
+        changing=_NEW,
     )
     stdin_socket: str | None = option(
         None, OPTIONAL_NAME, "managed socket to put at descriptor 0", changing=_NEW
@@ -177,6 +216,7 @@ class WatcherSpec:
         changing=Needs.NEW_STREAMS,
         aliases=("stderr_stream_conf",),
     )
+    hook_timeout: float = option(30.0, SECONDS, "seconds that a hook may take to answer")
     hooks: Mapping[str, HookSpec] = family(
         "hooks.",
         HOOK,
@@ -197,6 +237,8 @@ class WatcherSpec:
         """Refuse what no single option can see. Raises ValueError."""
         if self.singleton and self.numprocesses > 1:
             raise ValueError(f"a singleton can not have numprocesses = {self.numprocesses}")
+        if NONE == self.rollout_surge == self.rollout_unavailable:
+            raise ValueError("a rollout must allow one process too many or one too few")
 
     @property
     def command_words(self) -> tuple[str, ...]:

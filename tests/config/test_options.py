@@ -97,6 +97,7 @@ WATCHER: list[Row] = [
     ("singleton", "yes", True, "one", BOOLEAN),
     ("on_demand", "yes", True, "demand", BOOLEAN),
     ("use_sockets", "yes", True, "web", BOOLEAN),
+    ("sockets", "Web", ("web",), NUL, NAMES),
     ("stdin_socket", "Web", "web", NUL, "a name"),
     ("close_child_stdin", "no", False, "x", BOOLEAN),
     ("close_child_stdout", "yes", True, "x", BOOLEAN),
@@ -125,6 +126,9 @@ SOCKET: list[Row] = [
     ("backlog", "10", 10, "-1", COUNT),
     ("interface", "eth0", "eth0", NUL, TEXT),
     ("umask", "077", 0o77, "8", OCTAL),
+    ("mode", "660", 0o660, "rw", OCTAL),
+    ("owner", "www-data", "www-data", "", ACCOUNT),
+    ("group", "33", 33, "", ACCOUNT),
     ("replace", "yes", True, "x", BOOLEAN),
     ("so_reuseport", "yes", True, "x", BOOLEAN),
     ("blocking", "yes", True, "x", BOOLEAN),
@@ -181,7 +185,8 @@ def test_a_watcher_takes(
 def test_a_socket_takes(
     read: Callable[..., Loaded], key: str, text: str, value: object, _wrong: str, _allowed: str
 ) -> None:
-    loaded = read(f"[socket:Web]\n{key} = {text}\n")
+    path = "path = /run/web.sock\n" if key in ("mode", "owner", "group") else ""
+    loaded = read(f"[socket:Web]\n{key} = {text}\n{path}")
     assert not loaded.problems
     assert getattr(loaded.sockets[0], key) == value
 

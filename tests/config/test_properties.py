@@ -185,7 +185,7 @@ def test_add() -> None:
         (
             "w",
             {"cmd": "x", "on_demand": True},
-            "'on_demand' needs a socket: stdin_socket, or use_sockets",
+            "'on_demand' needs a socket: stdin_socket, sockets, or use_sockets",
         ),
         (
             "w",

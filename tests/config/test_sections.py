@@ -172,7 +172,7 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
             "[watcher:w]\ncmd = x\non_demand = yes\n",
             [
                 "app.ini:3: [watcher:w] on_demand = yes: "
-                "needs a socket: stdin_socket, or use_sockets"
+                "needs a socket: stdin_socket, sockets, or use_sockets"
             ],
         ),
         (
