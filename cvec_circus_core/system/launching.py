@@ -26,8 +26,9 @@ from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity,
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
+from cvec_circus_core.system.quick import QuickChild, quick_start
 
-Child = subprocess.Popen[bytes]
+Child = subprocess.Popen[bytes] | QuickChild
 _Limits = tuple[tuple[int, tuple[int, int]], ...]
 
 _RESTORED_BY_POPEN = frozenset({signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)})
@@ -81,7 +82,8 @@ class Launcher:
         else:
             settings["pass_fds"] = plan.keep_descriptors
         with _inheritable(plan.keep_descriptors) if self.sealed else nullcontext():
-            return subprocess.Popen(
+            quick = quick_start(plan) if self.sealed and in_child is None else None
+            return quick or subprocess.Popen(
                 plan.argv,
                 executable=plan.executable,
                 cwd=plan.working_dir,

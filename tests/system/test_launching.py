@@ -37,7 +37,7 @@ def run(*argv: str, launcher: Launcher | None = None, **plan: Any) -> str:
         os.close(write)
     with os.fdopen(read) as said:
         text = said.read()
-    child.wait(10)
+    child.wait()
     return text.strip()
 
 
