@@ -1,0 +1,131 @@
+"""circusctl and circusd as they are installed: every command once, in an order that makes sense."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import Control, Environment
+
+pytestmark = pytest.mark.live
+
+CONFIGURATION = """
+[circus]
+endpoint = ipc://{folder}/control
+pubsub_endpoint = ipc://{folder}/events
+
+[watcher:web]
+cmd = sleep 300
+numprocesses = 2
+env = A=1
+
+[watcher:off]
+cmd = sleep 301
+autostart = False
+
+[watcher:one]
+cmd = sleep 302
+singleton = True
+
+[watcher:slow]
+cmd = /bin/sh -c 'trap "" TERM; while :; do sleep 1; done'
+graceful_timeout = 2
+"""
+INFO = r"\d+  sleep \S+ -?\d+ [\d.]+\w [\d.]+\w [\d.]+ [\d.]+ \d+:\d\d\.\d+"
+
+CONVERSATION = [
+    (("numwatchers",), 0, "4"),
+    (("numprocesses",), 0, "4"),
+    (("numprocesses", "WEB"), 0, "2"),
+    (("list",), 0, "off,one,slow,web"),
+    (("list", "web"), 0, r"\d+,\d+"),
+    (("listpids", "one"), 0, r"\d+"),
+    (("status",), 0, "off: stopped\none: active\nslow: active\nweb: active"),
+    (("status", "web"), 0, "active"),
+    (("status", "web", "off"), 0, "web: active\noff: stopped"),
+    (("status", "o*", "--long"), 0, "off: stopped 0/0, restarts 0\none: active 1/1, restarts 0"),
+    (("get", "web", "cmd", "env"), 0, "cmd: sleep 300\nenv: A=1"),
+    (("get", "web", "nope"), 3, "error: 'nope' option not found"),
+    (("options", "one"), 0, r"(?s)args: \n.*\nsingleton: True\n.*"),
+    (("env", "web"), 0, r"(?s)A=1\n.*"),
+    (("globaloptions", "check_delay"), 0, r"check_delay: 5\.0"),
+    (("dstats",), 0, r"Main Process:\n    \d+  \S+ .*"),
+    (("stats", "one"), 0, rf"one:\n\d+: {INFO}"),
+    (("stats", "one", "1"), 0, rf"1: {INFO}\n"),
+    (("incr", "web"), 0, "3"),
+    (("decr", "web", "2", "--waiting"), 0, "1"),
+    (("numprocesses", "web"), 0, "1"),
+    (("incr", "one"), 0, "the watcher is a singleton: its number of processes stays 1"),
+    (("set", "web", "numprocesses", "2", "env", "A=2", "--waiting"), 0, "ok"),
+    (("get", "web", "env", "numprocesses"), 0, "env: A=2\nnumprocesses: 2"),
+    (("set", "web", "nonsense", "1"), 3, "error: unknown key 'nonsense'"),
+    (("start", "o*", "--waiting"), 0, "ok"),
+    (("stop", "off", "one", "--waiting"), 0, "off: ok\none: ok"),
+    (("--json", "restart", "web", "--waiting"), 0, r".*\"stopped\": \[\d+, \d+\].*"),
+    (("--json", "reload", "web", "--waiting"), 0, r".*\"started\": \[\d+, \d+\].*"),
+    (("reload", "--sequential", "--waiting"), 0, "ok"),
+    (("kill", "web", "--waiting"), 0, "ok"),
+    (("kill", "web", "1"), 3, "error: process 1 not found in 'web'"),
+    (("signal", "web", "CONT"), 0, "ok"),
+    (("signal", "web", "nonsense"), 3, "error: 'nonsense' isn't a signal"),
+    (("--timeout", "0.3", "stop", "slow", "--waiting"), 4, "timed out: stop of slow is still .*"),
+    (("status", "slow"), 0, "stopping"),
+    (("stop", "slow", "--waiting"), 0, "ok"),
+    (("add", "new", "sleep", "303", "--start", "--option", "numprocesses=2", "--wait"), 0, "ok"),
+    (("numprocesses", "new"), 0, "2"),
+    (("add", "NEW", "sleep", "1"), 3, "error: 'NEW' already exist"),
+    (("add", "bad", "/no/such/program", "--start", "--waiting"), 3, "error: .*no such program.*"),
+    (("rm", "new", "bad", "--waiting"), 0, "new: ok\nbad: ok"),
+    (("reloadconfig", "--waiting"), 0, "ok"),
+    (("restart", "--waiting"), 0, "ok"),
+    (("status", "web"), 0, "active"),
+    (("stop", "--waiting"), 0, "ok"),
+    (("numprocesses",), 0, "0"),
+    (("start", "--waiting"), 0, "ok"),
+    (("nonsense",), 2, "circusctl: unknown command: 'nonsense'"),
+    (("quit", "--waiting"), 0, "ok"),
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a folder whose name is short enough for Unix sockets."""
+    made = Path(tempfile.mkdtemp(prefix="circusctl-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_every_command_once(folder: Path) -> None:
+    installed = Environment(Path(sys.prefix))
+    configuration = folder / "circus.ini"
+    configuration.write_text(CONFIGURATION.format(folder=folder), encoding="utf-8")
+    control = Control(installed, f"ipc://{folder}/control")
+    with installed.running("circusd", str(configuration), log=folder / "log") as daemon:
+        control.wait_for("active", "status", "web")
+        control.wait_for("active", "status", "slow")
+        for words, code, text in CONVERSATION:
+            ended, out, err = control(*words)
+            assert (words, ended, err if code else "") == (words, code, err), out + err
+            said = (err if code else out).removesuffix("\n")
+            assert re.fullmatch(text, said), (words, said)
+        assert daemon.wait(timeout=20) == 0
+
+
+def test_every_command_is_in_the_conversation() -> None:
+    listed = subprocess.run(
+        [Path(sys.prefix) / "bin" / "circusctl", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    names = set(re.findall(r"^  ([a-z]+) +\w", listed.stdout.partition("\ncommands:\n")[2], re.M))
+    said = {word for words, _, _ in CONVERSATION for word in words}
+    assert names - said == {"completion", "help", "listen"}
