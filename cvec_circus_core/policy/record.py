@@ -170,6 +170,7 @@ def _on_renew(state: WatcherState, said: Renew) -> None:
 def outdate_all(state: WatcherState) -> None:
     """Begin a new generation: whoever runs is out of date, whoever waits may try at once."""
     state.generation += 1
+    state.outdated_spawns = len(state.spawning)
     for slot in tuple(state.fresh.values()):
         state.outdate(slot, ExitReason.RELOADED)
     state.due.clear()

@@ -125,6 +125,8 @@ class WatcherState:
     slots: dict[int, Slot] = field(default_factory=dict)
     by_pid: dict[int, Slot] = field(default_factory=dict)
     spawning: dict[int, Slot] = field(default_factory=dict)
+    outdated_spawns: int = 0
+    """How many of the spawning are of an older generation."""
     waiting: dict[int, Slot] = field(default_factory=dict)
     fresh: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
     """RUNNING and up to date, oldest first."""
@@ -170,8 +172,7 @@ class WatcherState:
     @property
     def coming(self) -> int:
         """Up-to-date slots that are there or on their way."""
-        spawning = sum(1 for slot in self.spawning.values() if self.is_current(slot))
-        return len(self.fresh) + len(self.waiting) + spawning
+        return len(self.fresh) + len(self.waiting) + len(self.spawning) - self.outdated_spawns
 
     @property
     def is_empty(self) -> bool:
@@ -207,6 +208,7 @@ class WatcherState:
                 del self.waiting[slot.wid]
             case Phase.SPAWNING:
                 del self.spawning[slot.wid]
+                self.outdated_spawns -= not self.is_current(slot)
             case Phase.STOPPING:
                 del self.stopping[slot.wid]
             case Phase.RUNNING:
