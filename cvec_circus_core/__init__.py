@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         CircusError,
         Conflict,
     )
+    from cvec_circus_core.system.sockets import CircusSocket, CircusSockets
 
 __version__ = "0.1.0"
 
@@ -43,6 +44,8 @@ __all__ = [
     "CallError",
     "CircusClient",
     "CircusError",
+    "CircusSocket",
+    "CircusSockets",
     "Conflict",
     "Process",
     "ProcessStatus",
@@ -60,6 +63,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",
+    "cvec_circus_core.system.sockets": "CircusSocket CircusSockets",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 

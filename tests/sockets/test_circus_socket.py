@@ -1,0 +1,308 @@
+"""A managed socket by itself: where it listens, and how it says that it can not."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from cvec_circus_core import CircusSocket, CircusSockets
+from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.socket_specs import SocketSpec
+
+Make = Callable[..., CircusSocket]
+HERE: dict[str, Any] = {"host": "127.0.0.1", "port": 0}
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    made: list[CircusSocket] = []
+
+    def make(**options: Any) -> CircusSocket:
+        made.append(CircusSocket.of(SocketSpec(name="web", **options)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Unix sockets have short names: the folders that pytest makes may be too deep.
+    with TemporaryDirectory(prefix="circus-") as name:
+        yield Path(name)
+
+
+def refusal(one: CircusSocket) -> str:
+    with pytest.raises(CannotBind) as caught:
+        one.bind_and_listen()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("type", ["SOCK_STREAM", "SOCK_SEQPACKET"])
+def test_connections_of_a_unix_socket(make: Make, folder: Path, type: str) -> None:
+    one = make(path=str(folder / "s"), type=type, blocking=True)
+    one.bind_and_listen()
+    with socket.socket(socket.AF_UNIX, one.type) as client:
+        client.connect(str(folder / "s"))
+        served, _ = one.accept()
+        with served:
+            served.sendall(b"hello")
+        assert client.recv(9) == b"hello"
+
+
+@pytest.mark.parametrize(("family", "host"), [("AF_INET", "127.0.0.1"), ("AF_INET6", "::1")])
+def test_connections_over_tcp(make: Make, family: str, host: str) -> None:
+    one = make(family=family, host=host, port=0, blocking=True)
+    one.bind_and_listen()
+    assert one.port > 0
+    assert one.location == f"{host}:{one.port}"
+    with socket.create_connection((host, one.port), timeout=5):
+        one.accept()[0].close()
+
+
+def test_a_name_becomes_its_first_address(make: Make) -> None:
+    one = make(host="localhost", port=0)
+    one.bind_and_listen()
+    assert one.host == "127.0.0.1"
+
+
+def test_datagrams(make: Make) -> None:
+    one = make(type="SOCK_DGRAM", blocking=True, **HERE)
+    one.bind_and_listen()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hello", one.getsockname())
+    assert one.recv(9) == b"hello"
+
+
+def test_nothing_reaches_a_child_that_was_not_told_to_have_it(make: Make) -> None:
+    assert not make(**HERE).get_inheritable()
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_blocking(make: Make, blocking: bool) -> None:
+    assert make(blocking=blocking, **HERE).getblocking() is blocking
+
+
+def test_the_backlog_reaches_the_system(make: Make) -> None:
+    one = make(backlog=0, **HERE)
+    one.bind_and_listen()
+    with socket.create_connection(one.getsockname(), timeout=5), socket.socket() as late:
+        late.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            late.connect(one.getsockname())
+
+
+def test_the_port_of_a_server_that_has_just_ended(make: Make) -> None:
+    assert make(**HERE).getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 1
+
+
+def test_two_may_share_a_port_if_both_say_so(make: Make) -> None:
+    one = make(so_reuseport=True, **HERE)
+    one.bind_and_listen()
+    make(host="127.0.0.1", port=one.port, so_reuseport=True).bind_and_listen()
+    assert "somebody listens there" in refusal(make(host="127.0.0.1", port=one.port))
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root may bind to a device")
+def test_a_network_device(make: Make) -> None:
+    one = make(interface="lo", **HERE)
+    one.bind_and_listen()
+    device = one.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
+    assert device.rstrip(b"\0") == b"lo"
+
+
+@pytest.mark.parametrize(
+    ("options", "mode"),
+    [
+        ({}, 0o767),
+        ({"umask": 0o077}, 0o700),
+        ({"umask": 0}, 0o777),
+        ({"mode": 0o660}, 0o660),
+        ({"mode": 0o600, "umask": 0}, 0o600),
+    ],
+)
+def test_the_mode_of_the_file(make: Make, folder: Path, options: dict[str, Any], mode: int) -> None:
+    before = os.umask(0o022)
+    try:
+        make(path=str(folder / "s"), **options).bind_and_listen()
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "s").stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root may give files away")
+def test_the_owner_of_the_file(make: Make, folder: Path) -> None:
+    make(path=str(folder / "s"), owner=NOBODY, group=NOBODY).bind_and_listen()
+    found = (folder / "s").stat()
+    assert (found.st_uid, found.st_gid) == (NOBODY, NOBODY)
+
+
+def test_an_owner_that_nobody_is_leaves_no_file(make: Make, folder: Path) -> None:
+    said = refusal(make(path=str(folder / "s"), owner="nobody-of-that-name"))
+    assert "there is no user named 'nobody-of-that-name'" in said
+    assert not (folder / "s").exists()
+
+
+def test_the_file_goes_with_the_socket(make: Make, folder: Path) -> None:
+    one = make(path=str(folder / "s"))
+    one.bind_and_listen()
+    one.close()
+    one.close()
+    assert not (folder / "s").exists()
+
+
+def test_the_file_of_another_one_stays(make: Make, folder: Path) -> None:
+    old = make(path=str(folder / "s"))
+    old.bind_and_listen()
+    new = make(path=str(folder / "s"), replace=True)
+    new.bind_and_listen()
+    old.close()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(folder / "s"))
+
+
+def test_taking_anothers_place_at_once(make: Make, folder: Path) -> None:
+    old = make(path=str(folder / "s"))
+    old.bind_and_listen()
+    new = make(path=str(folder / "s"), blocking=True)
+    new.bind_over()
+    old.close()
+    assert os.listdir(folder) == ["s"]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(folder / "s"))
+        new.accept()[0].close()
+
+
+def test_a_forked_child_leaves_the_file_alone(make: Make, folder: Path) -> None:
+    one = make(path=str(folder / "s"))
+    one.bind_and_listen()
+    if (pid := os.fork()) == 0:
+        one.close()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert (folder / "s").exists()
+
+
+def test_a_file_in_the_way(make: Make, folder: Path) -> None:
+    (folder / "s").write_text("old")
+    said = refusal(make(path=str(folder / "s")))
+    assert said == (
+        f"[socket:web] can not listen at {folder}/s: "
+        "the file is there already (replace = true would remove it)"
+    )
+    make(path=str(folder / "s"), replace=True).bind_and_listen()
+    assert stat.S_ISSOCK((folder / "s").stat().st_mode)
+
+
+def test_a_folder_in_the_way_stays(make: Make, folder: Path) -> None:
+    (folder / "s").mkdir()
+    assert "there is a folder of that name" in refusal(make(path=str(folder / "s"), replace=True))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"path": "/nowhere/at/all/s"}, "can not listen at /nowhere/at/all/s: the folder is not"),
+        ({"path": "/tmp/" + "x" * 120}, "the path is too long for a Unix socket"),
+        ({"host": "192.0.2.1", "port": 0}, "no network device of this machine has that address"),
+        ({"host": "no.such.host.invalid"}, "no IPv4 address is known for the host 'no.such"),
+        ({"host": "127.0.0.1", "family": "AF_INET6"}, "no IPv6 address is known for the host"),
+    ],
+)
+def test_it_says_why_it_can_not(make: Make, options: dict[str, Any], said: str) -> None:
+    told = refusal(make(**options))
+    assert told.startswith("[socket:web] can not listen at ")
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"proto": "nonsense"}, "there is no protocol named 'nonsense'"),
+        ({"type": "SOCK_RDM"}, "this system has no SOCK_RDM of AF_INET"),
+        ({"interface": "no-such-dev"}, "there is no network device for interface 'no-such-dev'"),
+    ],
+)
+def test_it_says_why_it_can_not_be_made(make: Make, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(CannotBind) as caught:
+        make(**options, **HERE)
+    assert str(caught.value) == f"[socket:web] can not be made: {said}"
+
+
+def test_a_taken_port(make: Make) -> None:
+    one = make(**HERE)
+    one.bind_and_listen()
+    said = refusal(make(host="127.0.0.1", port=one.port))
+    assert said == (
+        f"[socket:web] can not listen at 127.0.0.1:{one.port}: somebody listens there already"
+    )
+
+
+def test_a_taken_port_of_datagrams(make: Make) -> None:
+    one = make(type="SOCK_DGRAM", **HERE)
+    one.bind_and_listen()
+    said = refusal(make(type="SOCK_DGRAM", host="127.0.0.1", port=one.port))
+    assert "somebody listens there already" in said
+
+
+@pytest.mark.skipif(IS_ROOT, reason="root may bind low ports")
+def test_a_low_port(make: Make) -> None:
+    assert "ports below 1024 are for root" in refusal(make(host="127.0.0.1", port=81))
+
+
+def test_used_alone_as_its_documents_say() -> None:
+    with CircusSocket("web", host="127.0.0.1", port=0, backlog=5) as one:
+        one.bind_and_listen()
+        assert (one.name, one.backlog, one.family) == ("web", 5, socket.AF_INET)
+        assert one.location == f"127.0.0.1:{one.getsockname()[1]}"
+        with one.dup() as other:
+            assert type(other) is socket.socket
+        assert repr(one).startswith("<CircusSocket 'web' at 127.0.0.1:")
+
+
+def test_from_the_texts_of_a_section() -> None:
+    config = {"name": "Web", "host": "127.0.0.1", "port": "0", "type": "sock_dgram"}
+    with CircusSocket.load_from_config(config) as one:
+        assert (one.name, one.type) == ("web", socket.SOCK_DGRAM)
+    with pytest.raises(ValueError, match="port = 'http' isn't an integer"):
+        CircusSocket.load_from_config({"port": "http"})
+    with pytest.raises(ValueError, match="a socket has no option 'prot'"):
+        CircusSocket.load_from_config({"prot": "tcp"})
+
+
+def test_many_by_name(folder: Path) -> None:
+    many = CircusSockets([{"name": "a", **HERE}], backlog=7)
+    many.add("b", path=str(folder / "b"))
+    many.add("c", so_reuseport=True, **HERE)
+    try:
+        many.bind_and_listen_all()
+        assert [one.backlog for one in many.values()] == [7, 7, 7]
+        assert many["a"].port > 0
+        assert many["c"].port == 0
+    finally:
+        many.close_all()
+    assert not (folder / "b").exists()
+
+
+def test_of_many_the_good_ones_are_bound(make: Make) -> None:
+    taken = make(**HERE)
+    taken.bind_and_listen()
+    here = {"host": "127.0.0.1", "port": taken.port}
+    many = CircusSockets([{"name": "a", **here}, {"name": "b", **HERE}, {"name": "c", **here}])
+    try:
+        with pytest.raises(CannotBind, match=r"\[socket:a\].* already; \[socket:c\].* already$"):
+            many.bind_and_listen_all()
+        assert many["b"].port > 0
+    finally:
+        many.close_all()
