@@ -26,7 +26,9 @@ class SingleProcess:
 
     def __init__(self, plan: LaunchPlan) -> None:
         """Start it. Raises `CannotSpawn`."""
-        self._child = Launcher().launch(plan)
+        child = Launcher().launch(plan)
+        assert isinstance(child, subprocess.Popen), "only a sealed launcher takes the quick way"
+        self._child = child
         self.pid = self._child.pid
         self.started_at = time.monotonic()
 

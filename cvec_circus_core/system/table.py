@@ -12,38 +12,36 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
-import psutil
+from cvec_circus_core.system.row import Row
 
 _HAS_PROC = sys.platform.startswith("linux")
 
+# psutil takes a megabyte of the daemon: it is imported only where it is needed.
+if _HAS_PROC:
+    from cvec_circus_core.system.table_proc import list_pids, look_at
+else:
+    from cvec_circus_core.system.table_psutil import list_pids, look_at
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One process as it was when looked at; ``started`` is in some unit of the system."""
-
-    pid: int
-    parent: int
-    group: int
-    session: int
-    started: float
-    is_dead: bool = False
-
-    def is_same(self, other: Row | None) -> bool:
-        """Tell whether both are the same process, and not two that had the same number."""
-        return other is not None and (self.pid, self.started) == (other.pid, other.started)
+__all__ = [
+    "Row",
+    "child_pids",
+    "children_of",
+    "descendants_in",
+    "descendants_of",
+    "read_row",
+    "read_table",
+]
 
 
 def read_row(pid: int) -> Row | None:
     """Look at one process; None if there is none."""
-    return _read_proc(pid) if _HAS_PROC else _read_psutil(pid)
+    return look_at(pid)
 
 
 def read_table() -> dict[int, Row]:
     """Look at all processes."""
-    pids = (int(name) for name in os.listdir("/proc") if name.isdigit()) if _HAS_PROC else None
-    rows = (read_row(pid) for pid in (psutil.pids() if pids is None else pids))
+    rows = (look_at(pid) for pid in list_pids())
     return {row.pid: row for row in rows if row is not None}
 
 
@@ -89,40 +87,6 @@ def descendants_in(table: Mapping[int, Row], pids: Iterable[int]) -> list[Row]:
                 found[row.pid] = row
                 ahead.append(row.pid)
     return list(found.values())
-
-
-def _read_proc(pid: int) -> Row | None:
-    try:
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            text = file.read(2048)
-    except OSError:
-        return None
-    # The name in brackets may hold anything, brackets too: what counts is behind the last one.
-    words = text[text.rindex(b")") + 2 :].split()
-    return Row(
-        pid=pid,
-        parent=int(words[1]),
-        group=int(words[2]),
-        session=int(words[3]),
-        started=float(words[19]),
-        is_dead=words[0] in (b"Z", b"X"),
-    )
-
-
-def _read_psutil(pid: int) -> Row | None:
-    try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            return Row(
-                pid=pid,
-                parent=process.ppid(),
-                group=os.getpgid(pid),
-                session=os.getsid(pid),
-                started=process.create_time(),
-                is_dead=process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD),
-            )
-    except (psutil.Error, OSError):
-        return None
 
 
 def _children_from_files(pid: int) -> list[int]:
