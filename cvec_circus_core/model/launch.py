@@ -37,6 +37,8 @@ class LaunchPlan:
     stderr: Channel | int = Channel.INHERIT
     keep_descriptors: tuple[int, ...] = ()
     """Descriptors that the child keeps under the same numbers."""
+    in_a_row: tuple[int, ...] = ()
+    """Descriptors that the child gets as 3, 4 and so on, and its own pid as LISTEN_PID."""
     contain: bool = False
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 

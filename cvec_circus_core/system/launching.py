@@ -2,8 +2,8 @@
 
 `subprocess.Popen` does it with its own parameters: they let it use vfork, which makes a spawn about
 five times as cheap as one that runs Python between fork and exec. Such a ``preexec_fn`` is used
-only where there is no other way: for resource limits, and where the caller's own signal set-up
-would leak into the child (`signals_to_reset`).
+only where there is no other way: for resource limits, for descriptors in a row (`handover.py`), and
+where the caller's own signal set-up would leak into the child (`signals_to_reset`).
 
 What can be known to be wrong is said before the fork; what only the kernel knows is explained after
 it (`explaining.py`). Either way the caller gets one `CannotSpawn` with one sentence.
@@ -17,7 +17,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
@@ -26,6 +26,7 @@ from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity,
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
+from cvec_circus_core.system.handover import Handover
 from cvec_circus_core.system.quick import QuickChild, quick_start
 
 Child = subprocess.Popen[bytes] | QuickChild
@@ -63,6 +64,8 @@ class Launcher:
             with _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
                 in_child = _in_child(who, limits, ignored, entrance)
+                if plan.in_a_row:
+                    in_child = replace(in_child or _InChild(who), last=Handover(plan, self.sealed))
                 lowers_limit = in_child is None and nofile.is_raised
                 if lowers_limit and not nofile.is_low_number_free():
                     in_child, lowers_limit = _InChild(who), False
@@ -108,6 +111,7 @@ class _InChild:
     limits: _Limits = ()
     signals: tuple[int, ...] = ()
     entrance: int | None = None
+    last: Handover | None = None
 
     def __call__(self) -> None:
         if self.entrance is not None:
@@ -123,6 +127,8 @@ class _InChild:
         for signum in self.signals:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if self.last is not None:
+            self.last()
 
 
 def _enter(entrance: int) -> None:
@@ -192,7 +198,8 @@ def _limit(name: str, value: int | None) -> tuple[int, tuple[int, int]]:
 
 
 def _check_streams(plan: LaunchPlan) -> None:
-    for fd in (plan.stdin, plan.stdout, plan.stderr, *plan.keep_descriptors):
+    streams = (plan.stdin, plan.stdout, plan.stderr)
+    for fd in (*streams, *plan.keep_descriptors, *plan.in_a_row):
         if isinstance(fd, Channel):
             continue
         try:

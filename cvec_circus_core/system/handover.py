@@ -1,0 +1,63 @@
+"""Descriptors in a row from 3 on, for programs that ask for LISTEN_FDS.
+
+Such a program only believes a LISTEN_PID that is its own pid, which nobody knows before the fork.
+So the child itself puts the descriptors in their places and runs the program, between Popen's fork
+and Popen's exec. Where that fails it puts everything back, and Popen's own attempt, which then
+fails for the same reason, tells the parent why.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from dataclasses import dataclass
+
+from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.system.descriptors import open_descriptors
+
+FIRST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What the child does last. ``sealed``: nothing else of the parent passes exec."""
+
+    plan: LaunchPlan
+    sealed: bool
+
+    def __call__(self) -> None:
+        """Run the program; return where it can not be run."""
+        plan, free = self.plan, FIRST + len(self.plan.in_a_row)
+        places = range(FIRST, free)
+        # A place may be that of another one of the row, or of the pipe that Popen reports through.
+        copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, free) for fd in plan.in_a_row]
+        before = {place: _moved(place, free) for place in places}
+        for place, copy in zip(places, copies, strict=True):
+            os.dup2(copy, place)
+        if not self.sealed:
+            for fd in open_descriptors():
+                if fd >= free:
+                    _close_at_exec(fd)
+        try:
+            env = {**plan.env, "LISTEN_PID": str(os.getpid())}
+            os.execvpe(plan.executable or plan.argv[0], plan.argv, env)
+        except (OSError, ValueError):
+            for place, old in before.items():
+                if old is None:
+                    os.close(place)
+                else:
+                    os.dup2(old, place, inheritable=False)
+
+
+def _moved(fd: int, least: int) -> int | None:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+    except OSError:
+        return None
+
+
+def _close_at_exec(fd: int) -> None:
+    try:
+        os.set_inheritable(fd, False)
+    except OSError:
+        return
