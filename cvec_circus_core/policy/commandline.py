@@ -7,6 +7,10 @@ reason what is copied from the daemon's environment is never expanded.
 
 The own environment is expanded entry by entry, each seeing those before it and the daemon's; the
 command line sees the environment that the process gets.
+
+Managed sockets (`socket_use.py`): a process gets the descriptors that its watcher uses and no
+others, under the daemon's numbers or in a row from 3 on. The number that a variable becomes is the
+one in the process.
 """
 
 from __future__ import annotations
@@ -21,11 +25,15 @@ from typing import Any
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.socket_use import SocketUse, socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 
 _VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
 _SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
 _ANY_SLOT = 1
+_FIRST_IN_A_ROW = 3
+_OF_THE_DAEMON = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID")
+"""Variables that speak of the daemon's own descriptors."""
 _SHELL = "/bin/sh"
 
 
@@ -36,6 +44,8 @@ class Surroundings:
     environ: Mapping[str, str] = field(default_factory=dict)
     import_path: tuple[str, ...] = ()
     sockets: Mapping[str, int] = field(default_factory=dict)
+    own_sockets: frozenset[str] = frozenset()
+    """Those of the sockets of which every process gets one of its own (so_reuseport)."""
     working_dir: str | None = None
     python: str = "python3.11"
     """Name of the folder in a virtual environment's lib."""
@@ -52,9 +62,18 @@ class Launch:
     """The plan, its command line and environment those of one slot."""
     varies: bool
     """Whether something in it depends on the slot."""
+    sockets: SocketUse = field(default_factory=SocketUse)
 
-    def for_slot(self, wid: int | str) -> LaunchPlan:
-        """Return the plan for the process of one slot."""
+    @property
+    def own_sockets(self) -> tuple[str, ...]:
+        """The sockets that have to be made for each process."""
+        return tuple(name for name in self.sockets.names if name in self.around.own_sockets)
+
+    def for_slot(self, wid: int | str, own: Mapping[str, int] | None = None) -> LaunchPlan:
+        """Return the plan for the process of one slot, with the sockets made for it."""
+        if own:
+            sockets = {**self.around.sockets, **own}
+            return prepare(self.spec, replace(self.around, sockets=sockets)).for_slot(wid)
         if not self.varies:
             return self.plan
         argv, env = _for_slot(self.spec, self.around, self.values, wid)
@@ -66,7 +85,8 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
 
     Raises ValueError with a sentence for a command line that can not be used.
     """
-    values = _values(spec, around)
+    use = _sockets(spec, around)
+    values = {**_values(spec, around), **_numbers(use, around)}
     argv, env = _for_slot(spec, around, values, _ANY_SLOT)
     plan = LaunchPlan(
         argv=argv,
@@ -77,12 +97,14 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
         gid=spec.gid,
         umask=spec.umask,
         rlimits=spec.rlimits,
-        stdin=Channel.NULL if spec.close_child_stdin else Channel.INHERIT,
+        stdin=_stdin(spec, around),
         stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
         stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
+        keep_descriptors=() if use.listed else _descriptors(use.numbered, around),
+        in_a_row=_descriptors(use.in_a_row, around),
     )
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
-    return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)))
+    return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)), use)
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
@@ -110,7 +132,13 @@ def _for_slot(
 
 
 def _environment(spec: WatcherSpec, around: Surroundings, own: Mapping[str, str]) -> dict[str, str]:
-    env = {**around.environ, **own} if spec.copy_env else dict(own)
+    env = dict(around.environ) if spec.copy_env else {}
+    for name in _OF_THE_DAEMON:
+        env.pop(name, None)
+    env.update(own)
+    if listed := socket_use(spec, around.sockets).listed:
+        env["LISTEN_FDS"] = str(len(listed))
+        env["LISTEN_FDNAMES"] = ":".join(name.replace(":", "_") for name in listed)
     if spec.copy_path:
         env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
     if spec.virtualenv:
@@ -120,6 +148,30 @@ def _environment(spec: WatcherSpec, around: Surroundings, own: Mapping[str, str]
         env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
         env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
     return env
+
+
+def _sockets(spec: WatcherSpec, around: Surroundings) -> SocketUse:
+    use = socket_use(spec, around.sockets)
+    for name in use.names:
+        if name not in around.sockets:
+            raise ValueError(f"the socket {name!r} is not there")
+    return use
+
+
+def _numbers(use: SocketUse, around: Surroundings) -> dict[str, str]:
+    if not use.listed:
+        return {f"sockets.{name}": str(around.sockets[name]) for name in use.numbered}
+    return {f"sockets.{name}": str(fd) for fd, name in enumerate(use.in_a_row, _FIRST_IN_A_ROW)}
+
+
+def _descriptors(names: Iterable[str], around: Surroundings) -> tuple[int, ...]:
+    return tuple(around.sockets[name] for name in names)
+
+
+def _stdin(spec: WatcherSpec, around: Surroundings) -> Channel | int:
+    if spec.stdin_socket is not None:
+        return around.sockets[spec.stdin_socket]
+    return Channel.NULL if spec.close_child_stdin else Channel.INHERIT
 
 
 def _joined(*parts: str | None) -> str:
@@ -150,7 +202,6 @@ def _values(spec: WatcherSpec, around: Surroundings) -> dict[str, str]:
         values[name] = _as_text(one.kind.show(getattr(spec, name)))
     values["working_dir"] = spec.working_dir or around.working_dir or ""
     values["name"] = spec.name
-    values.update({f"sockets.{name.lower()}": str(fd) for name, fd in around.sockets.items()})
     values.update(_variables(around.environ.items()))
     return values
 

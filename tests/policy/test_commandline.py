@@ -13,7 +13,7 @@ from cvec_circus_core.policy.commandline import Launch, Surroundings, expand, pr
 AROUND = Surroundings(
     environ={"HOME": "/root", "PATH": "/bin", "SECRET": "a$BCD $WID $(circus.wid)"},
     import_path=("/app", "/lib/py"),
-    sockets={"web": 7, "Admin": 8},
+    sockets={"web": 7, "admin": 8},
     working_dir="/srv",
     python="python3.12",
 )
@@ -48,7 +48,6 @@ def plan(wid: int = 3, **options: Any) -> LaunchPlan:
         ("$(circus.env.NOBODY)", "$(circus.env.NOBODY)"),
         ("$(circus.sockets.web)", "7"),
         ("((circus.sockets.ADMIN))", "8"),
-        ("$(circus.sockets.none)", "$(circus.sockets.none)"),
         ("$(circus.name)", "Web"),
         ("$(circus.numprocesses)", "4"),
         ("$(circus.priority)", "-2"),
