@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.command import Command
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
+    from cvec_circus_core.extend.sink import BadOption, Stream
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -39,26 +40,47 @@ if TYPE_CHECKING:
         UnknownProcess,
         UnknownWatcher,
     )
-    from cvec_circus_core.model.kinds import read_signal, signal_name
+    from cvec_circus_core.model.kinds import (
+        ACCOUNT,
+        BOOLEAN,
+        INTEGER,
+        OCTAL,
+        TEXT,
+        Kind,
+        at_least,
+        one_of,
+        or_none,
+        read_signal,
+        signal_name,
+    )
     from cvec_circus_core.model.names import name_key, topic_name
     from cvec_circus_core.model.options import (
         Option,
         declared_families,
         declared_options,
+        option,
         option_names,
     )
     from cvec_circus_core.model.outcome import Done
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-    from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
+    from cvec_circus_core.model.views import Health, Life, OutputView, ProcessView, WatcherView
+    from cvec_circus_core.system.clock import unix_time
     from cvec_circus_core.system.deadline import Deadline
+    from cvec_circus_core.system.files import open_append, write_all
 
 __all__ = [
+    "ACCOUNT",
+    "BOOLEAN",
+    "INTEGER",
+    "OCTAL",
     "REQUIRED",
+    "TEXT",
     "AlreadyExists",
     "ArbiterSpec",
     "AsyncCircusClient",
     "BadConfig",
     "BadMessage",
+    "BadOption",
     "CallError",
     "CircusClient",
     "CircusConsumer",
@@ -71,10 +93,12 @@ __all__ = [
     "Errno",
     "GaveUp",
     "Health",
+    "Kind",
     "Life",
     "NoAnswer",
     "NothingListens",
     "Option",
+    "OutputView",
     "Problem",
     "ProcessView",
     "Prop",
@@ -84,6 +108,7 @@ __all__ = [
     "Request",
     "RequestError",
     "SignalSelection",
+    "Stream",
     "Supervisor",
     "SystemProblem",
     "Ticket",
@@ -94,19 +119,26 @@ __all__ = [
     "WatcherSpec",
     "WatcherView",
     "__version__",
+    "at_least",
     "cast_message",
     "declared_families",
     "declared_options",
     "make_json",
     "make_message",
     "name_key",
+    "one_of",
+    "open_append",
+    "option",
     "option_names",
+    "or_none",
     "prop",
     "properties",
     "read_signal",
     "shown_option",
     "signal_name",
     "topic_name",
+    "unix_time",
+    "write_all",
 ]
 
 _NAMES_BY_MODULE = {
@@ -121,16 +153,21 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
+    "cvec_circus_core.extend.sink": "BadOption Stream",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NothingListens RequestError SystemProblem UnknownOption "
     "UnknownProcess UnknownWatcher",
-    "cvec_circus_core.model.kinds": "read_signal signal_name",
+    "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER OCTAL TEXT Kind at_least "
+    "one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
-    "cvec_circus_core.model.options": "Option declared_families declared_options option_names",
+    "cvec_circus_core.model.options": "Option declared_families declared_options option "
+    "option_names",
     "cvec_circus_core.model.outcome": "Done",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
-    "cvec_circus_core.model.views": "Health Life ProcessView WatcherView",
+    "cvec_circus_core.model.views": "Health Life OutputView ProcessView WatcherView",
+    "cvec_circus_core.system.clock": "unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
+    "cvec_circus_core.system.files": "open_append write_all",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 

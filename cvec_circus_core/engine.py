@@ -28,6 +28,7 @@ from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
+from cvec_circus_core.runtime.streams_shared import Nobody, Outputs, close_outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS = 1.0
 """Seconds for replies and events that are still on their way at the end."""
+
+_LAST_OUTPUT = 5.0
+"""Seconds for streams to take the last that processes have written."""
 
 
 class _Census:
@@ -81,6 +85,7 @@ class Engine:
         self.processes = parts.processes(self.loop, parts.launcher, self._turns.add)
         self.bus = Bus(self.clock)
         self._parts = parts
+        self.outputs = Outputs()
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure)
         reading = Reading(watcher_from_mapping, changed_spec, spec_as_json)
@@ -109,6 +114,7 @@ class Engine:
         )
         self._publisher = EventPublisher(self._context, spec.pubsub_endpoint, self.loop)
         self.bus.listen("publisher", self._publisher.publish)
+        self.outputs.audience = self._publisher
 
     def started(self) -> None:
         """Tell the kernel plugins that the daemon is there."""
@@ -117,11 +123,13 @@ class Engine:
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
         self._parts.hooks.gather("circus_stopping", supervisor=self.desk)
+        await close_outputs(self.outputs, _LAST_OUTPUT)
         if self._server is not None:
             await self._server.wait_answered(_LAST_WORDS)
             self._server.close(_LAST_WORDS)
         if self._publisher is not None:
             self.bus.leave("publisher")
+            self.outputs.audience = Nobody()
             self._publisher.close(_LAST_WORDS)
         if self._context is not None and self._parts.context is None:
             # Lingering sockets hold the context: ending it may take until their last word is out.
@@ -137,6 +145,7 @@ class Engine:
             emit=self.bus.tell,
             around=lambda: self._around,
             chance=random.random,
+            outputs=self.outputs,
         )
 
 

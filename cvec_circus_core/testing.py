@@ -22,7 +22,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
+from cvec_circus_core.model.views import Health, Life, OutputView, ProcessView, WatcherView
 from cvec_circus_core.policy.matching import matches
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
@@ -63,6 +63,8 @@ class FakeWatcher:
         self.retry_in: float | None = None
         self.error: CircusError | None = None
         self.variables = {"PATH": "/bin"}
+        self.output: list[OutputView] = []
+        """What `recent` finds."""
         self.said: list[str] = []
         self.numbers = count(FIRST_PID)
 
@@ -139,6 +141,14 @@ class FakeWatcher:
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values."""
         return spec_as_json(self.spec)
+
+    def reopen(self) -> None:
+        """Write it down."""
+        self.said.append(f"reopen {self.name}")
+
+    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
+        """Return what the test has put into ``output``."""
+        return [one for one in self.output if one.channel == channel and wid in (None, one.wid)]
 
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment that a new process in this slot would get."""

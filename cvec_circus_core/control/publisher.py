@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import zmq
@@ -23,6 +24,7 @@ QUEUED = 10_000
 """Events that wait for one subscriber at most."""
 
 _LONGEST_TOPIC = 1024
+_OUTPUT = b"stream."
 
 
 class EventPublisher:
@@ -32,6 +34,7 @@ class EventPublisher:
         self, context: zmq.Context[Any], endpoint: str, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._topics: set[bytes] = set()
+        self._output_topics: set[bytes] = set()
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
         self._socket.linger = 0
         self._socket.setsockopt(zmq.SNDHWM, QUEUED)
@@ -54,6 +57,21 @@ class EventPublisher:
             log.debug("nobody could take event %d", told.number)
         self._drain.look_again()
 
+    def wants_output(self, topic: str) -> bool:
+        """Tell whether anybody subscribed to the output of processes, and to this topic of it.
+
+        A subscription to everything does not count: it is meant for events.
+        """
+        return bool(self._output_topics) and topic.encode().startswith(tuple(self._output_topics))
+
+    def publish_output(self, topic: str, body: Mapping[str, Any]) -> None:
+        """Send a piece of output to whoever subscribed to it."""
+        try:
+            self._socket.send_multipart([topic.encode(), encode_event(dict(body))], zmq.NOBLOCK)
+        except zmq.Again:
+            log.debug("nobody could take a piece of %s", topic)
+        self._drain.look_again()
+
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""
         self._drain.close()
@@ -63,5 +81,8 @@ class EventPublisher:
         said = frames[0]
         if said[:1] == b"\x01":
             self._topics.add(said[1:])
+            if said[1:].startswith(_OUTPUT):
+                self._output_topics.add(said[1:])
         elif said[:1] == b"\x00":
             self._topics.discard(said[1:])
+            self._output_topics.discard(said[1:])

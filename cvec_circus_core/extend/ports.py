@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import WatcherView
+from cvec_circus_core.model.views import OutputView, WatcherView
 
 
 class Ticket(Awaitable[Done], Protocol):
@@ -64,6 +64,15 @@ class WatcherPort(Protocol):
 
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values, free-form ones included."""
+
+    def reopen(self) -> None:
+        """Open the files of its streams anew, as after a move by logrotate."""
+
+    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
+        """Return the last lines of each process on ``stdout`` or ``stderr``, by slot.
+
+        Raises `BadMessage` where the watcher has no stream there.
+        """
 
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment that a new process in this slot would get."""

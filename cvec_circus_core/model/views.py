@@ -49,3 +49,17 @@ class WatcherView:
     life: Life
     health: Health
     processes: tuple[ProcessView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputView:
+    """The last output of one process on one channel, ``stdout`` or ``stderr``."""
+
+    wid: int
+    pid: int
+    channel: str
+    data: bytes
+    end: int
+    """How many bytes the process had written there; ``data`` ends at this byte."""
+    ended: bool
+    """Whether the process has gone."""

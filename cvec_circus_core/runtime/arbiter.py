@@ -30,7 +30,8 @@ from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
 from cvec_circus_core.policy.plan import Plan, plan
 from cvec_circus_core.runtime.starting import start_in_order
-from cvec_circus_core.runtime.tickets import Ticket, wait_all
+from cvec_circus_core.runtime.streams import check_streams
+from cvec_circus_core.runtime.tickets import Ticket, settled, wait_all
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.world import World
 
@@ -93,12 +94,13 @@ class ArbiterActor:
         return actor
 
     def add(self, spec: WatcherSpec) -> WatcherActor:
-        """Add a watcher, stopped. Raises `AlreadyExists`, `ShuttingDown`."""
+        """Add a watcher, stopped. Raises `AlreadyExists`, `ShuttingDown`, `BadMessage`."""
         if self.is_quitting:
             raise ShuttingDown
         key = name_key(spec.name)
         if key in self._watchers:
             raise AlreadyExists(spec.name)
+        check_streams(self.world.outputs, spec)
         actor = self._watchers[key] = WatcherActor(spec, self.world)
         self.world.emit(events.WatcherAdded(spec.name))
         return actor
@@ -197,7 +199,10 @@ class ArbiterActor:
 
     def _changed(self, actor: WatcherActor, spec: WatcherSpec) -> Ticket:
         what = changed(actor.spec, spec)
-        return actor.change(spec, what.keys, what.needs)
+        try:
+            return actor.change(spec, what.keys, what.needs)
+        except CircusError as error:
+            return settled(self.world.loop, Failed(error))
 
     async def _start(self, watchers: Iterable[WatcherActor]) -> Done:
         return await start_in_order(start_groups(watchers), self.spec.warmup_delay, self.world)

@@ -12,7 +12,7 @@ from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import WatcherView
+from cvec_circus_core.model.views import OutputView, WatcherView
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.matching import matches
@@ -97,6 +97,14 @@ class WatcherHandle:
     def signal(self, signum: int, selection: SignalSelection) -> None:
         """Send a signal."""
         self._actor.signal(signum, selection)
+
+    def reopen(self) -> None:
+        """Open the files of its streams anew."""
+        self._actor.streams.reopen()
+
+    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
+        """Return the last lines of output that are known."""
+        return self._actor.streams.recent(channel, lines, wid)
 
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values."""

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.commandline import Launch, prepare
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn, Sweep
 from cvec_circus_core.policy.inputs import Exited, Input, Spawned, SpawnFailed, Swept, TicketId
+from cvec_circus_core.runtime.streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import Scope
 
@@ -28,11 +30,13 @@ class Performer:
         post: Callable[[Input], None],
         settle: Callable[[TicketId, Outcome], None],
         spec: Callable[[], WatcherSpec],
+        streams: WatcherStreams,
     ) -> None:
         self._world = world
         self._post = post
         self._settle = settle
         self._spec = spec
+        self._streams = streams
         self._launch: tuple[WatcherSpec, Launch] | None = None
 
     def perform(self, effect: Effect) -> None:
@@ -46,6 +50,8 @@ class Performer:
                 self._world.processes.sweep(pid, signum, grace, self._on_swept)
             case Emit(event):
                 self._world.emit(event)
+                if isinstance(event, WatcherStopped):
+                    self._streams.rest()
             case Settle(ticket, outcome):
                 self._settle(ticket, outcome)
             case _:
@@ -54,8 +60,9 @@ class Performer:
     def _spawn(self, wid: int) -> None:
         name = self._spec().name
         try:
-            plan = self.launch().for_slot(wid)
-            pid = self._world.processes.spawn(plan, self._on_exit)
+            with self._streams.fit(wid, self.launch().for_slot(wid)) as fitting:
+                pid = self._world.processes.spawn(fitting.plan, self._on_exit)
+                fitting.started(pid)
         except (CircusError, ValueError) as error:
             log.warning("watcher %s: process %d could not start: %s", name, wid, error)
             self._post(SpawnFailed(wid, str(error)))
@@ -93,6 +100,8 @@ class Performer:
             log.warning("watcher %s: %s", self._spec().name, error)
 
     def _on_exit(self, pid: int, exit_: Exit) -> None:
+        grace = self._spec().graceful_timeout if exit_.left_behind else 0.0
+        self._streams.process_ended(pid, grace)
         self._post(Exited(pid, exit_.code, exit_.left_behind))
 
     def _on_swept(self, pid: int) -> None:

@@ -21,11 +21,12 @@ from cvec_circus_core.policy import inputs
 from cvec_circus_core.policy.effects import Effect
 from cvec_circus_core.policy.inputs import Go, Input, TicketId
 from cvec_circus_core.policy.machine import step, wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, ONE_BY_ONE
+from cvec_circus_core.policy.rollout import ONE_BY_ONE
 from cvec_circus_core.policy.state import WatcherState
 from cvec_circus_core.policy.viewing import view_of
 from cvec_circus_core.runtime.performing import Performer
 from cvec_circus_core.runtime.signalling import send
+from cvec_circus_core.runtime.streams import WatcherStreams
 from cvec_circus_core.runtime.tickets import Ticket, settled
 from cvec_circus_core.runtime.world import World
 
@@ -45,7 +46,10 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
-        self._performer = Performer(world, self._post, self._settle, lambda: self.spec)
+        self.streams = WatcherStreams(world, lambda: self.spec)
+        self._performer = Performer(
+            world, self._post, self._settle, lambda: self.spec, self.streams
+        )
         self._alarm: tuple[float, Callable[[], None]] | None = None
         self._view: WatcherView | None = None
         self._troubled: list[Callable[[], None]] = []
@@ -80,6 +84,8 @@ class WatcherActor:
 
     def wish(self, go: Go, *, final: bool = False) -> Ticket:
         """Want it up, down or anew."""
+        if go is Go.LEAVE:
+            self.streams.rest()
         return self._promised(lambda ticket: inputs.Wish(go, ticket, final))
 
     def hasten(self) -> None:
@@ -92,7 +98,7 @@ class WatcherActor:
             return self.wish(Go.START)
         if self.spec.send_hup:
             return self._promised(inputs.Hangup)
-        rollout = ONE_BY_ONE if sequential else NEW_BEFORE_OLD
+        rollout = ONE_BY_ONE if sequential else None
         return self._promised(lambda ticket: inputs.Renew(rollout, ticket))
 
     def resize(self, count: int) -> Ticket:
@@ -103,11 +109,13 @@ class WatcherActor:
         return self._promised(lambda ticket: inputs.Resize(count, ticket))
 
     def change(self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]) -> Ticket:
-        """Live by another spec from now on; replace processes where that is needed."""
-        ticket = self._promised(lambda ticket: inputs.Change(spec, keys, ticket))
-        if Needs.NEW_PROCESSES in needs:
-            self._post(inputs.Renew(NEW_BEFORE_OLD))
-        return ticket
+        """Live by another spec from now on; replace processes where that is needed.
+
+        Raises `CircusError` where a stream can not be had, in which case nothing was changed.
+        """
+        needs_pipes = Needs.NEW_STREAMS in needs and self.streams.change(spec)
+        renew = Needs.NEW_PROCESSES in needs or needs_pipes
+        return self._promised(lambda ticket: inputs.Change(spec, keys, ticket, renew))
 
     def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
         """Stop one process or all; they are replaced. Raises `UnknownProcess`."""

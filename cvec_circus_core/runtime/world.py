@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.policy.commandline import Surroundings
+from cvec_circus_core.runtime.streams_shared import Outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.system.protocols import Clock, Processes
 
@@ -28,3 +29,4 @@ class World:
     around: Callable[[], Surroundings] = field(default=Surroundings)
     chance: Callable[[], float] = field(default=_no_chance)
     """A random number from 0 to 1."""
+    outputs: Outputs = field(default_factory=Outputs)

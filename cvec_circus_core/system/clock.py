@@ -44,3 +44,8 @@ class AsyncioClock:
     def wait(self, seconds: float, then: Callable[[], None]) -> Callable[[], None]:
         """Call ``then`` in the loop after some seconds; return what cancels it."""
         return self._loop.call_later(max(0.0, seconds), then).cancel
+
+
+def unix_time() -> float:
+    """Return Unix time, for those who were given no clock."""
+    return time.time()

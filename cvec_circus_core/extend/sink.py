@@ -1,0 +1,221 @@
+"""What a stream class is, and how the one that a watcher names is found.
+
+A stream gets what processes write: it is made with the keyword arguments of the configuration and
+called with a mapping for every piece of output::
+
+    class Shout:
+        def __init__(self, volume="3", **kwargs): ...
+        def __call__(self, data): print(data["pid"], data["name"], data["data"])
+
+The mapping holds ``pid``, ``name`` ("stdout" or "stderr") and ``data`` (bytes), and besides
+``timestamp`` (Unix time), ``watcher`` and ``wid``. A piece ends with a line's end wherever that is
+possible. Three methods are called if they are there: ``open()`` at each start of the watcher,
+``close()`` when it has stopped, ``reopen()`` when log files are to be opened anew.
+
+Calls come one at a time. They are made in a thread of the stream's own, so that a slow one makes
+its processes wait and nobody else; one that never takes long may say ``in_loop = True``.
+
+A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
+is told when the configuration is read, and the reference knows them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Protocol
+
+from cvec_circus_core.extend.registry import load_group
+from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.options import Option, declared_options
+
+STREAMS = "cvec_circus.streams"
+
+USUAL_CLASS = "FileStream"
+"""What a filename without a class means."""
+
+_OLD_HOMES = ("circus.stream", "cvec_circus.stream")
+_OF_THE_DAEMON = ("class", "stream")
+_IGNORED = ("refresh_time", "stream_backend")
+
+
+class Sink(Protocol):
+    """Takes pieces of output."""
+
+    def __call__(self, data: Mapping[str, Any], /) -> object:
+        """Take one piece; what is returned is ignored."""
+
+
+class BadOption(ValueError):
+    """An option of a stream that can not be used; the sentence continues the option's name."""
+
+    def __init__(self, key: str, sentence: str, allowed: str = "") -> None:
+        super().__init__(f"{key} {sentence}")
+        self.key = key
+        self.sentence = sentence
+        self.allowed = allowed
+
+
+@dataclass(kw_only=True, eq=False)
+class Stream:
+    """A stream class whose options are the fields of a dataclass, declared by `option`.
+
+    Texts of a configuration file become values here; ``__post_init__`` of a subclass may look for
+    what no single option can see. Raises `BadOption`. Making one opens nothing: that is for
+    ``open()``.
+    """
+
+    in_loop: bool = field(init=False, repr=False, default=False)
+    """Whether calls are so quick that the event loop may make them."""
+
+    def __post_init__(self) -> None:
+        """Read all options."""
+        own_class: type = type(self)
+        for name, one in declared_options(own_class).items():
+            setattr(self, name, read_option(one, getattr(self, name)))
+
+    def __call__(self, data: Mapping[str, Any], /) -> None:
+        """Take one piece of output."""
+        raise TypeError(f"{type(self).__name__} takes no output")
+
+
+def read_option(one: Option, value: Any) -> Any:
+    """Return the value of a declared option, given as text or as what it is."""
+    if value is one.default:
+        return value
+    try:
+        return one.kind.parse(value) if isinstance(value, str) else one.kind.check(value)
+    except ValueError as error:
+        raise BadOption(one.name, f"isn't {error}", one.kind.allowed) from None
+
+
+class Sinks:
+    """Finds and makes streams. Classes are loaded when the first watcher wants one."""
+
+    @cached_property
+    def _installed(self) -> Mapping[str, Callable[..., Any]]:
+        return load_group(STREAMS, _as_class).things
+
+    def faults(self, settings: Mapping[str, Any]) -> Iterator[BadOption]:
+        """Find everything that is wrong with the settings of one stream."""
+        if not settings or "stream" in settings:
+            return
+        try:
+            found = self._find(settings)
+        except BadOption as fault:
+            yield fault
+            return
+        options = _options(settings, found)
+        if isinstance(found, type) and issubclass(found, Stream):
+            yield from _faults_of_declared(found, options)
+        else:
+            yield from _faults_of_signature(found, options)
+
+    def make(self, settings: Mapping[str, Any]) -> Sink:
+        """Make the stream that settings describe. Raises `ConfigError`."""
+        if "stream" in settings:
+            ready: Sink = settings["stream"]
+            return ready
+        try:
+            found = self._find(settings)
+            made: Sink = found(**_options(settings, found))
+        except Exception as error:
+            # Whatever a foreign class raises is the reason why its watcher can not start.
+            raise ConfigError(f"the stream can not be made: {error}") from error
+        return made
+
+    def _find(self, settings: Mapping[str, Any]) -> Callable[..., Any]:
+        name = str(settings.get("class") or USUAL_CLASS)
+        home, _, last = name.replace(":", ".").rpartition(".")
+        if not home or home.startswith(_OLD_HOMES):
+            if last not in self._installed:
+                close = get_close_matches(last, self._installed, n=1)
+                meant = f"; did you mean {close[0]}?" if close else ""
+                known = ", ".join(sorted(self._installed))
+                raise BadOption("class", f"names no stream class{meant}", known)
+            return self._installed[last]
+        return _imported(name, home, last)
+
+
+def _imported(name: str, home: str, last: str) -> Callable[..., Any]:
+    try:
+        found = getattr(import_module(home), last)
+    except Exception as error:
+        raise BadOption("class", f"{name} can not be imported: {error}") from error
+    try:
+        return _as_class(found)
+    except TypeError as error:
+        raise BadOption("class", f"{name} can not be used: {error}") from None
+
+
+def _as_class(found: Any) -> Callable[..., Any]:
+    if not callable(found) or (
+        isinstance(found, type) and "__call__" not in _names_of_instances(found)
+    ):
+        raise TypeError("its instances can not be called")
+    made: Callable[..., Any] = found
+    return made
+
+
+def _names_of_instances(of: type) -> set[str]:
+    # hasattr() would ask the metaclass, which makes every class callable.
+    return {name for base in of.__mro__ for name in vars(base)}
+
+
+def _options(settings: Mapping[str, Any], found: Callable[..., Any]) -> dict[str, Any]:
+    taken = _parameters(found)
+    return {
+        key: value
+        for key, value in settings.items()
+        if key not in _OF_THE_DAEMON and (key not in _IGNORED or key in taken)
+    }
+
+
+def _faults_of_declared(found: type, options: Mapping[str, Any]) -> Iterator[BadOption]:
+    declared = declared_options(found)
+    is_good = True
+    for key, value in options.items():
+        try:
+            if key not in declared:
+                sentence = f"is no option of {found.__name__}"
+                raise BadOption(key, sentence, ", ".join(declared))
+            read_option(declared[key], value)
+        except BadOption as fault:
+            is_good = False
+            yield fault
+    if is_good:
+        try:
+            found(**options)
+        except BadOption as fault:
+            yield fault
+
+
+def _faults_of_signature(
+    found: Callable[..., Any], options: Mapping[str, Any]
+) -> Iterator[BadOption]:
+    taken = _parameters(found)
+    if not taken:
+        return
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    name = getattr(found, "__name__", "the class")
+    for key in options:
+        if key not in taken and not takes_any:
+            yield BadOption(key, f"is no option of {name}", ", ".join(taken))
+    for key, one in taken.items():
+        is_optional = one.default is not one.empty or one.kind in (
+            one.VAR_POSITIONAL,
+            one.VAR_KEYWORD,
+        )
+        if key not in options and not is_optional:
+            yield BadOption("class", f"{name} needs the option {key}")
+
+
+def _parameters(found: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(found).parameters
+    except (TypeError, ValueError):
+        return {}

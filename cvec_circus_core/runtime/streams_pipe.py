@@ -1,0 +1,228 @@
+"""The reading end of one process's pipe: from its first byte to its last.
+
+Bytes are read in large pieces, one piece per turn, so that a process that floods its pipe gets no
+more of the loop than others. What goes to the sink ends at a line's end, so that lines of several
+processes never mix: an unfinished line waits for its rest, until the pipe ends, until it is longer
+than `LONGEST`, or, where nobody else writes to the same sink, for `PATIENCE` seconds (a prompt or
+a row of dots shall be seen).
+
+The pipe's end is the only proof that all was read, so a process that has exited is not the end: its
+pipe is read until it is empty and closed. Where somebody else keeps it open, a grandchild that went
+its own way, it is given up some time later, after what is in it was read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cvec_circus_core.runtime.streams_outlet import Outlet
+from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.pipes import LARGE, pipes
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64 * 1024
+"""Bytes that one turn reads."""
+
+LONGEST = 256 * 1024
+"""Bytes of an unfinished line that are kept waiting at most."""
+
+PATIENCE = 0.2
+"""Seconds that an unfinished line waits where nobody else writes."""
+
+_BUSY = 8
+"""Reads of full size after which a pipe is enlarged."""
+
+_PIECES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose output it is."""
+
+    watcher: str
+    wid: int
+    pid: int
+    channel: str
+
+
+class PipeReader:
+    """Reads one pipe and gives its lines to an outlet."""
+
+    def __init__(
+        self,
+        fd: int,
+        source: Source,
+        outlet: Outlet,
+        world: World,
+        heard: Callable[[bytes], None],
+        on_end: Callable[[PipeReader], None],
+    ) -> None:
+        self.source = source
+        self.outlet = outlet
+        self._fd = fd
+        self._world = world
+        self._heard = heard
+        self._on_end = on_end
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._has_turn = False
+        self._is_read = True
+        self._is_closed = False
+        self._full_reads = 0
+        self._read_at = 0.0
+        self._timer: Callable[[], None] | None = None
+        self._giving_up: Callable[[], None] | None = None
+        outlet.readers.add(self)
+        world.loop.add_reader(fd, self._on_readable)
+
+    def move(self, outlet: Outlet) -> None:
+        """Give everything that is not delivered yet to another outlet."""
+        self.outlet.readers.discard(self)
+        self.outlet = outlet
+        outlet.readers.add(self)
+        self.resume()
+
+    def resume(self) -> None:
+        """Read on after a pause."""
+        if not self._is_read and not self._is_closed:
+            self._is_read = True
+            self._world.loop.add_reader(self._fd, self._on_readable)
+
+    def process_ended(self, patience: float) -> None:
+        """Be told that the process is gone: others may keep its pipe for so many seconds."""
+        if not self._is_closed:
+            self._giving_up = self._world.clock.wait(patience, self._give_up)
+
+    def neighbours_left(self) -> None:
+        """Be told that nobody else writes to the outlet any more."""
+        if self._held:
+            self._be_patient()
+
+    def give_up(self) -> None:
+        """Read what is in the pipe and close it, whoever else holds it."""
+        left = 2 * LARGE
+        while not self._is_closed and left > 0:
+            size = self._read()
+            if not size:
+                break
+            left -= size
+        self._end()
+
+    def _give_up(self) -> None:
+        self._giving_up = None
+        if self.outlet.is_full:
+            self.process_ended(1.0)
+            return
+        if not self._is_closed:
+            source = self.source
+            self.give_up()
+            log.info(
+                "watcher %s: process %d is gone, but somebody kept its %s; it is closed now",
+                *(source.watcher, source.pid, source.channel),
+            )
+
+    def _on_readable(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            self._world.turns.add(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_turn = False
+        if self._is_closed or not self._is_read:
+            return
+        if self.outlet.is_full:
+            self._is_read = False
+            self._world.loop.remove_reader(self._fd)
+            return
+        self._read()
+
+    def _read(self) -> int:
+        """Read one piece; return its size, 0 where there is none now or never again."""
+        try:
+            data = os.read(self._fd, AT_ONCE)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            log.warning("watcher %s: a pipe broke: %s", self.source.watcher, error)
+            data = b""
+        if not data:
+            self._end()
+            return 0
+        if len(data) == AT_ONCE:
+            self._full_reads += 1
+            if self._full_reads == _BUSY:
+                pipes.enlarge(self._fd)
+        self._heard(data)
+        self._deliver_lines(data)
+        return len(data)
+
+    def _deliver_lines(self, data: bytes) -> None:
+        end = data.rfind(b"\n") + 1
+        if end:
+            if self._held:
+                self._put(b"".join((*self._held, memoryview(data)[:end])))
+            else:
+                self._put(data if end == len(data) else data[:end])
+            self._held = [data[end:]] if end < len(data) else []
+            self._held_size = len(data) - end
+        else:
+            self._held.append(data)
+            self._held_size += len(data)
+            if len(self._held) > _PIECES:
+                self._held = [b"".join(self._held)]
+        if self._held_size >= LONGEST:
+            self._flush()
+        elif self._held:
+            self._read_at = self._world.clock.now()
+            if self._timer is None and len(self.outlet.readers) == 1:
+                self._timer = self._world.clock.wait(PATIENCE, self._be_patient)
+
+    def _be_patient(self) -> None:
+        """Deliver an unfinished line, if nothing has come since."""
+        self._timer = None
+        if not self._held or len(self.outlet.readers) > 1 or self._is_closed:
+            return
+        left = self._read_at + PATIENCE - self._world.clock.now()
+        if left > 0.001 or self.outlet.is_full:
+            self._timer = self._world.clock.wait(max(left, 0.01), self._be_patient)
+        else:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            data, self._held, self._held_size = b"".join(self._held), [], 0
+            self._put(data)
+
+    def _put(self, data: bytes) -> None:
+        source = self.source
+        self.outlet.put(
+            {
+                "pid": source.pid,
+                "name": source.channel,
+                "data": data,
+                "timestamp": self._world.clock.wall(),
+                "watcher": source.watcher,
+                "wid": source.wid,
+            }
+        )
+
+    def _end(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._is_read:
+            self._world.loop.remove_reader(self._fd)
+        pipes.close(self._fd)
+        for cancel in (self._timer, self._giving_up):
+            if cancel is not None:
+                cancel()
+        self._timer = self._giving_up = None
+        self._flush()
+        self.outlet.readers.discard(self)
+        if len(self.outlet.readers) == 1:
+            next(iter(self.outlet.readers)).neighbours_left()
+        self._on_end(self)

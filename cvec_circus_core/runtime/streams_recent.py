@@ -1,0 +1,168 @@
+"""The last output of every process, kept in memory so that people can look at it from anywhere.
+
+Each process and channel has its own `Recent`, of at most `KEPT` bytes. All of them together share
+one allowance: when it is used up, whoever was silent for the longest time is forgotten first. What
+a process has said stays for a while after its end, because last words are what people look for.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+from cvec_circus_core.model.views import OutputView
+
+KEPT = 64 * 1024
+"""Bytes per process and channel."""
+
+ALLOWANCE = 16 * 1024 * 1024
+"""Bytes of all together."""
+
+_PER_STREAM = 1024
+"""What a stream costs beside its bytes."""
+
+_PIECES = 256
+
+
+class Recent:
+    """What one process has written to one channel."""
+
+    __slots__ = ("_pieces", "channel", "end", "ended", "pid", "size", "wid")
+
+    def __init__(self, wid: int, pid: int, channel: str) -> None:
+        self.wid = wid
+        self.pid = pid
+        self.channel = channel
+        self.ended = False
+        """Whether the process has gone."""
+        self.end = 0
+        """How many bytes it has written so far."""
+        self.size = 0
+        self._pieces: deque[bytes] = deque()
+
+    def append(self, data: bytes) -> None:
+        """Remember one more piece, and forget what is too old for it."""
+        self.end += len(data)
+        if len(data) >= KEPT:
+            self._pieces.clear()
+            self.size = 0
+            data = data[-KEPT:]
+        self._pieces.append(data)
+        self.size += len(data)
+        while self.size - len(self._pieces[0]) >= KEPT:
+            self.size -= len(self._pieces.popleft())
+        if len(self._pieces) > _PIECES:
+            # Many small pieces cost more in themselves than by what is in them.
+            self._pieces = deque((b"".join(self._pieces)[-KEPT:],))
+            self.size = len(self._pieces[0])
+
+    def last(self, lines: int) -> bytes:
+        """Return the last lines, the unfinished one included; those that are known in full."""
+        text = b"".join(self._pieces)
+        at = len(text) - text.endswith(b"\n")
+        for _ in range(lines):
+            at = text.rfind(b"\n", 0, at)
+            if at < 0:
+                return self._known(text)
+        return text[at + 1 :]
+
+    def _known(self, text: bytes) -> bytes:
+        if self.end == len(text):
+            return text
+        return text[text.find(b"\n") + 1 :]
+
+    def view(self, lines: int) -> OutputView:
+        """Return a picture of the last lines."""
+        return OutputView(
+            wid=self.wid,
+            pid=self.pid,
+            channel=self.channel,
+            data=self.last(lines),
+            end=self.end,
+            ended=self.ended,
+        )
+
+
+class Memory:
+    """All recent output, within one allowance."""
+
+    def __init__(self, allowance: int = ALLOWANCE) -> None:
+        self.allowance = allowance
+        self.used = 0
+        self._by_age: OrderedDict[Recent, RecentOfWatcher] = OrderedDict()
+
+    def note(self, recent: Recent, owner: RecentOfWatcher, data: bytes) -> None:
+        """Remember one more piece of a stream."""
+        if recent in self._by_age:
+            self._by_age.move_to_end(recent)
+        else:
+            self._by_age[recent] = owner
+            self.used += _PER_STREAM
+        before = recent.size
+        recent.append(data)
+        self.used += recent.size - before
+        while self.used > self.allowance and len(self._by_age) > 1:
+            oldest, its_owner = next(iter(self._by_age.items()))
+            its_owner.forget(oldest)
+
+    def drop(self, recent: Recent) -> None:
+        """Give back what a forgotten stream took."""
+        if self._by_age.pop(recent, None) is not None:
+            self.used -= _PER_STREAM + recent.size
+
+
+class RecentOfWatcher:
+    """What the processes of one watcher have written lately."""
+
+    ENDED = 8
+    """Streams of processes that are gone; more are forgotten, the oldest first."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._known: dict[tuple[int, str], Recent] = {}
+        self._ended: deque[Recent] = deque()
+
+    def begin(self, wid: int, pid: int, channel: str) -> Recent:
+        """Remember a new process; one of the same number that was there before is forgotten."""
+        old = self._known.get((pid, channel))
+        if old is not None:
+            self.forget(old)
+        recent = self._known[(pid, channel)] = Recent(wid, pid, channel)
+        return recent
+
+    def note(self, recent: Recent, data: bytes) -> None:
+        """Remember a piece of output."""
+        self._known.setdefault((recent.pid, recent.channel), recent)
+        self._memory.note(recent, self, data)
+
+    def end(self, recent: Recent) -> None:
+        """Remember the last words of a process, until others have spoken theirs."""
+        recent.ended = True
+        if not recent.end:
+            self.forget(recent)
+            return
+        self._ended.append(recent)
+        if len(self._ended) > self.ENDED:
+            self.forget(self._ended[0])
+
+    def forget(self, recent: Recent) -> None:
+        """Forget a stream; if it goes on, it is remembered anew."""
+        if self._known.get((recent.pid, recent.channel)) is recent:
+            del self._known[(recent.pid, recent.channel)]
+        if recent.ended and recent in self._ended:
+            self._ended.remove(recent)
+        self._memory.drop(recent)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for recent in tuple(self._known.values()):
+            self.forget(recent)
+
+    def views(self, channel: str, lines: int, wid: int | None = None) -> list[OutputView]:
+        """Return the last lines of each process, by slot, those that have ended first."""
+        found = [
+            one
+            for one in self._known.values()
+            if one.channel == channel and wid in (None, one.wid) and one.end
+        ]
+        found.sort(key=lambda one: (one.wid, not one.ended))
+        return [one.view(lines) for one in found]
