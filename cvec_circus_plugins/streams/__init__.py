@@ -1,0 +1,1 @@
+"""Built-in streams: where the output of processes goes, one class a file."""

@@ -1,0 +1,86 @@
+"""SyslogStream: a message per line for the system's log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from logging.handlers import SYSLOG_UDP_PORT, SysLogHandler
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core import api
+from cvec_circus_core.api import BadOption, Stream, option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_USUAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
+
+
+class _Strict(SysLogHandler):
+    """A handler of one priority, whose failures are not hidden."""
+
+    def __init__(self, address: str | tuple[str, int], facility: str, priority: str) -> None:
+        super().__init__(address, facility)
+        self._priority = priority
+
+    def mapPriority(self, levelName: str) -> str:  # noqa: N802, N803 – logging's own names
+        """Return the same priority for every message."""
+        return self._priority
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 – logging's own name
+        """Let the failure through."""
+        raise
+
+
+@dataclass(kw_only=True, eq=False)
+class SyslogStream(Stream):
+    """Send a message to syslog for every line that is not empty."""
+
+    address: str = option(_USUAL, api.TEXT, "socket of the system's log, or HOST[:PORT] for UDP")
+    facility: str = option("user", api.TEXT, "facility, such as user, daemon or local0")
+    priority: str = option("info", api.TEXT, "priority, such as info, warning or err")
+    ident: str | None = option(
+        None, api.or_none(api.TEXT), "name before the pid; that of the watcher when not given"
+    )
+    _handler: _Strict | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Read all options. Raises `BadOption`."""
+        super().__post_init__()
+        self.facility, self.priority = self.facility.lower(), self.priority.lower()
+        if self.facility not in SysLogHandler.facility_names:
+            known = ", ".join(SysLogHandler.facility_names)
+            raise BadOption("facility", "isn't one of syslog's", known)
+        if self.priority not in SysLogHandler.priority_names:
+            known = ", ".join(SysLogHandler.priority_names)
+            raise BadOption("priority", "isn't one of syslog's", known)
+
+    def open(self) -> None:
+        """Connect. Raises OSError."""
+        self.close()
+        self._handler = _Strict(self._target(), self.facility, self.priority)
+
+    def __call__(self, data: Mapping[str, Any], /) -> None:
+        """Send the lines of one piece."""
+        if self._handler is None:
+            self.open()
+        assert self._handler is not None
+        ident = self.ident or data.get("watcher") or "circus"
+        for line in data["data"].decode(errors="backslashreplace").splitlines():
+            if line:
+                text = f"{ident}[{data['pid']}]: {line}"
+                self._handler.emit(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._handler is not None:
+            self._handler.close()
+            self._handler = None
+
+    def _target(self) -> str | tuple[str, int]:
+        if os.path.isabs(self.address):
+            return self.address
+        host, _, port = self.address.partition(":")
+        return host, int(port) if port.isdigit() else SYSLOG_UDP_PORT

@@ -1,0 +1,88 @@
+"""TimedRotatingFileStream: a file per hour, day or week."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from cvec_circus_core import api
+from cvec_circus_core.api import BadOption, option
+from cvec_circus_plugins.streams._backups import pack
+from cvec_circus_plugins.streams._calendar import WHENS, Calendar
+from cvec_circus_plugins.streams._written import COUNT, FileWriter
+
+
+def _read_when(text: object) -> str:
+    word = str(text).strip().upper()
+    if word not in WHENS:
+        raise ValueError("a period")
+    return word
+
+
+WHEN = api.Kind("period", ", ".join(WHENS), _read_when, _read_when)
+
+
+@dataclass(kw_only=True, eq=False)
+class TimedRotatingFileStream(FileWriter):
+    """Append output to a file, and begin a new one with every period of time.
+
+    The file is always ``filename``; older ones end with the date, and the time where that matters,
+    at which their period began. A file is rotated when the first output of the next period comes.
+    The first period is counted from the last change of the file that is there.
+    """
+
+    rotate_when: str = option(
+        "", WHEN, "S, M, H, D, midnight, or W0 (Monday) to W6; must be given, in any case"
+    )
+    rotate_interval: int = option(1, api.at_least(api.INTEGER, 1), "how many of these")
+    backup_count: int = option(0, COUNT, "how many older files are kept; 0 for all")
+    utc: bool = option(False, api.BOOLEAN, "go by UTC, not by local time")
+    gzip: bool = option(False, api.BOOLEAN, "compress older files")
+    _calendar: Calendar = field(init=False, repr=False)
+    _rotation: float | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Read all options. Raises `BadOption`."""
+        super().__post_init__()
+        if not self.rotate_when:
+            raise BadOption("rotate_when", "is missing", ", ".join(WHENS))
+        self._calendar = Calendar(self.rotate_when, self.rotate_interval, self.utc)
+        self.in_loop = not self.gzip
+
+    def prepare(self, at: float) -> None:
+        """Begin a new file where a period is over."""
+        if self._rotation is None:
+            begun = self._file.changed_at()
+            self._rotation = self._calendar.next(at if begun is None else begun)
+        if at < self._rotation:
+            return
+        if not self._file.look():
+            self.reopen()
+        if self._file.size:
+            self._rotate(self._rotation)
+        self._rotation = self._calendar.next(at)
+
+    def _rotate(self, rotation: float) -> None:
+        path = self._file.path
+        wanted = target = f"{path}.{self._calendar.label(rotation)}"
+        number = 0
+        # A clock that was set back, or another process: what is there already stays.
+        while os.path.exists(target) or os.path.exists(f"{target}.gz"):
+            number += 1
+            target = f"{wanted}.{number}"
+        self.rename(target)
+        if self.gzip:
+            pack(target)
+        if self.backup_count:
+            for old in self._backups()[: -self.backup_count]:
+                os.remove(old)
+
+    def _backups(self) -> list[str]:
+        """Return the older files, the oldest first."""
+        folder, name = os.path.split(self._file.path)
+        digits = len(self._calendar.label(0))
+        pattern = re.compile(re.escape(name) + rf"\.(\d{{{digits}}})(?:\.(\d+))?(\.gz)?")
+        found = [match for one in os.listdir(folder or ".") if (match := pattern.fullmatch(one))]
+        found.sort(key=lambda match: (match[1], int(match[2] or 0)))
+        return [os.path.join(folder, match[0]) for match in found]
