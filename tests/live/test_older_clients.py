@@ -69,7 +69,7 @@ def older(request: pytest.FixtureRequest) -> Environment:
     done = folder / "complete"
     if not done.exists():
         venv.create(folder, clear=True, with_pip=True)
-        words = [folder / "bin" / "pip", "install", "--quiet", "--no-input", RELEASE]
+        words = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-input", RELEASE]
         made = subprocess.run(words, capture_output=True, text=True, timeout=110)
         if made.returncode:
             pytest.fail(f"{RELEASE} could not be installed beside us: {made.stderr[-2000:]}")
@@ -220,7 +220,7 @@ def test_the_older_client_class_gets_its_replies(fresh: Daemon, older: Environme
         ("quit2", {}),
     ]
     done = subprocess.run(
-        [older.folder / "bin" / "python", "-c", CLIENT, fresh.endpoint],
+        [str(older.folder / "bin" / "python"), "-c", CLIENT, fresh.endpoint],
         input=json.dumps(asked),
         capture_output=True,
         text=True,
@@ -243,7 +243,7 @@ def beside(older: Environment, tmp_path: Path) -> Iterator[Callable[..., Callabl
     def run(*words: str) -> Callable[[], str]:
         log = tmp_path / f"{len(running)}"
         with log.open("wb") as out:
-            command = [older.folder / "bin" / words[0], *words[1:]]
+            command = [str(older.folder / "bin" / words[0]), *words[1:]]
             env = {**os.environ, "PYTHONUNBUFFERED": "1"}
             running.append(subprocess.Popen(command, stdout=out, stderr=out, env=env))
         return log.read_text

@@ -25,7 +25,7 @@ class Caller:
 
     def __init__(self, endpoint: str, kind: int = zmq.DEALER) -> None:
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
-        self.socket.linger = 0
+        self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.connect(endpoint)
         self._others: dict[Any, dict[str, Any]] = {}
 
@@ -105,8 +105,8 @@ class Ear:
         self._changed = threading.Condition()
         self._probes: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-        self._socket.linger = 0
-        self._socket.rcvhwm = 0
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, 0)
         for topic in [*topics, f"watcher.{self.probe}"] if topics else [""]:
             self._socket.subscribe(topic)
         self._socket.connect(endpoint)
