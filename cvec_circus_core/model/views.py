@@ -63,3 +63,15 @@ class OutputView:
     """How many bytes the process had written there; ``data`` ends at this byte."""
     ended: bool
     """Whether the process has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SocketView:
+    """One managed socket: a host and a port, or a path."""
+
+    name: str
+    fd: int
+    backlog: int
+    host: str | None
+    port: int | None
+    path: str | None

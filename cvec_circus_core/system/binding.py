@@ -8,6 +8,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
@@ -81,24 +82,38 @@ def make_file_free(path: str, *, replace: bool) -> None:
     os.unlink(path)
 
 
-def bind_file(one: socket.socket, spec: SocketSpec, path: str) -> tuple[int, int]:
-    """Bind a Unix socket and give its file to whom it belongs; return what tells the file.
+@dataclass(frozen=True, slots=True)
+class SocketFile:
+    """The file of a Unix socket, told from others that may take its name."""
+
+    path: str
+    device: int
+    inode: int
+
+
+def mode_of(spec: SocketSpec) -> int:
+    """Return the mode that a Unix socket's file is to have."""
+    return _ALL_MODES & ~spec.umask if spec.mode is None else spec.mode
+
+
+def bind_file(one: socket.socket, spec: SocketSpec, path: str) -> SocketFile:
+    """Bind a Unix socket and give its file to whom it belongs.
 
     The file has its mode from its first moment: bind follows the umask of the process.
     """
-    mask = spec.umask if spec.mode is None else _ALL_MODES & ~spec.mode
-    before = os.umask(mask)
+    before = os.umask(_ALL_MODES & ~mode_of(spec))
     try:
         one.bind(path)
     finally:
         os.umask(before)
     found = os.stat(path)
+    made = SocketFile(path, found.st_dev, found.st_ino)
     try:
         own_file(path, spec)
     except (OSError, SystemProblem):
-        remove_file(path, (found.st_dev, found.st_ino))
+        remove_file(made)
         raise
-    return found.st_dev, found.st_ino
+    return made
 
 
 def own_file(path: str, spec: SocketSpec) -> None:
@@ -113,12 +128,12 @@ def own_file(path: str, spec: SocketSpec) -> None:
         raise Refusal("only root may give the file to somebody else") from None
 
 
-def remove_file(path: str, told_by: tuple[int, int]) -> None:
+def remove_file(made: SocketFile) -> None:
     """Remove a Unix socket's file, unless another one has taken its name."""
     try:
-        found = os.lstat(path)
-        if (found.st_dev, found.st_ino) == told_by:
-            os.unlink(path)
+        found = os.lstat(made.path)
+        if (found.st_dev, found.st_ino) == (made.device, made.inode):
+            os.unlink(made.path)
     except OSError:
         return
 

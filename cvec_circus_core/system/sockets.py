@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from cvec_circus_core.model.errors import CannotBind
@@ -21,8 +22,11 @@ from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.system.binding import (
     Refusal,
+    SocketFile,
     bind_file,
     make_file_free,
+    mode_of,
+    own_file,
     refusals,
     remove_file,
     resolved,
@@ -112,7 +116,7 @@ class CircusSocket(socket.socket):
         self.name, self.backlog = spec.name, spec.backlog
         self.host, self.port = spec.host, spec.port
         self.path = None if spec.path is None else os.path.abspath(spec.path)
-        self._file: tuple[int, int] | None = None
+        self._file: SocketFile | None = None
         self._maker = os.getpid()
         with refusals(spec):
             family = socket.AF_UNIX if spec.is_unix else getattr(socket, spec.family)
@@ -154,26 +158,37 @@ class CircusSocket(socket.socket):
         # What is shown is what was taken, not what was asked for.
         self.host, self.port = self.getsockname()[:2]
 
-    def bind_over(self) -> None:
-        """Take the place of another socket's file at once: nobody finds it missing meanwhile."""
+    def bind_aside(self) -> None:
+        """Listen under another name until `take_place`: the file of this name is in use."""
         assert self.path is not None
+        aside = f"{self.path}.{os.getpid()}"
         with refusals(self.spec, self.path):
-            aside = f"{self.path}.{os.getpid()}"
             make_file_free(aside, replace=True)
-            found = bind_file(self, self.spec, aside)
-            try:
-                os.rename(aside, self.path)
-            except OSError:
-                remove_file(aside, found)
-                raise
-        self._file = found
-        if self.listens:
-            self.listen(self.backlog)
+            self._file = bind_file(self, self.spec, aside)
+            if self.listens:
+                self.listen(self.backlog)
+
+    def take_place(self) -> None:
+        """Take the place of the file of this name at once: nobody finds it missing meanwhile."""
+        if self._file is not None and self.path is not None and self._file.path != self.path:
+            with refusals(self.spec, self.path):
+                os.rename(self._file.path, self.path)
+            self._file = replace(self._file, path=self.path)
+
+    def adjust(self, spec: SocketSpec) -> None:
+        """Take what another spec says of the queue and the file; the address stays."""
+        with refusals(self.spec, self.location):
+            if self._file is not None:
+                os.chmod(self._file.path, mode_of(spec))
+                own_file(self._file.path, spec)
+            if spec.backlog != self.backlog and self.listens and not spec.so_reuseport:
+                self.listen(spec.backlog)
+        self.spec, self.backlog = spec, spec.backlog
 
     def close(self) -> None:
         """Close it, and remove the file that it made; a forked child leaves the file alone."""
-        if self._file is not None and self.path is not None and os.getpid() == self._maker:
-            remove_file(self.path, self._file)
+        if self._file is not None and os.getpid() == self._maker:
+            remove_file(self._file)
         self._file = None
         super().close()
 

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -176,12 +177,30 @@ def test_taking_anothers_place_at_once(make: Make, folder: Path) -> None:
     old = make(path=str(folder / "s"))
     old.bind_and_listen()
     new = make(path=str(folder / "s"), blocking=True)
-    new.bind_over()
+    new.bind_aside()
+    assert len(os.listdir(folder)) == 2
+    new.take_place()
     old.close()
     assert os.listdir(folder) == ["s"]
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(folder / "s"))
         new.accept()[0].close()
+
+
+def test_a_place_that_is_not_taken_after_all(make: Make, folder: Path) -> None:
+    make(path=str(folder / "s")).bind_and_listen()
+    new = make(path=str(folder / "s"))
+    new.bind_aside()
+    new.close()
+    assert os.listdir(folder) == ["s"]
+
+
+def test_what_needs_no_new_socket(make: Make, folder: Path) -> None:
+    one = make(path=str(folder / "s"), backlog=5)
+    one.bind_and_listen()
+    one.adjust(replace(one.spec, mode=0o600, backlog=7))
+    assert stat.S_IMODE((folder / "s").stat().st_mode) == 0o600
+    assert one.backlog == 7
 
 
 def test_a_forked_child_leaves_the_file_alone(make: Make, folder: Path) -> None:
