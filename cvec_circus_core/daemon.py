@@ -21,6 +21,7 @@ from cvec_circus_core.config.load import accepted, load
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.registry import load_commands, load_formats
+from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.runtime.arbiter import Configured
@@ -61,7 +62,7 @@ class Flags:
 
 def read(flags: Flags, environ: Mapping[str, str]) -> Loaded:
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong."""
-    loaded = load(flags.config, load_formats(), environ)
+    loaded = load(flags.config, load_formats(), environ, Sinks().faults)
     return flags.over(accepted(loaded, skip_bad=flags.skip_bad))
 
 
@@ -137,7 +138,7 @@ def _hear_signals(engine: Engine) -> Callable[[], None]:
         {
             **{number: partial(_stop, engine, number) for number in _STOPPING},
             signal.SIGHUP: partial(_reload, engine),
-            signal.SIGUSR1: reopen,
+            signal.SIGUSR1: partial(_reopen, engine),
             signal.SIGCHLD: orphans.child_died,
         }
     )
@@ -162,7 +163,19 @@ def _stop(engine: Engine, signum: int) -> None:
 def _reload(engine: Engine) -> None:
     log.info("SIGHUP: reloading everything")
     reopen()
+    _reopen_streams(engine)
     engine.desk.reload_all()
+
+
+def _reopen(engine: Engine) -> None:
+    log.info("SIGUSR1: opening the log and the files of all streams anew")
+    reopen()
+    _reopen_streams(engine)
+
+
+def _reopen_streams(engine: Engine) -> None:
+    for watcher in engine.desk.watchers():
+        watcher.reopen()
 
 
 def _configured(loaded: Loaded) -> Configured:

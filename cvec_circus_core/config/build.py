@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.config.checks import (
+    FindStreamFaults,
     arbiter_faults,
     socket_faults,
+    stream_faults,
     watcher_doubts,
     watcher_faults,
 )
@@ -51,7 +53,15 @@ class Loaded:
     """The files that were read, the main one first."""
 
 
-def build(raw: RawConfig, environ: Mapping[str, str]) -> Loaded:
+def _take_any_stream(_: Mapping[str, Any]) -> tuple[()]:
+    return ()
+
+
+def build(
+    raw: RawConfig,
+    environ: Mapping[str, str],
+    find_stream_faults: FindStreamFaults = _take_any_stream,
+) -> Loaded:
     """Turn merged sections into specs, sorted by name."""
     findings = Findings(list(raw.problems), list(raw.warnings))
     environments = Environments(raw.sections, environ)
@@ -73,11 +83,14 @@ def build(raw: RawConfig, environ: Mapping[str, str]) -> Loaded:
         plugin_spec(name, section, environments, known, findings, debug=arbiter.debug)
         for name, section in _named("plugin", raw.sections, findings)
     ]
+    with_streams = {f"watcher:{one.name}": one for one in watchers if one}
+    with_streams |= {f"plugin:{one.name}": one.watcher for one in plugins if one}
+    faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
     return Loaded(
         arbiter=arbiter,
-        watchers=tuple(one for one in watchers if one),
+        watchers=tuple(one for one in watchers if one and one not in faulty),
         sockets=tuple(sockets),
-        plugins=tuple(one for one in plugins if one),
+        plugins=tuple(one for one in plugins if one and one.watcher not in faulty),
         problems=_in_order(findings.problems, raw.sections),
         warnings=_in_order(findings.warnings, raw.sections),
     )
@@ -176,6 +189,23 @@ def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
         if kind == "watcher" and name_key(name) in plugins:
             sentence = f"has the name of the watcher that keeps [{plugins[name_key(name)]}]"
             findings.refuse(section, Refused(sentence))
+
+
+def _refuse_streams(
+    sections: Iterable[RawSection],
+    specs: Mapping[str, WatcherSpec],
+    find: FindStreamFaults,
+    findings: Findings,
+) -> list[WatcherSpec]:
+    """Add the faults of all streams, and return the specs that have any."""
+    faulty = []
+    for section in sections:
+        kind, _, name = section.name.partition(":")
+        spec = specs.get(f"{kind.strip()}:{name.strip()}")
+        for refused in stream_faults(spec, find) if spec else ():
+            findings.refuse(section, refused)
+            faulty.append(spec)
+    return [one for one in faulty if one]
 
 
 def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:

@@ -7,13 +7,14 @@ configuration files, ``add`` and ``set``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.keys import Refused
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
+from cvec_circus_core.model.specs import WatcherSpec
 
 
 def watcher_faults(
@@ -30,6 +31,25 @@ def watcher_faults(
     for key in ("stdout_stream", "stderr_stream"):
         yield from _stream_faults(key, draft[key])
     yield from _socket_faults(draft, sockets)
+
+
+class StreamFault(Protocol):
+    """What is wrong with one option of a stream."""
+
+    key: str
+    sentence: str
+    allowed: str
+
+
+FindStreamFaults = Callable[[Mapping[str, Any]], Iterable[StreamFault]]
+"""Finds what is wrong with the settings of a stream; its classes are not known to this room."""
+
+
+def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Refused]:
+    """Find what the stream classes of a watcher do not take."""
+    for key in ("stdout_stream", "stderr_stream"):
+        for fault in find(getattr(spec, key)):
+            yield Refused(fault.sentence, fault.allowed, f"{key}.{fault.key}")
 
 
 def watcher_doubts(draft: Draft) -> Iterator[Refused]:

@@ -12,6 +12,7 @@ from glob import glob
 from pathlib import Path
 
 from cvec_circus_core.config.build import Loaded, build
+from cvec_circus_core.config.checks import FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
@@ -29,8 +30,16 @@ class BadConfig(ConfigError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def load(path: str | Path, formats: Sequence[Format], environ: Mapping[str, str]) -> Loaded:
-    """Read a configuration file and all that it includes. Never raises for what is in them."""
+def load(
+    path: str | Path,
+    formats: Sequence[Format],
+    environ: Mapping[str, str],
+    find_stream_faults: FindStreamFaults | None = None,
+) -> Loaded:
+    """Read a configuration file and all that it includes. Never raises for what is in them.
+
+    Without ``find_stream_faults``, the options of streams are not looked at.
+    """
     main = _read(Path(path), formats)
     parts = [main]
     files = [Path(path)]
@@ -45,7 +54,8 @@ def load(path: str | Path, formats: Sequence[Format], environ: Mapping[str, str]
         tuple(problem for part in parts for problem in part.problems),
         (*(warning for part in parts for warning in part.warnings), *warnings),
     )
-    return replace(build(raw, environ), files=tuple(map(str, files)))
+    loaded = build(raw, environ, *((find_stream_faults,) if find_stream_faults else ()))
+    return replace(loaded, files=tuple(map(str, files)))
 
 
 def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
