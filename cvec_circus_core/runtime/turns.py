@@ -16,7 +16,7 @@ from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
-TURN = 0.005
+TURN = 0.002
 """Seconds."""
 
 Job = Callable[[], None]
