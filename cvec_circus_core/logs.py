@@ -10,6 +10,7 @@ import json
 import logging
 import logging.config
 import logging.handlers
+import os
 import sys
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from cvec_circus_core.model.specs import ArbiterSpec
 
 log = logging.getLogger(__name__)
 
-FORMAT = "%(asctime)s circus[%(process)d] [%(levelname)s] %(message)s"
+FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
 _SYSLOG_PORT = 514
 
@@ -37,12 +38,21 @@ def set_up(spec: ArbiterSpec) -> None:
         _configure(spec.loggerconfig)
         return
     handler = _handler(spec.logoutput)
-    handler.setFormatter(logging.Formatter(FORMAT, TIMES))
+    handler.setFormatter(logging.Formatter(FORMAT.format(pid=os.getpid()), TIMES))
+    _gather_less()
     root = logging.getLogger()
     for old in tuple(root.handlers):
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(spec.loglevel.upper())
+
+
+def _gather_less() -> None:
+    """Leave out what our format does not show: a line per spawn is felt when a thousand start."""
+    logging.logThreads = False
+    logging.logProcesses = False
+    logging.logMultiprocessing = False
+    logging._srcfile = None  # as the Python logging how-to tells
 
 
 def reopen() -> None:
