@@ -86,7 +86,9 @@ class Line:
         return self.takes_many and len(plain) > sum(not one.many for one in self.slots)
 
     def _switch(self, word: str) -> Prop | None:
-        name = word[2:].partition("=")[0].replace("-", "_") if word.startswith("--") else ""
+        if not word.startswith("--"):
+            return next((one for one in self.switches.values() if f"-{one.short}" == word), None)
+        name = word[2:].partition("=")[0].replace("-", "_")
         return self.switches.get(ALSO_CALLED.get(name, name))
 
     def _take_switch(

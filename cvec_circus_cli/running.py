@@ -38,6 +38,10 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
 
             return listen(settings, requests[0].get("topics", ()))
         messages = [command.compose(given) for given in requests]
+        if command.name == "tail" and requests[0].get("follow"):
+            from cvec_circus_cli.following import follow
+
+            return follow(settings, connection, command, messages[0])
     except HelpWanted:
         return show_help([name])
     except (UsageError, ValueError) as error:

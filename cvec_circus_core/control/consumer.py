@@ -42,6 +42,13 @@ class CircusConsumer:
             if len(frames) == 2:
                 yield frames[0], frames[1]
 
+    def receive(self, timeout: float) -> tuple[bytes, bytes] | None:
+        """Return the next event, or None where none came within so many seconds."""
+        if not self._socket.poll(round(timeout * 1000)):
+            return None
+        frames = self._socket.recv_multipart()
+        return (frames[0], frames[1]) if len(frames) == 2 else None
+
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the publisher is there; return False where that takes longer, in seconds."""
         return bool(self._connected.poll(round(timeout * 1000)))

@@ -23,11 +23,12 @@ class Prop:
     ``positional`` properties come in order on the command line; the others are switches named
     after the property. ``many`` takes all the remaining words. ``each`` takes several words too,
     but sends one request per word. ``hidden`` ones are for the wire only.
+    ``short`` is a letter: the switch may be given as ``-letter``, too.
     """
 
     __slots__ = (
         *("choices", "default", "each", "help", "hidden", "many", "metavar", "name"),
-        "positional",
+        *("positional", "short"),
     )
 
     def __init__(
@@ -41,6 +42,7 @@ class Prop:
         hidden: bool = False,
         choices: tuple[str, ...] = (),
         metavar: str = "",
+        short: str = "",
     ) -> None:
         self.name = ""
         self.default = default
@@ -51,6 +53,7 @@ class Prop:
         self.hidden = hidden
         self.choices = choices
         self.metavar = metavar
+        self.short = short
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
