@@ -59,6 +59,8 @@ CONVERSATION = [
     (("dstats",), 0, r"Main Process:\n    \d+  \S+ .*"),
     (("stats", "one"), 0, rf"one:\n\d+: {INFO}"),
     (("stats", "one", "1"), 0, rf"1: {INFO}\n"),
+    (("reopen",), 0, "ok"),
+    (("tail", "web:1", "-n", "3"), 3, "error: 'web' has no stdout_stream: .*"),
     (("incr", "web"), 0, "3"),
     (("decr", "web", "2", "--waiting"), 0, "1"),
     (("numprocesses", "web"), 0, "1"),
