@@ -62,8 +62,16 @@ if TYPE_CHECKING:
         option_names,
     )
     from cvec_circus_core.model.outcome import Done
+    from cvec_circus_core.model.socket_specs import SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-    from cvec_circus_core.model.views import Health, Life, OutputView, ProcessView, WatcherView
+    from cvec_circus_core.model.views import (
+        Health,
+        Life,
+        OutputView,
+        ProcessView,
+        SocketView,
+        WatcherView,
+    )
     from cvec_circus_core.system.clock import unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
@@ -108,6 +116,8 @@ __all__ = [
     "Request",
     "RequestError",
     "SignalSelection",
+    "SocketSpec",
+    "SocketView",
     "Stream",
     "Supervisor",
     "SystemProblem",
@@ -163,8 +173,9 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.options": "Option declared_families declared_options option "
     "option_names",
     "cvec_circus_core.model.outcome": "Done",
+    "cvec_circus_core.model.socket_specs": "SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
-    "cvec_circus_core.model.views": "Health Life OutputView ProcessView WatcherView",
+    "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView WatcherView",
     "cvec_circus_core.system.clock": "unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",

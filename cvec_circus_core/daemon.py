@@ -57,6 +57,7 @@ class Flags:
         names = ("pidfile", "loglevel", "logoutput", "loggerconfig")
         given: dict[str, Any] = {name: getattr(self, name) for name in names}
         chosen = {name: value for name, value in given.items() if value is not None}
+        chosen["skip_bad"] = self.skip_bad or loaded.arbiter.skip_bad
         return replace(loaded, arbiter=replace(loaded.arbiter, **chosen))
 
 
@@ -179,4 +180,4 @@ def _reopen_streams(engine: Engine) -> None:
 
 
 def _configured(loaded: Loaded) -> Configured:
-    return Configured(loaded.arbiter, loaded.watchers)
+    return Configured(loaded.arbiter, loaded.watchers, loaded.sockets)

@@ -11,23 +11,30 @@ import os
 import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.config.properties import (
+    changed_spec,
+    socket_from_mapping,
+    spec_as_json,
+    watcher_from_mapping,
+)
 from cvec_circus_core.control.dispatch import Dispatcher
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
+from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams_shared import Nobody, Outputs, close_outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
@@ -86,9 +93,11 @@ class Engine:
         self.bus = Bus(self.clock)
         self._parts = parts
         self.outputs = Outputs()
+        self.sockets = SocketShelf()
+        self._configured = configured
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure)
-        reading = Reading(watcher_from_mapping, changed_spec, spec_as_json)
+        reading = _reading(self.sockets)
         self.desk = Desk(self.arbiter, reading, _Census(self.clock), os.getpid())
         self._context: zmq.Context[Any] | None = None
         self._server: ControlServer | None = None
@@ -102,8 +111,16 @@ class Engine:
         return self._server.endpoint, self._publisher.endpoint
 
     def serve(self) -> None:
-        """Bind the endpoints. Raises `CannotBind`, in which case nothing stays bound."""
+        """Open the managed sockets and bind the endpoints. Raises `CannotBind` with all problems.
+
+        Bad sockets are left out where bad watchers are.
+        """
         spec: ArbiterSpec = self.arbiter.spec
+        problems = self.sockets.put_all(self._configured.sockets)
+        if problems and not spec.skip_bad:
+            raise CannotBind("; ".join(problems))
+        for problem in problems:
+            log.warning("%s", problem)
         if not self._parts.serves:
             return
         # Made here and not earlier: a context does not survive the forks of daemonizing.
@@ -135,6 +152,14 @@ class Engine:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
         self.processes.close()
+        self.sockets.close()
+
+    def _surrounds(self) -> Surroundings:
+        """Return what processes get; another object whenever the sockets have changed."""
+        if self._around.sockets is not self.sockets.descriptors:
+            descriptors, own = self.sockets.descriptors, self.sockets.own
+            self._around = replace(self._around, sockets=descriptors, own_sockets=own)
+        return self._around
 
     def _world(self) -> World:
         return World(
@@ -143,10 +168,20 @@ class Engine:
             processes=self.processes,
             turns=self._turns,
             emit=self.bus.tell,
-            around=lambda: self._around,
+            around=self._surrounds,
             chance=random.random,
             outputs=self.outputs,
+            sockets=self.sockets,
         )
+
+
+def _reading(shelf: SocketShelf) -> Reading:
+    return Reading(
+        lambda name, options: watcher_from_mapping(name, options, sockets=shelf.specs),
+        lambda spec, options: changed_spec(spec, options, sockets=shelf.specs),
+        spec_as_json,
+        socket_from_mapping,
+    )
 
 
 def _surroundings(hooks: Hooks) -> Surroundings:

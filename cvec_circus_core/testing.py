@@ -15,21 +15,48 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
-from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.config.properties import (
+    changed_spec,
+    socket_from_mapping,
+    spec_as_json,
+    watcher_from_mapping,
+)
 from cvec_circus_core.extend.ports import SignalSelection, Supervisor
-from cvec_circus_core.model.errors import AlreadyExists, CircusError, UnknownProcess, UnknownWatcher
+from cvec_circus_core.model.errors import (
+    AlreadyExists,
+    BadMessage,
+    CircusError,
+    Conflict,
+    UnknownProcess,
+    UnknownWatcher,
+)
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import Health, Life, OutputView, ProcessView, WatcherView
+from cvec_circus_core.model.views import (
+    Health,
+    Life,
+    OutputView,
+    ProcessView,
+    SocketView,
+    WatcherView,
+)
 from cvec_circus_core.policy.matching import matches
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 
-__all__ = ["FakeClock", "FakeProcesses", "FakeSupervisor", "FakeTicket", "FakeWatcher"]
+__all__ = [
+    "FakeClock",
+    "FakeProcesses",
+    "FakeSockets",
+    "FakeSupervisor",
+    "FakeTicket",
+    "FakeWatcher",
+]
 
 FIRST_PID = 101
+FIRST_DESCRIPTOR = 10
 
 
 class FakeTicket:
@@ -192,6 +219,36 @@ class FakeWatcher:
         return Done(stopped=stopped, started=self._fill())
 
 
+class FakeSockets:
+    """Managed sockets that nobody can connect to, numbered from 10 on."""
+
+    def __init__(self, said: list[str]) -> None:
+        self.said = said
+        self._views: dict[str, SocketView] = {}
+
+    def views(self) -> Sequence[SocketView]:
+        """Return a picture of each."""
+        return list(self._views.values())
+
+    def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
+        """Open one more. Raises `BadMessage`, `Conflict`."""
+        spec = socket_from_mapping(name, options)
+        if spec.name in self._views:
+            raise Conflict(f"there is a socket named {spec.name!r} already")
+        host, port = (None, None) if spec.is_unix else (spec.host, spec.port)
+        fd = FIRST_DESCRIPTOR + len(self._views)
+        view = SocketView(spec.name, fd, spec.backlog, host, port, spec.path)
+        self._views[spec.name] = view
+        self.said.append(f"add socket {name}")
+        return view
+
+    def remove(self, name: str) -> None:
+        """Close one. Raises `BadMessage`."""
+        if self._views.pop(name_key(name), None) is None:
+            raise BadMessage(f"no socket is named {name!r}")
+        self.said.append(f"remove socket {name}")
+
+
 class FakeSupervisor:
     """A daemon with these watchers; what it and they were asked stands in ``said``."""
 
@@ -201,6 +258,7 @@ class FakeSupervisor:
         self.error: CircusError | None = None
         self.infos: dict[int, Any] = {}
         """What the process table tells of a pid, where a test does not take the usual."""
+        self.sockets = FakeSockets(self.said)
         self._numbers = count(FIRST_PID)
         self._watchers: dict[str, FakeWatcher] = {}
         for one in watchers:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, WatcherView
+from cvec_circus_core.model.views import OutputView, SocketView, WatcherView
 
 
 class Ticket(Awaitable[Done], Protocol):
@@ -108,12 +108,29 @@ class SignalSelection(Protocol):
         """The process and all its descendants."""
 
 
+class SocketsPort(Protocol):
+    """The managed sockets, as commands may see and change them."""
+
+    def views(self) -> Sequence[SocketView]:
+        """Return a picture of each, in the order of their descriptors."""
+
+    def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
+        """Open one more. Raises `BadMessage`, `Conflict`, `CannotBind`."""
+
+    def remove(self, name: str) -> None:
+        """Close one that no watcher uses. Raises `BadMessage`, `Conflict`."""
+
+
 class Supervisor(Protocol):
     """The daemon, as a command sees it."""
 
     @property
     def spec(self) -> ArbiterSpec:
         """The daemon's own options."""
+
+    @property
+    def sockets(self) -> SocketsPort:
+        """The managed sockets."""
 
     def watcher(self, name: str) -> WatcherPort:
         """Return the watcher of this name. Raises `UnknownWatcher`."""

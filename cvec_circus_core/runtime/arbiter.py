@@ -23,12 +23,14 @@ from cvec_circus_core.model.errors import (
 )
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
 from cvec_circus_core.policy.plan import Plan, plan
+from cvec_circus_core.runtime.socket_changes import SocketChange, SocketChanges
 from cvec_circus_core.runtime.starting import start_in_order
 from cvec_circus_core.runtime.streams import check_streams
 from cvec_circus_core.runtime.tickets import Ticket, settled, wait_all
@@ -40,10 +42,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What a configuration says: the daemon's own options, and the watchers."""
+    """What a configuration says: the daemon's own options, the watchers, and their sockets."""
 
     arbiter: ArbiterSpec = field(default_factory=ArbiterSpec)
     watchers: tuple[WatcherSpec, ...] = ()
+    sockets: tuple[SocketSpec, ...] = ()
 
 
 Configure = Callable[[], Configured]
@@ -76,6 +79,7 @@ class ArbiterActor:
         for spec in configured.watchers:
             self.add(spec)
         self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
+        self._sockets = SocketChanges(world, configured.sockets, self.watchers)
 
     @property
     def is_quitting(self) -> bool:
@@ -150,11 +154,12 @@ class ArbiterActor:
         Raises `ConfigError`, in which case nothing was touched.
         """
         configured = self._configure()
+        sockets = self._sockets.prepare(configured.sockets, self._plan_for(configured))
         self._cancel_tasks()
 
         async def restart() -> Done:
             await wait_all([one.wish(Go.STOP) for one in stop_order(self._watchers.values())])
-            await self._apply(self._plan_for(configured), configured)
+            await self._apply(self._plan_for(configured), configured, sockets)
             chosen = [one for one in self._watchers.values() if one.spec.autostart]
             return await self._start(chosen)
 
@@ -163,10 +168,13 @@ class ArbiterActor:
     def reload_config(self) -> Ticket:
         """Read the configuration again and apply what differs.
 
-        Raises `ConfigError` with every mistake, in which case nothing was touched.
+        Raises `ConfigError` with every mistake, or `CannotBind` with every socket that can not be
+        opened, in which case nothing was touched.
         """
         configured = self._configure()
-        return self._run("reloadconfig", self._apply(self._plan_for(configured), configured))
+        chosen = self._plan_for(configured)
+        sockets = self._sockets.prepare(configured.sockets, chosen)
+        return self._run("reloadconfig", self._apply(chosen, configured, sockets))
 
     def quit(self) -> Ticket:
         """Stop everything and end. It always wins, and a second call changes nothing."""
@@ -188,13 +196,14 @@ class ArbiterActor:
         in_force = {key: one.spec for key, one in self._watchers.items()}
         return plan(self._from_file, new, in_force)
 
-    async def _apply(self, chosen: Plan, configured: Configured) -> Done:
+    async def _apply(self, chosen: Plan, configured: Configured, sockets: SocketChange) -> Done:
+        await sockets.apply()
         self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
         removed = [self.remove(key) for key in chosen.remove]
         tickets = [self._changed(self._watchers[key], spec) for key, spec in chosen.change.items()]
         added = [self.add(spec) for spec in chosen.add.values()]
         started = await self._start([one for one in added if one.spec.autostart])
-        done = await wait_all([*removed, *tickets])
+        done = await wait_all([*removed, *tickets, *sockets.renew()])
         return Done(stopped=done.stopped, started=(*started.started, *done.started))
 
     def _changed(self, actor: WatcherActor, spec: WatcherSpec) -> Ticket:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.extend.ports import SignalSelection
-from cvec_circus_core.model.errors import UnknownWatcher
+from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownWatcher
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
+from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, WatcherView
+from cvec_circus_core.model.views import OutputView, SocketView, WatcherView
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.matching import matches
 from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.policy.socket_plan import users
 from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.watcher import WatcherActor
 
@@ -31,6 +34,7 @@ class Reading:
     new: Callable[[str, Mapping[str, Any]], WatcherSpec]
     changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
     as_json: Callable[[WatcherSpec], Mapping[str, Any]]
+    socket: Callable[[str, Mapping[str, Any]], SocketSpec]
 
 
 class WatcherHandle:
@@ -111,6 +115,37 @@ class WatcherHandle:
         return self._reading.as_json(self.spec)
 
 
+class SocketCounter:
+    """The managed sockets, as commands may see and change them."""
+
+    def __init__(
+        self,
+        shelf: SocketShelf,
+        watchers: Callable[[], Iterable[WatcherActor]],
+        reading: Reading,
+    ) -> None:
+        self._shelf = shelf
+        self._watchers = watchers
+        self._reading = reading
+
+    def views(self) -> Sequence[SocketView]:
+        """Return a picture of each, in the order of their descriptors."""
+        return self._shelf.views()
+
+    def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
+        """Open one more; it is in no file, and gone when the daemon ends."""
+        return self._shelf.put(self._reading.socket(name, options))
+
+    def remove(self, name: str) -> None:
+        """Close one that no watcher uses."""
+        key, there = name_key(name), self._shelf.descriptors
+        if key not in there:
+            raise BadMessage(f"no socket is named {name!r}")
+        if using := users((one.spec for one in self._watchers()), key, there):
+            raise Conflict(f"socket {name!r} is used by {', '.join(using)}")
+        self._shelf.drop(key)
+
+
 class Desk:
     """The daemon, as commands see it."""
 
@@ -124,6 +159,11 @@ class Desk:
     def spec(self) -> ArbiterSpec:
         """The daemon's own options."""
         return self._arbiter.spec
+
+    @property
+    def sockets(self) -> SocketCounter:
+        """The managed sockets."""
+        return SocketCounter(self._arbiter.world.sockets, self._arbiter.watchers, self._reading)
 
     def watcher(self, name: str) -> WatcherHandle:
         """Return the watcher of this name. Raises `UnknownWatcher`."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.commandline import Launch, prepare
+from cvec_circus_core.policy.commandline import Launch, Surroundings, prepare
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn, Sweep
 from cvec_circus_core.policy.inputs import Exited, Input, Spawned, SpawnFailed, Swept, TicketId
 from cvec_circus_core.runtime.streams import WatcherStreams
@@ -37,7 +39,7 @@ class Performer:
         self._settle = settle
         self._spec = spec
         self._streams = streams
-        self._launch: tuple[WatcherSpec, Launch] | None = None
+        self._launch: tuple[WatcherSpec, Surroundings, Launch] | None = None
 
     def perform(self, effect: Effect) -> None:
         """Carry out one effect."""
@@ -60,7 +62,7 @@ class Performer:
     def _spawn(self, wid: int) -> None:
         name = self._spec().name
         try:
-            with self._streams.fit(wid, self.launch().for_slot(wid)) as fitting:
+            with self._plan(wid) as plan, self._streams.fit(wid, plan) as fitting:
                 pid = self._world.processes.spawn(fitting.plan, self._on_exit)
                 fitting.started(pid)
         except (CircusError, ValueError) as error:
@@ -73,15 +75,22 @@ class Performer:
             self._post(Spawned(wid, pid, self._world.chance()))
 
     def launch(self) -> Launch:
-        """Return how processes of the present spec start. Raises ValueError."""
-        spec = self._spec()
-        if self._launch is None or self._launch[0] is not spec:
-            self._launch = (spec, prepare(spec, self._world.around()))
-        return self._launch[1]
+        """Return how processes of the present spec start, here and now. Raises ValueError."""
+        spec, around = self._spec(), self._world.around()
+        if self._launch is None or self._launch[0] is not spec or self._launch[1] is not around:
+            self._launch = (spec, around, prepare(spec, around))
+        return self._launch[2]
 
-    def forget_launch(self) -> None:
-        """Prepare the launch anew next time: what is around has changed."""
-        self._launch = None
+    @contextmanager
+    def _plan(self, wid: int) -> Iterator[LaunchPlan]:
+        """Give the plan for one slot, with sockets of its own that are the child's alone."""
+        launch = self.launch()
+        with ExitStack() as stack:
+            own = {
+                name: stack.enter_context(self._world.sockets.one_of_its_own(name)).fileno()
+                for name in launch.own_sockets
+            }
+            yield launch.for_slot(wid, own)
 
     def _signal(self, effect: Signal) -> None:
         processes = self._world.processes

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cvec_circus_core.model.errors import CannotBind, Conflict
@@ -32,6 +32,7 @@ class SocketShelf:
     def __init__(self) -> None:
         self._sockets: dict[str, CircusSocket] = {}
         self.knocking = Knocking()
+        self._pending = Exchange(self, SocketPlan())
         self.descriptors: Mapping[str, int] = MappingProxyType({})
         """The number of each; another object whenever something has changed."""
 
@@ -91,6 +92,7 @@ class SocketShelf:
 
     def close(self) -> None:
         """Close all."""
+        self._pending.abandon()
         for name in tuple(self._sockets):
             self.knocking.shut(name)
             self._sockets.pop(name).close()
@@ -104,8 +106,10 @@ class SocketShelf:
     def prepare(self, plan: SocketPlan) -> Exchange:
         """Open what a plan asks for beside what is there. Raises `CannotBind` with all problems.
 
-        Nothing has changed then; and nothing changes before `Exchange.apply`.
+        Nothing has changed then; and nothing changes before `Exchange.apply`. What was prepared
+        before and not applied is given up.
         """
+        self._pending.abandon()
         made: list[CircusSocket] = []
         late: list[SocketSpec] = []
         problems = []
@@ -122,7 +126,8 @@ class SocketShelf:
             for one in made:
                 one.close()
             raise CannotBind("; ".join(problems))
-        return Exchange(self, plan, tuple(made), tuple(late))
+        self._pending = Exchange(self, plan, made, tuple(late))
+        return self._pending
 
     def adjust(self, spec: SocketSpec) -> None:
         """Put one right in its place. Raises `CannotBind`."""
@@ -155,15 +160,16 @@ class Exchange:
 
     shelf: SocketShelf
     plan: SocketPlan
-    made: tuple[CircusSocket, ...] = ()
+    made: list[CircusSocket] = field(default_factory=list)
     late: tuple[SocketSpec, ...] = ()
 
     def apply(self) -> list[str]:
         """Make it; return what went wrong with those that were late or put right in place."""
-        for one in self.made:
-            self.shelf.take_in(one)
+        while self.made:
+            self.shelf.take_in(self.made.pop())
         for name in self.plan.remove:
-            self.shelf.drop(name)
+            if name in self.shelf.descriptors:
+                self.shelf.drop(name)
         problems = []
         for act, specs in (
             (self.shelf.rebind, self.late),
@@ -178,8 +184,8 @@ class Exchange:
 
     def abandon(self) -> None:
         """Close what was opened for it."""
-        for one in self.made:
-            one.close()
+        while self.made:
+            self.made.pop().close()
 
 
 def opened(spec: SocketSpec, beside: CircusSocket | None = None) -> CircusSocket:

@@ -101,6 +101,10 @@ class WatcherActor:
         rollout = ONE_BY_ONE if sequential else None
         return self._promised(lambda ticket: inputs.Renew(rollout, ticket))
 
+    def renew(self) -> Ticket:
+        """Replace all processes because what they were given has changed; a stopped one stays."""
+        return self._promised(lambda ticket: inputs.Renew(ticket=ticket))
+
     def resize(self, count: int) -> Ticket:
         """Keep this many processes; a singleton stays as it is."""
         if self.spec.singleton:

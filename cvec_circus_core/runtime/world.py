@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.policy.commandline import Surroundings
+from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams_shared import Outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.system.protocols import Clock, Processes
@@ -30,3 +31,4 @@ class World:
     chance: Callable[[], float] = field(default=_no_chance)
     """A random number from 0 to 1."""
     outputs: Outputs = field(default_factory=Outputs)
+    sockets: SocketShelf = field(default_factory=SocketShelf)

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def pairs(words: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Split words like KEY=VALUE. Raises ValueError."""
+    for word in words:
+        key, found, text = word.partition("=")
+        if not found or not key:
+            raise ValueError(f"an option is given as KEY=VALUE, not {word!r}")
+        yield key, text
+
+
+def read_socket_options(words: Iterable[str]) -> dict[str, Any]:
+    """Return the options of a managed socket by key. Raises ValueError."""
+    declared = api.declared_options(api.SocketSpec)
+    return {
+        key: _shown(key, declared[key].kind, text) if key in declared else text
+        for key, text in pairs(words)
+    }
+
+
 def read_options(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return options by key. Raises ValueError for a text that is no value of its option."""
     return {key: read_option(key, text) for key, text in pairs}

@@ -9,7 +9,7 @@ from cvec_circus_core.api import REQUIRED, Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from cvec_circus_core.api import Supervisor
 
@@ -89,9 +89,9 @@ class Add(Command):
         properties = super().compose(arguments)
         properties["cmd"] = command_text(arguments["cmd"])
         if given := arguments.get("option"):
-            from cvec_circus_plugins.commands._option_words import read_options
+            from cvec_circus_plugins.commands._option_words import pairs, read_options
 
-            properties["options"] = read_options(_pairs(given))
+            properties["options"] = read_options(pairs(given))
         return properties
 
 
@@ -109,11 +109,3 @@ def _quoted(word: str) -> str:
     if word and not any(mark in word for mark in " \t\n\"'"):
         return word
     return "'" + word.replace("'", "'\"'\"'") + "'"
-
-
-def _pairs(options: Iterable[str]) -> Iterable[tuple[str, str]]:
-    for option in options:
-        key, found, text = option.partition("=")
-        if not found or not key:
-            raise ValueError(f"an option is given as KEY=VALUE, not {option!r}")
-        yield key, text
