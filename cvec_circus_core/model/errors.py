@@ -125,6 +125,12 @@ class GaveUp(CircusError):
     errno = Errno.COMMAND_ERROR
 
 
+class RolloutFailed(CircusError):
+    """New processes were not ready, so that the old ones go on."""
+
+    errno = Errno.COMMAND_ERROR
+
+
 class ConfigError(CircusError):
     """The operator wrote something that can not be used."""
 

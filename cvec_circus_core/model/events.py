@@ -154,6 +154,24 @@ class Announced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutFailed(Event):
+    """New processes were not ready; those that are needed of the old ones stay."""
+
+    topic = "rollout_failed"
+    reason: str
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady(_ProcessEvent):
+    """A process did not say in time that it is ready, and is taken as it is."""
+
+    topic = "not_ready"
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """An event as it was published: numbered from 1 by this daemon, and timed.
 

@@ -19,6 +19,8 @@ class ExitReason(Enum):
     """It was replaced because it had reached its max_age."""
     RELOADED = "reloaded"
     """It was replaced by a newer generation."""
+    WATCHDOG = "watchdog"
+    """It did not ping its watchdog in time, and was ended for that."""
 
 
 @dataclass(frozen=True, slots=True)

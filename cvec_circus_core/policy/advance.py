@@ -18,7 +18,7 @@ from cvec_circus_core.policy.effects import Effect, Emit, Spawn
 from cvec_circus_core.policy.inputs import Wanted
 from cvec_circus_core.policy.leaving import ask_to_go
 from cvec_circus_core.policy.promises import note_leaving, settle
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD
+from cvec_circus_core.policy.proving import begin_try
 from cvec_circus_core.policy.state import Phase, Slot, WatcherState
 
 SPAWNS_UNDER_WAY = 16
@@ -85,6 +85,7 @@ def _spawn_missing(state: WatcherState, now: float) -> Iterator[Effect]:
             return
         credit -= 1
         state.last_spawn_at = now
+        begin_try(state, slot, now)
         yield Spawn(slot.wid)
 
 
@@ -157,7 +158,8 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
 def _begin(state: WatcherState) -> None:
     """Start over: nothing of an earlier run counts any more."""
     state.wanted, state.again, state.hasty = Wanted.UP, False, False
-    state.rolling, state.rollout = False, NEW_BEFORE_OLD
+    state.rolling, state.rollout, state.fallback = False, None, None
+    state.setback, state.gave_up = None, False
     state.reason, state.spent, state.last_spawn_at = None, 0, -inf
 
 
@@ -168,9 +170,8 @@ def _tell_up(state: WatcherState) -> Iterator[Effect]:
         state.life = Life.ACTIVE if complete else Life.STARTING
         if complete:
             yield Emit(events.WatcherStarted(name))
-    if state.rolling and complete and not state.bygone:
-        state.rolling = False
-        state.rollout = NEW_BEFORE_OLD
+    if state.rolling and complete and not state.bygone and not state.unproven:
+        state.rolling, state.rollout, state.fallback = False, None, None
         yield Emit(events.WatcherReloaded(name))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cvec_circus_core.model.options import Needs, declared_options
 from cvec_circus_core.model.specs import WatcherSpec
@@ -26,10 +26,24 @@ class Changed:
 
 def changed(old: WatcherSpec, new: WatcherSpec) -> Changed:
     """Compare two specs of one watcher, option by option."""
+    differ = {name: need for name, need in _needed().items() if _differs(old, new, name)}
+    return Changed(tuple(differ), frozenset(differ.values()))
+
+
+def taken_back(now: WatcherSpec, before: WatcherSpec) -> tuple[WatcherSpec, tuple[str, ...]]:
+    """Return a spec without the changes that need new processes, and the names of these."""
+    keys = tuple(
+        name
+        for name, need in _needed().items()
+        if need is Needs.NEW_PROCESSES and _differs(now, before, name)
+    )
+    return replace(now, **{key: getattr(before, key) for key in keys}), keys
+
+
+def _needed() -> dict[str, Needs]:
     needed = {name: one.changing for name, one in declared_options(WatcherSpec).items()}
     needed.update(_UNDECLARED)
-    differ = {name: need for name, need in needed.items() if _differs(old, new, name)}
-    return Changed(tuple(differ), frozenset(differ.values()))
+    return needed
 
 
 def _differs(old: WatcherSpec, new: WatcherSpec, name: str) -> bool:

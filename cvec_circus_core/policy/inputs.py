@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.rollout import Rollout
 
@@ -56,9 +57,9 @@ class Resize:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Replace every process by a new generation."""
+    """Replace every process by a new generation, within these bounds or the spec's own."""
 
-    rollout: Rollout
+    rollout: Rollout | None = None
     ticket: TicketId | None = None
 
 
@@ -71,11 +72,16 @@ class Hangup:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The spec is another one from now on; ``keys`` name the options that were set."""
+    """The spec is another one from now on; ``keys`` name the options that were set.
+
+    With ``renew`` the processes are replaced. If the new ones do not get ready, the options that
+    made this necessary are taken back.
+    """
 
     spec: WatcherSpec
     keys: tuple[str, ...]
     ticket: TicketId | None = None
+    renew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +113,17 @@ class SpawnFailed:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A process says that it is ready."""
+    """A process is known to be ready."""
 
-    wid: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A process has said something of itself."""
+
+    pid: int
+    notice: Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +158,7 @@ Input = (
     | Spawned
     | SpawnFailed
     | Ready
+    | Noticed
     | Exited
     | Swept
     | Tick

@@ -46,6 +46,12 @@ def kill_now(state: WatcherState, slot: Slot) -> Iterator[Effect]:
     if slot.kill_at is None:
         return
     slot.kill_at = None
-    slot.leaving = ExitReason.KILLED
+    if slot.leaving is not ExitReason.WATCHDOG:
+        slot.leaving = ExitReason.KILLED
     yield Signal(slot.pid, _SIGKILL, Reach.TREE)
     yield Emit(events.ProcessSignalled(state.spec.name, slot.wid, slot.pid, _SIGKILL))
+
+
+def end_for_good(state: WatcherState) -> None:
+    """Want one process less, unless that one was too many anyway."""
+    state.spent += state.coming < state.target

@@ -5,8 +5,7 @@ longer after quick ones. Where respawn is off it has ended for good: its slot is
 target is one less (`spent`); the same goes for one that is stopped by hand or grows too old.
 
 A process that can not be started is tried again with the same pauses, ``max_retry`` times; then the
-watcher is stopped, unless processes of an older generation are still there. Those stay, as a
-reload must not take away what works: the tickets are told, and the tries go on.
+watcher is stopped, unless this happens in a rollout and there is something older to go back to.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from cvec_circus_core.model.kinds import signal_name
 from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
 from cvec_circus_core.policy.effects import Effect, Emit, Sweep
 from cvec_circus_core.policy.inputs import Exited, Spawned, SpawnFailed, Wanted
-from cvec_circus_core.policy.leaving import grace_of
-from cvec_circus_core.policy.promises import disappoint, give_up, note_ended, note_spawned
+from cvec_circus_core.policy.leaving import end_for_good, grace_of
+from cvec_circus_core.policy.promises import give_up, note_ended, note_spawned
+from cvec_circus_core.policy.proving import await_ready
+from cvec_circus_core.policy.renewing import abandon, can_go_back, is_hopeless
 from cvec_circus_core.policy.state import AlarmKind, Phase, Slot, WatcherState
 
 
@@ -32,33 +33,18 @@ def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effec
     slot.born = True
     slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
     slot.failures, slot.ready, slot.kill_at = 0, False, None
+    slot.status, slot.interval, slot.watch_at = None, 0.0, None
     state.by_pid[said.pid] = slot
     state.fresh[slot.wid] = slot
+    await_ready(state, slot, now)
     if slot.generation != state.generation:
         state.outdate(slot, ExitReason.RELOADED)
     else:
-        _await_ready(state, slot, now)
         slot.expires_at = expiry(now, said.chance, state.spec)
         if slot.expires_at is not None:
             state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
     note_spawned(state, said.pid)
     yield Emit(events.ProcessSpawned(state.spec.name, slot.wid, said.pid))
-
-
-def _await_ready(state: WatcherState, slot: Slot, now: float) -> None:
-    pause = max(state.rollout.ready_after, state.spec.warmup_delay)
-    if pause <= 0:
-        on_ready(state, slot)
-    else:
-        slot.ready_at = now + pause
-        state.wake(slot.ready_at, AlarmKind.READY, slot)
-
-
-def on_ready(state: WatcherState, slot: Slot | None) -> None:
-    """Count an up-to-date process as ready."""
-    if slot is not None and not slot.ready:
-        slot.ready = True
-        state.ready += 1
 
 
 def on_expired(state: WatcherState, slot: Slot) -> None:
@@ -69,24 +55,27 @@ def on_expired(state: WatcherState, slot: Slot) -> None:
 
 
 def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Iterator[Effect]:
-    """Try again later, or give up."""
+    """Try again later, go back to what was before, or give up."""
     slot = state.slots[said.wid]
     state.leave(slot)
     slot.failures += 1
     slot.quick_deaths += 1
     if state.wanted is Wanted.UP:
         state.reason = said.reason
-    hopeless = 0 <= state.spec.max_retry <= slot.failures
-    again = state.wanted is Wanted.UP and not (hopeless and not state.stale)
+    hopeless = is_hopeless(state, slot.failures)
+    again = state.wanted is Wanted.UP and not hopeless
     pause = pause_after(slot.quick_deaths, state.spec)
     yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, pause if again else None))
     if again:
         _wait(state, slot, pause, now)
-    else:
-        state.free(slot)
-    if hopeless and state.wanted is Wanted.UP:
+        return
+    state.free(slot)
+    if state.wanted is Wanted.UP:
         why = f"{said.reason} ({slot.failures} tries)"
-        yield from disappoint(state, why) if again else give_up(state, why)
+        if can_go_back(state):
+            yield from abandon(state, why, now)
+        else:
+            yield from give_up(state, why)
 
 
 def _wait(state: WatcherState, slot: Slot, pause: float, now: float) -> None:
@@ -116,7 +105,7 @@ def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]
     if asked or was_stale or state.wanted is not Wanted.UP:
         state.free(slot)
     else:
-        _on_unasked_death(state, slot, said, now)
+        yield from _on_unasked_death(state, slot, said, now)
 
 
 def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
@@ -125,7 +114,9 @@ def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
     return 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
 
 
-def _on_unasked_death(state: WatcherState, slot: Slot, said: Exited, now: float) -> None:
+def _on_unasked_death(
+    state: WatcherState, slot: Slot, said: Exited, now: float
+) -> Iterator[Effect]:
     if not state.spec.respawn:
         state.free(slot)
         end_for_good(state)
@@ -136,12 +127,12 @@ def _on_unasked_death(state: WatcherState, slot: Slot, said: Exited, now: float)
     else:
         slot.quick_deaths = 0
     state.reason = _death_note(said)
+    if slot.ready:
+        slot.ready_by = None
+    slot.misses += not slot.ready
     _wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
-
-
-def end_for_good(state: WatcherState) -> None:
-    """Want one process less, unless that one was too many anyway."""
-    state.spent += state.coming < state.target
+    if state.is_replacing and slot.misses and is_hopeless(state, slot.misses):
+        yield from abandon(state, f"{state.reason} ({slot.misses} tries)", now)
 
 
 def _death_note(said: Exited) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from cvec_circus_core.model.errors import CircusError, GaveUp, Superseded
+from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed, Superseded
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.effects import Effect, Settle
@@ -66,6 +66,7 @@ def supersede(state: WatcherState, aims: tuple[Aim, ...], by: Go) -> Iterator[Ef
 def give_up(state: WatcherState, why: str) -> Iterator[Effect]:
     """Want nothing any more, and say why to everybody who waits for processes."""
     state.wanted, state.again, state.reason = Wanted.DOWN, False, why
+    state.gave_up = True
     yield from disappoint(state, why)
 
 
@@ -73,6 +74,12 @@ def disappoint(state: WatcherState, why: str) -> Iterator[Effect]:
     """Tell everybody who waits for processes that they can not be had."""
     waiting = [one for one in state.promises if one.aim not in (Aim.DOWN, Aim.GONE)]
     yield from _break(state, waiting, lambda _: GaveUp(why))
+
+
+def break_rollout(state: WatcherState, why: str) -> Iterator[Effect]:
+    """Tell everybody who waits for new processes in the place of old ones why there are none."""
+    waiting = [one for one in state.promises if one.aim is Aim.RENEWED]
+    yield from _break(state, waiting, lambda _: RolloutFailed(why))
 
 
 def _break(

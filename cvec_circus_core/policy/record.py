@@ -17,7 +17,7 @@ from cvec_circus_core.model.errors import BadMessage, ShuttingDown
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy import lives
+from cvec_circus_core.policy import lives, proving, renewing
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -26,6 +26,7 @@ from cvec_circus_core.policy.inputs import (
     Hangup,
     Hasten,
     Input,
+    Noticed,
     Ready,
     Renew,
     Resize,
@@ -38,7 +39,7 @@ from cvec_circus_core.policy.inputs import (
     Wanted,
     Wish,
 )
-from cvec_circus_core.policy.leaving import ask_to_go, kill_now
+from cvec_circus_core.policy.leaving import ask_to_go, end_for_good, kill_now
 from cvec_circus_core.policy.promises import promise, supersede
 from cvec_circus_core.policy.state import Aim, AlarmKind, Phase, WatcherState
 
@@ -67,8 +68,10 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
             yield from lives.on_spawned(state, said, now)
         case SpawnFailed():
             yield from lives.on_spawn_failed(state, said, now)
-        case Ready(wid):
-            lives.on_ready(state, state.fresh.get(wid))
+        case Ready(pid):
+            _on_ready(state, pid)
+        case Noticed(pid, notice):
+            yield from proving.on_noticed(state, pid, notice, now)
         case Exited():
             yield from lives.on_exited(state, said, now)
         case Swept(pid):
@@ -95,10 +98,12 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
         case Go.STOP:
             yield from supersede(state, (Aim.UP, Aim.ANEW, Aim.RENEWED, Aim.SIZED), Go.STOP)
             state.wanted, state.again, state.reason = Wanted.DOWN, False, None
+            state.fallback, state.gave_up = None, False
             promise(state, wish.ticket, Aim.DOWN)
         case Go.RESTART:
             yield from supersede(state, (Aim.RENEWED,), Go.RESTART)
             state.wanted, state.again, state.reason = Wanted.DOWN, True, None
+            state.fallback = None
             promise(state, wish.ticket, Aim.ANEW)
         case Go.LEAVE:
             yield from supersede(state, tuple(Aim), Go.LEAVE)
@@ -144,7 +149,8 @@ def _on_resize(state: WatcherState, said: Resize) -> Iterator[Effect]:
 
 def _adopt(state: WatcherState, spec: WatcherSpec) -> None:
     """Live by another spec; what has ended for good stays so, and costs nobody else its place."""
-    before, target, state.spec = state.spec, state.target, spec
+    before, target = state.spec, state.target
+    state.live_by(spec)
     if spec.respawn:
         state.spent = 0
     elif before.respawn:
@@ -153,7 +159,7 @@ def _adopt(state: WatcherState, spec: WatcherSpec) -> None:
             if slot.born:
                 state.leave(slot)
                 state.free(slot)
-                lives.end_for_good(state)
+                end_for_good(state)
     elif spec.numprocesses < before.numprocesses:
         state.spent = spec.numprocesses - min(target, spec.numprocesses)
 
@@ -162,24 +168,14 @@ def _on_renew(state: WatcherState, said: Renew) -> None:
     if state.wanted is not Wanted.UP:
         promise(state, said.ticket, Aim.RENEWED)
         return
-    outdate_all(state)
-    state.rollout, state.rolling = said.rollout, True
+    renewing.begin_rollout(state, said.rollout)
     promise(state, said.ticket, Aim.RENEWED)
 
 
-def outdate_all(state: WatcherState) -> None:
-    """Begin a new generation: whoever runs is out of date, whoever waits may try at once."""
-    state.generation += 1
-    state.outdated_spawns = len(state.spawning)
-    for slot in tuple(state.fresh.values()):
-        state.outdate(slot, ExitReason.RELOADED)
-    state.due.clear()
-    for slot in state.waiting.values():
-        slot.generation, slot.quick_deaths, slot.failures = state.generation, 0, 0
-        state.unborn += slot.born
-        slot.born, slot.due_at = False, 0.0
-        state.due.append((slot.wid, slot.serial))
-    state.bygone = set(state.slots).difference(state.waiting)
+def _on_ready(state: WatcherState, pid: int) -> None:
+    slot = state.by_pid.get(pid)
+    if slot is not None:
+        proving.on_ready(state, slot)
 
 
 def _on_hangup(state: WatcherState, ticket: TicketId | None) -> Iterator[Effect]:
@@ -194,10 +190,17 @@ def _on_hangup(state: WatcherState, ticket: TicketId | None) -> Iterator[Effect]
 
 
 def _on_change(state: WatcherState, said: Change) -> Iterator[Effect]:
+    before = state.spec
     _adopt(state, said.spec)
     for key in said.keys:
         yield Emit(events.OptionUpdated(state.spec.name, key))
-    promise(state, said.ticket, Aim.SIZED)
+    if not (said.renew and state.wanted is Wanted.UP):
+        promise(state, said.ticket, Aim.SIZED)
+        return
+    # Those that a rollout on its way is about to replace are even older: they are the way back.
+    state.fallback = state.fallback or before
+    renewing.begin_rollout(state, None)
+    promise(state, said.ticket, Aim.RENEWED)
 
 
 def _on_retire(state: WatcherState, said: Retire, now: float) -> Iterator[Effect]:
@@ -209,7 +212,7 @@ def _on_retire(state: WatcherState, said: Retire, now: float) -> Iterator[Effect
                 state, slot, ExitReason.STOPPED, now, signum=said.signum, grace=said.grace
             )
             if slot.stale is None and not state.spec.respawn:
-                lives.end_for_good(state)
+                end_for_good(state)
 
 
 def _on_tick(state: WatcherState, now: float) -> Iterator[Effect]:
@@ -224,8 +227,12 @@ def _on_tick(state: WatcherState, now: float) -> Iterator[Effect]:
             case AlarmKind.KILL:
                 yield from kill_now(state, slot)
             case AlarmKind.READY:
-                lives.on_ready(state, slot)
+                proving.on_ready(state, slot)
             case AlarmKind.EXPIRE:
                 lives.on_expired(state, slot)
+            case AlarmKind.LATE:
+                yield from renewing.on_late(state, slot, now)
+            case AlarmKind.WATCH:
+                yield from proving.on_watch(state, slot, now)
             case _:
                 assert_never(kind)

@@ -8,9 +8,11 @@ A slot is one seat with a number (wid). Its phase:
     STOPPING  it was asked to go; at ``kill_at`` it is killed
 
 A slot whose ``stale`` is set is out of date: it is replaced, then retired. Only RUNNING slots are
-retired; a SPAWNING one becomes RUNNING first. Indexes beside the slots (by phase, by pid, in order
-of age) make a death, a spawn and a tick cost O(log n) at most, and nothing scans all slots but a
-wish that concerns them all.
+retired; a SPAWNING one becomes RUNNING first. A slot is *proven* once a process in it has been
+ready since it was opened, or since a reload found it waiting: a reload ends when all are.
+
+Indexes beside the slots (by phase, by pid, in order of age) make a death, a spawn and a tick cost
+O(log n) at most, and nothing scans all slots but a wish that concerns them all.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.inputs import TicketId, Wanted
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, OLD_BEFORE_NEW, Rollout
+from cvec_circus_core.policy.rollout import Rollout, rollout_of
 
 _ALARMS_TO_SPARE = 64
 _ALARMS_PER_SLOT = 8
@@ -56,9 +58,21 @@ class Slot:
     """Whether it has had a process since it was opened, or since a reload found it waiting."""
     quick_deaths: int = 0
     failures: int = 0
+    misses: int = 0
+    """Processes that ended here before one was ready."""
     stale: ExitReason | None = None
     ready: bool = False
+    proven: bool = False
     ready_at: float = 0.0
+    ready_by: float | None = None
+    """When it has taken too long to be ready."""
+    status: str | None = None
+    """What its process says of itself."""
+    interval: float = 0.0
+    """Seconds between two pings of its process; 0 where it has no watchdog."""
+    ping_by: float = 0.0
+    watch_at: float | None = None
+    """When the watchdog looks again; ``ping_by`` may have moved on by then."""
     due_at: float = 0.0
     kill_at: float | None = None
     expires_at: float | None = None
@@ -73,6 +87,8 @@ class AlarmKind(Enum):
     KILL = "a grace is over"
     READY = "a process has lived long enough"
     EXPIRE = "a process is too old"
+    LATE = "a process takes too long to be ready"
+    WATCH = "the watchdog looks whether a process has pinged"
 
 
 class Aim(Enum):
@@ -112,10 +128,17 @@ class WatcherState:
     final: bool = False
     life: Life = Life.STOPPED
     reason: str | None = None
+    gave_up: bool = False
+    """It is down because it could not do what was wanted, and nobody has said anything since."""
     generation: int = 0
-    rollout: Rollout = NEW_BEFORE_OLD
+    rollout: Rollout | None = None
+    """What this reload was asked to keep to, instead of what the spec says."""
     rolling: bool = False
     """A reload is on its way and has yet to be announced as finished."""
+    fallback: WatcherSpec | None = None
+    """By which spec the old processes were started, while a reload brings in another one."""
+    setback: str | None = None
+    """Why the last reload failed, until the next one."""
     spent: int = 0
     """Lives that ended for good since the start, where respawn is off."""
     restarts: int = 0
@@ -131,13 +154,15 @@ class WatcherState:
     fresh: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
     """RUNNING and up to date, oldest first."""
     stale: OrderedDict[int, Slot] = field(default_factory=OrderedDict)
-    """RUNNING and out of date, in the order in which they became so."""
+    """RUNNING and out of date, in the order in which they are to go."""
     stopping: dict[int, Slot] = field(default_factory=dict)
     sweeping: set[int] = field(default_factory=set)
     ready: int = 0
     """How many of the fresh are ready."""
     unborn: int = 0
     """Slots that are not born yet."""
+    unproven: int = 0
+    """Slots in which no process was ready yet."""
     bygone: set[int] = field(default_factory=set)
     """Slots whose process is of an older generation, or will be when it comes."""
     due: deque[tuple[int, int]] = field(default_factory=deque)
@@ -147,6 +172,16 @@ class WatcherState:
     free_wids: list[int] = field(default_factory=list)
     top_wid: int = 0
     promises: list[Promise] = field(default_factory=list)
+    _own_rollout: Rollout = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take in what is derived from the spec."""
+        self.live_by(self.spec)
+
+    def live_by(self, spec: WatcherSpec) -> None:
+        """Take another spec."""
+        self.spec = spec
+        self._own_rollout = rollout_of(spec)
 
     @property
     def target(self) -> int:
@@ -167,7 +202,14 @@ class WatcherState:
     @property
     def bounds(self) -> Rollout:
         """The rollout in force; a singleton never has two processes, whatever was asked."""
-        return OLD_BEFORE_NEW if self.spec.singleton else self.rollout
+        if self.rollout is None or self.spec.singleton:
+            return self._own_rollout
+        return self.rollout
+
+    @property
+    def is_replacing(self) -> bool:
+        """Whether new processes are to take the place of old ones at the moment."""
+        return self.rolling or bool(self.stale)
 
     @property
     def coming(self) -> int:
@@ -194,6 +236,7 @@ class WatcherState:
         self.slots[wid] = slot
         self.spawning[wid] = slot
         self.unborn += 1
+        self.unproven += 1
         return slot
 
     def next_serial(self) -> int:
@@ -224,6 +267,7 @@ class WatcherState:
         del self.slots[slot.wid]
         self.bygone.discard(slot.wid)
         self.unborn -= not slot.born
+        self.unproven -= not slot.proven
         if self.slots:
             heapq.heappush(self.free_wids, slot.wid)
         else:
@@ -231,12 +275,14 @@ class WatcherState:
             self.top_wid = 0
 
     def outdate(self, slot: Slot, why: ExitReason) -> None:
-        """Mark a running slot as out of date."""
+        """Mark a running slot as out of date; one that is not ready is the first to go."""
         if self.fresh.pop(slot.wid, None) is None:
             return
         self.ready -= slot.ready
         slot.stale = why
         self.stale[slot.wid] = slot
+        if not slot.ready:
+            self.stale.move_to_end(slot.wid, last=False)
 
     def wake(self, at: float, kind: AlarmKind, slot: Slot) -> None:
         """Ask to be woken; alarms that no longer hold are dropped when they come up."""
@@ -260,5 +306,7 @@ class WatcherState:
             AlarmKind.KILL: slot.kill_at == at,
             AlarmKind.READY: slot.ready_at == at and wid in self.fresh and not slot.ready,
             AlarmKind.EXPIRE: slot.expires_at == at and wid in self.fresh,
+            AlarmKind.LATE: slot.ready_by == at,
+            AlarmKind.WATCH: slot.watch_at == at and slot.phase is Phase.RUNNING,
         }
         return slot if meant[kind] else None

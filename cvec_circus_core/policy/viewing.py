@@ -27,6 +27,6 @@ def health_of(state: WatcherState, now: float) -> Health:
         wanted=wanted,
         restarts=state.restarts,
         last_exit=state.last_exit,
-        reason=state.reason if short else None,
+        reason=state.reason if short else state.setback,
         retry_in=max(0.0, min(due) - now) if due else None,
     )

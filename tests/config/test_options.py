@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.model.amounts import Amount
 from cvec_circus_core.model.hook_specs import HOOK_NAMES, HookSpec
 from cvec_circus_core.model.options import declared_families, declared_options, option_names
+from cvec_circus_core.model.readiness import logged
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
@@ -31,6 +33,8 @@ HOOK = "module.callable or module.callable,true"
 PAIRS = "KEY=VALUE pairs, separated by commas"
 PORT = "an integer from 0 to 65535"
 TEXT = "any text"
+AMOUNT = "a count such as 2, or a percentage such as 50%"
+READY = "spawned, alive:SECONDS, notify or log:REGEX"
 
 Row = tuple[str, str, Any, str, str]
 """Key, right text, its value, wrong text, what the problem says is allowed."""
@@ -91,6 +95,11 @@ WATCHER: list[Row] = [
     ("max_retry", "-1", -1, "-2", "an integer at least -1"),
     ("max_age", "3600", 3600.0, "1h", SECONDS),
     ("max_age_variance", "0", 0.0, "-30", SECONDS),
+    ("rollout_surge", "50%", Amount(50, percent=True), "-1", AMOUNT),
+    ("rollout_unavailable", "2", Amount(2), "half", AMOUNT),
+    ("ready", "log: listening on .*", logged(" listening on .*"), "log:(", READY),
+    ("ready_timeout", "2.5", 2.5, "-1", SECONDS),
+    ("watchdog", "20", 20.0, "never", SECONDS),
     ("respawn", "no", False, "unexpected", BOOLEAN),
     ("autostart", "false", False, "later", BOOLEAN),
     ("priority", "-3", -3, "1.5", INTEGER),
@@ -108,6 +117,7 @@ WATCHER: list[Row] = [
     ("retry_pause_max", "20", 20.0, "x", SECONDS),
     ("quick_death", "2", 2.0, "x", SECONDS),
     ("check_flapping", "no", False, "x", BOOLEAN),
+    ("hook_timeout", "1", 1.0, "x", SECONDS),
 ]
 
 SOCKET: list[Row] = [
@@ -280,7 +290,9 @@ def test_unknown_members_are_refused(read: Callable[..., Loaded], key: str, mean
         ("flapping_window", "2", "extra", {"flapping.window": "2"}),
         ("retry_in", "9", "extra", {"flapping.retry_in": "9"}),
         ("flapping.active", "no", "extra", {"flapping.active": "no"}),
-        ("rollout.surge", "2", "extra", {"rollout.surge": "2"}),
+        ("rollout.surge", "2", "rollout_surge", Amount(2)),
+        ("rollout.unavailable", "10%", "rollout_unavailable", Amount(10, percent=True)),
+        ("web.colour", "2", "extra", {"web.colour": "2"}),
         ("owner", "me", "extra", {"owner": "me"}),
     ],
 )
@@ -296,4 +308,6 @@ def test_older_names_and_free_form_options(
 
 def test_every_alias_is_tried_above() -> None:
     aliases = {alias for alias, name in option_names(WatcherSpec).items() if alias != name}
-    assert aliases == {"command", "user", "group", "directory", "numprocs", "autorestart"}
+    dotted = {"rollout.surge", "rollout.unavailable"}
+    older = {"command", "user", "group", "directory", "numprocs", "autorestart"}
+    assert aliases == older | dotted

@@ -13,6 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from cvec_circus_core.model.amounts import ALL, NONE, Amount
+from cvec_circus_core.model.notices import Notice
+from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -20,6 +23,7 @@ from cvec_circus_core.policy.inputs import (
     Hangup,
     Hasten,
     Input,
+    Noticed,
     Ready,
     Renew,
     Resize,
@@ -39,10 +43,11 @@ ROLLOUTS = (
     NEW_BEFORE_OLD,
     ONE_BY_ONE,
     OLD_BEFORE_NEW,
-    Rollout(surge=1, unavailable=0, ready_after=0.5),
-    Rollout(surge=0, unavailable=2, ready_after=3.0),
-    Rollout(surge=2, unavailable=1),
+    Rollout(Amount(1), NONE),
+    Rollout(NONE, Amount(2)),
+    Rollout(Amount(2), Amount(1)),
 )
+AMOUNTS = (NONE, Amount(1), Amount(2), Amount(30, percent=True), ALL)
 TICKS_AT_ONE_MOMENT = 4
 STEPS_TO_REST = 5000
 
@@ -63,6 +68,11 @@ def random_spec(chance: Random) -> WatcherSpec:
         max_age=chance.choice((0.0, 0.0, 0.0, 4.0)),
         max_age_variance=chance.choice((0.0, 3.0)),
         retry_pause=chance.choice((0.1, 0.1, 0.0)),
+        ready=chance.choice((SPAWNED, SPAWNED, alive(0.5), alive(3), NOTIFY)),
+        ready_timeout=chance.choice((1.0, 5.0, 30.0)),
+        watchdog=chance.choice((0.0, 0.0, 0.0, 2.0)),
+        rollout_surge=chance.choice(AMOUNTS[1:]),
+        rollout_unavailable=chance.choice(AMOUNTS),
     )
 
 
@@ -147,30 +157,57 @@ class Life:
             (
                 10,
                 lambda: Renew(
-                    chance.choice(ROLLOUTS), self._ticket(told if alone and up else frozenset())
+                    chance.choice((None, *ROLLOUTS)),
+                    self._ticket(told if alone and up else frozenset()),
                 ),
             ),
             (10, lambda: Resize(chance.choice((0, 1, 1, 2, 4, 6)), self._ticket())),
             (6, self._change),
             (8, self._retire),
             (3, lambda: Hangup(self._ticket())),
-            (4, lambda: Ready(chance.randint(1, 6))),
+            (8, lambda: Ready(self._somebody())),
+            (8, lambda: Noticed(self._somebody(), self._notice())),
             (1, Hasten),
             (1, lambda: Wish(Go.LEAVE, self._ticket())),
             (1, lambda: Wish(Go.STOP, self._ticket(), final=True)),
         )
         return self._one_of(makers)
 
+    def _somebody(self) -> int:
+        """Return a pid, mostly of a process that is there."""
+        there = [*self.world.told, self.world.pids + 1]
+        return self.chance.choice(there)
+
+    def _notice(self) -> Notice:
+        yes = self.chance.random
+        return Notice(
+            ready=yes() < 0.5,
+            status="busy" if yes() < 0.5 else None,
+            alive=yes() < 0.5,
+            troubled=yes() < 0.1,
+            interval=1.0 if yes() < 0.1 else None,
+            extension=2.0 if yes() < 0.2 else None,
+        )
+
     def _change(self) -> Input:
         fresh = random_spec(self.chance)
-        names = ("numprocesses", "singleton", "respawn", "warmup_delay", "max_retry", "max_age")
+        names: tuple[str, ...] = (
+            "numprocesses",
+            "singleton",
+            "respawn",
+            "warmup_delay",
+            "max_retry",
+            "max_age",
+        )
+        names += ("ready", "ready_timeout", "watchdog", "rollout_surge")
         keys = tuple(name for name in names if self.chance.random() < 0.4)
         if "singleton" in keys and "numprocesses" not in keys:
             keys = (*keys, "numprocesses")
         wanted = {key: getattr(fresh, key) for key in keys}
         if self.state.spec.singleton and "singleton" not in keys:
             wanted.pop("numprocesses", None)
-        return Change(replace(self.state.spec, **wanted), keys, self._ticket())
+        spec = replace(self.state.spec, **wanted)
+        return Change(spec, keys, self._ticket(), renew=self.chance.random() < 0.4)
 
     def _retire(self) -> Input:
         told = tuple(self.world.told)
@@ -197,9 +234,12 @@ class Life:
     def rest(self) -> None:
         """Let everything that is under way come to its end, and nothing new begin."""
         state, world = self.state, self.world
-        self.say([Change(replace(state.spec, max_age=0.0, max_retry=-1), ("max_age",))])
+        self._calm()
         for _ in range(STEPS_TO_REST):
-            if world.asked_for:
+            if state.spec.max_age or state.spec.watchdog:
+                # A rollout that failed has taken the older options back.
+                self._calm()
+            elif world.asked_for:
                 self.say([world.start_next(failing=False, behaved=True)])
             elif world.dying:
                 self.say([world.end(next(iter(world.dying.values())))])
@@ -211,6 +251,10 @@ class Life:
                 check_rest(state, world)
                 return
         raise Broken("does not come to rest")
+
+    def _calm(self) -> None:
+        calm = replace(self.state.spec, max_age=0.0, max_retry=-1, watchdog=0.0)
+        self.say([Change(calm, ("max_age",))])
 
 
 @dataclass(slots=True)

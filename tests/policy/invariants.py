@@ -52,6 +52,7 @@ def _check_counts(state: WatcherState) -> None:
     fresh, stale = state.fresh.values(), state.stale.values()
     require(state.ready == sum(slot.ready for slot in fresh), "miscounted the ready")
     require(state.unborn == sum(not slot.born for slot in slots), "miscounted the unborn")
+    require(state.unproven == sum(not slot.proven for slot in slots), "miscounted the unproven")
     old = {slot.wid for slot in slots if slot.generation != state.generation}
     require(state.bygone == old, "the older generation is not who it is said to be")
     require(all(slot.stale is None for slot in fresh), "a stale slot counts as fresh")
@@ -81,8 +82,7 @@ def _check_world(state: WatcherState, world: World) -> None:
 
 def _check_bounds(state: WatcherState, world: World) -> None:
     wanted = state.spec.numprocesses
-    surge = wanted if state.rollout.surge is None else state.rollout.surge
-    most = min(wanted, 1) if state.spec.singleton else wanted + surge
+    most = min(wanted, 1) if state.spec.singleton else state.bounds.most(wanted)
     require(world.population <= most, f"{world.population} processes where {most} may be")
 
 
@@ -97,6 +97,7 @@ def check_rest(state: WatcherState, world: World) -> None:
     require(not (state.stale or state.stopping or state.waiting), "old slots are left")
     require(not state.sweeping, f"still sweeping after {state.sweeping}")
     require(not state.rolling or not up, "a reload never ends")
+    require(not state.fallback, "older options wait to be taken back")
     require(not state.again, "the second half of a restart never comes")
     require(state.life is (Life.ACTIVE if up else Life.STOPPED), f"comes to rest {state.life}")
     require(len(world.beings) == (state.target if up else 0), "not as many as wanted")

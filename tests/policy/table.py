@@ -12,6 +12,7 @@ from cvec_circus_core.model import events
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.readiness import SPAWNED
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn
 from cvec_circus_core.policy.inputs import Exited, Go, Input, Spawned, TicketId, Wish
@@ -21,6 +22,7 @@ from cvec_circus_core.policy.state import WatcherState
 NAME = "web"
 STARTED = Emit(events.WatcherStarted(NAME))
 RELOADED = Emit(events.WatcherReloaded(NAME))
+USUAL: dict[str, Any] = {"name": NAME, "cmd": "web", "ready": SPAWNED}
 START, STOP, RESTART = Wish(Go.START), Wish(Go.STOP), Wish(Go.RESTART)
 
 
@@ -28,7 +30,7 @@ class Watcher:
     """A machine with a clock in its hand."""
 
     def __init__(self, **options: Any) -> None:
-        self.state = WatcherState(WatcherSpec(**{"name": NAME, "cmd": "web", **options}))
+        self.state = WatcherState(WatcherSpec(**{**USUAL, **options}))
 
     def hears(self, *said: Input, at: float = 0.0) -> list[Effect]:
         """Step with one batch of inputs."""

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.policy.effects import Spawn
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -67,8 +69,8 @@ class TestSingleton:
         assert web.hears(end(1))[1:] == spawns([1])
 
     def test_that_becomes_one_in_the_middle_of_a_reload_starts_no_second(self) -> None:
-        web = active()
-        web.hears(Renew(Rollout(ready_after=9.0)))
+        web = active(ready=alive(9))
+        web.hears(Renew())
         web.hears(come(2))
         web.hears(end(2))
         web.hears(come(2, 7))
@@ -113,6 +115,15 @@ class TestWarmup:
         assert wake_at(web.state) is None
 
 
+ROLLOUTS = (
+    NEW_BEFORE_OLD,
+    ONE_BY_ONE,
+    Rollout(Amount(1), Amount(1)),
+    Rollout(Amount(1), NONE),
+    Rollout(Amount(20, percent=True), Amount(40, percent=True)),
+)
+
+
 class TestBounds:
     @pytest.mark.parametrize(
         ("rollout", "most", "least"),
@@ -120,8 +131,12 @@ class TestBounds:
             (NEW_BEFORE_OLD, 8, 4),
             (ONE_BY_ONE, 4, 3),
             (OLD_BEFORE_NEW, 4, 0),
-            (Rollout(surge=2, unavailable=1), 6, 3),
-            (Rollout(surge=0, unavailable=9), 4, 0),
+            (Rollout(Amount(2), Amount(1)), 6, 3),
+            (Rollout(NONE, Amount(9)), 4, 0),
+            (Rollout(Amount(10, percent=True), NONE), 5, 4),
+            (Rollout(Amount(60, percent=True), Amount(60, percent=True)), 7, 2),
+            (Rollout(NONE, Amount(10, percent=True)), 4, 3),
+            (Rollout(ALL, ALL), 8, 0),
         ],
     )
     def test_say_how_many_may_and_must_be(self, rollout: Rollout, most: int, least: int) -> None:
@@ -129,9 +144,9 @@ class TestBounds:
 
     def test_that_would_let_nothing_happen_are_refused(self) -> None:
         with pytest.raises(ValueError, match="one process too many or one too few"):
-            Rollout(surge=0, unavailable=0)
+            Rollout(NONE, Amount(0, percent=True))
 
-    @pytest.mark.parametrize("rollout", [NEW_BEFORE_OLD, ONE_BY_ONE, Rollout(1, 1), Rollout(1, 0)])
+    @pytest.mark.parametrize("rollout", ROLLOUTS)
     def test_hold_all_the_way_and_everybody_is_replaced(self, rollout: Rollout) -> None:
         web, pid = active(numprocesses=6), 200
         effects = web.hears(Renew(rollout, ticket()))

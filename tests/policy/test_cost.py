@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.policy import state as states
 from cvec_circus_core.policy.inputs import (
     Exited,
@@ -28,7 +29,6 @@ from cvec_circus_core.policy.inputs import (
     Tick,
 )
 from cvec_circus_core.policy.machine import step, wake_at
-from cvec_circus_core.policy.rollout import Rollout
 from cvec_circus_core.policy.state import Slot
 from tests.policy.table import STOP, Watcher, active
 
@@ -120,8 +120,8 @@ def test_one_thing_costs_the_same_however_many_there_are(
 def test_a_spawn_in_the_middle_of_a_reload_costs_the_same() -> None:
     costs = []
     for size in SIZES:
-        web = active(numprocesses=size)
-        step(web.state, [Renew(Rollout(ready_after=9.0))], 10.0)
+        web = active(numprocesses=size, ready=alive(9))
+        step(web.state, [Renew()], 10.0)
         (wid, *_) = web.state.spawning
         said: list[Input] = [Spawned(wid, 900_000)]
         costs.append(lines_run(partial(step, web.state, said, 10.0)))

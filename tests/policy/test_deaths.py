@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from cvec_circus_core.model.errors import GaveUp
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
@@ -164,19 +163,8 @@ class TestSpawnThatFails:
         web.hears(Tick(), at=0.1)
         assert web.hears(SpawnFailed(1, "no"), at=0.1) == [told_failure(1, "no", 0.2)]
 
-    def test_leaves_the_old_ones_alone_during_a_reload_and_tells_the_ticket(self) -> None:
-        web = active(max_retry=1)
-        assert web.hears(Renew(NEW_BEFORE_OLD, ticket())) == spawns([2])
-        effects = web.hears(SpawnFailed(2, "no"))
-        assert effects[0] == told_failure(2, "no", 0.0)
-        assert effects[2:] == spawns([2])
-        assert isinstance(broken(effects)[1], GaveUp)
-        assert web.state.life is Life.ACTIVE
-        assert web.pids == [101]
-        assert web.hears(come(2))[:3] == [told_spawn(2), *asked(1)]
-
-    def test_does_give_up_when_the_old_ones_are_gone_too(self) -> None:
-        web = active(max_retry=1)
+    def test_does_give_up_in_a_reload_when_the_old_ones_are_gone(self) -> None:
+        web = active(max_retry=2)
         web.hears(Renew(NEW_BEFORE_OLD))
         web.hears(SpawnFailed(2, "no"))
         web.hears(end(1))

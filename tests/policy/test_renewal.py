@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.readiness import NOTIFY, alive
 from cvec_circus_core.policy.effects import Reach, Signal
 from cvec_circus_core.policy.inputs import (
     Hangup,
@@ -13,7 +14,7 @@ from cvec_circus_core.policy.inputs import (
     Tick,
 )
 from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, ONE_BY_ONE, Rollout
+from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, ONE_BY_ONE
 from tests.policy.table import (
     RELOADED,
     START,
@@ -55,8 +56,8 @@ class TestParallelReload:
         assert web.hears(Renew(NEW_BEFORE_OLD)) == spawns([1, 2])
 
     def test_stops_an_old_one_for_each_new_one_that_is_ready(self) -> None:
-        web = active(numprocesses=2)
-        web.hears(Renew(Rollout(ready_after=5.0)), at=10.0)
+        web = active(numprocesses=2, ready=alive(5))
+        web.hears(Renew(), at=10.0)
         assert web.hears(come(3), at=10.0) == [told_spawn(3)]
         assert web.hears(come(4), at=11.0) == [told_spawn(4)]
         assert wake_at(web.state) == 15.0
@@ -64,15 +65,15 @@ class TestParallelReload:
         assert web.hears(Tick(), at=16.0) == asked(2)
 
     def test_believes_a_process_that_says_it_is_ready(self) -> None:
-        web = active()
-        web.hears(Renew(Rollout(ready_after=60.0)))
+        web = active(ready=NOTIFY)
+        web.hears(Renew())
         assert web.hears(come(2)) == [told_spawn(2)]
-        assert web.hears(Ready(2)) == asked(1)
-        assert web.hears(Ready(2)) == []
+        assert web.hears(Ready(102)) == asked(1)
+        assert web.hears(Ready(102)) == []
 
     def test_keeps_the_old_ones_while_the_new_ones_die(self) -> None:
-        web = active()
-        web.hears(Renew(Rollout(ready_after=5.0), ticket()))
+        web = active(ready=alive(5))
+        web.hears(Renew(None, ticket()))
         web.hears(come(2))
         assert web.hears(end(2)) == [told_reap(2), *spawns([2])]
         web.hears(come(2, 7))
@@ -158,8 +159,8 @@ class TestSequentialReload:
         assert web.hears(Tick(), at=24.5) == asked(2)
 
     def test_does_not_touch_the_next_while_the_first_keeps_dying(self) -> None:
-        web = active(numprocesses=2)
-        web.hears(Renew(Rollout(0, 1, ready_after=5.0)))
+        web = active(numprocesses=2, ready=alive(5))
+        web.hears(Renew(ONE_BY_ONE))
         web.hears(end(1))
         web.hears(come(1, 7))
         web.hears(end(1, pid=7))
@@ -178,8 +179,8 @@ class TestHangup:
         ]
 
     def test_reaches_the_outdated_too_and_not_the_leaving(self) -> None:
-        web = active(numprocesses=2)
-        web.hears(Retire((101,)), Renew(Rollout(ready_after=9.0)))
+        web = active(numprocesses=2, ready=alive(9))
+        web.hears(Retire((101,)), Renew())
         web.hears(come(3))
         signals = [one for one in web.hears(Hangup()) if isinstance(one, Signal)]
         assert [one.pid for one in signals] == [102, 103]

@@ -9,10 +9,10 @@ import pytest
 from cvec_circus_core.model import events
 from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.policy.effects import Effect, Emit
 from cvec_circus_core.policy.inputs import Change, Renew, Resize, Retire, Tick
 from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import Rollout
 from tests.policy.table import (
     NAME,
     START,
@@ -109,8 +109,8 @@ class TestResize:
         assert web.hears(Resize(1)) == spawns([1])
 
     def test_is_done_in_a_reload_that_does_not_get_on(self) -> None:
-        web = active()
-        web.hears(Renew(Rollout(ready_after=99.0)))
+        web = active(ready=alive(99))
+        web.hears(Renew())
         web.hears(come(2))
         assert web.hears(Resize(2, ticket())) == spawns([3])
         assert web.hears(come(3))[1:2] == [kept(started=(103,), there=(101, 102), numprocesses=2)]
@@ -174,13 +174,14 @@ class TestChange:
 
 class TestPromisesThatWaitLong:
     def test_forget_processes_that_came_and_went(self) -> None:
-        web, now = active(), 0.0
-        web.hears(Renew(Rollout(ready_after=5.0), ticket()))
+        web, now = active(ready=alive(5), ready_timeout=1e9, max_retry=-1), 0.0
+        web.hears(Renew(None, ticket()))
         web.hears(come(2))
         for pid in range(1000, 1100):
             web.hears(end(2, pid=pid - 1 if pid > 1000 else 102), at=now)
-            now = wake_at(web.state) or now
-            web.hears(Tick(), at=now)
+            if web.state.waiting:
+                now = wake_at(web.state) or now
+                web.hears(Tick(), at=now)
             web.hears(come(2, pid), at=now)
         (promise,) = web.state.promises
         assert promise.stopped == []

@@ -164,6 +164,8 @@ class World:
                 fair = not being.asked
             case ExitReason.KILLED:
                 fair = being.killed
+            case ExitReason.WATCHDOG:
+                fair = being.asked
             case ExitReason.STOPPED | ExitReason.EXPIRED | ExitReason.RELOADED:
                 fair = being.asked and not being.killed
             case _:
