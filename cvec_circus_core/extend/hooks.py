@@ -36,7 +36,8 @@ class Hooks:
             self._plugins.register(plugin, name)
             self._plugins.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            self._plugins.unregister(plugin)
+            if self._plugins.is_registered(plugin):  # older releases of pluggy keep half of it
+                self._plugins.unregister(plugin)
             log.warning("kernel plugin %s is left out: %s", name, error)
 
     def gather(self, hook: str, **given: Any) -> list[Any]:
