@@ -43,8 +43,7 @@ class Recent:
         """Remember one more piece, and forget what is too old for it."""
         self.end += len(data)
         if len(data) >= KEPT:
-            self._pieces.clear()
-            self.size = 0
+            self.clear()
             data = data[-KEPT:]
         self._pieces.append(data)
         self.size += len(data)
@@ -54,6 +53,11 @@ class Recent:
             # Many small pieces cost more in themselves than by what is in them.
             self._pieces = deque((b"".join(self._pieces)[-KEPT:],))
             self.size = len(self._pieces[0])
+
+    def clear(self) -> None:
+        """Forget what was written, but not how much."""
+        self._pieces.clear()
+        self.size = 0
 
     def last(self, lines: int) -> bytes:
         """Return the last lines, the unfinished one included; those that are known in full."""
@@ -108,6 +112,7 @@ class Memory:
         """Give back what a forgotten stream took."""
         if self._by_age.pop(recent, None) is not None:
             self.used -= _PER_STREAM + recent.size
+            recent.clear()
 
 
 class RecentOfWatcher:
