@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,6 +14,12 @@ from tests.live.daemon import Daemon
 from tests.live.wire import Caller, Ear
 
 Start = Callable[..., Daemon]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let chaos last longer: pytest tests/live --chaos-seconds 60."""
+    parser.addoption("--chaos-seconds", type=float, default=15.0, help="how long chaos lasts")
+    parser.addoption("--chaos-seed", type=int, default=None, help="repeat the same wishes")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,10 +57,16 @@ def start_shared() -> Iterator[Start]:
         yield partial(_start, daemons)
 
 
-def _start(daemons: list[Daemon], body: str = "", *flags: str, **how: Any) -> Daemon:
+def _start(
+    daemons: list[Daemon],
+    body: str = "",
+    *flags: str,
+    environment: Mapping[str, str] | None = None,
+    **how: Any,
+) -> Daemon:
     daemon = Daemon(body, *flags, **how)
     daemons.append(daemon)
-    return daemon.start()
+    return daemon.start(**(environment or {}))
 
 
 @pytest.fixture

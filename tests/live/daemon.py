@@ -17,7 +17,7 @@ import sys
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class Daemon:
         circus: str = "",
         tcp: bool = False,
         logs_to_file: bool = False,
+        program: Sequence[str] = (str(BIN / "circusd"), "--log-level", "debug"),
+        tracebacks: int = 0,
     ) -> None:
         self.mark = uuid.uuid4().hex
         # Unix sockets have short names: the folders that pytest makes may be too deep.
@@ -57,6 +59,8 @@ class Daemon:
         self.endpoint = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/control"
         self.events = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/events"
         self.circus = circus
+        self.program = program
+        self.tracebacks = tracebacks
         self.flags = [*flags, "--log-output", str(self.log)] if logs_to_file else list(flags)
         self.adrift: set[int] = set()
         """Pids that were left running on purpose."""
@@ -73,7 +77,7 @@ class Daemon:
         """Start it, and do not wait for anything."""
         with (self.folder / "out").open("ab") as out:
             self._process = subprocess.Popen(
-                [BIN / "circusd", "--log-level", "debug", *self.flags, str(self.file)],
+                [*self.program, *self.flags, str(self.file)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -203,7 +207,7 @@ class Daemon:
         """Check what has to be so when a daemon is gone."""
         assert self.stop() == 0, self.text()[-3000:]
         text = self.text()
-        assert "Traceback" not in text, text[text.find("Traceback") :][:3000]
+        assert text.count("Traceback") == self.tracebacks, text[text.find("Traceback") :][:3000]
         told = [int(one or other) for one, other in _REAPED.findall(text)]
         begun = [int(pid) for line in text.splitlines() for pid in _SPAWNED.findall(line)]
         assert Counter(told) == Counter(pid for pid in begun if pid not in self.adrift)
