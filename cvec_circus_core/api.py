@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.blocking import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
     from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.extend.command import Command
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
@@ -133,6 +134,7 @@ __all__ = [
     "cast_message",
     "declared_families",
     "declared_options",
+    "is_open",
     "make_json",
     "make_message",
     "name_key",
@@ -159,6 +161,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",
+    "cvec_circus_core.control.connecting": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
