@@ -53,7 +53,7 @@ def test_the_silent_are_forgotten_first() -> None:
     owner.note(every[0], b"again\n")
     assert [one.wid for one in owner.views("stdout", 1)] == [1, 3, 4]
     assert memory.used <= 10_000
-    owner.note(every[1], b"back\n")
+    owner.note(every[1], b"cut\nback\n")
     assert [one.data for one in owner.views("stdout", 1, wid=2)] == [b"back\n"]
     owner.clear()
     assert memory.used == 0
