@@ -14,6 +14,7 @@ from typing import assert_never
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.demand import lend_ear, note_begin, on_run_over
 from cvec_circus_core.policy.effects import Effect, Emit, Spawn
 from cvec_circus_core.policy.inputs import Wanted
 from cvec_circus_core.policy.leaving import ask_to_go
@@ -33,13 +34,14 @@ def advance(state: WatcherState, now: float) -> Iterator[Effect]:
             yield from _retire_surplus(state, now)
             yield from _retire_stale(state, now)
             yield from _spawn_missing(state, now)
-        case Wanted.DOWN:
+        case Wanted.DOWN | Wanted.ON_DEMAND:
             yield from _wind_down(state, now)
         case Wanted.ADRIFT:
             _drop_waiting(state, len(state.waiting))
         case _:
             assert_never(state.wanted)
     yield from _tell_life(state, now)
+    yield from lend_ear(state, now)
     yield from settle(state)
 
 
@@ -138,10 +140,10 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
         # A run so short that it is over already has kept its promises all the same.
         yield from settle(state)
         if state.life is Life.ACTIVE and _is_spent(state):
-            state.wanted, state.reason = Wanted.DOWN, "all processes have ended, respawn is off"
+            _end_run(state, now)
     if state.wanted is Wanted.UP:
         return
-    if not state.is_empty and state.wanted is Wanted.DOWN:
+    if not state.is_empty and state.wanted is not Wanted.ADRIFT:
         state.life = Life.STOPPING
         return
     if state.wanted is Wanted.ADRIFT:
@@ -149,14 +151,22 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
     elif state.life is not Life.STOPPED:
         state.life = Life.STOPPED
         yield Emit(events.WatcherStopped(name, state.reason))
-    if state.again and state.wanted is Wanted.DOWN:
+    if state.again and state.wanted is not Wanted.ADRIFT:
         yield from settle(state)
-        _begin(state)
+        _begin(state, now)
         yield from advance(state, now)
 
 
-def _begin(state: WatcherState) -> None:
+def _end_run(state: WatcherState, now: float) -> None:
+    if state.spec.on_demand:
+        on_run_over(state, now)
+    else:
+        state.wanted, state.reason = Wanted.DOWN, "all processes have ended, respawn is off"
+
+
+def _begin(state: WatcherState, now: float) -> None:
     """Start over: nothing of an earlier run counts any more."""
+    note_begin(state, now)
     state.wanted, state.again, state.hasty = Wanted.UP, False, False
     state.rolling, state.rollout, state.fallback = False, None, None
     state.setback, state.gave_up = None, False

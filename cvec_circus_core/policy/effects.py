@@ -44,6 +44,16 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Wait for a connection at the watcher's sockets; answered once by `SocketReady`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisten:
+    """Wait no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """Tell the world."""
 
@@ -58,4 +68,4 @@ class Settle:
     outcome: Outcome
 
 
-Effect = Spawn | Signal | Sweep | Emit | Settle
+Effect = Spawn | Signal | Sweep | Listen | Unlisten | Emit | Settle

@@ -18,6 +18,8 @@ class Wanted(Enum):
 
     UP = "up"
     DOWN = "down"
+    ON_DEMAND = "on demand"
+    """Down, and up as soon as somebody connects to one of its sockets."""
     ADRIFT = "adrift"
     """Forgotten with its processes left running: only their ends are still told."""
 
@@ -143,6 +145,11 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketReady:
+    """A `Listen` effect is answered: somebody has connected."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The moment that `wake_at` named has come."""
 
@@ -161,5 +168,6 @@ Input = (
     | Noticed
     | Exited
     | Swept
+    | SocketReady
     | Tick
 )

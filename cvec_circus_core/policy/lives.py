@@ -117,7 +117,7 @@ def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
 def _on_unasked_death(
     state: WatcherState, slot: Slot, said: Exited, now: float
 ) -> Iterator[Effect]:
-    if not state.spec.respawn:
+    if not state.spec.respawn or (state.spec.on_demand and said.code == 0):
         state.free(slot)
         end_for_good(state)
         return

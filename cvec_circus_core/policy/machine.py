@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from heapq import heappop
 
 from cvec_circus_core.policy.advance import advance, may_spawn
+from cvec_circus_core.policy.demand import is_waiting
 from cvec_circus_core.policy.effects import Effect
 from cvec_circus_core.policy.inputs import Input, Wanted
 from cvec_circus_core.policy.record import record
@@ -35,6 +36,8 @@ def wake_at(state: WatcherState) -> float | None:
             break
         heappop(state.alarms)
     soonest = state.alarms[0][0] if state.alarms else None
+    if is_waiting(state) and not state.listening:
+        return state.listen_from if soonest is None else min(soonest, state.listen_from)
     # What may be spawned and was not, in the step before, waits for nothing but its moment.
     if state.wanted is Wanted.UP and may_spawn(state):
         return state.spawn_from if soonest is None else min(soonest, state.spawn_from)

@@ -17,7 +17,7 @@ from cvec_circus_core.model.errors import BadMessage, ShuttingDown
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy import lives, proving, renewing
+from cvec_circus_core.policy import demand, lives, proving, renewing
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -31,6 +31,7 @@ from cvec_circus_core.policy.inputs import (
     Renew,
     Resize,
     Retire,
+    SocketReady,
     Spawned,
     SpawnFailed,
     Swept,
@@ -76,6 +77,8 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
             yield from lives.on_exited(state, said, now)
         case Swept(pid):
             state.sweeping.discard(pid)
+        case SocketReady():
+            demand.on_knock(state)
         case Tick():
             yield from _on_tick(state, now)
         case _:
@@ -91,6 +94,10 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
         yield from _settle(wish.ticket, Done())
         return
     state.final = state.final or wish.final
+    if wish.go in (Go.START, Go.RESTART) and demand.waits_for_demand(state):
+        demand.begin_waiting(state)
+        promise(state, wish.ticket, Aim.DOWN)
+        return
     match wish.go:
         case Go.START:
             _want_up(state)
@@ -151,9 +158,11 @@ def _adopt(state: WatcherState, spec: WatcherSpec) -> None:
     """Live by another spec; what has ended for good stays so, and costs nobody else its place."""
     before, target = state.spec, state.target
     state.live_by(spec)
-    if spec.respawn:
+    if state.wanted is Wanted.ON_DEMAND and not spec.on_demand:
+        state.wanted, state.again = Wanted.DOWN, True
+    if spec.respawn and not spec.on_demand:
         state.spent = 0
-    elif before.respawn:
+    elif before.respawn and not spec.respawn:
         state.spent = 0
         for slot in tuple(state.waiting.values()):
             if slot.born:
@@ -192,6 +201,7 @@ def _on_hangup(state: WatcherState, ticket: TicketId | None) -> Iterator[Effect]
 def _on_change(state: WatcherState, said: Change) -> Iterator[Effect]:
     before = state.spec
     _adopt(state, said.spec)
+    yield from demand.stop_listening(state)
     for key in said.keys:
         yield Emit(events.OptionUpdated(state.spec.name, key))
     if not (said.renew and state.wanted is Wanted.UP):

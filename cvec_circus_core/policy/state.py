@@ -140,7 +140,14 @@ class WatcherState:
     setback: str | None = None
     """Why the last reload failed, until the next one."""
     spent: int = 0
-    """Lives that ended for good since the start, where respawn is off."""
+    """Lives that ended for good since the start, where respawn is off or on_demand is on."""
+    listening: bool = False
+    """A `Listen` effect is under way."""
+    begun_at: float = -inf
+    quick_runs: int = 0
+    """Runs in a row that began quickly after the one before."""
+    listen_from: float = -inf
+    """Nobody listens before this moment."""
     restarts: int = 0
     last_exit: int | None = None
     last_spawn_at: float = -inf
@@ -186,7 +193,7 @@ class WatcherState:
     @property
     def target(self) -> int:
         """How many processes are wanted while the watcher is up."""
-        spent = 0 if self.spec.respawn else self.spent
+        spent = self.spent if self.spec.on_demand or not self.spec.respawn else 0
         return max(0, self.spec.numprocesses - spent)
 
     @property

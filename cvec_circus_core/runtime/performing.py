@@ -12,15 +12,38 @@ from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.outcome import Outcome
+from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.commandline import Launch, Surroundings, prepare
-from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn, Sweep
-from cvec_circus_core.policy.inputs import Exited, Input, Spawned, SpawnFailed, Swept, TicketId
+from cvec_circus_core.policy.effects import (
+    Effect,
+    Emit,
+    Listen,
+    Reach,
+    Settle,
+    Signal,
+    Spawn,
+    Sweep,
+    Unlisten,
+)
+from cvec_circus_core.policy.inputs import (
+    Exited,
+    Input,
+    SocketReady,
+    Spawned,
+    SpawnFailed,
+    Swept,
+    TicketId,
+)
 from cvec_circus_core.runtime.streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import Scope
 
 log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    return
 
 
 class Performer:
@@ -40,6 +63,7 @@ class Performer:
         self._spec = spec
         self._streams = streams
         self._launch: tuple[WatcherSpec, Surroundings, Launch] | None = None
+        self._stop_listening: Callable[[], None] = _nothing
 
     def perform(self, effect: Effect) -> None:
         """Carry out one effect."""
@@ -50,6 +74,10 @@ class Performer:
                 self._signal(effect)
             case Sweep(pid, signum, grace):
                 self._world.processes.sweep(pid, signum, grace, self._on_swept)
+            case Listen():
+                self._listen()
+            case Unlisten():
+                self._stop_listening()
             case Emit(event):
                 self._world.emit(event)
                 if isinstance(event, WatcherStopped):
@@ -73,6 +101,22 @@ class Performer:
             self._post(SpawnFailed(wid, f"unexpected {type(error).__name__}: {error}"))
         else:
             self._post(Spawned(wid, pid, self._world.chance()))
+
+    def _listen(self) -> None:
+        spec, shelf = self._spec(), self._world.sockets
+        names = [
+            name
+            for name in socket_use(spec, shelf.descriptors).names
+            if name in shelf.descriptors and name not in shelf.own
+        ]
+        if not names:
+            log.warning("watcher %s: there is no socket to wait at", spec.name)
+        self._stop_listening()
+        self._stop_listening = shelf.knocking.wait(self._world.loop, names, self._on_knock)
+
+    def _on_knock(self) -> None:
+        log.info("watcher %s: somebody has connected", self._spec().name)
+        self._post(SocketReady())
 
     def launch(self) -> Launch:
         """Return how processes of the present spec start, here and now. Raises ValueError."""

@@ -28,6 +28,7 @@ from cvec_circus_core.policy.inputs import (
     Renew,
     Resize,
     Retire,
+    SocketReady,
     Tick,
     TicketId,
     Wanted,
@@ -61,6 +62,7 @@ def random_spec(chance: Random) -> WatcherSpec:
         numprocesses=chance.randint(0, 1) if singleton else chance.choice((0, 1, 1, 2, 3, 5, 20)),
         singleton=singleton,
         respawn=chance.random() < 0.8,
+        on_demand=chance.random() < 0.3,
         warmup_delay=chance.choice((0.0, 0.0, 0.0, 0.5, 2.0)),
         graceful_timeout=chance.choice((0.0, 2.0, 30.0)),
         stop_children=chance.random() < 0.3,
@@ -124,6 +126,7 @@ class Life:
             (3, Tick),
             (3, lambda: self._wish(alone=alone)),
         ]
+        makers.append((20, world.knock) if world.ear else (1, SocketReady))
         if world.asked_for:
             makers.append((30, lambda: world.start_next(failing=chance.random() < 0.25)))
         if world.dying:
@@ -199,7 +202,7 @@ class Life:
             "max_retry",
             "max_age",
         )
-        names += ("ready", "ready_timeout", "watchdog", "rollout_surge")
+        names += ("on_demand", "ready", "ready_timeout", "watchdog", "rollout_surge")
         keys = tuple(name for name in names if self.chance.random() < 0.4)
         if "singleton" in keys and "numprocesses" not in keys:
             keys = (*keys, "numprocesses")

@@ -74,7 +74,10 @@ def _check_world(state: WatcherState, world: World) -> None:
     require(len(set(open_ones)) == len(open_ones), "a ticket waits twice")
     require(set(open_ones) == set(world.requests), "a ticket is forgotten")
     require(world.spawned - world.reaped == len(world.told), "spawn and reap do not pair")
-    if state.wanted is Wanted.DOWN:
+    require(state.listening == world.ear, "it is not known whether somebody listens")
+    require(state.wanted is Wanted.ON_DEMAND or not world.ear, "listens and wants nothing")
+    require(state.wanted is not Wanted.ON_DEMAND or state.spec.on_demand, "waits for nobody")
+    if state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND):
         require(not state.fresh and not state.stale, "somebody was not asked to go")
     if state.life is Life.STOPPED and state.wanted is not Wanted.ADRIFT:
         require(state.is_empty, "stopped, and somebody is there")
@@ -98,6 +101,7 @@ def check_rest(state: WatcherState, world: World) -> None:
     require(not state.sweeping, f"still sweeping after {state.sweeping}")
     require(not state.rolling or not up, "a reload never ends")
     require(not state.fallback, "older options wait to be taken back")
+    require(world.ear == (state.wanted is Wanted.ON_DEMAND), "does not listen for a connection")
     require(not state.again, "the second half of a restart never comes")
     require(state.life is (Life.ACTIVE if up else Life.STOPPED), f"comes to rest {state.life}")
     require(len(world.beings) == (state.target if up else 0), "not as many as wanted")

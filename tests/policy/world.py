@@ -14,8 +14,25 @@ from typing import assert_never
 from cvec_circus_core.model.events import ProcessReaped, ProcessSpawned
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.policy.effects import Effect, Emit, Settle, Signal, Spawn, Sweep
-from cvec_circus_core.policy.inputs import Exited, Input, Spawned, SpawnFailed, Swept, TicketId
+from cvec_circus_core.policy.effects import (
+    Effect,
+    Emit,
+    Listen,
+    Settle,
+    Signal,
+    Spawn,
+    Sweep,
+    Unlisten,
+)
+from cvec_circus_core.policy.inputs import (
+    Exited,
+    Input,
+    SocketReady,
+    Spawned,
+    SpawnFailed,
+    Swept,
+    TicketId,
+)
 
 HANGUP, KILL = 1, 9
 
@@ -68,6 +85,10 @@ class World:
     """Slots with a `Spawn` effect under way."""
     left_behind: set[int] = field(default_factory=set)
     """Ended processes whose descendants nobody stops yet."""
+    ear: bool = False
+    """Whether somebody listens for a connection."""
+    knocked: bool = False
+    """Somebody has knocked, and the machine may not have heard it yet."""
     swept_soon: dict[int, None] = field(default_factory=dict)
     requests: dict[TicketId, Request] = field(default_factory=dict)
     pids: int = 0
@@ -106,8 +127,14 @@ class World:
         del self.swept_soon[pid]
         return Swept(pid)
 
+    def knock(self) -> Input:
+        """Connect to one of the sockets; the ear is for one knock."""
+        self.ear, self.knocked = False, True
+        return SocketReady()
+
     def perform(self, effects: list[Effect]) -> None:
         """Carry out effects in order, and refuse those that make no sense."""
+        knocked, self.knocked = self.knocked, False
         for effect in effects:
             match effect:
                 case Spawn(wid):
@@ -117,6 +144,13 @@ class World:
                     self._signal(pid, signum)
                 case Sweep(pid, signum, _):
                     self._sweep(pid, signum)
+                case Listen():
+                    require(not self.ear, "listens twice")
+                    require(not self.population, "listens while somebody is there")
+                    self.ear = True
+                case Unlisten():
+                    require(self.ear or knocked, "stops listening and did not listen")
+                    self.ear = False
                 case Emit(event):
                     self._hear(event)
                 case Settle(ticket, outcome):
