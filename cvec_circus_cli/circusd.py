@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__
 from cvec_circus_core.daemon import OK, Flags, read, run
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.config is None:
         parser.print_usage()
         return OK
+    older_names.install()
     flags = Flags(
         config=given.config,
         skip_bad=given.skip_bad,

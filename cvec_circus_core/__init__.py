@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ProcessStatus,
     )
     from cvec_circus_core.embed.watcher import Watcher
+    from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -44,6 +45,7 @@ __all__ = [
     "CallError",
     "CircusClient",
     "CircusError",
+    "CircusPlugin",
     "CircusSocket",
     "CircusSockets",
     "Conflict",
@@ -62,6 +64,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.embed.watcher": "Watcher",
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.client": "AsyncCircusClient",
+    "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",
     "cvec_circus_core.system.sockets": "CircusSocket CircusSockets",
 }

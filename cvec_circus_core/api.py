@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream
@@ -94,6 +95,7 @@ __all__ = [
     "CircusClient",
     "CircusConsumer",
     "CircusError",
+    "CircusPlugin",
     "Command",
     "ConfigError",
     "Conflict",
@@ -164,6 +166,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.connecting": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
     "cvec_circus_core.extend.command": "Command",
+    "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.extend.sink": "BadOption Stream",

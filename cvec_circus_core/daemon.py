@@ -20,6 +20,8 @@ from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import accepted, load
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
+from cvec_circus_core.extend.plugin_hosting import Hosts, assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands, load_formats
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.logs import log_event, reopen, set_up
@@ -105,7 +107,10 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
 
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configured:
-        return _configured(read(flags, os.environ))
+        again = read(flags, os.environ)
+        hosts = assign(again.plugins, PluginNames.installed())
+        engine.host(hosts.threads)
+        return _configured(again, hosts)
 
     parts = Parts(
         commands=load_commands().things,
@@ -115,12 +120,14 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
-        engine = Engine(_configured(loaded), parts)
+        hosts = assign(loaded.plugins, PluginNames.installed())
+        engine = Engine(_configured(loaded, hosts), parts)
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
         engine.serve()
         stack.callback(_hear_signals(engine))
+        engine.host(hosts.threads)
         engine.arbiter.start_all()
         engine.started()
         caller.ready()
@@ -179,5 +186,8 @@ def _reopen_streams(engine: Engine) -> None:
         watcher.reopen()
 
 
-def _configured(loaded: Loaded) -> Configured:
-    return Configured(loaded.arbiter, loaded.watchers, loaded.sockets)
+def _configured(loaded: Loaded, hosts: Hosts) -> Configured:
+    spec = loaded.arbiter
+    facts = PluginFacts(spec.endpoint, spec.pubsub_endpoint, spec.check_delay)
+    plugins = (watcher_of(one, facts, spec) for one in hosts.processes)
+    return Configured(spec, (*loaded.watchers, *plugins), loaded.sockets)

@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -24,11 +24,14 @@ from cvec_circus_core.config.properties import (
     watcher_from_mapping,
 )
 from cvec_circus_core.control.dispatch import Dispatcher
+from cvec_circus_core.control.plugin_threads import PluginThreads
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.extend.plugin_classes import PluginFacts
 from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
@@ -48,8 +51,14 @@ log = logging.getLogger(__name__)
 _LAST_WORDS = 1.0
 """Seconds for replies and events that are still on their way at the end."""
 
+_LAST_HANDLERS = 5.0
+"""Seconds for plugins inside the daemon to come to their end."""
+
 _LAST_OUTPUT = 5.0
 """Seconds for streams to take the last that processes have written."""
+
+
+_HELD: list[zmq.Context[Any]] = []
 
 
 class _Census:
@@ -102,6 +111,7 @@ class Engine:
         self._context: zmq.Context[Any] | None = None
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
+        self._plugins: PluginThreads | None = None
 
     @property
     def endpoints(self) -> tuple[str, str] | None:
@@ -133,6 +143,24 @@ class Engine:
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.audience = self._publisher
 
+    def host(self, plugins: Iterable[PluginSpec]) -> None:
+        """Run exactly these plugins in threads of ours from now on; needs endpoints."""
+        wanted = tuple(plugins)
+        if self._server is None or self._publisher is None or self._context is None:
+            return
+        if self._plugins is None:
+            if not wanted:
+                return
+            inproc = tuple(f"inproc://circus-{id(self):x}-{end}" for end in ("control", "events"))
+            self._server.bind_too(inproc[0])
+            self._publisher.bind_too(inproc[1])
+            facts = PluginFacts(
+                self._server.endpoint, self._publisher.endpoint, self.arbiter.spec.check_delay
+            )
+            self._plugins = PluginThreads(self._context, (inproc[0], inproc[1]), facts)
+            self.desk.plugins = self._plugins.views
+        self._plugins.want(wanted)
+
     def started(self) -> None:
         """Tell the kernel plugins that the daemon is there."""
         self._parts.hooks.gather("circus_ready", supervisor=self.desk)
@@ -140,6 +168,7 @@ class Engine:
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
         self._parts.hooks.gather("circus_stopping", supervisor=self.desk)
+        all_ended = self._plugins is None or await self._plugins.close(_LAST_HANDLERS)
         await close_outputs(self.outputs, _LAST_OUTPUT)
         if self._server is not None:
             await self._server.wait_answered(_LAST_WORDS)
@@ -148,7 +177,10 @@ class Engine:
             self.bus.leave("publisher")
             self.outputs.audience = Nobody()
             self._publisher.close(_LAST_WORDS)
-        if self._context is not None and self._parts.context is None:
+        if self._context is not None and not all_ended:
+            # Ending it would wait for the socket of a plugin that hangs; so would forgetting it.
+            _HELD.append(self._context)
+        elif self._context is not None and self._parts.context is None:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
         self.processes.close()

@@ -38,6 +38,7 @@ from cvec_circus_core.model.views import (
     Health,
     Life,
     OutputView,
+    PluginView,
     ProcessView,
     SocketView,
     WatcherView,
@@ -259,6 +260,8 @@ class FakeSupervisor:
         self.infos: dict[int, Any] = {}
         """What the process table tells of a pid, where a test does not take the usual."""
         self.sockets = FakeSockets(self.said)
+        self.hosted: list[PluginView] = []
+        """The plugins in threads of the daemon."""
         self._numbers = count(FIRST_PID)
         self._watchers: dict[str, FakeWatcher] = {}
         for one in watchers:
@@ -323,6 +326,10 @@ class FakeSupervisor:
     def quit(self) -> FakeTicket:
         """Write it down."""
         return self._wish("quit")
+
+    def plugins(self) -> Sequence[PluginView]:
+        """Return what the test has put there."""
+        return self.hosted
 
     def option_of_watchers(self) -> Mapping[str, Option]:
         """Return the declared options of watchers by name."""

@@ -80,7 +80,7 @@ def build(
         for name, section in _named("watcher", raw.sections, findings)
     ]
     plugins = [
-        plugin_spec(name, section, environments, known, findings, debug=arbiter.debug)
+        plugin_spec(name, section, environments, known, findings)
         for name, section in _named("plugin", raw.sections, findings)
     ]
     with_streams = {f"watcher:{one.name}": one for one in watchers if one}

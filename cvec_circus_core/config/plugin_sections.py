@@ -19,6 +19,9 @@ from cvec_circus_core.config.reading import Given, given_options
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import WatcherSpec
 
+OF_THE_HOST = ("use", "isolate")
+"""What the class is not told."""
+
 
 def plugin_spec(
     name: str,
@@ -26,12 +29,10 @@ def plugin_spec(
     environments: Environments,
     sockets: Collection[str],
     findings: Findings,
-    *,
-    debug: bool,
 ) -> PluginSpec | None:
     """Read one section; None where something is wrong with it."""
     env = environments.of(f"plugin:{name}")
-    draft = Draft(plugin_watcher(name, debug=debug))
+    draft = Draft(plugin_watcher(name))
     own: dict[str, Any] = {}
     options: dict[str, str] = {}
     for given in given_options(PluginSpec, section, environments.seen(env), findings):
@@ -39,7 +40,7 @@ def plugin_spec(
             own[given.place.option.name] = given.value
         else:
             _put(given, draft, section, findings)
-        if given.key != "use" and not isinstance(locate(WatcherSpec, given.key), Member):
+        if given.key not in OF_THE_HOST and not isinstance(locate(WatcherSpec, given.key), Member):
             options[given.key] = given.text
     draft.set("env", {**env, **draft["env"]})
     if not own.get("use"):
@@ -52,7 +53,7 @@ def plugin_spec(
     return PluginSpec(name=name, **own, options=options, watcher=draft.spec())
 
 
-def plugin_watcher(name: str, *, debug: bool) -> WatcherSpec:
+def plugin_watcher(name: str) -> WatcherSpec:
     """Return the watcher of a plugin, before its own options."""
     return WatcherSpec(
         name=f"plugin:{name}",
@@ -60,8 +61,6 @@ def plugin_watcher(name: str, *, debug: bool) -> WatcherSpec:
         singleton=True,
         copy_env=True,
         copy_path=True,
-        close_child_stdout=not debug,
-        close_child_stderr=not debug,
     )
 
 
@@ -69,9 +68,6 @@ def finish_plugin_watcher(draft: Draft) -> None:
     """Let what was given win over what a plugin's watcher is by itself."""
     if "singleton" not in draft.given and draft["numprocesses"] > 1:
         draft.set("singleton", False)
-    for channel in ("stdout", "stderr"):
-        if draft[f"{channel}_stream"] and f"close_child_{channel}" not in draft.given:
-            draft.set(f"close_child_{channel}", False)
 
 
 def _put(given: Given, draft: Draft, section: RawSection, findings: Findings) -> None:

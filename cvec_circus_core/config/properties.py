@@ -24,7 +24,11 @@ from cvec_circus_core.config.keys import (
     check,
     locate,
 )
-from cvec_circus_core.config.plugin_sections import finish_plugin_watcher, plugin_watcher
+from cvec_circus_core.config.plugin_sections import (
+    OF_THE_HOST,
+    finish_plugin_watcher,
+    plugin_watcher,
+)
 from cvec_circus_core.model.errors import BadMessage, UnknownOption
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Family, declared_families, declared_options
@@ -113,11 +117,9 @@ def socket_from_mapping(name: str, options: Mapping[str, Any]) -> SocketSpec:
     return SocketSpec(name=name_key(name), **values)
 
 
-def plugin_from_mapping(
-    name: str, options: Mapping[str, Any], *, debug: bool = False
-) -> PluginSpec:
+def plugin_from_mapping(name: str, options: Mapping[str, Any]) -> PluginSpec:
     """Make the spec of a plugin from Python values; ``use`` is one of them. Raises `BadMessage`."""
-    draft = Draft(plugin_watcher(name, debug=debug))
+    draft = Draft(plugin_watcher(name))
     own: dict[str, Any] = {}
     told: dict[str, Any] = {}
     for key, value in options.items():
@@ -125,7 +127,7 @@ def plugin_from_mapping(
             own[place.option.name] = _checked(key, place, value)
         elif not isinstance(place := locate(WatcherSpec, key), Free):
             draft.put(place, _checked(key, place, value))
-        if key != "use" and not isinstance(locate(WatcherSpec, key), Member | Whole):
+        if key not in OF_THE_HOST and not isinstance(locate(WatcherSpec, key), Member | Whole):
             told[key] = value
     if not own.get("use"):
         raise BadMessage("'use' is missing")

@@ -99,12 +99,12 @@ class CircusClient:
             self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         return bool(self._monitor.poll(0))
 
-    def stop(self) -> None:
-        """Close the connection; what was not delivered is dropped."""
+    def stop(self, linger: float = 0.0) -> None:
+        """Close the connection; what was not delivered in ``linger`` seconds is dropped."""
         if self._monitor is not None:
             self._socket.disable_monitor()
             self._monitor.close()
-        self._socket.close()
+        self._socket.close(linger=_milliseconds(linger))
         if self._own_context is not None:
             self._own_context.term()
 

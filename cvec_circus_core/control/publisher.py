@@ -72,6 +72,11 @@ class EventPublisher:
             log.debug("nobody could take a piece of %s", topic)
         self._drain.look_again()
 
+    def bind_too(self, endpoint: str) -> None:
+        """Publish on one more endpoint."""
+        self._socket.bind(endpoint)
+        self._drain.look_again()
+
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""
         self._drain.close()

@@ -57,6 +57,11 @@ class ControlServer:
             raise
         self._drain = Drain(self._socket, loop, self._take)
 
+    def bind_too(self, endpoint: str) -> None:
+        """Answer on one more endpoint."""
+        self._socket.bind(endpoint)
+        self._drain.look_again()
+
     def close(self, linger: float = 0.0) -> None:
         """Answer nobody any more; replies already given may take ``linger`` seconds to leave."""
         self._drain.close()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, SocketView, WatcherView
+from cvec_circus_core.model.views import OutputView, PluginView, SocketView, WatcherView
 
 
 class Ticket(Awaitable[Done], Protocol):
@@ -167,6 +167,9 @@ class Supervisor(Protocol):
 
     def quit(self) -> Ticket:
         """Stop everything and end; settled when all processes are gone."""
+
+    def plugins(self) -> Sequence[PluginView]:
+        """Return the plugins that run in threads of the daemon."""
 
     def option_of_watchers(self) -> Mapping[str, Option]:
         """Return the declared options of watchers by name."""

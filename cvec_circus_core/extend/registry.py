@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 
 COMMANDS = "cvec_circus.commands"
 FORMATS = "cvec_circus.formats"
+PLUGINS = "cvec_circus.plugins"
+DEFAULT_PLUGINS = "cvec_circus.default_plugins"
+"""Plugins that the daemon runs unless its configuration says otherwise."""
+OLDER_NAMES = "cvec_circus.older_names"
+"""Dotted names that the older system had for what is ours now."""
 
 OWN_DISTRIBUTION = "cvec-circus"
 

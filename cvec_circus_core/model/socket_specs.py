@@ -25,6 +25,7 @@ _FAMILY = one_of("AF_INET", "AF_INET6", "AF_UNIX")
 _TYPE = one_of("SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET")
 _PORT = between(INTEGER, 0, 65535)
 _OPTIONAL_TEXT = _or_none(TEXT)
+_OPTIONAL_BOOLEAN = _or_none(BOOLEAN)
 _OPTIONAL_ACCOUNT = _or_none(ACCOUNT)
 _NEW = Needs.NEW_PROCESSES
 
@@ -81,6 +82,9 @@ class PluginSpec:
     name: str
     use: str = option("", TEXT, "dotted or short name of the plugin's class")
     active: bool = option(True, BOOLEAN, "run it; a plugin that is not active is not started")
+    isolate: bool | None = option(
+        None, _OPTIONAL_BOOLEAN, "a process of its own; if not, a thread of the daemon"
+    )
     options: Mapping[str, Any] = plain(default_factory=dict)
     """What the class's constructor gets; from a file, all texts."""
     watcher: WatcherSpec

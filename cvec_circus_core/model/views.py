@@ -75,3 +75,16 @@ class SocketView:
     host: str | None
     port: int | None
     path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginView:
+    """One plugin, as it is at one moment."""
+
+    name: str
+    use: str
+    host: str
+    """``thread`` or ``process``."""
+    state: str
+    reason: str | None = None
+    """What it failed of."""

@@ -13,7 +13,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, SocketView, WatcherView
+from cvec_circus_core.model.views import OutputView, PluginView, SocketView, WatcherView
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.matching import matches
@@ -154,6 +154,8 @@ class Desk:
         self._reading = reading
         self._census = census
         self._pid = pid
+        self.plugins: Callable[[], Sequence[PluginView]] = tuple
+        """Tells of the plugins in threads of the daemon; their host puts itself here."""
 
     @property
     def spec(self) -> ArbiterSpec:

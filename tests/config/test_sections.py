@@ -284,17 +284,26 @@ def test_a_plugin_has_options_and_a_watcher(read: Reader) -> None:
     watcher = plugin.watcher
     assert (watcher.name, watcher.priority, watcher.max_retry) == ("plugin:P", 5, 3)
     assert (watcher.singleton, watcher.copy_env, watcher.copy_path) == (True, True, True)
-    assert (watcher.close_child_stdout, watcher.close_child_stderr) == (False, True)
+    assert (watcher.close_child_stdout, watcher.close_child_stderr) == (False, False)
     assert watcher.stdout_stream == {"class": "StdoutStream"}
     assert (watcher.rlimits, watcher.env) == ({"core": 0}, {"X": "1"})
 
 
-def test_a_plugin_may_have_several_processes_and_a_voice(read: Reader) -> None:
-    loaded = read("[circus]\ndebug = 1\n[plugin:p]\nuse = a.B\nnumprocesses = 2\nactive = no\n")
+def test_a_plugin_may_have_several_processes(read: Reader) -> None:
+    loaded = read("[plugin:p]\nuse = a.B\nnumprocesses = 2\nactive = no\n")
     (plugin,) = loaded.plugins
     assert (plugin.active, plugin.options["active"]) == (False, "no")
     assert (plugin.watcher.singleton, plugin.watcher.numprocesses) == (False, 2)
-    assert not plugin.watcher.close_child_stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "isolate"), [("", None), ("isolate = no", False), ("isolate = 1", True)]
+)
+def test_where_a_plugin_runs_is_not_told_to_its_class(
+    read: Reader, line: str, isolate: bool | None
+) -> None:
+    (plugin,) = read(f"[plugin:p]\nuse = a.B\n{line}\n").plugins
+    assert (plugin.isolate, plugin.options) == (isolate, {})
 
 
 BAD_AND_GOOD = """

@@ -1,0 +1,160 @@
+"""circus-plugin: run one plugin in this process, beside a daemon.
+
+Exit codes: 0 it ended as it was told to, 1 it could not start or has failed, 2 wrong use of the
+command line. The daemon starts this program, too; then what it has to know stands in the
+environment (`extend/plugin_hosting.py`), where no character does harm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import entry_points
+
+from cvec_circus_cli import older_names
+from cvec_circus_core.api import BadConfig, CircusError, __version__
+from cvec_circus_core.plugin_process import Order, of_the_daemon, order_from_file, run
+
+OK, FAILED, USAGE = 0, 1, 2
+_BETWEEN = ":::"
+
+_EPILOG = """\
+examples:
+  circus-plugin myproject.plugins.Logger -o filename=/tmp/events
+  circus-plugin --endpoint ipc:///run/app/control --pubsub ipc:///run/app/events statsd_emitter
+  circus-plugin --config-file app.ini logger     run what [plugin:logger] of app.ini says
+  circus-plugin --list                           tell which plugins are installed
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run circus-plugin and return its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.list:
+        return _list()
+    if given.plugin is None:
+        parser.print_usage(sys.stderr)
+        return USAGE
+    older_names.install()
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return run(of_the_daemon(given.plugin, os.environ) or _order(parser, given))
+    except BadConfig as error:
+        for problem in error.problems:
+            print(f"error: {problem}", file=sys.stderr)
+        return _say(f"{given.config_file} can not be used")
+    except CircusError as error:
+        return _say(str(error))
+    except KeyboardInterrupt:
+        return OK
+
+
+def _order(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Order:
+    """Put together what the words say; they win over a file."""
+    order = Order(given.plugin)
+    if given.config_file is not None:
+        order = order_from_file(given.config_file, given.plugin, os.environ)
+    options = {**order.options, **_older_options(parser, given.config)}
+    for word in given.option:
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            parser.error(f"-o takes KEY=VALUE, not {word!r}")
+        options[key] = value
+    said = {
+        "endpoint": given.endpoint,
+        "pubsub_endpoint": given.pubsub,
+        "check_delay": given.check_delay,
+        "ssh_server": given.ssh,
+        "loglevel": given.log_level,
+        "logoutput": given.log_output,
+    }
+    return replace(
+        order, options=options, **{key: one for key, one in said.items() if one is not None}
+    )
+
+
+def _older_options(parser: argparse.ArgumentParser, text: str | None) -> dict[str, str]:
+    """Read ``key:value:::key:value``, the only form that the older program takes."""
+    options: dict[str, str] = {}
+    for item in text.split(_BETWEEN) if text else ():
+        key, colon, value = item.partition(":")
+        if not colon or not key:
+            parser.error(f"--config takes key:value{_BETWEEN}key:value, not {text!r}")
+        options[key] = value
+    return options
+
+
+def _list() -> int:
+    for one in sorted(entry_points(group="cvec_circus.plugins"), key=lambda one: one.name):
+        origin = f"{one.dist.name} {one.dist.version}" if one.dist else "?"
+        try:
+            found = one.load()
+            told = (found.__doc__ or "").strip().partition("\n")[0]
+        except Exception as error:
+            told = f"[broken] {type(error).__name__}: {error}"
+        print(f"{one.name}  ({origin})  {told}")
+    return OK
+
+
+def _say(sentence: str) -> int:
+    print(f"circus-plugin: {sentence}", file=sys.stderr)
+    return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="circus-plugin",
+        description="Run a plugin, which hears what happens in a daemon and may command it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "plugin", nargs="?", help="name of an installed plugin, or dotted name of its class"
+    )
+    parser.add_argument(
+        "--endpoint", help="control endpoint of the daemon (default: tcp://127.0.0.1:5555)"
+    )
+    parser.add_argument(
+        "--pubsub", help="event endpoint of the daemon (default: tcp://127.0.0.1:5556)"
+    )
+    parser.add_argument(
+        "-o",
+        dest="option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="option of the plugin; may be given several times",
+    )
+    parser.add_argument(
+        "--config", metavar="TEXT", help="options of the plugin as key:value:::key:value"
+    )
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="configuration of the daemon; PLUGIN is then the name of a section [plugin:NAME]",
+    )
+    parser.add_argument(
+        "--check-delay", type=float, metavar="SECONDS", help="what the plugin is told (default: 5)"
+    )
+    parser.add_argument(
+        "--log-level",
+        type=str.lower,
+        choices=("critical", "error", "warning", "info", "debug"),
+        help="how much is logged (default: info)",
+    )
+    parser.add_argument(
+        "--log-output", metavar="WHERE", help="log file, - for standard error (the default)"
+    )
+    parser.add_argument("--ssh", metavar="SERVER", help="go to the daemon through ssh")
+    parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
+    parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""How the class that a plugin names is found, and made.
+
+``use`` is the name of an entry point, a name that the older system had for one of ours, or a dotted
+name, in this order. Constructors come in several shapes, as the documents of the older system show
+them and as its last release calls them; the first shape that fits is taken.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS
+from cvec_circus_core.model.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PluginFacts:
+    """What every plugin is told beside its options."""
+
+    endpoint: str
+    pubsub_endpoint: str
+    check_delay: float
+    ssh_server: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PluginNames:
+    """The names by which plugins that are installed go, without loading any."""
+
+    plugins: Mapping[str, EntryPoint]
+    older: Mapping[str, EntryPoint]
+    defaults: Mapping[str, EntryPoint]
+    """Those that the daemon runs unless its configuration speaks of them."""
+
+    @classmethod
+    def installed(cls) -> PluginNames:
+        """Read what is installed at this moment."""
+        found = entry_points()
+        return cls(
+            *(
+                {one.name: one for one in found.select(group=group)}
+                for group in (PLUGINS, OLDER_NAMES, DEFAULT_PLUGINS)
+            )
+        )
+
+    def point(self, use: str) -> EntryPoint | None:
+        """Return the entry point that a name means, if it means one."""
+        return self.plugins.get(use) or self.older.get(use)
+
+    def is_default(self, use: str) -> bool:
+        """Tell whether a name, of whatever kind, means a plugin that runs by default."""
+        point = self.point(use)
+        value = use if point is None else point.value
+        ours = {one.value.replace(":", ".") for one in self.defaults.values()}
+        return value.replace(":", ".") in ours
+
+
+def find_class(use: str) -> Any:
+    """Return the class of a plugin. Raises `ConfigError` with a sentence that says why not."""
+    names = PluginNames.installed()
+    point = names.point(use)
+    if point is not None:
+        return _from_entry_point(point, use)
+    module, colon, name = use.partition(":")
+    if not colon:
+        module, _, name = use.rpartition(".")
+    if not module or not name:
+        raise ConfigError(f"no plugin is named {use!r}{_near(use, sorted(names.plugins))}")
+    return _from_module(module, name, use)
+
+
+def make(found: Any, facts: PluginFacts, options: Mapping[str, Any]) -> Any:
+    """Make a plugin. Raises `ConfigError` where the class does not take its options."""
+    refused = None
+    for args, keywords in _shapes(facts):
+        try:
+            inspect.signature(found).bind(*args, **{**keywords, **options})
+        except TypeError as error:
+            refused = refused or error
+            continue
+        except ValueError:
+            pass  # A class without a signature is called as it is.
+        return found(*args, **{**keywords, **options})
+    raise ConfigError(f"{_name(found)} can not be made: {refused}")
+
+
+def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
+    named = {
+        "endpoint": facts.endpoint,
+        "pubsub_endpoint": facts.pubsub_endpoint,
+        "check_delay": facts.check_delay,
+    }
+    in_order = tuple(named.values())
+    yield (), {**named, "ssh_server": facts.ssh_server}
+    yield (*in_order, facts.ssh_server), {}
+    if facts.ssh_server is None:
+        yield (), named
+        yield in_order, {}
+
+
+def _from_entry_point(point: EntryPoint, use: str) -> Any:
+    try:
+        return point.load()
+    except Exception as error:
+        log.debug("plugin %s does not load", use, exc_info=True)
+        of = f" of {point.dist.name}" if point.dist else ""
+        raise ConfigError(
+            f"plugin {use}{of} does not load ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _from_module(module: str, name: str, use: str) -> Any:
+    try:
+        home = import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            raise ConfigError(f"plugin {use}: there is no module {error.name}") from None
+        raise ConfigError(f"plugin {use}: module {module} needs {error.name}") from None
+    except Exception as error:
+        log.debug("plugin %s can not be imported", use, exc_info=True)
+        raise ConfigError(
+            f"plugin {use}: module {module} fails ({type(error).__name__}: {error})"
+        ) from None
+    found = getattr(home, name, None)
+    if found is None:
+        raise ConfigError(f"plugin {use}: module {module} has no class {name}")
+    if not callable(getattr(found, "start", None)):
+        raise ConfigError(f"plugin {use}: {module}.{name} is not a CircusPlugin")
+    return found
+
+
+def _near(use: str, known: Sequence[str]) -> str:
+    if close := get_close_matches(use, known, n=1):
+        return f"; did you mean {close[0]}?"
+    return f"; those installed are {', '.join(known)}" if known else ""
+
+
+def _name(found: Any) -> str:
+    return f"{getattr(found, '__module__', '?')}.{getattr(found, '__qualname__', found)}"

@@ -1,0 +1,188 @@
+"""The life of one plugin in its own event loop: init, events one after the other, stop.
+
+The link is what a host gives: it alone knows by which means the daemon is reached. What a handler
+raises is written to the log and costs that one event; the plugin goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Protocol
+
+log = logging.getLogger("circus.plugins")
+
+AT_ONCE = 64
+"""Events that are handled before timers and others have their turn."""
+
+_COMPLAINT_PAUSE = 1.0
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class Link(Protocol):
+    """How a plugin reaches its daemon; all but `call` belongs to the plugin's loop."""
+
+    context: Any
+    client: Any
+    sub_socket: Any
+
+    def open(self, topics: tuple[str, ...], timeout: float) -> None:
+        """Connect, and subscribe."""
+
+    def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for the reply; from any thread. Raises `CallError`."""
+
+    async def acall(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and await the reply. Raises `CallError`."""
+
+    async def receive(self) -> tuple[bytes, bytes] | None:
+        """Return the next event, or None after `wake`."""
+
+    def wake(self) -> None:
+        """Let `receive` return None, at once and from now on."""
+
+    async def close(self) -> None:
+        """Close the connections, when what was said last is on its way."""
+
+
+class Hosted(Protocol):
+    """What the loop asks of a plugin."""
+
+    name: ClassVar[str]
+    topics: ClassVar[tuple[str, ...]]
+    timeout: ClassVar[float]
+    context: Any
+    client: Any
+    sub_socket: Any
+    loop: asyncio.AbstractEventLoop | None
+    running: bool
+    _stopping: bool
+
+    def handle_init(self) -> Any: ...
+    def handle_recv(self, data: Any) -> Any: ...
+    def handle_stop(self) -> Any: ...
+    def stop(self) -> None: ...
+
+
+class EventText(str):
+    """A text that also has the ``decode`` of bytes, for classes that expect those."""
+
+    __slots__ = ()
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Return the text."""
+        return str(self)
+
+
+class Periodic:
+    """A function that is called again and again, until it or the plugin is stopped."""
+
+    def __init__(self, plugin: Hosted, seconds: float, fn: Callable[[], Any]) -> None:
+        self._plugin = plugin
+        self._seconds = seconds
+        self._fn = fn
+        self._task: asyncio.Task[None] | None = None
+        _periodics(plugin).append(self)
+        if plugin.loop is not None:
+            self.begin(plugin.loop)
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to count the seconds."""
+        self._task = loop.create_task(self._run(loop), name="plugin periodic")
+
+    def stop(self) -> None:
+        """Call it no more."""
+        _periodics(self._plugin).remove(self)
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        complaints = Complaints(_name(self._plugin), loop)
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await finished(self._fn())
+            except Exception:
+                complaints.tell(getattr(self._fn, "__name__", "a periodic function"))
+
+
+class Complaints:
+    """Writes what handlers raise to the log, once a second at most: events may come fast."""
+
+    def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._name = name
+        self._loop = loop
+        self._quiet_until = 0.0
+        self._unsaid = 0
+
+    def tell(self, where: str) -> None:
+        """Write the exception that is being handled."""
+        now = self._loop.time()
+        if now < self._quiet_until:
+            self._unsaid += 1
+            return
+        more = f" ({self._unsaid} failures before were not told)" if self._unsaid else ""
+        log.exception("plugin %s failed in %s%s; it goes on", self._name, where, more)
+        self._quiet_until, self._unsaid = now + _COMPLAINT_PAUSE, 0
+
+
+async def run(plugin: Hosted, link: Link) -> None:
+    """Run a plugin until it is stopped. Raises what its handle_init raises."""
+    loop = plugin.loop = asyncio.get_running_loop()
+    _hear_signals(plugin, loop)
+    link.open(tuple(plugin.topics), plugin.timeout)
+    plugin.context, plugin.client, plugin.sub_socket = link.context, link.client, link.sub_socket
+    try:
+        await finished(plugin.handle_init())
+        for one in _periodics(plugin):
+            if one._task is None:
+                one.begin(loop)
+        plugin.running = True
+        try:
+            await _listen(plugin, link, Complaints(_name(plugin), loop))
+        finally:
+            plugin.running = False
+            for one in tuple(_periodics(plugin)):
+                one.stop()
+            await finished(plugin.handle_stop())
+    finally:
+        await link.close()
+
+
+async def finished(result: Any) -> Any:
+    """Return what a handler gave, awaiting it where that is needed."""
+    return await result if isinstance(result, Awaitable) else result
+
+
+async def _listen(plugin: Hosted, link: Link, complaints: Complaints) -> None:
+    handled = 0
+    while not plugin._stopping and (event := await link.receive()) is not None:
+        try:
+            result = plugin.handle_recv(tuple(EventText(one, "utf-8") for one in event))
+            if result is not None and inspect.isawaitable(result):
+                await result
+        except Exception:
+            complaints.tell("handle_recv")
+        handled += 1
+        if handled % AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+def _hear_signals(plugin: Hosted, loop: asyncio.AbstractEventLoop) -> None:
+    # In a thread of the daemon, signals are the daemon's business.
+    if threading.current_thread() is threading.main_thread():
+        for signum in _STOPPING:
+            loop.add_signal_handler(signum, plugin.stop)
+
+
+def _periodics(plugin: Any) -> list[Periodic]:
+    found: list[Periodic] = vars(plugin).setdefault("_periodic", [])
+    return found
+
+
+def _name(plugin: Hosted) -> str:
+    return str(plugin.name or type(plugin).__name__)
