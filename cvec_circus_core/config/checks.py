@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.keys import Refused
+from cvec_circus_core.model.amounts import NONE
+from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
 from cvec_circus_core.model.specs import WatcherSpec
@@ -30,6 +32,10 @@ def watcher_faults(
             yield Refused("needs copy_env", key=key)
     for key in ("stdout_stream", "stderr_stream"):
         yield from _stream_faults(key, draft[key])
+    if draft["ready"].sign is Sign.LOG and not (draft["stdout_stream"] or draft["stderr_stream"]):
+        yield Refused("needs stdout_stream or stderr_stream, to see the output", key="ready")
+    if NONE == draft["rollout_surge"] == draft["rollout_unavailable"]:
+        yield Refused("and rollout_unavailable must not both be 0", key="rollout_surge")
     yield from _socket_faults(draft, sockets)
 
 

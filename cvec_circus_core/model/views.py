@@ -24,6 +24,9 @@ class ProcessView:
     started_at: float
     """Monotonic seconds."""
     stopping: bool
+    ready: bool = True
+    status: str | None = None
+    """What it says of itself on its notify socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,14 @@ from cvec_circus_core.policy.state import Phase, WatcherState
 def view_of(state: WatcherState, now: float) -> WatcherView:
     """Return what is so, sorted by wid; seconds until a next try count from ``now``."""
     processes = tuple(
-        ProcessView(slot.wid, slot.pid, slot.started_at, slot.phase is Phase.STOPPING)
+        ProcessView(
+            slot.wid,
+            slot.pid,
+            slot.started_at,
+            slot.phase is Phase.STOPPING,
+            slot.ready,
+            slot.status,
+        )
         for slot in sorted(state.by_pid.values(), key=lambda one: one.wid)
     )
     return WatcherView(state.spec.name, state.life, health_of(state, now), processes)

@@ -35,6 +35,7 @@ from cvec_circus_core.policy.inputs import (
     Swept,
     TicketId,
 )
+from cvec_circus_core.runtime.notices import WatcherNotices
 from cvec_circus_core.runtime.streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import Scope
@@ -56,12 +57,14 @@ class Performer:
         settle: Callable[[TicketId, Outcome], None],
         spec: Callable[[], WatcherSpec],
         streams: WatcherStreams,
+        notices: WatcherNotices,
     ) -> None:
         self._world = world
         self._post = post
         self._settle = settle
         self._spec = spec
         self._streams = streams
+        self._notices = notices
         self._launch: tuple[WatcherSpec, Surroundings, Launch] | None = None
         self._stop_listening: Callable[[], None] = _nothing
 
@@ -90,9 +93,14 @@ class Performer:
     def _spawn(self, wid: int) -> None:
         name = self._spec().name
         try:
-            with self._plan(wid) as plan, self._streams.fit(wid, plan) as fitting:
+            with (
+                self._plan(wid) as plan,
+                self._notices.equip(plan) as equipped,
+                self._streams.fit(wid, equipped.plan) as fitting,
+            ):
                 pid = self._world.processes.spawn(fitting.plan, self._on_exit)
                 fitting.started(pid)
+                equipped.pid = pid
         except (CircusError, ValueError) as error:
             log.warning("watcher %s: process %d could not start: %s", name, wid, error)
             self._post(SpawnFailed(wid, str(error)))
@@ -155,6 +163,7 @@ class Performer:
     def _on_exit(self, pid: int, exit_: Exit) -> None:
         grace = self._spec().graceful_timeout if exit_.left_behind else 0.0
         self._streams.process_ended(pid, grace)
+        self._notices.process_ended(pid)
         self._post(Exited(pid, exit_.code, exit_.left_behind))
 
     def _on_swept(self, pid: int) -> None:

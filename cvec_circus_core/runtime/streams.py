@@ -33,6 +33,14 @@ LINGER = 2.0
 """Seconds that the pipe of a process may be kept open by others after its end."""
 
 
+Listener = Callable[[int, str, bytes], None]
+"""Hears the output of processes: pid, channel, and a piece of it."""
+
+
+def _nobody(pid: int, channel: str, data: bytes) -> None:
+    return
+
+
 def settings_of(spec: WatcherSpec, channel: str) -> Mapping[str, Any]:
     """Return the settings of one channel, empty where none is configured."""
     found: Mapping[str, Any] = getattr(spec, f"{channel}_stream")
@@ -94,8 +102,11 @@ class Fitting:
 class WatcherStreams:
     """What becomes of the output of one watcher's processes."""
 
-    def __init__(self, world: World, spec: Callable[[], WatcherSpec]) -> None:
+    def __init__(
+        self, world: World, spec: Callable[[], WatcherSpec], listener: Listener = _nobody
+    ) -> None:
         self._world = world
+        self._listener = listener
         self._outputs = world.outputs
         self._spec = spec
         self._outlets: dict[str, Outlet] = {}
@@ -228,6 +239,7 @@ class WatcherStreams:
     def _heard(self, recent: Recent, topic: str, data: bytes) -> None:
         start = recent.end
         self._recent.note(recent, data)
+        self._listener(recent.pid, recent.channel, data)
         audience = self._outputs.audience
         if audience.wants_output(topic):
             body = {

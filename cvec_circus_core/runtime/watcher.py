@@ -24,6 +24,7 @@ from cvec_circus_core.policy.machine import step, wake_at
 from cvec_circus_core.policy.rollout import ONE_BY_ONE
 from cvec_circus_core.policy.state import WatcherState
 from cvec_circus_core.policy.viewing import view_of
+from cvec_circus_core.runtime.notices import WatcherNotices
 from cvec_circus_core.runtime.performing import Performer
 from cvec_circus_core.runtime.signalling import send
 from cvec_circus_core.runtime.streams import WatcherStreams
@@ -46,9 +47,10 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
-        self.streams = WatcherStreams(world, lambda: self.spec)
+        notices = WatcherNotices(world, self._post, lambda: self.spec)
+        self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
         self._performer = Performer(
-            world, self._post, self._settle, lambda: self.spec, self.streams
+            world, self._post, self._settle, lambda: self.spec, self.streams, notices
         )
         self._alarm: tuple[float, Callable[[], None]] | None = None
         self._view: WatcherView | None = None

@@ -109,7 +109,8 @@ def _process(watcher: WatcherPort, processes: Iterable[ProcessView], number: int
 def _completed(process: ProcessView, info: Any) -> Any:
     if not isinstance(info, dict):
         return GONE if info is None else info
-    return {**info, "started": info.get("create_time"), "wid": process.wid}
+    said = {"status": process.status} if process.status else {}
+    return {**info, **said, "started": info.get("create_time"), "wid": process.wid}
 
 
 async def _extended(watcher: WatcherPort, info: Any) -> Any:

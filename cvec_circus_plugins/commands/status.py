@@ -37,11 +37,12 @@ class Status(Command):
     The reply has `statuses` by name. With a name, its `status` is the state, and other keys tell
     how many processes are running and wanted, how many were replaced because they had died, how the
     last one ended (minus the signal, where it was one), why there are fewer than wanted, and in how
-    many seconds that is tried again::
+    many seconds that is tried again; how many processes are ready, and what those that have a
+    notify socket say of themselves, by pid::
 
         {"status": "ok", "time": 1332265655.9, "statuses": {"db": "stopped", "web": "active"}}
         {"status": "active", "time": 1332265655.9, "running": 3, "wanted": 3, "restarts": 1,
-         "last_exit": -9, "reason": null, "retry_in": null}
+         "last_exit": -9, "reason": null, "retry_in": null, "ready": 3, "said": {}}
 
     With `long`, these keys stand under `details`, by name.
 
@@ -100,7 +101,14 @@ def _health(watcher: WatcherPort) -> dict[str, Any]:
         "last_exit": health.last_exit,
         "reason": health.reason,
         "retry_in": health.retry_in,
+        **_readiness(watcher),
     }
+
+
+def _readiness(watcher: WatcherPort) -> dict[str, Any]:
+    processes = watcher.view().processes
+    said = {str(one.pid): one.status for one in processes if one.status}
+    return {"ready": sum(one.ready and not one.stopping for one in processes), "said": said}
 
 
 def _details(watchers: Iterable[WatcherPort]) -> dict[str, Any]:
@@ -115,8 +123,11 @@ def _long_line(name: str, said: Mapping[str, Any]) -> str:
     parts = [f"{said['state']} {said['running']}/{said['wanted']}", f"restarts {said['restarts']}"]
     if said["last_exit"] is not None:
         parts.append(f"last exit {said['last_exit']}")
+    if said.get("ready", said["running"]) < said["running"]:
+        parts.append(f"ready {said['ready']}")
     if said["reason"]:
         parts.append(said["reason"])
+    parts.extend(f"{pid} says: {text}" for pid, text in said.get("said", {}).items())
     if said["retry_in"] is not None:
         parts.append(f"next try in {said['retry_in']:.1f} s")
     return f"{name}: " + ", ".join(parts)

@@ -16,7 +16,10 @@ from cvec_circus_core.model.errors import (
 from cvec_circus_core.testing import FakeSupervisor, info_of
 from tests.commands.conftest import Run
 
-HEALTHY = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}
+def healthy(count: int) -> dict[str, Any]:
+    """Return how a watcher fares that has all its processes."""
+    untroubled = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}
+    return {"running": count, "wanted": count, "ready": count, "said": {}, **untroubled}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ HEALTHY = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}
                 }
             },
         ),
-        ("status", {"name": "web"}, {"status": "active", "running": 2, "wanted": 2, **HEALTHY}),
+        ("status", {"name": "web"}, {"status": "active", **healthy(2)}),
         ("status", {"name": "o*"}, {"statuses": {"off": "stopped", "one": "active"}}),
         (
             "status",
@@ -69,8 +72,8 @@ HEALTHY = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}
             {
                 "statuses": {"off": "stopped", "one": "active"},
                 "details": {
-                    "off": {"state": "stopped", "running": 0, "wanted": 0, **HEALTHY},
-                    "one": {"state": "active", "running": 1, "wanted": 1, **HEALTHY},
+                    "off": {"state": "stopped", **healthy(0)},
+                    "one": {"state": "active", **healthy(1)},
                 },
             },
         ),

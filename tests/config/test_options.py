@@ -14,7 +14,7 @@ from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.model.amounts import Amount
 from cvec_circus_core.model.hook_specs import HOOK_NAMES, HookSpec
 from cvec_circus_core.model.options import declared_families, declared_options, option_names
-from cvec_circus_core.model.readiness import logged
+from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
@@ -97,7 +97,7 @@ WATCHER: list[Row] = [
     ("max_age_variance", "0", 0.0, "-30", SECONDS),
     ("rollout_surge", "50%", Amount(50, percent=True), "-1", AMOUNT),
     ("rollout_unavailable", "2", Amount(2), "half", AMOUNT),
-    ("ready", "log: listening on .*", logged(" listening on .*"), "log:(", READY),
+    ("ready", " Alive:2.5", alive(2.5), "log:(", READY),
     ("ready_timeout", "2.5", 2.5, "-1", SECONDS),
     ("watchdog", "20", 20.0, "never", SECONDS),
     ("respawn", "no", False, "unexpected", BOOLEAN),

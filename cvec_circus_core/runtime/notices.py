@@ -1,0 +1,89 @@
+"""What processes tell their watcher: on notify sockets, and in the lines of their output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.notices import read_notice
+from cvec_circus_core.model.readiness import Sign
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.policy.inputs import Input, Noticed, Ready
+from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.notify_sockets import NotifySocket
+
+_LONGEST_LINE = 16_384
+"""Bytes of a line that are looked at."""
+
+
+@dataclass(slots=True)
+class Equipped:
+    """A process that is about to start, with what it needs to be heard."""
+
+    plan: LaunchPlan
+    pid: int = 0
+
+
+class WatcherNotices:
+    """Hears the processes of one watcher, as far as its spec asks for that."""
+
+    def __init__(
+        self, world: World, post: Callable[[Input], None], spec: Callable[[], WatcherSpec]
+    ) -> None:
+        self._world = world
+        self._post = post
+        self._spec = spec
+        self._sockets: dict[int, NotifySocket] = {}
+        self._awaited: dict[int, dict[str, bytes]] = {}
+        """By pid and channel, the beginning of a line of those that have yet to say the word."""
+
+    @contextmanager
+    def equip(self, plan: LaunchPlan) -> Iterator[Equipped]:
+        """Give a process its notify socket; set the pid once it is there.
+
+        Raises `SystemProblem` where there can be no such socket.
+        """
+        spec = self._spec()
+        begun = Equipped(plan)
+        if spec.ready.sign is not Sign.NOTIFY and spec.watchdog <= 0:
+            yield begun
+            if begun.pid and spec.ready.sign is Sign.LOG:
+                self._awaited[begun.pid] = {}
+            return
+        notify = NotifySocket(
+            self._world.loop, lambda message: self._post(Noticed(begun.pid, read_notice(message)))
+        )
+        extra = {"NOTIFY_SOCKET": notify.address}
+        if spec.watchdog > 0:
+            extra["WATCHDOG_USEC"] = str(int(spec.watchdog * 1e6))
+        begun.plan = replace(plan, env={**plan.env, **extra})
+        try:
+            yield begun
+        finally:
+            if begun.pid:
+                self._sockets[begun.pid] = notify
+                notify.listen_to(begun.pid)
+            else:
+                notify.close()
+
+    def process_ended(self, pid: int) -> None:
+        """Be told that a process is gone."""
+        notify = self._sockets.pop(pid, None)
+        if notify is not None:
+            notify.close()
+        self._awaited.pop(pid, None)
+
+    def on_output(self, pid: int, channel: str, data: bytes) -> None:
+        """Look at output of a process, in whatever pieces it comes."""
+        begun = self._awaited.get(pid)
+        if begun is None:
+            return
+        ready = self._spec().ready
+        lines = (begun.get(channel, b"") + data).split(b"\n")
+        begun[channel] = lines.pop()[-_LONGEST_LINE:]
+        texts = (line[-_LONGEST_LINE:].decode(errors="replace") for line in lines)
+        if any(ready.is_met_by(text) for text in texts):
+            del self._awaited[pid]
+            self._post(Ready(pid))
