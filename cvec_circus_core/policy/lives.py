@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.kinds import signal_name
+from cvec_circus_core.policy.asking import ask_after_spawn
 from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
 from cvec_circus_core.policy.effects import Effect, Emit, Sweep
 from cvec_circus_core.policy.inputs import Exited, Spawned, SpawnFailed, Wanted
@@ -23,6 +24,7 @@ from cvec_circus_core.policy.promises import give_up, note_ended, note_spawned
 from cvec_circus_core.policy.proving import await_ready
 from cvec_circus_core.policy.renewing import abandon, can_go_back, is_hopeless
 from cvec_circus_core.policy.state import AlarmKind, Phase, Slot, WatcherState
+from cvec_circus_core.policy.waiting import wait
 
 
 def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effect]:
@@ -33,9 +35,11 @@ def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effec
     slot.born = True
     slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
     slot.failures, slot.ready, slot.kill_at = 0, False, None
+    slot.is_ready_when_let = False
     slot.status, slot.interval, slot.watch_at = None, 0.0, None
     state.by_pid[said.pid] = slot
     state.fresh[slot.wid] = slot
+    questions = tuple(ask_after_spawn(state, slot))
     await_ready(state, slot, now)
     if slot.generation != state.generation:
         state.outdate(slot, ExitReason.RELOADED)
@@ -45,6 +49,7 @@ def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effec
             state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
     note_spawned(state, said.pid)
     yield Emit(events.ProcessSpawned(state.spec.name, slot.wid, said.pid))
+    yield from questions
 
 
 def on_expired(state: WatcherState, slot: Slot) -> None:
@@ -58,6 +63,11 @@ def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Itera
     """Try again later, go back to what was before, or give up."""
     slot = state.slots[said.wid]
     state.leave(slot)
+    if slot.generation != state.generation:
+        # A try that a reload, or the way back from one, has overtaken says nothing about today's.
+        state.free(slot)
+        yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, None))
+        return
     slot.failures += 1
     slot.quick_deaths += 1
     if state.wanted is Wanted.UP:
@@ -67,7 +77,7 @@ def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Itera
     pause = pause_after(slot.quick_deaths, state.spec)
     yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, pause if again else None))
     if again:
-        _wait(state, slot, pause, now)
+        wait(state, slot, pause, now)
         return
     state.free(slot)
     if state.wanted is Wanted.UP:
@@ -76,17 +86,6 @@ def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Itera
             yield from abandon(state, why, now)
         else:
             yield from give_up(state, why)
-
-
-def _wait(state: WatcherState, slot: Slot, pause: float, now: float) -> None:
-    state.bygone.discard(slot.wid)
-    slot.phase, slot.generation, slot.stale = Phase.WAITING, state.generation, None
-    slot.serial, slot.due_at = state.next_serial(), now + pause
-    state.waiting[slot.wid] = slot
-    if pause <= 0:
-        state.due.append((slot.wid, slot.serial))
-    else:
-        state.wake(slot.due_at, AlarmKind.RETRY, slot)
 
 
 def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]:
@@ -130,7 +129,7 @@ def _on_unasked_death(
     if slot.ready:
         slot.ready_by = None
     slot.misses += not slot.ready
-    _wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
+    wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
     if state.is_replacing and slot.misses and is_hopeless(state, slot.misses):
         yield from abandon(state, f"{state.reason} ({slot.misses} tries)", now)
 

@@ -12,6 +12,7 @@ from cvec_circus_core.model.amounts import Amount
 from cvec_circus_core.model.errors import RolloutFailed
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import NOTIFY, alive
+from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.effects import Effect, Emit
 from cvec_circus_core.policy.inputs import Change, Ready, Renew, SpawnFailed, Tick
 from cvec_circus_core.policy.machine import wake_at
@@ -50,6 +51,27 @@ def ready_ones(**options: Any) -> Watcher:
 def failed(why: str) -> Effect:
     """Tell that a rollout has failed."""
     return Emit(events.RolloutFailed(NAME, why))
+
+
+class TestNotToBeHad:
+    def test_several_at_once_fail_the_rollout_once_and_the_old_ones_stay(self) -> None:
+        web = active(numprocesses=2, max_retry=1)
+        web.hears(Renew(None, ticket()))
+        why = "gone (1 tries)"
+        effects = web.hears(SpawnFailed(3, "gone"), SpawnFailed(4, "gone"))
+        assert [one for one in effects if one == failed(why)] == [failed(why)]
+        assert str(broken(effects)[1]) == why
+        assert web.pids == [101, 102]
+        assert web.state.life is Life.ACTIVE
+        assert spawns([1]) == web.hears(end(1))[1:], "and are replaced when they end"
+
+    def test_a_try_that_a_newer_reload_overtook_does_not_count(self) -> None:
+        web = active(max_retry=1)
+        web.hears(Renew())
+        web.hears(Renew(None, ticket()))
+        effects = web.hears(SpawnFailed(2, "gone"))
+        assert spawns([2]) == effects[1:]
+        assert web.hears(come(2))[0] == told_spawn(2)
 
 
 class TestNeverReady:
