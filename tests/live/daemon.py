@@ -156,19 +156,16 @@ class Daemon:
 
     def listen(self, *topics: str) -> Ear:
         """Return an ear that hears every later event."""
-        ear = Ear(self.events, topics)
-        number = 0
-
-        def hears() -> bool:
-            nonlocal number
-            number += 1
-            name = f"{ear.probe}{number}"
-            self.ok("add", name=name, cmd="true")
-            self.ok("rm", name=name, waiting=True)
-            return ear.has_heard(name, 0.1)
-
-        until(hears)
+        ear = Ear(self.events, topics, self._knock)
+        until(lambda: ear.catch_up(0.1))
         return ear
+
+    def _knock(self, name: str) -> bool:
+        if self.process.poll() is not None:
+            return False
+        self.ok("add", name=name, cmd="true")
+        self.ok("rm", name=name, waiting=True)
+        return True
 
     def text(self) -> str:
         """Return the log so far."""

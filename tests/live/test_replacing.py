@@ -70,6 +70,8 @@ def test_a_reload_whose_new_processes_can_not_start_keeps_the_old(
     program.chmod(0o755)
     daemon = start(f"[watcher:w]\ncmd = {program}\nnumprocesses = 2\nmax_retry = 2\n")
     before = daemon.until_active("w", 2)
+    # As long as it is a shell, it may still have to read the file.
+    until(lambda: list(daemon.alive().values()).count("sleep 1000") == 2)
     program.rename(tmp_path / "moved")
     errno, why = daemon.refused("reload", name="w", waiting=True)
     assert (errno, "no such program" in why) == (5, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,11 +48,16 @@ def test_a_crash_loop_waits_longer_and_longer_and_hurts_nobody(
     ear = listen(daemon)
     daemon.ok("start", name="loop")
     ear.wait_for("spawn", "loop", count=5)
-    said = daemon.status("loop")
+    said: dict[str, Any] = {}
+
+    def waits() -> bool:
+        said.update(daemon.status("loop"))
+        return said["retry_in"] is not None
+
+    until(waits)
     assert (said["status"], said["last_exit"]) == ("active", 1)
     assert said["restarts"] >= 4
     assert said["reason"] == "a process exited with 1"
-    until(lambda: daemon.status("loop")["retry_in"] is not None)
     spawns = [one.body["time"] for one in ear.of("spawn", "loop")]
     reaps = [one.body["time"] for one in ear.of("reap", "loop", exit_code=1)]
     pauses = [spawn - reap for spawn, reap in zip(spawns[1:], reaps, strict=False)]
@@ -117,8 +123,8 @@ def test_without_respawn_a_process_runs_once(start: Start, listen: Listen) -> No
 
 def test_a_singleton_stays_alone(start: Start, listen: Listen) -> None:
     daemon = start(f"[watcher:one]\n{SLEEP}singleton = True\n")
-    ear = listen(daemon)
     first = daemon.until_active("one")
+    ear = listen(daemon)
     assert daemon.ok("incr", name="one", nb=3, waiting=True)["numprocesses"] == 1
     assert daemon.refused("set", name="one", numprocesses=2)[0] == 3
     daemon.ok("reload", name="one", waiting=True)

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,11 +96,17 @@ class Heard:
         return f"{self.topic} {self.body}"
 
 
+Knock = Callable[[str], bool]
+"""Has the daemon tell an event of this name; False where it is gone."""
+
+
 class Ear:
     """A subscriber that reads all the time, in a thread of its own."""
 
-    def __init__(self, endpoint: str, topics: Iterable[str]) -> None:
+    def __init__(self, endpoint: str, topics: Iterable[str], knock: Knock) -> None:
         self.probe = f"probe-{uuid.uuid4().hex[:8]}-"
+        self._knock = knock
+        self._knocks = 0
         self.events: list[Heard] = []
         self._changed = threading.Condition()
         self._probes: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -114,14 +120,19 @@ class Ear:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def has_heard(self, probe: str, seconds: float) -> bool:
-        """Tell whether the subscription is there: a probe was heard."""
+    def catch_up(self, limit: float = LIMIT) -> bool:
+        """Hear everything that was told up to now; False where that did not work in time."""
+        self._knocks += 1
+        name = f"{self.probe}{self._knocks}"
+        if not self._knock(name):
+            return True
+        end = time.monotonic() + limit
         try:
-            while True:
-                if probe in self._probes.get(timeout=seconds):
-                    return True
+            while self._probes.get(timeout=max(0.0, end - time.monotonic())) != name:
+                pass
         except queue.Empty:
             return False
+        return True
 
     def wait_for(
         self, kind: str, watcher: str = "", *, count: int = 1, limit: float = LIMIT, **body: Any
@@ -129,7 +140,7 @@ class Ear:
         """Return the events of a kind, as soon as there are so many."""
 
         def found() -> list[Heard]:
-            return self.of(kind, watcher, **body)
+            return self._of(kind, watcher, **body)
 
         with self._changed:
             done = self._changed.wait_for(lambda: len(found()) >= count, limit)
@@ -137,7 +148,11 @@ class Ear:
         return found()
 
     def of(self, kind: str, watcher: str = "", **body: Any) -> list[Heard]:
-        """Return the events of a kind heard so far."""
+        """Return the events of a kind told so far."""
+        self.catch_up()
+        return self._of(kind, watcher, **body)
+
+    def _of(self, kind: str, watcher: str, **body: Any) -> list[Heard]:
         return [
             one
             for one in tuple(self.events)
@@ -147,11 +162,13 @@ class Ear:
         ]
 
     def kinds(self, watcher: str) -> list[str]:
-        """Return what happened to a watcher, in order."""
+        """Return what happened to a watcher so far, in order."""
+        self.catch_up()
         return [one.kind for one in tuple(self.events) if one.watcher == watcher]
 
     def forget(self) -> None:
         """Begin with nothing heard."""
+        self.catch_up()
         with self._changed:
             self.events.clear()
 
