@@ -79,7 +79,7 @@ def wait_for_http(fd: int) -> None:
 
 def waitress(fd: int) -> None:
     """Serve WSGI with waitress."""
-    from waitress import serve as serve_wsgi
+    from waitress import serve as serve_wsgi  # type: ignore[import-untyped]
 
     serve_wsgi(wsgi, sockets=[socket.socket(fileno=fd)])
 

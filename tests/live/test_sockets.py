@@ -66,6 +66,9 @@ def has(pid: int) -> dict[int, str]:
     ],
 )
 def test_servers(start: Start, cmd: str, section: str, ask: Callable[[Address], int]) -> None:
+    program = Path(cmd.split()[0])
+    if not program.exists():
+        pytest.skip(f"{program.name} is not installed")
     daemon = start(section + watcher(cmd, "numprocesses = 2"))
     pids = daemon.until_active("w")
     where = address(daemon, "dns" if "dns" in section else "web")
@@ -100,7 +103,7 @@ def test_each_has_only_what_it_uses(start: Start) -> None:
     sleep = "sleep 1000"
     daemon = start(
         others
-        + watcher(f"{sleep} ; $(circus.sockets.b)", "shell = yes", name="number")
+        + watcher(f"{sleep} || echo $(circus.sockets.b)", "shell = yes", name="number")
         + watcher(sleep, "env = FD=$(circus.sockets.c)", name="env").replace(
             f"env = PYTHONPATH={ROOT}\n", ""
         )
@@ -172,7 +175,7 @@ def test_each_process_with_a_socket_of_its_own(start: Start, place: str, section
     until(all_met)
 
 
-def refused_start(daemons: list[Daemon], body: str, *flags: str) -> tuple[int, str]:
+def refused_start(body: str, *flags: str) -> tuple[int, str]:
     daemon = Daemon(body, *flags)
     try:
         code = daemon.launch().wait(LIMIT)
@@ -181,11 +184,10 @@ def refused_start(daemons: list[Daemon], body: str, *flags: str) -> tuple[int, s
         daemon.clean_up()
 
 
-def test_with_bad_sockets_nothing_starts(daemons: list[Daemon]) -> None:
+def test_with_bad_sockets_nothing_starts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code, said = refused_start(
-            daemons,
             f"[socket:a]\nhost = 127.0.0.1\nport = {port}\n[socket:b]\npath = /no/such/b\n"
             + WEB
             + watcher("sleep 1000"),
@@ -214,7 +216,9 @@ def test_bad_sockets_can_be_left_out(start: Start) -> None:
 def test_commands(start: Start) -> None:
     daemon = start(WEB + watcher(f"{SERVE} fd $(circus.sockets.web)"))
     daemon.until_active("w")
-    host, port = address(daemon, "web")
+    where = address(daemon, "web")
+    assert not isinstance(where, str)
+    host, port = where
     fd = descriptor(daemon, "web")
     assert daemon.ok("listsockets")["sockets"] == [
         {"fd": fd, "name": "web", "backlog": 2048, "host": host, "port": port}
