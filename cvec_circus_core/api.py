@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         UnknownProcess,
         UnknownWatcher,
     )
+    from cvec_circus_core.model.events import own_events
     from cvec_circus_core.model.kinds import (
         ACCOUNT,
         BOOLEAN,
@@ -102,6 +104,7 @@ __all__ = [
     "Deadline",
     "Done",
     "Errno",
+    "Extension",
     "GaveUp",
     "Health",
     "Kind",
@@ -136,6 +139,7 @@ __all__ = [
     "cast_message",
     "declared_families",
     "declared_options",
+    "extensions",
     "is_open",
     "make_json",
     "make_message",
@@ -145,6 +149,7 @@ __all__ = [
     "option",
     "option_names",
     "or_none",
+    "own_events",
     "prop",
     "properties",
     "read_signal",
@@ -168,11 +173,13 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
+    "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.extend.sink": "BadOption Stream",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NothingListens RequestError SystemProblem UnknownOption "
     "UnknownProcess UnknownWatcher",
+    "cvec_circus_core.model.events": "own_events",
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER OCTAL TEXT Kind at_least "
     "one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",

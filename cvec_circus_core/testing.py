@@ -125,9 +125,16 @@ class FakeWatcher:
         kept = tuple(self.pids.values())
         return self._wish("start", lambda: Done(started=self._fill(), kept=kept))
 
-    def stop(self) -> FakeTicket:
+    def stop(self, reason: str | None = None) -> FakeTicket:
         """Bring it down."""
-        return self._wish("stop", lambda: Done(stopped=self._empty()))
+        if reason is not None and self.life is not Life.STOPPED:
+            self.reason = reason
+        why = f" because {reason}" if reason else ""
+        return self._wish(f"stop{why}", lambda: Done(stopped=self._empty()))
+
+    def announce(self, event: str, body: Mapping[str, Any]) -> None:
+        """Write it down."""
+        self.said.append(f"announce {self.name}.{event} {dict(body)}")
 
     def restart(self) -> FakeTicket:
         """Bring it down, then up."""

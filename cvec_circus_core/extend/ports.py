@@ -38,8 +38,15 @@ class WatcherPort(Protocol):
     def start(self) -> Ticket:
         """Bring it up; settled when it is active."""
 
-    def stop(self) -> Ticket:
-        """Bring it down; settled when the last process is gone."""
+    def stop(self, reason: str | None = None) -> Ticket:
+        """Bring it down; settled when the last process is gone.
+
+        With a ``reason`` the watcher gives up, and its view tells why. Then the wish means nothing
+        where an operator has stopped it meanwhile, or restarts it.
+        """
+
+    def announce(self, event: str, body: Mapping[str, Any]) -> None:
+        """Publish an event ``watcher.NAME.EVENT`` that is none of the daemon's own."""
 
     def restart(self) -> Ticket:
         """Bring it down and, once all is gone, up again."""

@@ -62,8 +62,10 @@ class Loaded(Generic[Thing]):
     failures: tuple[LoadFailure, ...]
 
 
-def load_group(group: str, accept: Callable[[Any], Thing]) -> Loaded[Thing]:
-    """Load every entry point of a group.
+def load_group(
+    group: str, accept: Callable[[Any], Thing], *, quietly: bool = False
+) -> Loaded[Thing]:
+    """Load every entry point of a group, and log what fails unless ``quietly``.
 
     ``accept`` turns the loaded object into the thing to keep, or raises TypeError with a phrase
     that says what is wrong with it.
@@ -73,13 +75,13 @@ def load_group(group: str, accept: Callable[[Any], Thing]) -> Loaded[Thing]:
     failures: list[LoadFailure] = []
 
     def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
-        failures.append(LoadFailure(_origin(point), f"{type(error).__name__}: {error}"))
+        failures.append(LoadFailure(origin_of(point), f"{type(error).__name__}: {error}"))
 
     manager = ExtensionManager(group, on_load_failure_callback=on_failure)
     things: dict[str, Thing] = {}
     origins: dict[str, Origin] = {}
     for extension in manager:
-        origin = _origin(extension.entry_point)
+        origin = origin_of(extension.entry_point)
         if extension.name in things:
             other = origins[extension.name].distribution
             failures.append(LoadFailure(origin, f"{other} has brought this name already"))
@@ -90,7 +92,7 @@ def load_group(group: str, accept: Callable[[Any], Thing]) -> Loaded[Thing]:
             failures.append(LoadFailure(origin, str(error)))
         else:
             origins[extension.name] = origin
-    for failure in failures:
+    for failure in () if quietly else failures:
         log.warning(
             "%s %s of %s is left out: %s",
             group,
@@ -126,10 +128,11 @@ def _as_command(found: Any) -> Command:
 
 
 def _own_first(point: EntryPoint) -> tuple[bool, str]:
-    return (_origin(point).distribution != OWN_DISTRIBUTION, point.name)
+    return (origin_of(point).distribution != OWN_DISTRIBUTION, point.name)
 
 
-def _origin(point: EntryPoint) -> Origin:
+def origin_of(point: EntryPoint) -> Origin:
+    """Return which distribution brings an entry point."""
     name, version = ("?", "?") if point.dist is None else _name_and_version(point.dist)
     return Origin(point.name, point.value, name, version)
 

@@ -171,6 +171,12 @@ class NotReady(_ProcessEvent):
     topic = "not_ready"
 
 
+def own_events(kind: type[Event] = Event) -> frozenset[str]:
+    """Return the names of the daemon's own events."""
+    below = (own_events(one) for one in kind.__subclasses__())
+    return frozenset({kind.topic} - {""}).union(*below)
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """An event as it was published: numbered from 1 by this daemon, and timed.

@@ -42,6 +42,9 @@ class Wish:
     ticket: TicketId | None = None
     final: bool = False
     """Later wishes to come up are refused: the watcher is removed, or the daemon quits."""
+    reason: str | None = None
+    """Why it is stopped, where no operator wants that: it gives up. Means nothing to one that is
+    not wanted up any more, because an operator's word counts more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from cvec_circus_core.policy.inputs import (
     Wish,
 )
 from cvec_circus_core.policy.leaving import ask_to_go, end_for_good, kill_now
-from cvec_circus_core.policy.promises import promise, supersede
+from cvec_circus_core.policy.promises import give_up, promise, supersede
 from cvec_circus_core.policy.state import Aim, AlarmKind, Phase, WatcherState
 
 _SIGHUP = 1
@@ -106,6 +106,8 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
             yield from supersede(state, (Aim.UP, Aim.ANEW, Aim.RENEWED, Aim.SIZED), Go.STOP)
             state.wanted, state.again, state.reason = Wanted.DOWN, False, None
             state.fallback, state.gave_up = None, False
+        case Go.STOP if wish.reason is not None:
+            yield from _on_reasoned_stop(state, wish, wish.reason)
             promise(state, wish.ticket, Aim.DOWN)
         case Go.RESTART:
             yield from supersede(state, (Aim.RENEWED,), Go.RESTART)
@@ -123,6 +125,15 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
 def _settle(ticket: TicketId | None, outcome: Outcome) -> Iterator[Effect]:
     if ticket is not None:
         yield Settle(ticket, outcome)
+
+def _on_reasoned_stop(state: WatcherState, wish: Wish, reason: str) -> Iterator[Effect]:
+    if state.wanted is not Wanted.UP:
+        yield from _settle(wish.ticket, Done())
+        return
+    yield from give_up(state, reason)
+    state.fallback = None
+    promise(state, wish.ticket, Aim.DOWN)
+
 
 
 def _on_hasten(state: WatcherState) -> Iterator[Effect]:

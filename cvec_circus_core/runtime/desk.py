@@ -72,9 +72,13 @@ class WatcherHandle:
         """Bring it up."""
         return self._actor.wish(Go.START)
 
-    def stop(self) -> Ticket:
+    def stop(self, reason: str | None = None) -> Ticket:
         """Bring it down."""
-        return self._actor.wish(Go.STOP)
+        return self._actor.wish(Go.STOP, reason=reason)
+
+    def announce(self, event: str, body: Mapping[str, Any]) -> None:
+        """Publish an event of somebody else's."""
+        self._actor.announce(event, body)
 
     def restart(self) -> Ticket:
         """Bring it down, then up."""

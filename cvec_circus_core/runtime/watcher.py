@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownProcess
+from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
@@ -84,11 +86,15 @@ class WatcherActor:
         except ValueError as error:
             raise BadMessage(str(error)) from None
 
-    def wish(self, go: Go, *, final: bool = False) -> Ticket:
+    def wish(self, go: Go, *, final: bool = False, reason: str | None = None) -> Ticket:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
             self.streams.rest()
-        return self._promised(lambda ticket: inputs.Wish(go, ticket, final))
+        return self._promised(lambda ticket: inputs.Wish(go, ticket, final, reason))
+
+    def announce(self, event: str, body: Mapping[str, Any]) -> None:
+        """Tell an event that somebody else has thought of."""
+        self._world.emit(Announced(self.name, event, body))
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""

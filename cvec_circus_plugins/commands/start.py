@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command
+from cvec_circus_core.api import Command, Life, prop
 from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
 
 if TYPE_CHECKING:
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Supervisor, WatcherPort
+
+
+class StartRequest(MatchRequest):
+    """What start takes."""
+
+    stopped_for: str | None = prop(
+        None, "only where it is stopped, and for this reason", hidden=True
+    )
 
 
 class Start(Command):
@@ -25,25 +33,41 @@ class Start(Command):
 
         {"status": "ok", "time": 1332265655.9, "info": {"started": [4711], "kept": []}}
 
+    A program that has stopped a watcher with a `reason` gives it again as `stopped_for`: nothing is
+    started then where an operator has stopped the watcher meanwhile. The reply has the names of
+    those that are, as `started`.
+
     Command line::
 
         circusctl start [NAME...] [--match glob|simple|regex] [--waiting]
     """
 
     name = "start"
-    request = MatchRequest
+    request = StartRequest
 
-    async def execute(self, supervisor: Supervisor, request: MatchRequest) -> dict[str, Any]:
+    async def execute(self, supervisor: Supervisor, request: StartRequest) -> dict[str, Any]:
         """Start them, and wait if asked to."""
         if request.name is None:
             everything = supervisor.start_all()
             if request.waiting:
                 await everything
             return {}
-        tickets = [one.start() for one in selected(supervisor, request.name, request.match)]
+        watchers = selected(supervisor, request.name, request.match)
+        if request.stopped_for is not None:
+            chosen = [one for one in watchers if _is_stopped_for(one, request.stopped_for)]
+            tickets = [one.start() for one in chosen]
+            if request.waiting:
+                await all_done(tickets)
+            return {"started": [one.name for one in chosen]}
+        tickets = [one.start() for one in watchers]
         if not request.waiting:
             return {}
         done = await all_done(tickets)
         if len(done) != 1:
             return {}
         return {"info": {"started": list(done[0].started), "kept": list(done[0].kept)}}
+
+
+def _is_stopped_for(watcher: WatcherPort, reason: str) -> bool:
+    view = watcher.view()
+    return view.life is Life.STOPPED and view.health.reason == reason

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command
+from cvec_circus_core.api import Command, prop
 from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import Supervisor
+
+
+class StopRequest(MatchRequest):
+    """What stop takes."""
+
+    reason: str | None = prop(None, "why a program, not an operator, stops it", hidden=True)
 
 
 class Stop(Command):
@@ -27,15 +33,19 @@ class Stop(Command):
 
     When it was asked to wait and exactly one watcher was meant, it has an `info` that is null.
 
+    A program that stops a watcher because it fares badly gives a `reason`, which `status` tells
+    from then on. Such a stop does nothing where an operator has stopped the watcher already, or is
+    restarting it.
+
     Command line::
 
         circusctl stop [NAME...] [--match glob|simple|regex] [--waiting]
     """
 
     name = "stop"
-    request = MatchRequest
+    request = StopRequest
 
-    async def execute(self, supervisor: Supervisor, request: MatchRequest) -> dict[str, Any]:
+    async def execute(self, supervisor: Supervisor, request: StopRequest) -> dict[str, Any]:
         """Stop them, lowest priority first, and wait if asked to."""
         if request.name is None:
             everything = supervisor.stop_all()
@@ -43,7 +53,7 @@ class Stop(Command):
                 await everything
             return {}
         watchers = selected(supervisor, request.name, request.match)
-        tickets = [one.stop() for one in reversed(watchers)]
+        tickets = [one.stop(request.reason) for one in reversed(watchers)]
         if not request.waiting:
             return {}
         done = await all_done(tickets)

@@ -30,6 +30,7 @@ WAIT = {"waiting": True}
         ("stop", {}, ["stop all"]),
         ("stop", {"name": "web*"}, ["stop Web.Admin", "stop web"]),
         ("stop", {"name": "web", "match": "simple"}, ["stop web"]),
+        ("stop", {"name": "web", "reason": "it flaps"}, ["stop web because it flaps"]),
         ("restart", {}, ["restart all"]),
         ("restart", {"name": "web"}, ["restart web"]),
         (
@@ -261,3 +262,26 @@ def test_the_owner_of_the_endpoint_adds_only_what_is_his(
     else:
         with pytest.raises(BadMessage, match="uid does not match endpoint_owner"):
             run("add", name="x", cmd="x", options=options)
+
+
+@pytest.mark.parametrize(
+    ("reason", "stopped_for", "started"),
+    [("it flaps", "it flaps", ["web"]), (None, "it flaps", []), ("it flaps", "it limps", [])],
+)
+def test_a_program_starts_only_what_it_has_stopped_itself(
+    run: Run, daemon: FakeSupervisor, reason: str | None, stopped_for: str, started: list[str]
+) -> None:
+    run("stop", name="web", **({"reason": reason} if reason else {}))
+    assert run("start", name="web", stopped_for=stopped_for) == {"started": started}
+    assert len(daemon.watcher("web").pids) == 2 * len(started)
+
+
+def test_an_event_is_announced(run: Run, daemon: FakeSupervisor) -> None:
+    assert run("announce", name="WEB", event="deployed", body={"version": 2}) == {}
+    assert daemon.said == ["announce web.deployed {'version': 2}"]
+
+
+@pytest.mark.parametrize("event", ["spawn", "reap", "stop", "not_ready", "", "Deployed", "a.b"])
+def test_no_event_of_the_daemon_can_be_forged(run: Run, event: str) -> None:
+    with pytest.raises(BadMessage):
+        run("announce", name="web", event=event)

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.effects import Sweep
+from cvec_circus_core.policy.effects import Settle, Sweep
 from cvec_circus_core.policy.inputs import (
     Go,
     Hasten,
+    Resize,
     Retire,
     Swept,
     Tick,
     Wish,
 )
 from cvec_circus_core.policy.machine import wake_at
+from cvec_circus_core.policy.viewing import health_of
 from tests.policy.table import (
+    RESTART,
     START,
     STOP,
     Watcher,
     active,
     asked,
+    broken,
     come,
     end,
     kept,
@@ -105,3 +112,34 @@ class TestLeftBehind:
         web = active()
         web.hears(Hasten())
         assert web.hears(end(1, left=True))[1] == Sweep(101, 15, 0.0)
+
+
+GIVE_UP = Wish(Go.STOP, reason="it flaps")
+
+
+class TestAStopWithAReason:
+    def test_gives_up_and_tells_why(self) -> None:
+        web = active()
+        web.hears(Resize(2, ticket(1)))
+        effects = web.hears(GIVE_UP)
+        assert broken(effects)[1].reason == "it flaps"
+        web.hears(come(2))
+        assert web.hears(end(1), end(2))[-1] == told_stop("it flaps")
+        assert web.state.gave_up
+        assert health_of(web.state, 0.0).reason == "it flaps"
+
+    @pytest.mark.parametrize("before", [STOP, RESTART])
+    def test_means_nothing_against_an_operators_word(self, before: Wish) -> None:
+        web, same = active(), active()
+        for one in (web, same):
+            one.hears(before)
+        assert web.hears(Wish(Go.STOP, ticket(7), reason="it flaps")) == [Settle(ticket(7), Done())]
+        assert web.hears(end(1)) == same.hears(end(1))
+        assert web.state.reason is None
+
+    def test_is_forgotten_when_an_operator_stops_it_again(self) -> None:
+        web = active()
+        web.hears(GIVE_UP)
+        web.hears(end(1))
+        web.hears(STOP)
+        assert (web.state.reason, web.state.gave_up) == (None, False)
