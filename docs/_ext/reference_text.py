@@ -24,13 +24,14 @@ from cvec_circus_core.model.options import (
     declared_families,
     declared_options,
 )
+from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 KEYS = {"wid": "process_id", "pid": "process_pid"}
 """How the fields of an event are spelled in its body, where that differs."""
 NOT_YET = frozenset(
     {
-        *("on_demand", "use_sockets", "stdin_socket", "stdout_stream", "stderr_stream", "hooks"),
+        *("stdout_stream", "stderr_stream", "hooks"),
         *(
             "stats_endpoint",
             "statsd",
@@ -44,7 +45,7 @@ NOT_YET = frozenset(
 )
 """Options that are declared and checked, and do nothing yet: whoever builds one takes it out."""
 NO_EFFECT_YET = "It is read and checked, and has no effect in this version."
-SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec}
+SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec, "socket": SocketSpec}
 
 
 def options_of(whose: str) -> Iterator[str]:

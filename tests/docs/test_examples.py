@@ -116,6 +116,22 @@ def test_the_listener_tells_a_death_and_the_next_life(tmp_path: Path) -> None:
     assert spawn["process_id"] == reap["process_id"]
 
 
+def test_sockets_are_served_in_three_ways(tmp_path: Path) -> None:
+    ports = {str(old): str(free_port()) for old in (8000, 8001, 8002)}
+    configuration = moved("sockets.ini", tmp_path, **{f"= {a}": f"= {b}" for a, b in ports.items()})
+    ask = Control(HERE, f"ipc://{tmp_path}/control")
+    with HERE.running("circusd", str(configuration), log=tmp_path / "log", cwd=ROOT):
+        ask.wait_for("active", "status", "quotes")
+        assert ask("status", "clock")[1] == "stopped\n"
+        for name, port in zip(("web", "quotes", "clock"), ports.values(), strict=True):
+            assert f"socket '{name}' at 127.0.0.1:{port}\n" in ask("listsockets")[1]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as reply:
+                pid = int(reply.read())
+            ask.wait_for("active", "status", name)
+            assert pid in ask.pids(name)
+        assert ask("quit", "--waiting")[:2] == (0, "ok\n")
+
+
 def read(log: Path) -> str:
     """Return what a program has said so far."""
     return log.read_text(encoding="utf-8")

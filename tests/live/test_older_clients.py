@@ -40,6 +40,14 @@ cmd = sh -c 'sleep 1000 & exec sleep 999'
 [watcher:off]
 cmd = sleep 1000
 autostart = False
+
+[socket:ux]
+path = {tmp}/circus-live-ux.sock
+replace = yes
+
+[socket:web]
+host = 127.0.0.1
+port = 0
 """
 
 CLIENT = """
@@ -79,7 +87,7 @@ def older(request: pytest.FixtureRequest) -> Environment:
 
 @pytest.fixture(scope="module")
 def daemon(start_shared: Callable[..., Daemon]) -> Daemon:
-    return start_shared(WATCHERS, tcp=True)
+    return start_shared(WATCHERS.replace("{tmp}", tempfile.gettempdir()), tcp=True)
 
 
 @pytest.fixture
@@ -117,6 +125,7 @@ TABLE = [
     ("status sleeper", r"active\n"),
     ("status off", r"stopped\n"),
     ("numwatchers", r"4\n"),
+    ("listsockets", r"\d+:socket 'ux' at \S+/circus-live-ux.sock\n\d+:socket 'web' at 127.0.0.1:\d+\n"),
     ("numprocesses", r"4\n"),
     ("numprocesses sleeper", r"2\n"),
     ("incr sleeper", r"3\n"),
