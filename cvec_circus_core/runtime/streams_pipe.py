@@ -1,6 +1,6 @@
 """The reading end of one process's pipe: from its first byte to its last.
 
-Bytes are read in large pieces, one piece per turn, so that a process that floods its pipe gets no
+Bytes are read in large pieces, a few of them per turn, so that a process that floods its pipe gets no
 more of the loop than others. What goes to the sink ends at a line's end, so that lines of several
 processes never mix: an unfinished line waits for its rest, until the pipe ends, until it is longer
 than `LONGEST`, or, where nobody else writes to the same sink, for `PATIENCE` seconds (a prompt or
@@ -25,7 +25,10 @@ from cvec_circus_core.system.pipes import LARGE, pipes
 log = logging.getLogger(__name__)
 
 AT_ONCE = 64 * 1024
-"""Bytes that one turn reads."""
+"""Bytes that one call reads."""
+
+CALLS = 4
+"""Calls in one turn, where the pipe is that full."""
 
 LONGEST = 256 * 1024
 """Bytes of an unfinished line that are kept waiting at most."""
@@ -33,8 +36,11 @@ LONGEST = 256 * 1024
 PATIENCE = 0.2
 """Seconds that an unfinished line waits where nobody else writes."""
 
+_MUCH = AT_ONCE * 3 // 4
+"""Bytes of a call that found the pipe full, or nearly so."""
+
 _BUSY = 8
-"""Reads of full size after which a pipe is enlarged."""
+"""Such calls after which a pipe is enlarged."""
 
 _PIECES = 64
 
@@ -138,7 +144,9 @@ class PipeReader:
             self._is_read = False
             self._world.loop.remove_reader(self._fd)
             return
-        self._read()
+        for _ in range(CALLS):
+            if self._read() < _MUCH or self.outlet.is_full:
+                break
 
     def _read(self) -> int:
         """Read one piece; return its size, 0 where there is none now or never again."""
@@ -152,7 +160,7 @@ class PipeReader:
         if not data:
             self._end()
             return 0
-        if len(data) == AT_ONCE:
+        if len(data) >= _MUCH:
             self._full_reads += 1
             if self._full_reads == _BUSY:
                 pipes.enlarge(self._fd)
