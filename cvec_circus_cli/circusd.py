@@ -66,7 +66,7 @@ def _refuse(error: BadConfig) -> int:
         print(f"error: {problem}", file=sys.stderr)
     count = len(error.problems)
     mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
-    return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad watchers out)")
+    return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad ones out)")
 
 
 def _say(sentence: str) -> int:
@@ -84,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("config", nargs="?", help="configuration file")
     parser.add_argument("--check", action="store_true", help="only tell whether the file is good")
     parser.add_argument(
-        "--skip-bad", action="store_true", help="leave bad watchers out, and run the others"
+        "--skip-bad",
+        action="store_true",
+        help="leave bad watchers and sockets out, and run the others",
     )
     parser.add_argument("--daemon", action="store_true", help="run in the background")
     parser.add_argument("--pidfile", metavar="FILE", help="file that holds the daemon's pid")

@@ -69,10 +69,9 @@ def build(
     _refuse_variables(raw.sections, findings)
     seen = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), seen, findings)
-    sockets = [
-        _socket(name, section, seen, findings)
-        for name, section in _named("socket", raw.sections, findings)
-    ]
+    sections = tuple(_named("socket", raw.sections, findings))
+    sockets = [_socket(name, section, seen, findings) for name, section in sections]
+    bad = {name.lower() for name, section in sections if findings.is_bad(section.name)}
     _refuse_taken(raw.sections, findings)
     known = {one.name for one in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
     watchers = [
@@ -89,7 +88,7 @@ def build(
     return Loaded(
         arbiter=arbiter,
         watchers=tuple(one for one in watchers if one and one not in faulty),
-        sockets=tuple(sockets),
+        sockets=tuple(one for one in sockets if one.name not in bad),
         plugins=tuple(one for one in plugins if one and one.watcher not in faulty),
         problems=_in_order(findings.problems, raw.sections),
         warnings=_in_order(findings.warnings, raw.sections),

@@ -19,7 +19,7 @@ from cvec_circus_core.model.errors import ConfigError
 
 _INCLUDES = ("include", "include_dir")
 _OF_INCLUDED_FOLDERS = "*.ini"
-_SKIPPABLE = "watcher:"
+_SKIPPABLE = ("watcher:", "socket:")
 
 
 class BadConfig(ConfigError):
@@ -61,8 +61,8 @@ def load(
 def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
     """Return a configuration that can be used. Raises `BadConfig`.
 
-    With ``skip_bad``, or where the file itself says so, watchers with a mistake are left out and
-    their problems become warnings.
+    With ``skip_bad``, or where the file itself says so, watchers and sockets with a mistake are
+    left out and their problems become warnings.
     """
     skip_bad = skip_bad or loaded.arbiter.skip_bad
     skipped = [one for one in loaded.problems if skip_bad and one.section.startswith(_SKIPPABLE)]

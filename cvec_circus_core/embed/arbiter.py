@@ -19,6 +19,7 @@ from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.arbiter import Configured
+from cvec_circus_core.system.sockets import CircusSocket
 
 ENDPOINT = "tcp://127.0.0.1:5555"
 PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
@@ -45,6 +46,7 @@ class Arbiter:
         stats_endpoint: str | None = None,
         plugins: Sequence[Mapping[str, Any]] | None = None,
         background: bool = False,
+        sockets: Iterable[CircusSocket] = (),
         **options: Any,
     ) -> None:
         self._watchers = list(watchers)
@@ -58,6 +60,7 @@ class Arbiter:
             **options,
         }
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
+        self._sockets = tuple(one.spec for one in sockets)
         self._context = context
         self._background = background
         self._prereload = prereload_fn
@@ -184,7 +187,7 @@ class Arbiter:
             context=self._context,
             serves=self._serves,
         )
-        return Engine(Configured(self._spec), parts)
+        return Engine(Configured(self._spec, sockets=self._sockets), parts)
 
     async def _settle(self, home: Home) -> None:
         for watcher in self._watchers:

@@ -288,4 +288,6 @@ class ArbiterSpec:
         None, OPTIONAL_TEXT, "Python logging configuration to use instead"
     )
     fqdn_prefix: str | None = option(None, OPTIONAL_TEXT, "prefix of this daemon's name")
-    skip_bad: bool = option(False, BOOLEAN, "leave bad watchers out instead of refusing to start")
+    skip_bad: bool = option(
+        False, BOOLEAN, "leave bad watchers and sockets out instead of refusing to start"
+    )

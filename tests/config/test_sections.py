@@ -329,8 +329,15 @@ def test_bad_watchers_can_be_left_out(read: Reader) -> None:
     assert accepted(read(f"[circus]\nskip_bad = yes\n{BAD_AND_GOOD}")).watchers == kept.watchers
 
 
-@pytest.mark.parametrize("text", ["[circus]\nhttpd = x\n", "[socket:s]\nport = x\n", "x\n"])
-def test_nothing_but_watchers_can_be_left_out(read: Reader, text: str) -> None:
+def test_bad_sockets_can_be_left_out(read: Reader) -> None:
+    loaded = read("[socket:S]\nport = x\n[socket:t]\nport = 0\n")
+    kept = accepted(loaded, skip_bad=True)
+    assert [one.name for one in kept.sockets] == ["t"]
+    assert set(kept.warnings) == set(loaded.problems)
+
+
+@pytest.mark.parametrize("text", ["[circus]\nhttpd = x\n", "x\n"])
+def test_nothing_else_can_be_left_out(read: Reader, text: str) -> None:
     with pytest.raises(BadConfig) as refused:
         accepted(read(text), skip_bad=True)
     assert len(refused.value.reason.splitlines()) == 1
