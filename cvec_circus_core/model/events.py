@@ -154,6 +154,29 @@ class Announced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HookSucceeded(Event):
+    """A hook of the operator has returned, whatever it returned."""
+
+    topic = "hook_success"
+    hook: str
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"name": self.hook}
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed(Event):
+    """A hook of the operator could not be called, raised, or did not answer in time."""
+
+    topic = "hook_failure"
+    hook: str
+    error: str
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"name": self.hook, "error": self.error}
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutFailed(Event):
     """New processes were not ready; those that are needed of the old ones stay."""
 

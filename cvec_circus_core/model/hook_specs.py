@@ -65,9 +65,13 @@ def _name_of(call: Callable[..., Any]) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
+def name_of_hook(hook: HookSpec) -> str:
+    """Return what people know a hook by."""
+    return hook.call if isinstance(hook.call, str) else _name_of(hook.call)
+
+
 def _show_hook(hook: HookSpec) -> str:
-    call = hook.call
-    name = call if isinstance(call, str) else _name_of(call)
+    name = name_of_hook(hook)
     return f"{name},true" if hook.ignore_failure else name
 
 

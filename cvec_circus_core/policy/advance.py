@@ -7,20 +7,29 @@ rollout. Down: ask everybody to go. Then say what changed (start, stop, reload) 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from math import inf
 from typing import assert_never
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.asking import (
+    AFTER_START,
+    BEFORE_START,
+    BEFORE_STOP,
+    has_passed,
+    passes,
+    spawn,
+    spawn_let,
+)
 from cvec_circus_core.policy.demand import lend_ear, note_begin, on_run_over
-from cvec_circus_core.policy.effects import Effect, Emit, Spawn
+from cvec_circus_core.policy.effects import Effect, Emit
 from cvec_circus_core.policy.inputs import Wanted
 from cvec_circus_core.policy.leaving import ask_to_go
 from cvec_circus_core.policy.promises import note_leaving, settle
 from cvec_circus_core.policy.proving import begin_try
 from cvec_circus_core.policy.state import Phase, Slot, WatcherState
+from cvec_circus_core.policy.waiting import drop_all_idle, drop_idle
 
 SPAWNS_UNDER_WAY = 16
 """Spawn effects that may be open at once per watcher: a stop in the middle of a slow start takes
@@ -31,13 +40,15 @@ def advance(state: WatcherState, now: float) -> Iterator[Effect]:
     """Yield what closes the gap, and what is to be told."""
     match state.wanted:
         case Wanted.UP:
-            yield from _retire_surplus(state, now)
-            yield from _retire_stale(state, now)
-            yield from _spawn_missing(state, now)
+            if (yield from passes(state, BEFORE_START)):
+                yield from _retire_surplus(state, now)
+                yield from _retire_stale(state, now)
+                yield from spawn_let(state)
+                yield from _spawn_missing(state, now)
         case Wanted.DOWN | Wanted.ON_DEMAND:
             yield from _wind_down(state, now)
         case Wanted.ADRIFT:
-            _drop_waiting(state, len(state.waiting))
+            drop_all_idle(state)
         case _:
             assert_never(state.wanted)
     yield from _tell_life(state, now)
@@ -53,19 +64,11 @@ def _retire_surplus(state: WatcherState, now: float) -> Iterator[Effect]:
     surplus = state.coming - state.target
     if surplus <= 0:
         return
-    surplus -= _drop_waiting(state, surplus)
+    surplus -= drop_idle(state, surplus)
     for _ in range(min(surplus, len(state.fresh) - state.target)):
         oldest = next(iter(state.fresh.values()))
         note_leaving(state, oldest.pid)
         yield from ask_to_go(state, oldest, ExitReason.STOPPED, now)
-
-
-def _drop_waiting(state: WatcherState, most: int) -> int:
-    dropped = tuple(islice(reversed(state.waiting.values()), most))
-    for slot in dropped:
-        state.leave(slot)
-        state.free(slot)
-    return len(dropped)
 
 
 def _retire_stale(state: WatcherState, now: float) -> Iterator[Effect]:
@@ -80,7 +83,7 @@ def _retire_stale(state: WatcherState, now: float) -> Iterator[Effect]:
 
 
 def _spawn_missing(state: WatcherState, now: float) -> Iterator[Effect]:
-    credit = SPAWNS_UNDER_WAY - len(state.spawning)
+    credit = SPAWNS_UNDER_WAY - state.under_way
     while credit > 0 and now >= state.spawn_from:
         slot = _next_due(state) or _next_new(state)
         if slot is None:
@@ -88,7 +91,7 @@ def _spawn_missing(state: WatcherState, now: float) -> Iterator[Effect]:
         credit -= 1
         state.last_spawn_at = now
         begin_try(state, slot, now)
-        yield Spawn(slot.wid)
+        yield spawn(state, slot)
 
 
 def _next_due(state: WatcherState) -> Slot | None:
@@ -119,15 +122,19 @@ def _has_room(state: WatcherState) -> bool:
 
 def may_spawn(state: WatcherState) -> bool:
     """Tell whether a spawn waits for nothing but the warmup_delay."""
-    if len(state.spawning) >= SPAWNS_UNDER_WAY:
+    if state.under_way >= SPAWNS_UNDER_WAY or not has_passed(state, BEFORE_START):
         return False
     retry = bool(state.due) and state.alive < state.bounds.most(state.target)
     return retry or _has_room(state)
 
 
 def _wind_down(state: WatcherState, now: float) -> Iterator[Effect]:
-    _drop_waiting(state, len(state.waiting))
+    drop_all_idle(state)
     state.due.clear()
+    if not (state.fresh or state.stale):
+        return
+    if not state.hasty and not (yield from passes(state, BEFORE_STOP)):
+        return
     for slot in (*state.fresh.values(), *state.stale.values()):
         yield from ask_to_go(state, slot, ExitReason.STOPPED, now)
 
@@ -170,15 +177,18 @@ def _begin(state: WatcherState, now: float) -> None:
     state.wanted, state.again, state.hasty = Wanted.UP, False, False
     state.rolling, state.rollout, state.fallback = False, None, None
     state.setback, state.gave_up = None, False
+    state.gates.clear()
     state.reason, state.spent, state.last_spawn_at = None, 0, -inf
 
 
 def _tell_up(state: WatcherState) -> Iterator[Effect]:
     name = state.spec.name
     complete = not state.unborn and state.coming >= state.target
+    complete = complete and has_passed(state, BEFORE_START)
     if state.life is not Life.ACTIVE:
-        state.life = Life.ACTIVE if complete else Life.STARTING
-        if complete:
+        state.life = Life.STARTING
+        if complete and (yield from passes(state, AFTER_START)):
+            state.life = Life.ACTIVE
             yield Emit(events.WatcherStarted(name))
     if state.rolling and complete and not state.bygone and not state.unproven:
         state.rolling, state.rollout, state.fallback = False, None, None

@@ -68,4 +68,14 @@ class Settle:
     outcome: Outcome
 
 
-Effect = Spawn | Signal | Sweep | Listen | Unlisten | Emit | Settle
+@dataclass(frozen=True, slots=True)
+class AskHook:
+    """Ask a hook of the operator; answered by `HookAnswered` with this serial number and wid."""
+
+    hook: str
+    serial: int
+    wid: int | None = None
+    pid: int | None = None
+
+
+Effect = AskHook | Spawn | Signal | Sweep | Listen | Unlisten | Emit | Settle

@@ -148,6 +148,16 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
+class HookAnswered:
+    """An `AskHook` effect is answered. ``why`` tells who said no, or what went wrong."""
+
+    serial: int
+    wid: int | None
+    allowed: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SocketReady:
     """A `Listen` effect is answered: somebody has connected."""
 
@@ -171,6 +181,7 @@ Input = (
     | Noticed
     | Exited
     | Swept
+    | HookAnswered
     | SocketReady
     | Tick
 )

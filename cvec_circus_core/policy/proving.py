@@ -57,6 +57,9 @@ def on_ready(state: WatcherState, slot: Slot) -> None:
     """Count an up-to-date process as ready."""
     if slot.ready or slot.wid not in state.fresh:
         return
+    if slot.is_held:
+        slot.is_ready_when_let = True
+        return
     slot.ready, slot.ready_by = True, None
     state.ready += 1
     state.unproven -= not slot.proven
@@ -65,7 +68,7 @@ def on_ready(state: WatcherState, slot: Slot) -> None:
 
 def take_as_it_is(state: WatcherState, slot: Slot) -> Iterator[Effect]:
     """Wait no longer for a process to say that it is ready."""
-    if slot.wid in state.fresh and not slot.ready:
+    if slot.wid in state.fresh and not slot.ready and not slot.is_ready_when_let:
         on_ready(state, slot)
         yield Emit(events.NotReady(state.spec.name, slot.wid, slot.pid))
 

@@ -18,6 +18,7 @@ from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy import demand, lives, proving, renewing
+from cvec_circus_core.policy.asking import on_answered
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
 from cvec_circus_core.policy.inputs import (
     Change,
@@ -25,6 +26,7 @@ from cvec_circus_core.policy.inputs import (
     Go,
     Hangup,
     Hasten,
+    HookAnswered,
     Input,
     Noticed,
     Ready,
@@ -73,6 +75,8 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
             _on_ready(state, pid)
         case Noticed(pid, notice):
             yield from proving.on_noticed(state, pid, notice, now)
+        case HookAnswered():
+            yield from on_answered(state, said, now)
         case Exited():
             yield from lives.on_exited(state, said, now)
         case Swept(pid):
@@ -102,12 +106,12 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
         case Go.START:
             _want_up(state)
             promise(state, wish.ticket, Aim.UP)
+        case Go.STOP if wish.reason is not None:
+            yield from _on_reasoned_stop(state, wish, wish.reason)
         case Go.STOP:
             yield from supersede(state, (Aim.UP, Aim.ANEW, Aim.RENEWED, Aim.SIZED), Go.STOP)
             state.wanted, state.again, state.reason = Wanted.DOWN, False, None
             state.fallback, state.gave_up = None, False
-        case Go.STOP if wish.reason is not None:
-            yield from _on_reasoned_stop(state, wish, wish.reason)
             promise(state, wish.ticket, Aim.DOWN)
         case Go.RESTART:
             yield from supersede(state, (Aim.RENEWED,), Go.RESTART)
@@ -122,10 +126,6 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
             assert_never(wish.go)
 
 
-def _settle(ticket: TicketId | None, outcome: Outcome) -> Iterator[Effect]:
-    if ticket is not None:
-        yield Settle(ticket, outcome)
-
 def _on_reasoned_stop(state: WatcherState, wish: Wish, reason: str) -> Iterator[Effect]:
     if state.wanted is not Wanted.UP:
         yield from _settle(wish.ticket, Done())
@@ -134,6 +134,10 @@ def _on_reasoned_stop(state: WatcherState, wish: Wish, reason: str) -> Iterator[
     state.fallback = None
     promise(state, wish.ticket, Aim.DOWN)
 
+
+def _settle(ticket: TicketId | None, outcome: Outcome) -> Iterator[Effect]:
+    if ticket is not None:
+        yield Settle(ticket, outcome)
 
 
 def _on_hasten(state: WatcherState) -> Iterator[Effect]:

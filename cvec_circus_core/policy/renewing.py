@@ -44,7 +44,9 @@ def begin_rollout(state: WatcherState, rollout: Rollout | None) -> None:
     for slot in state.waiting.values():
         _start_over(state, slot)
         state.due.append((slot.wid, slot.serial))
-    state.bygone = set(state.slots).difference(state.waiting)
+    for slot in state.asking.values():
+        _start_over(state, slot)
+    state.bygone = set(state.slots).difference(state.waiting, state.asking)
 
 
 def _start_over(state: WatcherState, slot: Slot) -> None:
@@ -93,7 +95,7 @@ def abandon(state: WatcherState, why: str, now: float) -> Iterator[Effect]:
     for slot in tuple(state.fresh.values()):
         if not slot.ready:
             yield from ask_to_go(state, slot, ExitReason.STOPPED, now)
-    for slot in tuple(state.waiting.values()):
+    for slot in (*state.waiting.values(), *state.asking.values()):
         if not slot.proven:
             state.leave(slot)
             state.free(slot)
@@ -114,7 +116,8 @@ def _rehabilitate(state: WatcherState, now: float) -> None:
     """Let the old processes be up to date again; what is on its way comes too late."""
     state.generation += 1
     state.outdated_spawns = len(state.spawning)
-    for slot in (*state.fresh.values(), *state.waiting.values(), *state.stale.values()):
+    idle = (*state.waiting.values(), *state.asking.values())
+    for slot in (*state.fresh.values(), *idle, *state.stale.values()):
         slot.generation = state.generation
     old = list(state.stale.values())
     state.stale.clear()

@@ -3,6 +3,7 @@
 A slot is one seat with a number (wid). Its phase:
 
     WAITING   its process died quickly or could not start; it is tried again at ``due_at``
+    ASKING    the hook before_spawn was asked and has not answered
     SPAWNING  a Spawn effect is under way
     RUNNING   the process is there
     STOPPING  it was asked to go; at ``kill_at`` it is killed
@@ -38,6 +39,7 @@ class Phase(Enum):
     """Where a slot is in its life."""
 
     WAITING = "waiting"
+    ASKING = "asking"
     SPAWNING = "spawning"
     RUNNING = "running"
     STOPPING = "stopping"
@@ -63,6 +65,11 @@ class Slot:
     stale: ExitReason | None = None
     ready: bool = False
     proven: bool = False
+    question: int = 0
+    """Serial number of the question to a hook that is open about this slot."""
+    is_held: bool = False
+    """Whether its process may not be ready before a hook has answered."""
+    is_ready_when_let: bool = False
     ready_at: float = 0.0
     ready_by: float | None = None
     """When it has taken too long to be ready."""
@@ -154,6 +161,11 @@ class WatcherState:
     serials: int = 0
     slots: dict[int, Slot] = field(default_factory=dict)
     by_pid: dict[int, Slot] = field(default_factory=dict)
+    asking: dict[int, Slot] = field(default_factory=dict)
+    let: deque[tuple[int, int]] = field(default_factory=deque)
+    """(wid, serial) of asking slots whose process may start."""
+    gates: dict[str, int] = field(default_factory=dict)
+    """Hooks of the whole watcher that were asked in this run: serial number, or 0 once passed."""
     spawning: dict[int, Slot] = field(default_factory=dict)
     outdated_spawns: int = 0
     """How many of the spawning are of an older generation."""
@@ -204,7 +216,7 @@ class WatcherState:
     @property
     def alive(self) -> int:
         """Processes that are there, whatever their phase, or may be there any moment."""
-        return len(self.by_pid) + len(self.spawning)
+        return len(self.by_pid) + self.under_way
 
     @property
     def bounds(self) -> Rollout:
@@ -219,9 +231,14 @@ class WatcherState:
         return self.rolling or bool(self.stale)
 
     @property
+    def under_way(self) -> int:
+        """Processes that are about to be there."""
+        return len(self.spawning) + len(self.asking)
+
+    @property
     def coming(self) -> int:
         """Up-to-date slots that are there or on their way."""
-        return len(self.fresh) + len(self.waiting) + len(self.spawning) - self.outdated_spawns
+        return len(self.fresh) + len(self.waiting) + self.under_way - self.outdated_spawns
 
     @property
     def is_empty(self) -> bool:
@@ -256,6 +273,8 @@ class WatcherState:
         match slot.phase:
             case Phase.WAITING:
                 del self.waiting[slot.wid]
+            case Phase.ASKING:
+                del self.asking[slot.wid]
             case Phase.SPAWNING:
                 del self.spawning[slot.wid]
                 self.outdated_spawns -= not self.is_current(slot)

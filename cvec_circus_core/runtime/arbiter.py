@@ -76,6 +76,7 @@ class ArbiterActor:
         self._from_file: dict[str, WatcherSpec] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._quit: Ticket | None = None
+        world.neighbours.watchers = self.watchers
         for spec in configured.watchers:
             self.add(spec)
         self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
@@ -182,9 +183,16 @@ class ArbiterActor:
             self._cancel_tasks()
             watchers = stop_order(self._watchers.values())
             tickets = [one.wish(Go.STOP, final=True) for one in watchers]
-            self._quit = self._run("quit", wait_all(tickets))
+            self._quit = self._run("quit", self._end(tickets))
             self._quit.when_settled(self.ended.set)
         return self._quit
+
+    async def _end(self, tickets: list[Ticket]) -> Done:
+        done = await wait_all(tickets)
+        # The last hooks tell of what has just ended.
+        for one in self._watchers.values():
+            await one.hooks.wait_done()
+        return done
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""

@@ -65,8 +65,8 @@ class WatcherHandle:
         return self._actor.environment(wid)
 
     async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an info object as it is: no hook adds to it."""
-        return info
+        """Return an info object with what the hook extended_stats made of it."""
+        return await self._actor.hooks.extended_stats(info)
 
     def start(self) -> Ticket:
         """Bring it up."""

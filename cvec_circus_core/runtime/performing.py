@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError
@@ -16,6 +17,7 @@ from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.commandline import Launch, Surroundings, prepare
 from cvec_circus_core.policy.effects import (
+    AskHook,
     Effect,
     Emit,
     Listen,
@@ -35,6 +37,7 @@ from cvec_circus_core.policy.inputs import (
     Swept,
     TicketId,
 )
+from cvec_circus_core.runtime.hooking import WatcherHooks
 from cvec_circus_core.runtime.notices import WatcherNotices
 from cvec_circus_core.runtime.streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
@@ -58,6 +61,7 @@ class Performer:
         spec: Callable[[], WatcherSpec],
         streams: WatcherStreams,
         notices: WatcherNotices,
+        hooks: WatcherHooks,
     ) -> None:
         self._world = world
         self._post = post
@@ -65,6 +69,7 @@ class Performer:
         self._spec = spec
         self._streams = streams
         self._notices = notices
+        self._hooks = hooks
         self._launch: tuple[WatcherSpec, Surroundings, Launch] | None = None
         self._stop_listening: Callable[[], None] = _nothing
 
@@ -73,8 +78,10 @@ class Performer:
         match effect:
             case Spawn(wid):
                 self._world.turns.add(lambda: self._spawn(wid))
-            case Signal():
-                self._signal(effect)
+            case AskHook():
+                self._hooks.ask(effect)
+            case Signal(pid, signum):
+                self._hooks.around_signal(pid, signum, partial(self._signal, effect))
             case Sweep(pid, signum, grace):
                 self._world.processes.sweep(pid, signum, grace, self._on_swept)
             case Listen():
@@ -83,6 +90,7 @@ class Performer:
                 self._stop_listening()
             case Emit(event):
                 self._world.emit(event)
+                self._hooks.tell(event)
                 if isinstance(event, WatcherStopped):
                     self._streams.rest()
             case Settle(ticket, outcome):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from cvec_circus_core.extend.ports import SignalSelection
@@ -26,6 +27,8 @@ from cvec_circus_core.policy.machine import step, wake_at
 from cvec_circus_core.policy.rollout import ONE_BY_ONE
 from cvec_circus_core.policy.state import WatcherState
 from cvec_circus_core.policy.viewing import view_of
+from cvec_circus_core.runtime.faces import WatcherFace
+from cvec_circus_core.runtime.hooking import WatcherHooks
 from cvec_circus_core.runtime.notices import WatcherNotices
 from cvec_circus_core.runtime.performing import Performer
 from cvec_circus_core.runtime.signalling import send
@@ -49,10 +52,13 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
+        self.hooks = WatcherHooks(
+            world, self._post, lambda: self.spec, WatcherFace(self, world)
+        )
         notices = WatcherNotices(world, self._post, lambda: self.spec)
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
         self._performer = Performer(
-            world, self._post, self._settle, lambda: self.spec, self.streams, notices
+            world, self._post, self._settle, lambda: self.spec, self.streams, notices, self.hooks
         )
         self._alarm: tuple[float, Callable[[], None]] | None = None
         self._view: WatcherView | None = None
@@ -98,10 +104,12 @@ class WatcherActor:
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""
+        self.hooks.abandon()
         self._post(inputs.Hasten())
 
     def reload(self, *, sequential: bool = False) -> Ticket:
         """Replace all processes, or send SIGHUP where the spec says so."""
+        self.hooks.look_again()
         if self._state.life is Life.STOPPED:
             return self.wish(Go.START)
         if self.spec.send_hup:
@@ -126,6 +134,8 @@ class WatcherActor:
         Raises `CircusError` where a stream can not be had, in which case nothing was changed.
         """
         needs_pipes = Needs.NEW_STREAMS in needs and self.streams.change(spec)
+        if Needs.NEW_HOOKS in needs or any(key.startswith("hooks") for key in keys):
+            self.hooks.look_again()
         renew = Needs.NEW_PROCESSES in needs or needs_pipes
         return self._promised(lambda ticket: inputs.Change(spec, keys, ticket, renew))
 
@@ -140,7 +150,14 @@ class WatcherActor:
         if selection.wid is not None:
             pid = self._pid_of(selection.wid)
         pids = tuple(self._state.by_pid) if pid is None else (self._known(pid),)
-        send(self._world.processes, self.name, pids, signum, selection)
+        if selection.childpid is not None or selection.children or selection.recursive:
+            send(self._world.processes, self.name, pids, signum, selection)
+            return
+        for one in pids:
+            self.hooks.around_signal(one, signum, partial(self._send_by_hand, one, signum))
+
+    def _send_by_hand(self, pid: int, signum: int) -> None:
+        self._world.processes.signal(pid, signum)
 
     def on_trouble(self, then: Callable[[], None]) -> Callable[[], None]:
         """Call back whenever a try to start a process fails; return what ends that."""
@@ -174,7 +191,8 @@ class WatcherActor:
         self._tickets.pop(number).settle(outcome)
 
     def _post(self, said: Input) -> None:
-        if self._troubled and isinstance(said, inputs.SpawnFailed):
+        refused = isinstance(said, inputs.HookAnswered) and not said.allowed
+        if self._troubled and (refused or isinstance(said, inputs.SpawnFailed)):
             for tell in tuple(self._troubled):
                 tell()
         self._inbox.append(said)

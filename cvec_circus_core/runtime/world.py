@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.policy.commandline import Surroundings
@@ -16,6 +18,17 @@ from cvec_circus_core.system.protocols import Clock, Processes
 
 def _no_chance() -> float:
     return 0.0
+
+
+def _alone() -> Iterable[Any]:
+    return ()
+
+
+@dataclass(slots=True)
+class Neighbours:
+    """How the hooks of one watcher find the others; whoever holds them all says so here."""
+
+    watchers: Callable[[], Iterable[Any]] = _alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +45,6 @@ class World:
     """A random number from 0 to 1."""
     outputs: Outputs = field(default_factory=Outputs)
     sockets: SocketShelf = field(default_factory=SocketShelf)
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    thread: int = field(default_factory=threading.get_ident)
+    """The thread of the loop."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
+from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
@@ -53,6 +54,14 @@ TICKS_AT_ONE_MOMENT = 4
 STEPS_TO_REST = 5000
 
 
+def random_hooks(chance: Random) -> dict[str, HookSpec]:
+    """Draw who is asked; mostly nobody."""
+    if chance.random() < 0.7:
+        return {}
+    names = ("before_start", "after_start", "before_spawn", "after_spawn", "before_stop")
+    return {name: HookSpec("a.b") for name in names if chance.random() < 0.5}
+
+
 def random_spec(chance: Random) -> WatcherSpec:
     """Draw a spec; the small numbers make things meet."""
     singleton = chance.random() < 0.15
@@ -75,6 +84,7 @@ def random_spec(chance: Random) -> WatcherSpec:
         watchdog=chance.choice((0.0, 0.0, 0.0, 2.0)),
         rollout_surge=chance.choice(AMOUNTS[1:]),
         rollout_unavailable=chance.choice(AMOUNTS),
+        hooks=random_hooks(chance),
     )
 
 
@@ -129,6 +139,8 @@ class Life:
         makers.append((20, world.knock) if world.ear else (1, SocketReady))
         if world.asked_for:
             makers.append((30, lambda: world.start_next(failing=chance.random() < 0.25)))
+        if world.questions:
+            makers.append((20, lambda: world.answer(allowed=chance.random() < 0.8)))
         if world.dying:
             makers.append((20, lambda: world.end(chance.choice(tuple(world.dying.values())))))
         if world.beings:
@@ -202,7 +214,7 @@ class Life:
             "max_retry",
             "max_age",
         )
-        names += ("on_demand", "ready", "ready_timeout", "watchdog", "rollout_surge")
+        names += ("on_demand", "ready", "ready_timeout", "hooks", "watchdog", "rollout_surge")
         keys = tuple(name for name in names if self.chance.random() < 0.4)
         if "singleton" in keys and "numprocesses" not in keys:
             keys = (*keys, "numprocesses")
@@ -242,6 +254,8 @@ class Life:
             if state.spec.max_age or state.spec.watchdog:
                 # A rollout that failed has taken the older options back.
                 self._calm()
+            elif world.questions:
+                self.say([world.answer(allowed=True)])
             elif world.asked_for:
                 self.say([world.start_next(failing=False, behaved=True)])
             elif world.dying:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.asking import BEFORE_STOP, has_passed
 from cvec_circus_core.policy.effects import Effect, Spawn
 from cvec_circus_core.policy.inputs import Wanted
 from cvec_circus_core.policy.machine import wake_at
@@ -27,6 +28,7 @@ def _check_indexes(state: WatcherState) -> None:
     phases: dict[Phase, list[Mapping[int, Slot]]] = {
         Phase.WAITING: [state.waiting],
         Phase.SPAWNING: [state.spawning],
+        Phase.ASKING: [state.asking],
         Phase.RUNNING: [state.fresh, state.stale],
         Phase.STOPPING: [state.stopping],
     }
@@ -77,7 +79,7 @@ def _check_world(state: WatcherState, world: World) -> None:
     require(state.listening == world.ear, "it is not known whether somebody listens")
     require(state.wanted is Wanted.ON_DEMAND or not world.ear, "listens and wants nothing")
     require(state.wanted is not Wanted.ON_DEMAND or state.spec.on_demand, "waits for nobody")
-    if state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND):
+    if state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND) and has_passed(state, BEFORE_STOP):
         require(not state.fresh and not state.stale, "somebody was not asked to go")
     if state.life is Life.STOPPED and state.wanted is not Wanted.ADRIFT:
         require(state.is_empty, "stopped, and somebody is there")
@@ -98,6 +100,7 @@ def check_rest(state: WatcherState, world: World) -> None:
         return
     up = state.wanted is Wanted.UP
     require(not (state.stale or state.stopping or state.waiting), "old slots are left")
+    require(not state.asking, "asks for ever")
     require(not state.sweeping, f"still sweeping after {state.sweeping}")
     require(not state.rolling or not up, "a reload never ends")
     require(not state.fallback, "older options wait to be taken back")

@@ -15,6 +15,7 @@ from cvec_circus_core.model.events import ProcessReaped, ProcessSpawned
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.policy.effects import (
+    AskHook,
     Effect,
     Emit,
     Listen,
@@ -26,6 +27,7 @@ from cvec_circus_core.policy.effects import (
 )
 from cvec_circus_core.policy.inputs import (
     Exited,
+    HookAnswered,
     Input,
     SocketReady,
     Spawned,
@@ -91,6 +93,8 @@ class World:
     """Somebody has knocked, and the machine may not have heard it yet."""
     swept_soon: dict[int, None] = field(default_factory=dict)
     requests: dict[TicketId, Request] = field(default_factory=dict)
+    questions: dict[int, AskHook] = field(default_factory=dict)
+    """To hooks, by serial number; a hook that takes its time answers when nobody waits any more."""
     pids: int = 0
     spawned: int = 0
     reaped: int = 0
@@ -111,6 +115,11 @@ class World:
         being = Being(self.pids, not behaved and chance() < 0.2, chance() < 0.2, wid=wid)
         self.beings[being.pid] = self.born[being.pid] = being
         return Spawned(wid, being.pid, chance())
+
+    def answer(self, *, allowed: bool) -> Input:
+        """Let a hook answer."""
+        question = self.questions.pop(self.chance.choice(tuple(self.questions)))
+        return HookAnswered(question.serial, question.wid, allowed, "no")
 
     def end(self, being: Being) -> Input:
         """Let a process end."""
@@ -137,6 +146,9 @@ class World:
         knocked, self.knocked = self.knocked, False
         for effect in effects:
             match effect:
+                case AskHook():
+                    require(effect.serial not in self.questions, f"{effect} is asked twice")
+                    self.questions[effect.serial] = effect
                 case Spawn(wid):
                     require(wid not in self.asked_for, f"slot {wid} is asked for twice")
                     self.asked_for.append(wid)

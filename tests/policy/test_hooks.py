@@ -1,0 +1,197 @@
+"""Questions to hooks: when each is asked, what waits for it, and what a no does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.hook_specs import HookSpec
+from cvec_circus_core.policy.effects import AskHook, Effect
+from cvec_circus_core.policy.inputs import Hasten, HookAnswered, Renew, Resize, Tick
+from cvec_circus_core.policy.machine import wake_at
+from tests.policy.table import (
+    START,
+    STARTED,
+    STOP,
+    Watcher,
+    asked,
+    broken,
+    come,
+    end,
+    spawns,
+    ticket,
+    told_failure,
+    told_reap,
+    told_stop,
+)
+from tests.policy.test_rollouts import failed
+
+NO = "before_start said no"
+
+
+def hooked(*names: str, **options: Any) -> Watcher:
+    """Return a watcher with some hooks."""
+    return Watcher(hooks={name: HookSpec("a.b") for name in names}, **options)
+
+
+def question(effects: list[Effect], hook: str) -> AskHook:
+    """Return the only question to a hook."""
+    (found,) = [one for one in effects if isinstance(one, AskHook) and one.hook == hook]
+    return found
+
+
+def yes(asked_: AskHook) -> HookAnswered:
+    """Let it be."""
+    return HookAnswered(asked_.serial, asked_.wid, allowed=True)
+
+
+def no(asked_: AskHook, why: str = NO) -> HookAnswered:
+    """Do not let it be."""
+    return HookAnswered(asked_.serial, asked_.wid, allowed=False, why=why)
+
+
+class TestBeforeStart:
+    def test_nothing_starts_before_the_answer(self) -> None:
+        web = hooked("before_start", numprocesses=2)
+        asks = question(web.hears(START), "before_start")
+        assert web.state.life.value == "starting"
+        assert wake_at(web.state) is None
+        assert web.hears(Tick()) == []
+        assert web.hears(yes(asks)) == spawns([1, 2])
+
+    def test_a_no_leaves_it_stopped_and_says_why(self) -> None:
+        web = hooked("before_start")
+        asks = question(web.hears(START), "before_start")
+        assert web.hears(no(asks)) == [told_stop(NO)]
+        assert web.state.gave_up
+
+    def test_a_stop_does_not_wait_for_it_and_the_late_answer_means_nothing(self) -> None:
+        web = hooked("before_start")
+        asks = question(web.hears(START), "before_start")
+        assert web.hears(STOP) == [told_stop()]
+        assert web.hears(yes(asks)) == []
+        again = question(web.hears(START), "before_start")
+        assert web.hears(no(asks)) == []
+        assert web.hears(yes(again)) == spawns([1])
+
+
+class TestAfterStart:
+    def test_it_is_active_after_the_answer(self) -> None:
+        web = hooked("after_start")
+        web.hears(START)
+        asks = question(web.hears(come(1)), "after_start")
+        assert web.state.life.value == "starting"
+        assert web.hears(yes(asks)) == [STARTED]
+
+    def test_a_no_stops_it_again(self) -> None:
+        web = hooked("after_start")
+        web.hears(START)
+        asks = question(web.hears(come(1)), "after_start")
+        assert web.hears(no(asks, "not good")) == asked(1)
+        assert web.hears(end(1))[-1] == told_stop("not good")
+
+
+class TestBeforeSpawn:
+    def test_each_process_is_asked_about(self) -> None:
+        web = hooked("before_spawn", numprocesses=2)
+        assert [one.wid for one in web.hears(START) if isinstance(one, AskHook)] == [1, 2]
+
+    def test_a_no_makes_this_one_wait_and_the_others_come(self) -> None:
+        web = hooked("before_spawn", numprocesses=2)
+        first, second = web.hears(START)
+        assert isinstance(first, AskHook)
+        assert isinstance(second, AskHook)
+        effects = web.hears(no(first, "not now"), yes(second))
+        assert effects == [told_failure(1, "not now", 0.1), *spawns([2])]
+        web.hears(come(2))
+        again = question(web.hears(Tick(), at=0.1), "before_spawn")
+        assert web.hears(no(again, "not now"), at=0.2)[0] == told_failure(1, "not now", 0.2)
+        assert web.state.life.value == "starting"
+
+    @pytest.mark.parametrize("wish", [STOP, Resize(0)])
+    def test_nobody_is_started_who_is_not_wanted_any_more(self, wish: Any) -> None:
+        web = hooked("before_spawn")
+        asks = question(web.hears(START), "before_spawn")
+        assert web.hears(yes(asks), wish)[0:1] != spawns([1])
+        assert not web.state.slots
+
+    def test_a_stop_does_not_wait_for_it(self) -> None:
+        web = hooked("before_spawn")
+        web.hears(START)
+        assert web.hears(STOP) == [told_stop()]
+
+
+class TestAfterSpawn:
+    def test_a_no_stops_the_watcher(self) -> None:
+        web = hooked("after_spawn", numprocesses=2)
+        web.hears(START)
+        asks = question(web.hears(come(1)), "after_spawn")
+        web.hears(come(2))
+        assert web.hears(no(asks, "bad")) == asked(1, 2)
+        web.hears(end(1))
+        assert web.hears(end(2))[-1] == told_stop("bad")
+
+    def test_an_old_process_waits_for_the_answer(self) -> None:
+        web = hooked("after_spawn")
+        web.hears(START)
+        web.hears(yes(question(web.hears(come(1)), "after_spawn")))
+        web.hears(Renew())
+        asks = question(web.hears(come(2)), "after_spawn")
+        assert web.pids == [101, 102]
+        assert web.hears(yes(asks)) == asked(1)
+
+    def test_a_no_in_a_rollout_keeps_the_old_one(self) -> None:
+        web = hooked("after_spawn")
+        web.hears(START)
+        web.hears(yes(question(web.hears(come(1)), "after_spawn")))
+        web.hears(Renew(None, ticket()))
+        asks = question(web.hears(come(2)), "after_spawn")
+        effects = web.hears(no(asks, "bad"))
+        assert effects[0] == failed("bad")
+        assert broken(effects)
+        assert effects[2:] == asked(2)
+        assert web.hears(end(2))[0] == told_reap(2, reason=ExitReason.STOPPED)
+        assert web.pids == [101]
+
+    def test_of_a_process_that_has_gone_means_nothing(self) -> None:
+        web = hooked("after_spawn")
+        web.hears(START)
+        asks = question(web.hears(come(1)), "after_spawn")
+        web.hears(end(1))
+        assert web.hears(no(asks)) == []
+        assert web.state.life.value == "active"
+
+
+class TestBeforeStop:
+    def test_nobody_is_asked_to_go_before_the_answer(self) -> None:
+        web = hooked("before_stop")
+        web.hears(START)
+        web.hears(come(1))
+        asks = question(web.hears(STOP), "before_stop")
+        assert web.state.life.value == "stopping"
+        assert web.hears(no(asks)) == asked(1)
+
+    def test_one_in_a_hurry_does_not_wait(self) -> None:
+        web = hooked("before_stop")
+        web.hears(START)
+        web.hears(come(1))
+        web.hears(STOP)
+        assert web.hears(Hasten()) == asked(1)
+
+    def test_it_is_asked_once_per_run(self) -> None:
+        web = hooked("before_stop")
+        for pid in (101, 102):
+            web.hears(START)
+            web.hears(come(1, pid))
+            asks = question(web.hears(STOP), "before_stop")
+            assert web.hears(STOP) == []
+            web.hears(yes(asks))
+            web.hears(end(1, pid=pid))
+            assert web.state.life.value == "stopped"
+
+    def test_is_not_asked_where_nothing_runs(self) -> None:
+        web = hooked("before_stop", numprocesses=0)
+        web.hears(START)
+        assert web.hears(STOP) == [told_stop()]
