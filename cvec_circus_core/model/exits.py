@@ -29,7 +29,7 @@ class Exit:
 
     ``code`` is the exit status 0–255, or minus the number of the signal that ended it, or None
     where the status was lost because somebody else collected it. ``left_behind`` tells that
-    descendants of the process are still alive.
+    descendants of the process may still be alive.
     """
 
     code: int | None

@@ -23,6 +23,7 @@ from typing import Any
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
+from cvec_circus_core.system.birthmarks import carrying
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
@@ -53,8 +54,11 @@ class Launcher:
     def __init__(self, *, sealed: bool = False) -> None:
         self.sealed = sealed
 
-    def launch(self, plan: LaunchPlan, leaf: Leaf | None = None) -> Child:
-        """Start a process in a session of its own, and in a group. Raises `CannotSpawn`."""
+    def launch(self, plan: LaunchPlan, leaf: Leaf | None = None, mark: int | None = None) -> Child:
+        """Start a process in a session of its own, in a group, with a birthmark.
+
+        Raises `CannotSpawn`.
+        """
         if not plan.argv or not (plan.executable or plan.argv[0]):
             raise CannotSpawn("the command is empty")
         who = _identity(plan)
@@ -69,7 +73,8 @@ class Launcher:
                 lowers_limit = in_child is None and nofile.is_raised
                 if lowers_limit and not nofile.is_low_number_free():
                     in_child, lowers_limit = _InChild(who), False
-                with nofile.original_in_force() if lowers_limit else nullcontext():
+                lowered = nofile.original_in_force() if lowers_limit else nullcontext()
+                with lowered, carrying(mark):
                     return self._start(plan, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CannotSpawn(explain(plan, who, error)) from error

@@ -70,8 +70,9 @@ class LocalProcesses:
     def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
         """Start a process in a session of its own and return its pid. Raises `CannotSpawn`."""
         leaf = self._forest.plot(plan.contain)
+        mark = self._forest.new_mark()
         try:
-            child = self._launcher.launch(plan, leaf)
+            child = self._launcher.launch(plan, leaf, mark)
         except CannotSpawn:
             if leaf is not None:
                 leaf.remove()
@@ -84,7 +85,7 @@ class LocalProcesses:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             raise CannotSpawn(f"can not watch {plan.argv[0]!r}: {reason}") from error
         self._entries[child.pid] = _Entry(child, on_exit)
-        self._forest.plant(child.pid, leaf)
+        self._forest.plant(child.pid, leaf, mark)
         return child.pid
 
     def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:
@@ -114,6 +115,10 @@ class LocalProcesses:
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""
         self._forest.sweep(pid, signum, grace, on_swept)
+
+    def sweep_strays(self, signum: int, grace: float, on_swept: OnSwept) -> None:
+        """Stop whatever was given to us as a sub-reaper, and belongs to nobody that runs on."""
+        self._forest.sweep_strays(signum, grace, on_swept)
 
     def __contains__(self, pid: int) -> bool:
         """Tell whether a process was spawned here and has not been reported as ended."""
@@ -178,6 +183,16 @@ def thread_processes(
     """Return processes whose ends are heard by threads."""
     forest = Forest(loop, hears_ends=False)
     return LocalProcesses(loop, ThreadWaiting(loop), forest, launcher, defer)
+
+
+def subreaper_processes(
+    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+) -> LocalProcesses:
+    """Return processes for one who is a sub-reaper: what they leave behind is always found."""
+    hears = has_pidfds()
+    forest = Forest(loop, hears_ends=hears, is_subreaper=True)
+    waiting = PidfdWaiting(loop) if hears else ThreadWaiting(loop)
+    return LocalProcesses(loop, waiting, forest, launcher, defer)
 
 
 def choose_processes(

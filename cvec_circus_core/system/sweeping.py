@@ -1,13 +1,13 @@
 """Stopping what ended processes left behind.
 
 One sweep per tree: all that is alive gets the signal and is watched; when those that are watched
-have gone, the table is read again, since they may have forked meanwhile; when a reading shows
-nobody, the sweep is over. After the grace everybody gets SIGKILL. A sweep always ends: who is
-still there `_PATIENCE` seconds after SIGKILL (hanging in the kernel, or not ours to kill) is named
-in the log and left.
+have gone, we look again, since they may have forked meanwhile; when a look shows nobody, the sweep
+is over. After the grace everybody gets SIGKILL. A sweep always ends: who is still there `_PATIENCE`
+seconds after SIGKILL (hanging in the kernel, or not ours to kill) is named in the log and left.
 
-Reading the table costs time that grows with the machine, so all sweeps that need a reading share
-one, and a pause in proportion to the cost of the last one keeps the event loop free.
+Looking costs time that grows with the machine, or with the number of our children, so all sweeps
+that need a look share one, and a pause in proportion to the cost of the last one keeps the event
+loop free. Most sweeps are over with their first look: nobody is there.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import logging
 import os
 import signal
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cvec_circus_core.system.protocols import OnSwept
-from cvec_circus_core.system.table import Row, read_table
+from cvec_circus_core.system.table import Row
 from cvec_circus_core.system.trees import Tree, open_pidfd
 from cvec_circus_core.system.waiting import NotYet, collect_status
 
@@ -28,13 +28,17 @@ log = logging.getLogger(__name__)
 
 _PATIENCE = 10.0
 _POLL = 0.1
-"""How often the table is read where a process's end can not be heard."""
+"""How often we look where a process's end can not be heard."""
+
+Find = Callable[[Tree], list[Row]]
+"""Returns who of a tree is alive, as of one look at everything."""
 
 
 @dataclass(slots=True, eq=False)
 class _Sweep:
     tree: Tree
     signum: int
+    grace: float
     on_swept: OnSwept
     timer: TimerHandle | None = None
     watched: dict[int, tuple[Row, int]] = field(default_factory=dict)
@@ -43,8 +47,11 @@ class _Sweep:
 class Sweeper:
     """All sweeps under way."""
 
-    def __init__(self, loop: AbstractEventLoop, *, hears_ends: bool = True) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, look: Callable[[], Find], *, hears_ends: bool = True
+    ) -> None:
         self._loop = loop
+        self._look_at_all = look
         self._hears_ends = hears_ends
         self._sweeps: set[_Sweep] = set()
         self._due: set[_Sweep] = set()
@@ -53,14 +60,20 @@ class Sweeper:
 
     def sweep(self, tree: Tree, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what is left of a tree whose root has ended."""
-        sweep = _Sweep(tree, signum, on_swept)
-        self._sweeps.add(sweep)
-        if grace <= 0 or signum == signal.SIGKILL:
+        sweep = _Sweep(tree, signum, grace, on_swept)
+        if grace <= 0:
             sweep.signum = signal.SIGKILL
-            sweep.timer = self._loop.call_later(_PATIENCE, self._give_up, sweep)
-        else:
-            sweep.timer = self._loop.call_later(grace, self._kill, sweep)
+        self._sweeps.add(sweep)
         self._look_soon(sweep)
+
+    def hasten(self, root: int) -> bool:
+        """Give a tree that is being swept no more grace; tell whether it is."""
+        for sweep in self._sweeps:
+            if sweep.tree.root == root:
+                if sweep.signum != signal.SIGKILL:
+                    self._kill(sweep)
+                return True
+        return False
 
     def close(self) -> None:
         """Drop all sweeps; nobody is told."""
@@ -78,16 +91,17 @@ class Sweeper:
         self._reading = None
         due, self._due = self._due, set()
         before = self._loop.time()
-        table = read_table()
+        find = self._look_at_all()
         self._cost = self._loop.time() - before
         for sweep in due & self._sweeps:
-            self._compare(sweep, table)
+            self._compare(sweep, find(sweep.tree))
 
-    def _compare(self, sweep: _Sweep, table: Mapping[int, Row]) -> None:
-        rows = sweep.tree.look_in(table)
+    def _compare(self, sweep: _Sweep, rows: list[Row]) -> None:
         if not rows:
             self._finish(sweep)
             return
+        if sweep.timer is None:
+            self._begin_grace(sweep)
         living = {row.pid: row for row in rows}
         for row, pidfd in list(sweep.watched.values()):
             if not row.is_same(living.get(row.pid)):
@@ -98,6 +112,12 @@ class Sweeper:
                 self._take_in(sweep, row)
         if not self._hears_all_of(sweep):
             self._look_soon(sweep, _POLL)
+
+    def _begin_grace(self, sweep: _Sweep) -> None:
+        if sweep.signum == signal.SIGKILL:
+            sweep.timer = self._loop.call_later(_PATIENCE, self._give_up, sweep)
+        else:
+            sweep.timer = self._loop.call_later(sweep.grace, self._kill, sweep)
 
     def _hears_all_of(self, sweep: _Sweep) -> bool:
         """Tell whether the next death will wake us, so that nothing needs to be polled."""
@@ -137,7 +157,9 @@ class Sweeper:
 
     def _kill(self, sweep: _Sweep) -> None:
         sweep.signum = signal.SIGKILL
-        sweep.timer = self._loop.call_later(_PATIENCE, self._give_up, sweep)
+        if sweep.timer is not None:
+            sweep.timer.cancel()
+            self._begin_grace(sweep)
         if sweep.tree.leaf is None or not sweep.tree.leaf.kill():
             for row, pidfd in sweep.watched.values():
                 self._send(sweep, row, pidfd)

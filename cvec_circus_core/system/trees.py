@@ -1,17 +1,17 @@
 """What a process has brought forth, and how to reach all of it.
 
-There are four ways to know a descendant, from sure to weak:
+There are five ways to know a descendant, from sure to weak:
 
 1. it is in the control group of the process, if the plan asked for one (`cgroups.py`);
-2. a chain of living parents leads to the process;
-3. it was seen on such a chain before, and is still the same process (pid and start time): so a
+2. it was given to us as an orphan, and carries the birthmark of the tree (`adopted.py`);
+3. a chain of living parents leads to the process;
+4. it was seen on such a chain before, and is still the same process (pid and start time): so a
    look is taken before a tree is signalled, since the signal breaks the chains;
-4. it is in a session that the process, or a descendant of it seen before, was the leader of.
+5. it is in a session that the process, or a descendant of it seen before, was the leader of.
    Every spawned process leads a session; a number in use as a session is not given out again.
 
-With the sub-reaper (`orphans.py`) detached descendants become our children. That alone does not
-tell whose they were, so it is used for reaping and not for killing: better one too few than one
-of somebody else's.
+The second way is the daemon's, which is a sub-reaper. A library is none, and marks nobody: there,
+better one too few is found than one of somebody else's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cvec_circus_core.system.adopted import Reading
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.table import Row, children_of, descendants_in, descendants_of, read_row
 
@@ -31,26 +32,37 @@ class Tree:
 
     root: int
     leaf: Leaf | None = None
+    mark: int | None = None
     seen: dict[int, Row] = field(default_factory=dict)
 
-    def look(self) -> list[Row]:
+    def look(self, adopted: Reading | None = None) -> list[Row]:
         """Look at the living descendants, the root still being alive; remember them."""
         if self.leaf is not None:
             rows = [row for pid in self.leaf.pids() if (row := read_row(pid)) is not None]
         else:
             old = [row for row in self.seen.values() if row.is_same(read_row(row.pid))]
             rows = [*old, *descendants_of([self.root, *(row.pid for row in old)])]
+        if adopted is not None:
+            rows += (adopted.rows[pid] for pid in adopted.marked(self.mark))
         return self._remember(rows)
+
+    def look_among(self, adopted: Reading) -> list[Row]:
+        """Look at the living descendants after the root has ended, all of them being with us."""
+        marked = [adopted.rows[pid] for pid in adopted.marked(self.mark)]
+        return self._remember([*marked, *self._found_in(adopted.unmarked)])
 
     def look_in(self, table: Mapping[int, Row]) -> list[Row]:
         """Look at the living descendants after the root has ended; remember them."""
+        return self._remember(self._found_in(table))
+
+    def _found_in(self, table: Mapping[int, Row]) -> list[Row]:
         rows = {row.pid: row for row in self.seen.values() if row.is_same(table.get(row.pid))}
         rows |= {row.pid: row for row in table.values() if self._has_session_of(row, table)}
         if self.leaf is not None:
             inside = (table.get(pid) or read_row(pid) for pid in self.leaf.pids())
             rows |= {row.pid: row for row in inside if row is not None}
         rows |= {row.pid: row for row in descendants_in(table, rows)}
-        return self._remember(list(rows.values()))
+        return list(rows.values())
 
     def has_survivors(self) -> bool:
         """Tell, at small cost and right after the root was reaped, whether anything is alive."""
@@ -81,9 +93,9 @@ class Tree:
         return list(living.values())
 
 
-def signal_tree(tree: Tree, signum: int) -> bool:
+def signal_tree(tree: Tree, signum: int, adopted: Reading | None = None) -> bool:
     """Signal the root, still unreaped, and all its descendants, each once."""
-    rows = tree.look()
+    rows = tree.look(adopted)
     if signum == signal.SIGKILL and tree.leaf is not None and tree.leaf.kill():
         return True
     was_there = _signal_group(tree.root, signum)
