@@ -18,6 +18,7 @@ from typing import Any
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import accepted, load
+from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
@@ -34,6 +35,7 @@ from cvec_circus_core.system.notify import ServiceManager
 from cvec_circus_core.system.orphans import OrphanReaper
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.processes import choose_processes, subreaper_processes
 from cvec_circus_core.system.signals import DaemonSignals
 
 log = logging.getLogger(__name__)
@@ -117,6 +119,8 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         hooks=Hooks.installed(),
         configure=configure,
         launcher=Launcher(sealed=True),
+        # Process 1 of a container is given every orphan without asking.
+        processes=subreaper_processes if _is_given_orphans() else choose_processes,
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
@@ -126,25 +130,29 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
         engine.serve()
-        stack.callback(_hear_signals(engine))
+        ending = Ending(engine)
+        stack.callback(_hear_signals(engine, ending))
         engine.host(hosts.threads)
         engine.arbiter.start_all()
         engine.started()
         caller.ready()
         manager.ready()
-        await engine.arbiter.ended.wait()
+        await ending.wait()
         manager.stopping()
     log.info("Everything is stopped, bye")
 
 
-def _hear_signals(engine: Engine) -> Callable[[], None]:
+def _is_given_orphans() -> bool:
+    return become_subreaper() or os.getpid() == 1
+
+
+def _hear_signals(engine: Engine, ending: Ending) -> Callable[[], None]:
     """Let Unix signals act as commands do, through the same front door; return what ends that."""
-    become_subreaper()
     orphans = OrphanReaper(engine.loop, lambda pid: pid in engine.processes)
     signals = DaemonSignals(engine.loop)
     signals.install(
         {
-            **{number: partial(_stop, engine, number) for number in _STOPPING},
+            **{number: partial(ending.ask, number) for number in _STOPPING},
             signal.SIGHUP: partial(_reload, engine),
             signal.SIGUSR1: partial(_reopen, engine),
             signal.SIGCHLD: orphans.child_died,
@@ -156,16 +164,6 @@ def _hear_signals(engine: Engine) -> Callable[[], None]:
         signals.restore()
 
     return end
-
-
-def _stop(engine: Engine, signum: int) -> None:
-    name = signal.Signals(signum).name
-    if engine.arbiter.is_quitting:
-        log.warning("%s again: killing what is left", name)
-        engine.arbiter.hasten()
-    else:
-        log.info("%s: stopping everything", name)
-        engine.desk.quit()
 
 
 def _reload(engine: Engine) -> None:

@@ -49,6 +49,7 @@ ROOMS: Mapping[str, Room] = {
     ),
     f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
+    f"{CORE}.ending": Room((CORE,)),
     f"{CORE}.logs": Room((MODEL,), ("yaml",)),
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.daemon": Room((CORE,)),

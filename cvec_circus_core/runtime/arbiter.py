@@ -77,6 +77,7 @@ class ArbiterActor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._quit: Ticket | None = None
         world.neighbours.watchers = self.watchers
+        self._adrift: list[WatcherActor] = []
         for spec in configured.watchers:
             self.add(spec)
         self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
@@ -113,6 +114,8 @@ class ArbiterActor:
     def remove(self, name: str, *, nostop: bool = False) -> Ticket:
         """Stop a watcher, unless ``nostop``, and forget it. Raises `UnknownWatcher`."""
         actor = self.watcher(name)
+        if nostop:
+            self._adrift = [*(one for one in self._adrift if one.view().processes), actor]
         ticket = actor.wish(Go.LEAVE if nostop else Go.STOP, final=True)
         ticket.when_settled(lambda: self._forget(actor))
         return ticket
@@ -181,11 +184,14 @@ class ArbiterActor:
         """Stop everything and end. It always wins, and a second call changes nothing."""
         if self._quit is None:
             self._cancel_tasks()
-            watchers = stop_order(self._watchers.values())
-            tickets = [one.wish(Go.STOP, final=True) for one in watchers]
+            tickets = [_end(one, self.world) for one in stop_order(self._watchers.values())]
             self._quit = self._run("quit", self._end(tickets))
             self._quit.when_settled(self.ended.set)
         return self._quit
+
+    def adrift(self) -> frozenset[int]:
+        """Return the pids that were left running on purpose, their watchers being forgotten."""
+        return frozenset(one.pid for actor in self._adrift for one in actor.view().processes)
 
     async def _end(self, tickets: list[Ticket]) -> Done:
         done = await wait_all(tickets)
@@ -248,6 +254,16 @@ class ArbiterActor:
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+
+def _end(actor: WatcherActor, world: World) -> Ticket:
+    """Stop a watcher for good; a broken one must not keep the others from it."""
+    try:
+        return actor.wish(Go.STOP, final=True)
+    except Exception as error:
+        log.exception("watcher %s: it can not be stopped; going on with the others", actor.name)
+        failure = CircusError(f"watcher {actor.name} can not be stopped: {error}")
+        return settled(world.loop, Failed(failure))
 
 
 async def _end_of(ticket: Awaitable[Done]) -> None:
