@@ -2,6 +2,7 @@
 
     .. circus-options:: watcher      (or: daemon)
     .. circus-commands::
+    .. circus-streams::
     .. circus-program:: circusd
     .. circus-events::
     .. circus-errnos::
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from docutils import nodes
-from reference_text import commands, errno_rows, event_rows, options_of
+from reference_text import commands, errno_rows, event_rows, options_of, streams
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -57,6 +58,14 @@ class Commands(_Generated):
         return commands()
 
 
+class Streams(_Generated):
+    """``.. circus-streams::``."""
+
+    def written(self) -> Iterator[str]:
+        """Yield the stream classes."""
+        return streams()
+
+
 class Program(_Generated):
     """``.. circus-program:: circusd``: what the program's ``--help`` says."""
 
@@ -93,6 +102,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("circus-options", Options)
     app.add_directive("circus-commands", Commands)
+    app.add_directive("circus-streams", Streams)
     app.add_directive("circus-program", Program)
     app.add_directive("circus-events", Events)
     app.add_directive("circus-errnos", Errnos)

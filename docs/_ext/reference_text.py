@@ -14,6 +14,7 @@ from typing import Any
 
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.request import Prop, Request, properties
+from cvec_circus_core.extend.sink import STREAMS
 from cvec_circus_core.model import events
 from cvec_circus_core.model.errors import CallError, CircusError, Errno
 from cvec_circus_core.model.kinds import Kind, signal_name
@@ -31,7 +32,7 @@ KEYS = {"wid": "process_id", "pid": "process_pid"}
 """How the fields of an event are spelled in its body, where that differs."""
 NOT_YET = frozenset(
     {
-        *("stdout_stream", "stderr_stream", "hooks"),
+        "hooks",
         *(
             "stats_endpoint",
             "statsd",
@@ -121,6 +122,19 @@ def commands() -> Iterator[str]:
     }
     for name, command in sorted(found.items()):
         yield from _command(name, command)
+
+
+def streams() -> Iterator[str]:
+    """Yield the section of every stream class of ours, sorted by name."""
+    for one in sorted(entry_points(group=STREAMS), key=lambda one: one.name):
+        if not one.value.startswith("cvec_circus_plugins."):
+            continue
+        yield from (f".. _stream-{one.name}:", "", one.name, "~" * len(one.name), "")
+        yield from (inspect.getdoc(one.load()) or "").splitlines()
+        yield ""
+        for option in declared_options(one.load()).values():
+            about = f"Takes {_escaped(option.kind.allowed)}; {_default(option)}."
+            yield from _entry("", f"``{option.name}``", [_sentence(option.help), "", about])
 
 
 def _command(name: str, command: type[Command]) -> Iterator[str]:

@@ -6,12 +6,14 @@ import gzip
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -345,6 +347,37 @@ def test_a_file_that_can_not_be_opened_stops_its_watcher_alone(
     assert daemon.said(f"{tmp_path}/no/x can not be opened: no such file or directory")
 
 
+def test_the_example_of_the_reference(tmp_path: Path) -> None:
+    examples = Path(__file__).parent.parent.parent / "docs" / "examples" / "streams"
+    daemon = Daemon(
+        "[watcher:w]\ncmd = sh -c 'echo hello; exec sleep 1000'\n"
+        "stdout_stream.class = shouting.Shout\nstdout_stream.mark = !\n"
+    )
+    try:
+        daemon.start(PYTHONPATH=str(examples))
+        until(lambda: daemon.said("\nHELLO!\n"))
+        daemon.account()
+    finally:
+        daemon.clean_up()
+        shutil.rmtree(daemon.folder)
+
+
+def test_reloadconfig_leads_the_output_elsewhere(start: Start, tmp_path: Path) -> None:
+    body = f"[watcher:w]\ncmd = {chatter('x', 10, 0, 'stay')}\n"
+    daemon = start(f"{body}stdout_stream.filename = {tmp_path}/one\n")
+    until(lambda: all_there(tmp_path, "one", 1, 10))
+    pids = daemon.pids("w")
+    daemon.write(f"{body}stdout_stream.filename = {tmp_path}/two\n")
+    daemon.ok("reloadconfig", waiting=True)
+    assert daemon.pids("w") == pids
+    daemon.ok("restart", name="w", waiting=True)
+    until(lambda: all_there(tmp_path, "two", 1, 10))
+    daemon.write(f"{body}stdout_stream.filename = {tmp_path}/no/where\n")
+    assert "can not be opened" in daemon.refused("reloadconfig", waiting=True)[1]
+    daemon.write(f"{body}stdout_stream.nonsense = x\nstdout_stream.filename = x\n")
+    assert "is no option of FileStream" in daemon.refused("reloadconfig")[1]
+
+
 class TestTail:
     """circusctl tail, once and for ever."""
 
@@ -384,7 +417,7 @@ class TestTail:
             for _ in range(3):
                 daemon.ok("restart", name="w", waiting=True)
                 pids += daemon.until_active("w", 1)
-                until(lambda: all_there(tmp_path, "out", len(pids), 300))
+                until(partial(all_there, tmp_path, "out", len(pids), 300))
             text = ""
 
             def is_told() -> bool:
