@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.config
 import logging.handlers
 import os
 import sys
+from importlib import import_module
+from typing import Any
 from urllib.parse import urlsplit
 
 from cvec_circus_core.model.errors import ConfigError
@@ -110,22 +111,23 @@ def _syslog(output: str) -> logging.Handler:
 
 
 def _configure(path: str) -> None:
+    config = import_module("logging.config")  # seldom wanted, and not small
     try:
         if path.endswith(".json"):
             with open(path, encoding="utf-8") as file:
-                logging.config.dictConfig(json.load(file))
+                config.dictConfig(json.load(file))
         elif path.endswith((".yaml", ".yml")):
-            _configure_from_yaml(path)
+            config.dictConfig(_from_yaml(path))
         else:
-            logging.config.fileConfig(path, disable_existing_loggers=False)
+            config.fileConfig(path, disable_existing_loggers=False)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise ConfigError(f"loggerconfig {path} can not be used: {error}") from None
 
 
-def _configure_from_yaml(path: str) -> None:
+def _from_yaml(path: str) -> Any:
     try:
         import yaml  # only who writes YAML needs the package
     except ImportError:
         raise ConfigError(f"loggerconfig {path} needs the package pyyaml") from None
     with open(path, encoding="utf-8") as file:
-        logging.config.dictConfig(yaml.safe_load(file))
+        return yaml.safe_load(file)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
-
-import msgspec
 
 from cvec_circus_core.model.errors import BadMessage, Errno, InvalidJson
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 
-_encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder()
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+_encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+_decoder = json.JSONDecoder(parse_constant=_no_number)
 
 
 def decode(body: bytes) -> Any:
     """Return the JSON value of a frame. Raises `InvalidJson`."""
     try:
-        return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _decoder.decode(body.decode())
+    except (ValueError, RecursionError):
         raise InvalidJson from None
 
 
@@ -48,15 +52,15 @@ def encode(reply: Reply, id_: Any, time: float) -> bytes:
         case Failure():
             body = _failure(reply, id_, time)
     try:
-        return _encoder.encode(body)
+        return _encoder.encode(body).encode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         failure = Failure(f"the reply can not be sent as JSON: {error}", Errno.SERVER_ERROR)
-        return _encoder.encode(_failure(failure, None, time))
+        return _encoder.encode(_failure(failure, None, time)).encode()
 
 
 def encode_event(body: dict[str, Any]) -> bytes:
     """Return the second frame of an event."""
-    return _encoder.encode(body)
+    return _encoder.encode(body).encode()
 
 
 def _failure(failure: Failure, id_: Any, time: float) -> dict[str, Any]:
