@@ -6,6 +6,7 @@ the package index. What is printed is compared with spec: cli, commands.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -61,6 +62,7 @@ client.stop()
 
 SUBSCRIBER = """
 import sys
+import tempfile
 from circus.consumer import CircusConsumer
 print("there", flush=True)
 for topic, body in CircusConsumer(["watcher."], endpoint=sys.argv[1]):
@@ -69,20 +71,25 @@ for topic, body in CircusConsumer(["watcher."], endpoint=sys.argv[1]):
 
 
 @pytest.fixture(scope="session")
-def older(request: pytest.FixtureRequest) -> Environment:
+def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Return an environment that has the older release, made once."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    name = f"circus-live-{os.getuid()}-py{version}-{RELEASE.replace('==', '-')}"
-    folder = Path(os.environ.get("TOX_WORK_DIR") or tempfile.gettempdir()) / name
-    done = folder / "complete"
-    if not done.exists():
-        venv.create(folder, clear=True, with_pip=True)
-        words = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-input", RELEASE]
-        made = subprocess.run(words, capture_output=True, text=True, timeout=110)
-        if made.returncode:
-            pytest.fail(f"{RELEASE} could not be installed beside us: {made.stderr[-2000:]}")
-        done.touch()
-    return Environment(folder)
+    name = f"{RELEASE.replace('==', '-')}-py{sys.version_info.major}.{sys.version_info.minor}"
+    cache = getattr(request.config, "cache", None)
+    folder = tmp_path_factory.mktemp(name) if cache is None else cache.mkdir(name)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it right now
+        if not (folder / "complete").exists():
+            _install(folder / "env")
+            (folder / "complete").touch()
+    return Environment(folder / "env")
+
+
+def _install(folder: Path) -> None:
+    venv.create(folder, clear=True, with_pip=True)
+    words = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-input", RELEASE]
+    made = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    if made.returncode:
+        pytest.fail(f"{RELEASE} could not be installed beside us: {made.stderr[-2000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +132,10 @@ TABLE = [
     ("status sleeper", r"active\n"),
     ("status off", r"stopped\n"),
     ("numwatchers", r"4\n"),
-    ("listsockets", r"\d+:socket 'ux' at \S+/circus-live-ux.sock\n\d+:socket 'web' at 127.0.0.1:\d+\n"),
+    (
+        "listsockets",
+        r"\d+:socket 'ux' at \S+/circus-live-ux.sock\n\d+:socket 'web' at 127.0.0.1:\d+\n",
+    ),
     ("numprocesses", r"4\n"),
     ("numprocesses sleeper", r"2\n"),
     ("incr sleeper", r"3\n"),
@@ -145,7 +155,7 @@ TABLE = [
     ("globaloptions endpoint", r"endpoint: tcp://127.0.0.1:\d+\n"),
     ("set sleeper numprocesses 3 --waiting", r"ok\n"),
     ("set sleeper numprocesses 1 graceful_timeout 3 stop_signal TERM copy_env True", r"ok\n"),
-    ("set sleeper max_age 100 warmup_delay 0 send_hup False max_retry 4", r"ok\n"),
+    ("set sleeper max_age 100000 warmup_delay 0 send_hup False max_retry 4", r"ok\n"),
     ("signal sleeper CONT", r"ok\n"),
     ("signal sleeper {A} 18", r"ok\n"),
     ("signal sleeper {A} sigcont --children", r"ok\n"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.live.daemon import Daemon, is_alive, until
@@ -105,6 +106,7 @@ def test_kill_replaces_and_knows_other_signals_and_graces(start: Start, listen: 
     ear.wait_for("spawn", "w")
     assert other in daemon.pids("w")
     os.kill(other, signal.SIGSTOP)
+    until(lambda: psutil.Process(other).status() == psutil.STATUS_STOPPED)
     daemon.ok("kill", name="w", graceful_timeout=0.2, waiting=True)
     assert ear.wait_for("reap", "w", reason="killed")[0].pid == other
     until(lambda: len(daemon.pids("w")) == 2)
