@@ -4,20 +4,29 @@ A signal that we do not want is given a handler that does nothing, never SIG_IGN
 "ignore" on to a child, and a handler it does not. What this process was started with (nohup ignores
 SIGHUP, a shell's background job SIGINT) is treated the same way, so that children begin with a
 clean slate and can be started the cheap way (launching.py).
+
+asyncio's own handlers hear a signal by the byte that it puts into a socket, and lose it where that
+is full: three hundred deaths while the loop is busy are enough, and the SIGTERM after them is never
+heard. Python itself notes each kind of signal separately, so here the handlers that it calls do
+the telling, and the byte only wakes the loop.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from cvec_circus_core.system.launching import signals_to_reset
 
 Heard = Callable[[], None]
+
+_MANY = 65_536
 
 
 class DaemonSignals:
@@ -26,9 +35,10 @@ class DaemonSignals:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._before: dict[int, Any] = {}
-        self._heard: set[int] = set()
         self._mask: set[int] = set()
-        self._installed = False
+        self._alarm_clock: tuple[int, int] | None = None
+        """The pipe whose byte wakes the loop; there while the handlers are."""
+        self._woken_before = -1
 
     def install(self, handlers: Mapping[int, Heard]) -> bool:
         """Have these called, in the loop; False outside the main thread, where nothing is changed.
@@ -37,29 +47,40 @@ class DaemonSignals:
         """
         if threading.current_thread() is not threading.main_thread():
             return False
-        self._installed = True
+        self._wind_up()
         for signum in {*signals_to_reset(), signal.SIGWINCH} - set(handlers):
             self._before[signum] = signal.signal(signum, _nothing)
         for signum, heard in handlers.items():
-            self._before[signum] = signal.getsignal(signum)
-            self._loop.add_signal_handler(signum, heard)
-            self._heard.add(signum)
+            self._before[signum] = signal.signal(signum, partial(self._tell, heard))
+            signal.siginterrupt(signum, False)
         self._mask = set(signal.pthread_sigmask(signal.SIG_SETMASK, ()))
         return True
 
     def restore(self) -> None:
         """Put everything back as it was."""
-        if not self._installed:
+        if self._alarm_clock is None:
             return
-        self._installed = False
-        for signum in self._heard:
-            self._loop.remove_signal_handler(signum)
         for signum, handler in self._before.items():
             if handler is not None:  # None: it was set by something that is not Python
                 signal.signal(signum, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
-        self._heard.clear()
         self._before.clear()
+        signal.set_wakeup_fd(self._woken_before)
+        self._loop.remove_reader(self._alarm_clock[0])
+        for end in self._alarm_clock:
+            os.close(end)
+        self._alarm_clock = None
+
+    def _wind_up(self) -> None:
+        reading, writing = self._alarm_clock = os.pipe()
+        for end in self._alarm_clock:
+            os.set_blocking(end, False)
+        self._loop.add_reader(reading, os.read, reading, _MANY)
+        self._woken_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+
+    def _tell(self, heard: Heard, signum: int, frame: FrameType | None) -> None:
+        # In the middle of whatever the main thread does: only note it.
+        self._loop.call_soon_threadsafe(heard)
 
 
 def _nothing(signum: int, frame: FrameType | None) -> None:

@@ -37,6 +37,41 @@ def test_signals_are_heard_in_the_loop(loop: asyncio.AbstractEventLoop, heard: l
     assert [signal.getsignal(signum) for signum in WATCHED] == before
 
 
+def test_a_storm_of_one_signal_drowns_no_other(
+    loop: asyncio.AbstractEventLoop, heard: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    signals = DaemonSignals(loop)
+    signals.install(
+        {
+            signal.SIGCHLD: lambda: heard.append("chld"),
+            signal.SIGTERM: lambda: heard.append("term"),
+        }
+    )
+    for _ in range(70_000):  # more than any pipe holds
+        signal.raise_signal(signal.SIGCHLD)
+    signal.raise_signal(signal.SIGTERM)
+    loop.call_later(0.05, loop.stop)
+    loop.run_forever()
+    assert heard[-1] == "term"
+    assert "chld" in heard
+    signals.restore()
+    assert capfd.readouterr().err == ""
+
+
+def test_a_signal_wakes_a_loop_that_sleeps(
+    loop: asyncio.AbstractEventLoop, heard: list[str]
+) -> None:
+    signals = DaemonSignals(loop)
+    signals.install({signal.SIGUSR1: loop.stop})
+    killer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    killer.start()
+    loop.call_later(20, heard.append, "too late")
+    loop.run_forever()
+    killer.join()
+    signals.restore()
+    assert not heard
+
+
 def test_nothing_that_children_would_inherit_is_ignored(loop: asyncio.AbstractEventLoop) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
