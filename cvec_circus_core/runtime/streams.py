@@ -29,6 +29,9 @@ from cvec_circus_core.system.pipes import pipes
 STDOUT, STDERR = "stdout", "stderr"
 CHANNELS = (STDOUT, STDERR)
 
+REST = 0.5
+"""Seconds between the end of the last process and the end of the sinks: a restart is no end."""
+
 LINGER = 2.0
 """Seconds that the pipe of a process may be kept open by others after its end."""
 
@@ -113,6 +116,7 @@ class WatcherStreams:
         self._readers: dict[int, list[PipeReader]] = {}
         self._recent = RecentOfWatcher(world.outputs.memory)
         self._is_resting = False
+        self._wake: Callable[[], None] = _nothing
 
     @property
     def name(self) -> str:
@@ -123,6 +127,7 @@ class WatcherStreams:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
         fitting = Fitting(self, wid, plan)
         spec = self._spec()
+        self._wake()
         self._is_resting = False
         wanted = [one for one in CHANNELS if settings_of(spec, one) and _leads_here(plan, one)]
         if not wanted:
@@ -185,9 +190,14 @@ class WatcherStreams:
         return needs_new
 
     def rest(self) -> None:
-        """Close the sinks once all that was written has come."""
-        self._is_resting = True
-        self._close_if_done()
+        """Close the sinks once all that was written has come, unless a process starts before."""
+
+        def rest() -> None:
+            self._is_resting = True
+            self._close_if_done()
+
+        self._wake()
+        self._wake = self._world.clock.wait(REST, rest)
 
     def reopen(self) -> None:
         """Open the files of the streams anew."""
@@ -268,6 +278,10 @@ class WatcherStreams:
         if not self._is_resting or self._readers:
             return
         self._retire(set(self._outlets.values()))
+
+
+def _nothing() -> None:
+    """Cancel nothing."""
 
 
 def _leads_here(plan: LaunchPlan, channel: str) -> bool:

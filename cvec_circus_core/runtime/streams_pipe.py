@@ -1,10 +1,10 @@
 """The reading end of one process's pipe: from its first byte to its last.
 
-Bytes are read in large pieces, a few of them per turn, so that a process that floods its pipe gets no
-more of the loop than others. What goes to the sink ends at a line's end, so that lines of several
-processes never mix: an unfinished line waits for its rest, until the pipe ends, until it is longer
-than `LONGEST`, or, where nobody else writes to the same sink, for `PATIENCE` seconds (a prompt or
-a row of dots shall be seen).
+Bytes are read in large pieces, a few of them per turn, so that a process that floods its pipe gets
+no more of the loop than others. What goes to the sink ends at a line's end, so that lines of
+several processes never mix: an unfinished line waits for its rest, until the pipe ends, until it is
+longer than `LONGEST`, or, where nobody else writes to the same sink, for `PATIENCE` seconds (a
+prompt or a row of dots shall be seen).
 
 The pipe's end is the only proof that all was read, so a process that has exited is not the end: its
 pipe is read until it is empty and closed. Where somebody else keeps it open, a grandchild that went
@@ -35,6 +35,10 @@ LONGEST = 256 * 1024
 
 PATIENCE = 0.2
 """Seconds that an unfinished line waits where nobody else writes."""
+
+STUCK = 60
+"""Seconds that a dead process's pipe waits for a sink that takes nothing, so that the pipes of a
+crash loop do not pile up before one that hangs."""
 
 _MUCH = AT_ONCE * 3 // 4
 """Bytes of a call that found the pipe full, or nearly so."""
@@ -80,6 +84,7 @@ class PipeReader:
         self._is_closed = False
         self._full_reads = 0
         self._read_at = 0.0
+        self._stuck = 0
         self._timer: Callable[[], None] | None = None
         self._giving_up: Callable[[], None] | None = None
         outlet.readers.add(self)
@@ -120,11 +125,17 @@ class PipeReader:
 
     def _give_up(self) -> None:
         self._giving_up = None
-        if self.outlet.is_full:
+        source = self.source
+        if self.outlet.is_full and self._stuck < STUCK:
+            self._stuck += 1
             self.process_ended(1.0)
-            return
-        if not self._is_closed:
-            source = self.source
+        elif self.outlet.is_full:
+            log.error(
+                "watcher %s: nobody took the last output of process %d in %d s; it is lost",
+                *(source.watcher, source.pid, STUCK),
+            )
+            self._end()
+        elif not self._is_closed:
             self.give_up()
             log.info(
                 "watcher %s: process %d is gone, but somebody kept its %s; it is closed now",

@@ -222,7 +222,11 @@ def test_a_sink_lives_as_long_as_its_watcher() -> None:
         os.close(desk.begin(2)[0])
         await until(lambda: not desk.world.outputs.readers)
         desk.streams.rest()
-        assert paper.life[3:] == ["open", "close"]
+        os.close(desk.begin(3)[0])
+        await until(lambda: not desk.world.outputs.readers)
+        assert paper.life[3:] == ["open"]
+        desk.streams.rest()
+        await until(lambda: paper.life[3:] == ["open", "close"])
         await until(lambda: not desk.world.outputs.outlets)
 
     run(test)
@@ -280,6 +284,36 @@ def test_a_sink_that_hangs_makes_its_processes_wait_and_loses_nothing() -> None:
         await until(lambda: sum(map(len, told)) == written)
 
     run(test)
+
+
+def test_the_dead_do_not_pile_up_before_a_sink_that_hangs(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    goes_on = threading.Event()
+
+    async def test() -> None:
+        desk = Desk(stdout_stream={"stream": lambda data: goes_on.wait(20)})
+        end = desk.begin(1)[0]
+        writer = threading.Thread(target=partial(write_and_close, end, b"x\n" * 10))
+        writer.start()
+        await until(lambda: sum(one.waiting for one in desk.world.outputs.outlets))
+        desk.streams.process_ended(1, 0.0)
+        desk.streams.process_ended(2, 0.0)
+        full = desk.begin(2)[0]
+        desk.streams.process_ended(2, 0.0)
+        await until(lambda: not desk.world.outputs.readers)
+        goes_on.set()
+        os.close(full)
+        writer.join()
+        await close_outputs(desk.world.outputs, 5.0)
+
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.LINGER", 0.05)
+    monkeypatch.setattr(streams_worker, "ROOM", 10)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams_pipe.STUCK", 0)
+    run(test)
+    assert "watcher web: nobody took the last output of process 2 in 0 s; it is lost" in (
+        caplog.messages
+    )
 
 
 def test_a_slow_sink_leaves_the_loop(
