@@ -58,6 +58,7 @@ class Ending:
             await self._see_them_go()
 
     def _kill(self) -> None:
+        self._engine.processes.is_ending = True
         try:
             self._engine.arbiter.hasten()
         except Exception:
@@ -68,6 +69,7 @@ class Ending:
 
     async def _stop_leftover(self) -> None:
         """Stop, with a grace, what the watchers have not."""
+        self._engine.processes.is_ending = True
         left = self._left()
         if left:
             log.error("stopping %d processes that their watchers did not stop", len(left))
@@ -84,6 +86,7 @@ class Ending:
                 await self._engine.arbiter.ended.wait()
         except TimeoutError:
             log.error("a watcher does not see that its processes have gone; ending all the same")
+        await self._gone(self._killed, AT_MOST)
         try:
             async with asyncio.timeout(AT_MOST):
                 await self._swept(self._killed, signal.SIGKILL, 0.0)

@@ -66,9 +66,13 @@ class LocalProcesses:
         self._forest = forest
         self._launcher = launcher or Launcher()
         self._entries: dict[int, _Entry] = {}
+        self.is_ending = False
+        """Once set, nobody is started any more, whoever asks for it."""
 
     def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
         """Start a process in a session of its own and return its pid. Raises `CannotSpawn`."""
+        if self.is_ending:
+            raise CannotSpawn("the daemon is ending")
         leaf = self._forest.plot(plan.contain)
         mark = self._forest.new_mark()
         try:
