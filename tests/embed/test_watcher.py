@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +54,22 @@ def test_it_runs_and_replaces_what_dies(sleeper: Watcher) -> None:
     sleeper.stop()
     assert sleeper.is_stopped()
     assert gone(second)
+
+
+def test_the_applications_own_children_are_nobodys_business(sleeper: Watcher) -> None:
+    sessions = [False, True]
+    living = [subprocess.Popen(["sleep", "100"], start_new_session=own) for own in sessions]
+    ended = [subprocess.Popen(["sh", "-c", "exit 7"], start_new_session=own) for own in sessions]
+    sleeper.start()
+    os.kill(next(iter(sleeper.get_active_pids())), signal.SIGKILL)
+    late = subprocess.Popen(["sh", "-c", "(sleep 3 &); exit 8"])
+    sleeper.restart()
+    sleeper.stop()
+    assert [one.poll() for one in living] == [None, None]
+    assert [one.wait() for one in (*ended, late)] == [7, 7, 8]
+    for one in living:
+        one.kill()
+        assert one.wait() == -signal.SIGKILL
 
 
 def test_it_grows_shrinks_and_changes(sleeper: Watcher) -> None:
