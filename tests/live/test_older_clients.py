@@ -30,6 +30,7 @@ cmd = sleep 1000
 numprocesses = 2
 graceful_timeout = 5
 env = A=1,B=2
+flapping.active = False
 
 [watcher:single]
 cmd = sleep 1000

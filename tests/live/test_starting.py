@@ -44,7 +44,7 @@ def test_the_daemons_warmup_delay_passes_between_two_watchers(start: Start) -> N
 def test_a_crash_loop_waits_longer_and_longer_and_hurts_nobody(
     start: Start, listen: Listen
 ) -> None:
-    daemon = start(f"{BESIDE}[watcher:loop]\ncmd = false\nautostart = no\n")
+    daemon = start(f"{BESIDE}[watcher:loop]\ncmd = false\nautostart = no\nflapping.active = no\n")
     ear = listen(daemon)
     daemon.ok("start", name="loop")
     ear.wait_for("spawn", "loop", count=5)
