@@ -13,13 +13,13 @@ _BEGUN = ".gz.part"
 def shift(path: str, count: int) -> None:
     """Make ``path.1`` free, by giving every backup the next number. Raises OSError."""
     _remove(backup(path, count))
+    folder, name = os.path.split(path)
+    # Where a thousand may be kept, ten are there: only those are asked for.
+    found = set(os.listdir(folder or "."))
     for number in range(count - 1, 0, -1):
-        here, there = backup(path, number), backup(path, number + 1)
         for end in ("", _PACKED):
-            try:
-                os.replace(here + end, there + end)
-            except FileNotFoundError:
-                continue
+            if backup(name, number) + end in found:
+                os.replace(backup(path, number) + end, backup(path, number + 1) + end)
 
 
 def backup(path: str, number: int) -> str:

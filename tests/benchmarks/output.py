@@ -99,14 +99,18 @@ def ours(options: str = "") -> Callable[[Task, Place], list[str]]:
 
 ROTATED = "stdout_stream.max_bytes = 10000000\nstdout_stream.backup_count = 1000\n"
 
+TIMED = "stdout_stream.prefix = {time}_\nstdout_stream.time_format = %H:%M:%S\n"
+
 KEEPERS: dict[str, Callable[[Task, Place], list[str]]] = {
     "shell": shell,
     "supervisor": supervisor,
     "circus": circus,
     "ours": ours(),
     "ours, files of 10 MB": ours(ROTATED),
-    "ours, time before every line": ours("stdout_stream.time_format = %H:%M:%S\n"),
+    "ours, time before every line": ours(TIMED),
 }
+EXTRA = {"ours, time before every line": len("12:34:56_")}
+"""Bytes of each line that its keeper adds."""
 
 
 def measure(name: str, place: Place, megabytes: int, limit: float) -> Sample:
@@ -123,7 +127,7 @@ def measure(name: str, place: Place, megabytes: int, limit: float) -> Sample:
             while not begun.exists():
                 _look(daemon, end)
             before = cpu_seconds([daemon.process.pid])
-            while _written(folder) < lines * LINE:
+            while _written(folder) != lines * (LINE + EXTRA.get(name, 0)):
                 _look(daemon, end)
             took = time.monotonic_ns() - int(begun.read_text())
             return Sample(
@@ -142,7 +146,10 @@ def _look(daemon: Daemon, end: float) -> None:
 
 
 def _written(folder: Path) -> int:
-    return sum(one.stat().st_size for one in folder.glob("out.log*"))
+    try:
+        return sum(one.stat().st_size for one in folder.glob("out.log*"))
+    except FileNotFoundError:
+        return 0  # it was given another name just now
 
 
 def main() -> int:
