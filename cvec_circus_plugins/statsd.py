@@ -1,0 +1,138 @@
+"""StatsdEmitter and FullStats: what happens, and what processes use, told to a statsd server.
+
+Names begin with ``circus.APPLICATION.watcher``. What would be read as a part of statsd's own
+notation, or as one more level, becomes an underscore in a watcher's name.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from statsd import StatsClient
+
+from cvec_circus_core.api import CircusPlugin, ConfigError
+
+log = logging.getLogger("circus.plugins.statsd")
+
+OF_PLUGINS = "plugin:"
+_NOT_OF_A_NAME = re.compile(r"[^\w-]")
+_SIZE = re.compile(r"([\d.]+)([BKMGTPEZY])")
+_UNITS = "BKMGTPEZY"
+
+
+class StatsdEmitter(CircusPlugin):
+    """Counts every event in statsd, as ``circus.APPLICATION.watcher.WATCHER.EVENT``.
+
+    Options: ``application_name`` (app), ``host`` (localhost), ``port`` (8125) and ``sample_rate``
+    (1.0): which share of the events is sent.
+    """
+
+    name = "statsd"
+
+    def __init__(
+        self,
+        *args: Any,
+        application_name: str = "app",
+        host: str = "localhost",
+        port: str | int = 8125,
+        sample_rate: str | float = 1.0,
+        **config: Any,
+    ) -> None:
+        super().__init__(*args, **config)
+        self.sample_rate = number("sample_rate", sample_rate)
+        prefix = f"circus.{application_name}.watcher"
+        try:
+            self.statsd = StatsClient(host, int(number("port", port)), prefix=prefix)
+        except OSError as error:
+            raise ConfigError(f"statsd server {host!r} is not known: {error}") from None
+
+    def handle_recv(self, data: Any) -> None:
+        """Count one event."""
+        watcher, event, _ = self.split_data(data)
+        self.statsd.incr(f"{safe(watcher)}.{event}", rate=self.sample_rate)
+
+    def handle_stop(self) -> None:
+        """Close the socket."""
+        self.statsd.close()
+
+
+class Observer(StatsdEmitter):
+    """Looks at something every ``loop_rate`` seconds (60); a subclass says at what."""
+
+    name = "observer"
+
+    def __init__(self, *args: Any, loop_rate: str | float = 60, **config: Any) -> None:
+        super().__init__(*args, **config)
+        self.loop_rate = number("loop_rate", loop_rate)
+        self.every(self.loop_rate, self.look_after)
+
+    def handle_recv(self, data: Any) -> None:
+        """Let events pass."""
+
+    def look_after(self) -> Any:
+        """Look at it; may be ``async def``."""
+        raise NotImplementedError(f"{type(self).__name__} has no look_after()")
+
+
+class FullStats(Observer):
+    """Tells statsd what the processes of every watcher use, every ``loop_rate`` seconds (60).
+
+    The options are those of `StatsdEmitter` besides. Gauges of a watcher, under
+    ``_stats.WATCHER``: watchers_num (processes), cpu_max, cpu_sum, mem_pct_max, mem_pct_sum
+    (percent), mem_max and mem_sum (bytes).
+    """
+
+    name = "full_stats"
+
+    async def look_after(self) -> None:
+        """Ask for the statistics of all watchers and tell them."""
+        reply = await self.acall("stats")
+        if reply.get("status") == "error":
+            log.warning("full_stats: %s", reply.get("reason"))
+            self.statsd.incr("_stats.error")
+            return
+        for watcher, infos in reply["infos"].items():
+            if not watcher.startswith(OF_PLUGINS):
+                for key, value in gauges(infos):
+                    self.statsd.gauge(f"_stats.{safe(watcher)}.{key}", value)
+
+
+def gauges(infos: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the gauges of one watcher from the info objects of its processes."""
+    known = [one for one in infos.values() if isinstance(one, Mapping)]
+    yield "watchers_num", len(known)
+    columns: dict[str, list[float]] = {
+        "cpu": [figure(one.get("cpu")) for one in known],
+        "mem_pct": [figure(one.get("mem")) for one in known],
+        "mem": [size(one.get("mem_info1")) for one in known],
+    }
+    for name, values in columns.items():
+        yield f"{name}_max", max(values, default=0)
+        yield f"{name}_sum", sum(values)
+
+
+def figure(value: Any) -> float:
+    """Return a number of an info object; what could not be read counts nothing."""
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def size(text: Any) -> int:
+    """Return the bytes of a size such as 1.40M; what could not be read counts nothing."""
+    found = _SIZE.fullmatch(str(text))
+    return 0 if found is None else round(float(found[1]) * 1024 ** _UNITS.index(found[2]))
+
+
+def safe(watcher: str) -> str:
+    """Return a watcher's name as one level of a name in statsd."""
+    return _NOT_OF_A_NAME.sub("_", watcher)
+
+
+def number(key: str, text: Any) -> float:
+    """Read the number of an option. Raises `ConfigError`."""
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{key} isn't a number: {text!r}") from None

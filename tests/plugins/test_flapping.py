@@ -1,0 +1,259 @@
+"""Flapping: what it does to a watcher whose processes die, event by event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from cvec_circus_core.extend.plugin import attach
+from cvec_circus_plugins.flapping import Flapping, Phase
+
+FIRST = "flapping: process 1 died 2 times in 1 s; try 1 of 5 comes after 7 s"
+SECOND = FIRST.replace("try 1", "try 2")
+
+
+class Scene:
+    """A flapping plugin before a daemon that writes down what it is asked; also its event loop."""
+
+    def __init__(self, config: Mapping[str, Any] | None = None, /, **options: Any) -> None:
+        self.said: list[tuple[str, dict[str, Any]]] = []
+        self.options = options
+        self.replies: dict[str, dict[str, Any]] = {"start": {"status": "ok", "started": ["Web"]}}
+        self.timers: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
+        self.pids = 100
+        plugin: Any = Flapping("e", "p", 5.0, **(config or {}))
+        attach(plugin, self)  # type: ignore[arg-type]
+        plugin.loop = self
+        self.plugin: Flapping = plugin
+
+    def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer as the daemon would."""
+        command, properties = message["command"], dict(message["properties"])
+        assert properties.pop("name") == "Web"
+        if command == "options":
+            return {"status": "ok", "options": self.options}
+        self.said.append((command, properties))
+        return self.replies.get(command, {"status": "ok"})
+
+    def call_later(self, seconds: float, then: Callable[..., None], *args: Any) -> Any:
+        """Set a timer."""
+        timer = (seconds, then, args)
+        self.timers.append(timer)
+        scene = self
+
+        class Handle:
+            def cancel(self) -> None:
+                if timer in scene.timers:
+                    scene.timers.remove(timer)
+
+        return Handle()
+
+    def hears(self, event: str, **body: Any) -> None:
+        """Let the plugin hear an event."""
+        text = json.dumps({"watcher": "Web", "time": 0.0, **body})
+        self.plugin.handle_recv((f"watcher.web.{event}", text))
+
+    def dies(self, *times: float, wid: int = 1, reason: str = "exited") -> None:
+        """Let one slot's processes die."""
+        for at in times:
+            self.pids += 1
+            self.hears("reap", process_pid=self.pids, process_id=wid, reason=reason, time=at)
+
+    def passes(self) -> float:
+        """Let the one timer that is set go off; return its seconds."""
+        ((seconds, then, args),) = self.timers
+        self.timers.clear()
+        then(*args)
+        return seconds
+
+    def told(self, command: str) -> list[dict[str, Any]]:
+        """Return what was asked by one command, and forget it."""
+        found = [one for name, one in self.said if name == command]
+        self.said = [one for one in self.said if one[0] != command]
+        return found
+
+    @property
+    def phase(self) -> Phase:
+        """What was done to the watcher."""
+        return self.plugin.records["Web"].phase
+
+
+def test_it_stops_rests_and_tries_again() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.9)
+    assert scene.told("stop") == [{"match": "simple", "reason": FIRST}]
+    (event,) = scene.told("announce")
+    assert event == {
+        "event": "flapping",
+        "body": {
+            "process_id": 1,
+            "attempts": 2,
+            "window": 1.0,
+            "round": 1,
+            "retry_in": 7.0,
+            "gave_up": False,
+        },
+    }
+    assert scene.timers == []
+    scene.hears("stop", reason=FIRST)
+    assert scene.passes() == 7.0
+    assert scene.told("start") == [{"match": "simple", "stopped_for": FIRST}]
+    scene.hears("start", time=18.0)
+    scene.dies(18.1, 18.2)
+    assert scene.told("stop") == [{"match": "simple", "reason": SECOND}]
+
+
+@pytest.mark.parametrize(
+    "deaths",
+    [
+        pytest.param([(10.0, 1, "exited"), (10.1, 2, "exited")], id="one death each"),
+        pytest.param([(10.0, 1, "exited"), (11.1, 1, "exited")], id="too slow"),
+        *(
+            pytest.param([(10.0, 1, why), (10.1, 1, why)], id=why)
+            for why in ("stopped", "killed", "expired", "reloaded")
+        ),
+    ],
+)
+def test_these_deaths_are_no_flapping(deaths: list[tuple[float, int, str]]) -> None:
+    scene = Scene()
+    for at, wid, reason in deaths:
+        scene.dies(at, wid=wid, reason=reason)
+    assert scene.said == []
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "deaths", "stops"),
+    [
+        ({"attempts": "3"}, {}, 2, 0),
+        ({"attempts": "3"}, {}, 3, 1),
+        ({}, {"flapping.attempts": "4"}, 3, 0),
+        ({"attempts": "9"}, {"flapping.attempts": 2}, 2, 1),
+        ({"window": "0.05"}, {}, 5, 0),
+        ({}, {"flapping.window": 0.05}, 5, 0),
+        ({}, {"flapping.active": "False"}, 9, 0),
+        ({}, {"flapping.attempts": "many"}, 2, 1),
+        ({}, {"flapping_attempts": 3}, 2, 0),
+    ],
+)
+def test_options_of_the_plugin_and_of_the_watcher(
+    config: dict[str, Any], options: dict[str, Any], deaths: int, stops: int
+) -> None:
+    scene = Scene(config, **options)
+    scene.dies(*(10.0 + 0.1 * number for number in range(deaths)))
+    assert len(scene.told("stop")) == stops
+
+
+def test_an_option_set_later_counts() -> None:
+    scene = Scene()
+    scene.dies(10.0)
+    scene.options = {"flapping.attempts": 3}
+    scene.hears("updated", option="flapping.attempts")
+    scene.dies(10.1)
+    assert scene.told("stop") == []
+    scene.dies(10.2)
+    assert len(scene.told("stop")) == 1
+
+
+def flap(scene: Scene, rounds: int) -> list[str]:
+    """Let it flap; return the reasons it was stopped for."""
+    reasons = []
+    for number in range(rounds):
+        at = 10.0 * number
+        scene.dies(at, at + 0.1)
+        (stop,) = scene.told("stop")
+        reasons.append(stop["reason"])
+        scene.hears("stop", reason=stop["reason"])
+        if scene.timers:
+            scene.passes()
+            scene.hears("start", time=at + 8)
+    return reasons
+
+
+def test_it_gives_up_and_an_operators_start_begins_anew() -> None:
+    scene = Scene({}, **{"flapping.max_retry": 2})
+    assert [reason.partition("; ")[2] for reason in flap(scene, 3)] == [
+        "try 1 of 2 comes after 7 s",
+        "try 2 of 2 comes after 7 s",
+        "given up after 2 tries",
+    ]
+    assert (scene.phase, scene.timers) == (Phase.GIVEN_UP, [])
+    assert [one["body"]["gave_up"] for one in scene.told("announce")] == [False, False, True]
+    scene.hears("start", time=100.0)
+    scene.dies(100.1, 100.2)
+    assert scene.told("stop")[0]["reason"].endswith("try 1 of 2 comes after 7 s")
+
+
+def test_there_may_be_no_limit() -> None:
+    reasons = flap(Scene({"max_retry": "-1"}), 9)
+    assert reasons[-1].endswith("try 9 comes after 7 s")
+
+
+def test_a_watcher_that_was_well_for_a_while_begins_anew() -> None:
+    scene = Scene()
+    flap(scene, 2)
+    scene.dies(500.0, 500.1)
+    assert scene.told("stop") == [{"match": "simple", "reason": FIRST}]
+
+
+def test_a_start_by_an_operator_ends_the_rest() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.hears("start")  # It was on its way when the stop was asked for.
+    scene.hears("stop", reason=FIRST)
+    assert len(scene.timers) == 1
+    scene.hears("start")
+    assert (scene.timers, scene.phase) == ([], Phase.WATCHED)
+
+
+def test_a_stop_by_an_operator_is_not_undone() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.hears("stop")
+    assert (scene.timers, scene.phase) == ([], Phase.WATCHED)
+
+
+def test_an_operators_stop_during_the_rest_is_not_undone() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.hears("stop", reason=FIRST)
+    scene.replies["start"] = {"status": "ok", "started": []}
+    scene.passes()
+    assert (scene.timers, scene.phase) == ([], Phase.WATCHED)
+
+
+def test_deaths_between_its_stop_and_the_end_do_not_count_twice() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.dies(10.0, 10.1, wid=2)
+    assert len(scene.told("stop")) == 1
+
+
+def test_a_removed_watcher_is_forgotten() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.hears("stop", reason=FIRST)
+    scene.hears("remove")
+    assert (scene.timers, scene.plugin.records) == ([], {})
+
+
+def test_a_refused_stop_is_tried_again_where_the_daemon_is_busy() -> None:
+    scene = Scene()
+    scene.replies["stop"] = {"status": "error", "errno": 5, "reason": "already running"}
+    scene.dies(10.0, 10.1)
+    scene.replies.clear()
+    assert scene.passes() < 1
+    assert len(scene.told("stop")) == 2
+
+
+def test_deaths_told_by_an_older_daemon_count_unless_a_signal_came_first() -> None:
+    scene = Scene()
+    for pid in (1, 2):
+        scene.hears("kill", process_pid=pid)
+        scene.hears("reap", process_pid=pid, time=10.0)
+    assert scene.said == []
+    for pid in (3, 4):
+        scene.hears("reap", process_pid=pid, time=10.0)
+    assert len(scene.told("stop")) == 1
