@@ -18,6 +18,7 @@ from typing import Any
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import accepted, load
+from cvec_circus_core.config.not_yet import doubts_of
 from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
@@ -68,7 +69,8 @@ class Flags:
 def read(flags: Flags, environ: Mapping[str, str]) -> Loaded:
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong."""
     loaded = load(flags.config, load_formats(), environ, Sinks().faults)
-    return flags.over(accepted(loaded, skip_bad=flags.skip_bad))
+    good = accepted(loaded, skip_bad=flags.skip_bad)
+    return flags.over(replace(good, warnings=(*good.warnings, *doubts_of(good))))
 
 
 def run(flags: Flags, loaded: Loaded) -> int:

@@ -12,6 +12,7 @@ from dataclasses import Field, fields
 from importlib.metadata import entry_points
 from typing import Any
 
+from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.request import Prop, Request, properties
 from cvec_circus_core.extend.sink import STREAMS
@@ -30,21 +31,6 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 KEYS = {"wid": "process_id", "pid": "process_pid"}
 """How the fields of an event are spelled in its body, where that differs."""
-NOT_YET = frozenset(
-    {
-        "hooks",
-        *(
-            "stats_endpoint",
-            "statsd",
-            "statsd_close_outputs",
-            "multicast_endpoint",
-            "fqdn_prefix",
-            "endpoint_owner",
-        ),
-        *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs", "debug"),
-    }
-)
-"""Options that are declared and checked, and do nothing yet: whoever builds one takes it out."""
 NO_EFFECT_YET = "It is read and checked, and has no effect in this version."
 SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec, "socket": SocketSpec}
 
