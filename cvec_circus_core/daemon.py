@@ -28,6 +28,7 @@ from cvec_circus_core.extend.registry import load_commands, load_formats
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.descriptors import raise_nofile_limit, seal_descriptors
@@ -42,6 +43,8 @@ from cvec_circus_core.system.signals import DaemonSignals
 log = logging.getLogger(__name__)
 
 OK = 0
+_OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
+_GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -104,7 +107,7 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
         raise_nofile_limit()
         seal_descriptors()
         if spec.debug_gc:
-            gc.set_debug(gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS)
+            gc.set_debug(_GC_DEBUG)
         asyncio.run(_run(flags, loaded, caller))
     return OK
 
@@ -120,6 +123,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         commands=load_commands().things,
         hooks=Hooks.installed(),
         configure=configure,
+        adopt=_adopt,
         launcher=Launcher(sealed=True),
         # Process 1 of a container is given every orphan without asking.
         processes=subreaper_processes if _is_given_orphans() else choose_processes,
@@ -184,6 +188,14 @@ def _reopen(engine: Engine) -> None:
 def _reopen_streams(engine: Engine) -> None:
     for watcher in engine.desk.watchers():
         watcher.reopen()
+
+
+def _adopt(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
+    """Live by options that reloadconfig has brought. Raises `ConfigError`."""
+    if _OF_THE_LOG.intersection(keys):
+        set_up(spec)
+    if "debug_gc" in keys:
+        gc.set_debug(_GC_DEBUG if spec.debug_gc else 0)
 
 
 def _configured(loaded: Loaded, hosts: Hosts) -> Configured:

@@ -39,6 +39,7 @@ from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
 from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams_shared import Nobody, Outputs, close_outputs
+from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
@@ -82,6 +83,8 @@ class Parts:
     commands: Mapping[str, Command] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     configure: Configure = nothing_to_read
+    adopt: Adopt = adopt_nothing
+    """Lives by options of the daemon's own that were changed at run time."""
     processes: Callable[[asyncio.AbstractEventLoop, Launcher, Defer], LocalProcesses] = (
         choose_processes
     )
@@ -105,7 +108,7 @@ class Engine:
         self.sockets = SocketShelf()
         self._configured = configured
         self._around = _surroundings(parts.hooks)
-        self.arbiter = ArbiterActor(configured, self._world(), parts.configure)
+        self.arbiter = ArbiterActor(configured, self._world(), parts.configure, parts.adopt)
         reading = _reading(self.sockets)
         self.desk = Desk(self.arbiter, reading, _Census(self.clock), os.getpid())
         self._context: zmq.Context[Any] | None = None

@@ -326,9 +326,25 @@ class FakeSupervisor:
         how = "" if graceful else " not gracefully"
         return self._wish(f"reload all{how}{' one by one' if sequential else ''}")
 
-    def reload_config(self) -> FakeTicket:
+    def plan_config(self) -> Mapping[str, Any]:
+        """Return a plan in which nothing differs."""
+        self.said.append("plan the configuration")
+        kept = [
+            {"name": one.name, "action": "keep", "reason": "nothing differs"}
+            for one in self.watchers()
+        ]
+        return {
+            "watchers": kept,
+            "sockets": [],
+            "options": {"at_once": [], "at_next_start": []},
+        }
+
+    def reload_config(self) -> tuple[Mapping[str, Any], FakeTicket]:
         """Write it down."""
-        return self._wish("reload the configuration")
+        ticket = self._wish("reload the configuration")
+        plan = self.plan_config()
+        self.said.pop()
+        return plan, ticket
 
     def quit(self) -> FakeTicket:
         """Write it down."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from glob import glob
 from pathlib import Path
+from typing import Any
 
 from cvec_circus_core.config.build import Loaded, build
 from cvec_circus_core.config.checks import FindStreamFaults
@@ -28,6 +29,11 @@ class BadConfig(ConfigError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """All problems, one by one."""
+        return {"problems": [str(one) for one in self.problems]}
 
 
 def load(

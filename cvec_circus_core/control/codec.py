@@ -65,6 +65,7 @@ def encode_event(body: dict[str, Any]) -> bytes:
 
 def _failure(failure: Failure, id_: Any, time: float) -> dict[str, Any]:
     return {
+        **failure.more,
         "status": "error",
         "reason": failure.reason,
         "tb": failure.detail,

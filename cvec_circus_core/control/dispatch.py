@@ -39,7 +39,7 @@ class Dispatcher:
 def failure_of(error: Exception, command: str) -> Failure:
     """Return the reply that an exception becomes."""
     if isinstance(error, CircusError):
-        return Failure(error.reason, error.errno)
+        return Failure(error.reason, error.errno, more=error.details)
     if isinstance(error, OSError):
         return Failure(str(error), Errno.OS_ERROR)
     log.exception("command %s failed unexpectedly", command, exc_info=error)

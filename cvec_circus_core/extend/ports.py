@@ -169,8 +169,17 @@ class Supervisor(Protocol):
     def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
         """Reload every active watcher, highest priority first."""
 
-    def reload_config(self) -> Ticket:
-        """Read the configuration again and apply what differs."""
+    def plan_config(self) -> Mapping[str, Any]:
+        """Read the configuration again and tell what it means; nothing is changed.
+
+        Raises `ConfigError` with every mistake.
+        """
+
+    def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
+        """Read the configuration again, apply what differs, and tell what that is.
+
+        Raises `ConfigError` with every mistake, in which case nothing was changed.
+        """
 
     def quit(self) -> Ticket:
         """Stop everything and end; settled when all processes are gone."""

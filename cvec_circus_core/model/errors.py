@@ -7,7 +7,9 @@ door can answer without knowing the error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class Errno(IntEnum):
@@ -26,6 +28,11 @@ class CircusError(Exception):
     """Anything that this project raises on purpose."""
 
     errno: Errno = Errno.NOT_SPECIFIED
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What a program may want to know besides, under keys of its own in the reply."""
+        return {}
 
     @property
     def reason(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -33,6 +33,8 @@ class Failure:
     errno: int
     detail: str | None = None
     """A traceback, only where the fault is ours."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Other keys of the reply."""
 
 
 Reply = Success | Failure

@@ -24,6 +24,7 @@ class Needs(Enum):
     NEW_STREAMS = "streams are opened anew"
     NEW_HOOKS = "hooks are imported anew"
     NEW_WATCHER = "can only be given when the watcher is made"
+    NEW_DAEMON = "counts when the daemon starts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ OPTIONAL_ENDPOINT = or_none(ENDPOINT)
 MULTICAST = or_none(endpoint("udp"))
 
 _NEW = Needs.NEW_PROCESSES
+_LATER = Needs.NEW_DAEMON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,12 +251,12 @@ class WatcherSpec:
 class ArbiterSpec:
     """The daemon itself: the ``[circus]`` section."""
 
-    endpoint: str = option("tcp://127.0.0.1:5555", ENDPOINT, "control endpoint")
-    pubsub_endpoint: str = option("tcp://127.0.0.1:5556", ENDPOINT, "event endpoint")
+    endpoint: str = option("tcp://127.0.0.1:5555", ENDPOINT, "control endpoint", changing=_LATER)
+    pubsub_endpoint: str = option("tcp://127.0.0.1:5556", ENDPOINT, "event endpoint", changing=_LATER)
     stats_endpoint: str | None = option(
-        None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on"
+        None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on", changing=_LATER
     )
-    statsd: bool = option(False, BOOLEAN, "run the statistics process")
+    statsd: bool = option(False, BOOLEAN, "run the statistics process", changing=_LATER)
     check_delay: float = option(
         5.0, SECONDS, "kept for plugins; deaths are noticed at once whatever it says"
     )
@@ -264,22 +265,22 @@ class ArbiterSpec:
     stream_backend: str | None = option(None, OPTIONAL_TEXT, "taken from older files", inert=True)
     warmup_delay: float = option(0.0, SECONDS, "seconds between starting one watcher and the next")
     endpoint_owner: str | None = option(
-        None, OPTIONAL_ACCOUNT, "user who owns an ipc control endpoint"
+        None, OPTIONAL_ACCOUNT, "user who owns an ipc control endpoint", changing=_LATER
     )
     multicast_endpoint: str | None = option(
-        None, MULTICAST, "udp group that answers discovery; off when not given"
+        None, MULTICAST, "udp group that answers discovery; off when not given", changing=_LATER
     )
-    umask: int | None = option(None, OPTIONAL_OCTAL, "umask of the daemon")
-    httpd: bool = option(False, BOOLEAN, "run the web console")
-    httpd_host: str = option("localhost", TEXT, "where the web console listens")
-    httpd_port: int = option(8080, PORT, "port of the web console")
-    httpd_close_outputs: bool = option(False, BOOLEAN, "throw the console's output away")
+    umask: int | None = option(None, OPTIONAL_OCTAL, "umask of the daemon", changing=_LATER)
+    httpd: bool = option(False, BOOLEAN, "run the web console", changing=_LATER)
+    httpd_host: str = option("localhost", TEXT, "where the web console listens", changing=_LATER)
+    httpd_port: int = option(8080, PORT, "port of the web console", changing=_LATER)
+    httpd_close_outputs: bool = option(False, BOOLEAN, "throw the console's output away", changing=_LATER)
     statsd_close_outputs: bool = option(
-        False, BOOLEAN, "throw the statistics process's output away"
+        False, BOOLEAN, "throw the statistics process's output away", changing=_LATER
     )
-    debug: bool = option(False, BOOLEAN, "show the output of the daemon's own helper processes")
+    debug: bool = option(False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER)
     debug_gc: bool = option(False, BOOLEAN, "report what the garbage collector finds")
-    pidfile: str | None = option(None, OPTIONAL_TEXT, "file that holds the daemon's pid")
+    pidfile: str | None = option(None, OPTIONAL_TEXT, "file that holds the daemon's pid", changing=_LATER)
     loglevel: str = option(
         "info", one_of("critical", "error", "warning", "info", "debug"), "how much is logged"
     )
@@ -287,7 +288,7 @@ class ArbiterSpec:
     loggerconfig: str | None = option(
         None, OPTIONAL_TEXT, "Python logging configuration to use instead"
     )
-    fqdn_prefix: str | None = option(None, OPTIONAL_TEXT, "prefix of this daemon's name")
+    fqdn_prefix: str | None = option(None, OPTIONAL_TEXT, "prefix of this daemon's name", changing=_LATER)
     skip_bad: bool = option(
         False, BOOLEAN, "leave bad watchers and sockets out instead of refusing to start"
     )

@@ -26,10 +26,18 @@ from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
 from cvec_circus_core.policy.plan import Plan, plan
+from cvec_circus_core.policy.plan_steps import Present, plan_options, steps
+from cvec_circus_core.runtime.reconfiguring import (
+    Adopt,
+    Outlook,
+    WatcherChanges,
+    adopt_nothing,
+    by_key,
+    with_options,
+)
 from cvec_circus_core.runtime.socket_changes import SocketChange, SocketChanges
 from cvec_circus_core.runtime.starting import start_in_order
 from cvec_circus_core.runtime.streams import check_streams
@@ -66,12 +74,14 @@ class ArbiterActor:
         configured: Configured,
         world: World,
         configure: Configure = nothing_to_read,
+        adopt: Adopt = adopt_nothing,
     ) -> None:
         self.spec = configured.arbiter
         self.world = world
         self.ended = asyncio.Event()
         """Set once a quit is done: every process is gone."""
         self._configure = configure
+        self._adopt = adopt
         self._watchers: dict[str, WatcherActor] = {}
         self._from_file: dict[str, WatcherSpec] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -163,22 +173,34 @@ class ArbiterActor:
 
         async def restart() -> Done:
             await wait_all([one.wish(Go.STOP) for one in stop_order(self._watchers.values())])
-            await self._apply(self._plan_for(configured), configured, sockets)
+            await self._apply(self._outlook(configured), configured, sockets)
             chosen = [one for one in self._watchers.values() if one.spec.autostart]
             return await self._start(chosen)
 
         return self._run("restart", restart())
 
-    def reload_config(self) -> Ticket:
+    def plan_config(self) -> Outlook:
+        """Read the configuration again and return what it means, without doing anything.
+
+        Raises `ConfigError` with every mistake.
+        """
+        return self._outlook(self._configure())
+
+    def reload_config(self) -> tuple[Outlook, Ticket]:
         """Read the configuration again and apply what differs.
 
         Raises `ConfigError` with every mistake, or `CannotBind` with every socket that can not be
         opened, in which case nothing was touched.
         """
+        if self.is_quitting:
+            raise ShuttingDown
         configured = self._configure()
-        chosen = self._plan_for(configured)
-        sockets = self._sockets.prepare(configured.sockets, chosen)
-        return self._run("reloadconfig", self._apply(chosen, configured, sockets))
+        outlook = self._outlook(configured)
+        new = with_options(self.spec, configured.arbiter, outlook.options.at_once)
+        self._adopt(new, outlook.options.at_once)
+        sockets = self._sockets.prepare(configured.sockets, outlook.watchers)
+        self.spec = new
+        return outlook, self._run("reloadconfig", self._apply(outlook, configured, sockets))
 
     def quit(self) -> Ticket:
         """Stop everything and end. It always wins, and a second call changes nothing."""
@@ -210,22 +232,28 @@ class ArbiterActor:
         in_force = {key: one.spec for key, one in self._watchers.items()}
         return plan(self._from_file, new, in_force)
 
-    async def _apply(self, chosen: Plan, configured: Configured, sockets: SocketChange) -> Done:
-        await sockets.apply()
-        self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
-        removed = [self.remove(key) for key in chosen.remove]
-        tickets = [self._changed(self._watchers[key], spec) for key, spec in chosen.change.items()]
-        added = [self.add(spec) for spec in chosen.add.values()]
-        started = await self._start([one for one in added if one.spec.autostart])
-        done = await wait_all([*removed, *tickets, *sockets.renew()])
-        return Done(stopped=done.stopped, started=(*started.started, *done.started))
+    def _outlook(self, configured: Configured) -> Outlook:
+        chosen = self._plan_for(configured)
+        sockets, keen = self._sockets.look_ahead(configured.sockets, chosen)
+        present = Present(
+            {key: one.spec for key, one in self._watchers.items()},
+            {key: one.condition for key, one in self._watchers.items()},
+            self._from_file,
+            keen,
+        )
+        options = plan_options(self.spec, configured.arbiter)
+        return Outlook(steps(chosen, present), chosen, sockets, options)
 
-    def _changed(self, actor: WatcherActor, spec: WatcherSpec) -> Ticket:
-        what = changed(actor.spec, spec)
+    async def _apply(self, outlook: Outlook, configured: Configured, sockets: SocketChange) -> Done:
+        before, self._from_file = self._from_file, by_key(configured.watchers)
+        changes = WatcherChanges(self, outlook)
         try:
-            return actor.change(spec, what.keys, what.needs)
-        except CircusError as error:
-            return settled(self.world.loop, Failed(error))
+            return await changes.make(sockets)
+        finally:
+            # What could not be had is tried again the next time the file is read.
+            self._from_file.update(
+                {key: before[key] for key in changes.failed if key in before}
+            )
 
     async def _start(self, watchers: Iterable[WatcherActor]) -> Done:
         return await start_in_order(start_groups(watchers), self.spec.warmup_delay, self.world)

@@ -213,9 +213,14 @@ class Desk:
         """Reload every active watcher, one after another."""
         return self._arbiter.reload_all(graceful=graceful, sequential=sequential)
 
-    def reload_config(self) -> Ticket:
-        """Read the configuration again and apply what differs."""
-        return self._arbiter.reload_config()
+    def plan_config(self) -> Mapping[str, Any]:
+        """Read the configuration again and tell what it means."""
+        return self._arbiter.plan_config().as_json()
+
+    def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
+        """Read the configuration again, apply what differs, and tell what that is."""
+        outlook, ticket = self._arbiter.reload_config()
+        return outlook.as_json(), ticket
 
     def quit(self) -> Ticket:
         """Stop everything and end."""

@@ -19,7 +19,7 @@ from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.plan import Plan
-from cvec_circus_core.policy.socket_plan import plan_sockets, still_used, touched
+from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets, still_used, touched
 from cvec_circus_core.runtime.sockets import Exchange
 from cvec_circus_core.runtime.tickets import Ticket, wait_all
 from cvec_circus_core.runtime.watcher import WatcherActor
@@ -68,24 +68,38 @@ class SocketChanges:
         self._from_file = {spec.name: spec for spec in from_file}
         self._watchers = watchers
 
-    def prepare(self, sockets: Iterable[SocketSpec], watchers: Plan) -> SocketChange:
-        """Open what is new. Raises `CannotBind`, `ConfigError`: nothing has changed then."""
-        shelf = self._world.sockets
+    def look_ahead(
+        self, sockets: Iterable[SocketSpec], watchers: Plan
+    ) -> tuple[SocketPlan, Sequence[str]]:
+        """Return what becomes of the sockets, and the watchers that get new processes for it.
+
+        Raises `ConfigError` where a watcher would be left without its socket.
+        """
+        before = tuple(self._world.sockets.specs)
         new_file = {spec.name: spec for spec in sockets}
-        plan = plan_sockets(self._from_file, new_file, shelf.specs)
+        plan = plan_sockets(self._from_file, new_file, self._world.sockets.specs)
+        staying = self._staying(watchers)
+        if told := list(still_used(plan, (*staying.values(), *watchers.add.values()))):
+            raise ConfigError("; ".join(told))
+        after = tuple(sorted({*before, *plan.add} - set(plan.remove)))
+        return plan, touched(plan, staying, tuple(sorted(before)), after)
+
+    def _staying(self, watchers: Plan) -> dict[str, WatcherSpec]:
         actors = {name_key(one.name): one for one in self._watchers()}
-        staying = {
+        return {
             key: watchers.change.get(key, one.spec)
             for key, one in actors.items()
             if key not in watchers.remove
         }
-        if told := list(still_used(plan, (*staying.values(), *watchers.add.values()))):
-            raise ConfigError("; ".join(told))
-        exchange = shelf.prepare(plan)
-        self._from_file = new_file
-        before = tuple(shelf.specs)
-        after = tuple(sorted({*before, *plan.add} - set(plan.remove)))
-        keen = touched(plan, staying, tuple(sorted(before)), after)
+
+    def prepare(self, sockets: Iterable[SocketSpec], watchers: Plan) -> SocketChange:
+        """Open what is new. Raises `CannotBind`, `ConfigError`: nothing has changed then."""
+        sockets, before = tuple(sockets), tuple(self._world.sockets.specs)
+        plan, keen = self.look_ahead(sockets, watchers)
+        exchange = self._world.sockets.prepare(plan)
+        self._from_file = {spec.name: spec for spec in sockets}
+        actors = {name_key(one.name): one for one in self._watchers()}
+        staying = self._staying(watchers)
         late = {spec.name for spec in exchange.late}
         return SocketChange(
             exchange,

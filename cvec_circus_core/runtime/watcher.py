@@ -22,8 +22,9 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import Life, WatcherView
 from cvec_circus_core.policy import inputs
 from cvec_circus_core.policy.effects import Effect
-from cvec_circus_core.policy.inputs import Go, Input, TicketId
+from cvec_circus_core.policy.inputs import Go, Input, TicketId, Wanted
 from cvec_circus_core.policy.machine import step, wake_at
+from cvec_circus_core.policy.plan_steps import Condition
 from cvec_circus_core.policy.rollout import ONE_BY_ONE
 from cvec_circus_core.policy.state import WatcherState
 from cvec_circus_core.policy.viewing import view_of
@@ -78,6 +79,13 @@ class WatcherActor:
     def life(self) -> Life:
         """The state word."""
         return self._state.life
+
+    @property
+    def condition(self) -> Condition:
+        """Whether it is up, was put down, or went down because it could not do better."""
+        if self._state.wanted is Wanted.DOWN and not self._state.again:
+            return Condition.GAVE_UP if self._state.gave_up else Condition.DOWN
+        return Condition.UP
 
     def view(self) -> WatcherView:
         """Return a picture of what is so; the same one until something happens."""

@@ -4,38 +4,76 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command
+from cvec_circus_core.api import Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from cvec_circus_core.api import Supervisor
+
+
+class ReloadConfigRequest(WishRequest):
+    """What reloadconfig takes."""
+
+    plan: bool = prop(False, "only tell what would be done")
 
 
 class ReloadConfig(Command):
     """Read the configuration again and apply what differs.
 
     Watchers that are new are started, those that are gone are stopped, and those whose options
-    differ get them. What did not change is left alone. A file with mistakes changes nothing.
+    differ get them, in the gentlest way that will do. What did not change is left alone, and so are
+    watchers that were added at run time, options that were set at run time unless the file changed
+    them, and watchers that somebody has stopped. A file with mistakes changes nothing.
 
     Request::
 
-        {"command": "reloadconfig", "properties": {"waiting": true}}
+        {"command": "reloadconfig", "properties": {"waiting": true, "plan": false}}
 
-    The reply is ok::
+    The reply is ok and has the `plan`: what is done with each watcher, in this order, and why; what
+    becomes of sockets; and the daemon's own options that differ, those that count at once and those
+    that count at its next start. Actions are keep, add, remove, reload, restart, resize, set and
+    start::
 
-        {"status": "ok", "time": 1332265655.9}
+        {"status": "ok", "time": 1332265655.9,
+         "plan": {"watchers": [{"name": "web", "action": "reload", "reason": "cmd differs"}],
+                  "sockets": [],
+                  "options": {"at_once": ["loglevel"], "at_next_start": []}}}
+
+    With `plan` it is told and not done. Where the file has mistakes, the `reason` tells them all,
+    and `problems` is a list of them.
 
     Command line::
 
-        circusctl reloadconfig [--waiting]
+        circusctl reloadconfig [--plan] [--waiting]
     """
 
     name = "reloadconfig"
-    request = WishRequest
+    request = ReloadConfigRequest
 
-    async def execute(self, supervisor: Supervisor, request: WishRequest) -> dict[str, Any]:
+    async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""
-        ticket = supervisor.reload_config()
+        if request.plan:
+            return {"plan": supervisor.plan_config()}
+        plan, ticket = supervisor.reload_config()
         if request.waiting:
             await ticket
-        return {}
+        return {"plan": plan}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a line for whatever does not stay as it is."""
+        return "\n".join(_lines(reply.get("plan", {}))) or "ok"
+
+
+def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
+    for one in plan.get("watchers", ()):
+        if one["action"] != "keep":
+            yield f"{one['action']} {one['name']}: {one['reason']}"
+    for one in plan.get("sockets", ()):
+        yield f"{one['action']} socket {one['name']}"
+    options = plan.get("options", {})
+    if options.get("at_once"):
+        yield f"circus: {', '.join(options['at_once'])}"
+    if options.get("at_next_start"):
+        yield f"circus, when it starts again: {', '.join(options['at_next_start'])}"

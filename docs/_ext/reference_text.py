@@ -96,7 +96,7 @@ def _as_written(kind: Kind, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value)
+    return str(kind.show(value))
 
 
 def commands() -> Iterator[str]:

@@ -47,7 +47,6 @@ WAIT = {"waiting": True}
         ("rm", {"name": "web"}, ["remove web"]),
         ("rm", {"name": "WEB", "nostop": True}, ["remove web without a stop"]),
         ("quit", {}, ["quit"]),
-        ("reloadconfig", {}, ["reload the configuration"]),
         ("kill", {"name": "web"}, ["kill web pid=None signum=None grace=None"]),
         (
             "kill",
@@ -110,7 +109,6 @@ def test_it_begins_and_answers_at_once(
         ("reload", {}, {}),
         ("rm", {"name": "web"}, {}),
         ("quit", {}, {}),
-        ("reloadconfig", {}, {}),
         ("kill", {"name": "web"}, {}),
         ("set", {"name": "web", "options": {"numprocesses": 3}}, {}),
         ("add", {"name": "new", "cmd": "new"}, {}),
@@ -125,6 +123,22 @@ def test_it_waits_and_tells_what_was_done(
     run: Run, name: str, properties: dict[str, Any], reply: dict[str, Any]
 ) -> None:
     assert run(name, **properties, **WAIT) == reply
+
+
+@pytest.mark.parametrize(
+    ("properties", "said"),
+    [
+        ({}, "reload the configuration"),
+        (WAIT, "reload the configuration"),
+        ({"plan": True}, "plan the configuration"),
+    ],
+)
+def test_reloadconfig_tells_the_plan(
+    run: Run, daemon: FakeSupervisor, properties: dict[str, Any], said: str
+) -> None:
+    plan = run("reloadconfig", **properties)["plan"]
+    assert daemon.said == [said]
+    assert {one["action"] for one in plan["watchers"]} == {"keep"}
 
 
 def test_a_number_is_told_without_waiting_too(run: Run, daemon: FakeSupervisor) -> None:

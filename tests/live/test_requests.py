@@ -144,7 +144,8 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("reload", {"name": "sleeper", "sequential": True, **WAIT}, {"info": ANY}),
     ("reload", {"name": "sleeper", "graceful": False, **WAIT}, {"info": ANY}),
     ("reload", {**WAIT}, {}),
-    ("reloadconfig", {**WAIT}, {}),
+    ("reloadconfig", {**WAIT}, {"plan": ANY}),
+    ("reloadconfig", {"plan": True}, {"plan": ANY}),
     ("env", {"name": "sleeper"}, {"env": lambda value: "PATH" in value}),
 ]
 
