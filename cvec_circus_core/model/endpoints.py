@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from cvec_circus_core.model.kinds import TEXT, Kind
@@ -39,3 +40,27 @@ _EXAMPLES = {
     "inproc": "inproc://circus",
     "udp": "udp://237.219.251.97:12027",
 }
+
+
+def is_private(endpoint: str) -> bool | None:
+    """Tell whether only this machine can reach an address; None where only a bind shows that."""
+    transport, _, place = endpoint.partition("://")
+    if transport not in ("tcp", "udp"):
+        return True
+    host = place.rpartition(":")[0].strip("[]").partition("%")[0]
+    if host == "localhost":
+        return True
+    if host == "*":
+        return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+REACHED_BY_OTHERS = (
+    "can be reached by other machines, and who calls from there can not be told: "
+    "use 127.0.0.1 or ipc:// (and ssh from elsewhere), or say insecure = True in [circus]"
+)

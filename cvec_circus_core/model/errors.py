@@ -22,6 +22,7 @@ class Errno(IntEnum):
     OS_ERROR = 4
     COMMAND_ERROR = 5
     SERVER_ERROR = 6
+    NOT_ALLOWED = 7
 
 
 class CircusError(Exception):

@@ -85,3 +85,29 @@ def _as_number(account: int | str) -> int | None:
         return account
     text = account.strip()
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def words_for(uid: int) -> frozenset[str]:
+    """Return every word by which a list may mean a user: name, number, and ``@`` with a group."""
+    words = {str(uid)}
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset(words)
+    words.add(account.pw_name)
+    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        words.add(f"@{gid}")
+        try:
+            words.add(f"@{grp.getgrgid(gid).gr_name}")
+        except KeyError:
+            continue
+    return frozenset(words)
+
+
+def is_known(word: str) -> bool:
+    """Tell whether a user, or a group after ``@``, is known to the machine; numbers always are."""
+    try:
+        gid_of(word[1:]) if word.startswith("@") else uid_of(word)
+    except UnknownAccount:
+        return False
+    return True

@@ -1,0 +1,73 @@
+"""Who calls, and what a caller may: the nouns (the judgement is in `policy/permission.py`).
+
+A caller is told by the kernel, never by what he says of himself. Whoever can not be told apart is
+a `Stranger`, and a stranger may nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cvec_circus_core.model.errors import Errno, RequestError
+
+GROUP_MARK = "@"
+"""What stands before the name of a group where users are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalUser:
+    """A process of this machine. Over TCP the kernel tells its user, but not its pid."""
+
+    uid: int
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anybody:
+    """Whoever comes through a door that is open on purpose: ``inproc``, or one that is insecure."""
+
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody who could not be told apart, and why."""
+
+    why: str
+
+
+Caller = LocalUser | Anybody | Stranger
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a caller may: everything, or read, or act on the watchers that list him."""
+
+    everything: bool = False
+    reading: bool = False
+    words: frozenset[str] = frozenset()
+    """All words by which a list may mean this caller: name, number, and @group."""
+
+    def may_operate(self, listed: Iterable[str]) -> bool:
+        """Tell whether he may act on a watcher whose allow_users are these."""
+        return self.everything or not self.words.isdisjoint(listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A caller with his name for people and his rights, worked out once per connection."""
+
+    caller: Caller
+    name: str
+    rights: Rights
+
+
+Judge = Callable[[Caller], Visitor]
+"""Tells what a caller may. May look into the lists of accounts, so its answer is kept."""
+
+
+class NotAllowed(RequestError):
+    """The caller is known or not, and in either case may not do this."""
+
+    errno = Errno.NOT_ALLOWED

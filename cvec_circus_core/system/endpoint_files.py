@@ -1,0 +1,80 @@
+"""The file of a Unix endpoint: made with the right mode from its first moment, and given away."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cvec_circus_core.model.errors import CannotBind, SystemProblem
+from cvec_circus_core.system.accounts import uid_of, user_name
+
+_ONLY_ME = 0o177
+_SCHEME = "ipc://"
+
+
+def path_of(endpoint: str) -> str | None:
+    """Return the file of an endpoint, or None where it has none."""
+    path = endpoint.removeprefix(_SCHEME)
+    return None if path == endpoint or path in ("", "*") or path.startswith("@") else path
+
+
+def folder_doubts(endpoint: str) -> list[str]:
+    """Return what is strange about the folder of an endpoint.
+
+    Raises `CannotBind` where every user could put a file of his own in its place.
+    """
+    path = path_of(endpoint)
+    if path is None:
+        return []
+    folder = os.path.dirname(path) or "."
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return []  # The bind says it better.
+    sticky, mode = bool(found.st_mode & stat.S_ISVTX), stat.S_IMODE(found.st_mode)
+    if mode & stat.S_IWOTH and not sticky:
+        raise CannotBind(
+            f"{endpoint} is in a folder where every user may replace it: "
+            f"use one that only its owner may write (mode 755 or less, not {mode:o})"
+        )
+    doubts = []
+    if mode & stat.S_IWOTH:
+        doubts.append("others may take that name while the daemon is not running")
+    elif mode & stat.S_IWGRP and not sticky:
+        doubts.append(f"its folder may be written by a group (mode {mode:o})")
+    if found.st_uid not in (0, os.geteuid()):
+        doubts.append(f"its folder belongs to user {user_name(found.st_uid)!r}")
+    return [f"{endpoint}: {doubt}" for doubt in doubts]
+
+
+@contextmanager
+def made_for_me() -> Iterator[None]:
+    """Let files that are made meanwhile be for nobody else."""
+    before = os.umask(_ONLY_ME)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def give(endpoint: str, owner: int | str | None, *, to_others: bool) -> None:
+    """Give the file of a bound endpoint to its owner, and let others connect or not.
+
+    Raises `CannotBind`.
+    """
+    path = path_of(endpoint)
+    if path is None:
+        return
+    try:
+        if owner is not None:
+            os.chown(path, uid_of(owner), -1, follow_symlinks=False)
+        # Connecting takes the right to write. Who it is, the kernel tells the daemon.
+        os.chmod(path, 0o666 if to_others else 0o600)
+    except PermissionError:
+        raise CannotBind(
+            f"only root may give {endpoint} to endpoint_owner {str(owner)!r}"
+        ) from None
+    except (OSError, SystemProblem) as error:
+        raise CannotBind(f"{endpoint} can not be given to its owner: {error}") from None
