@@ -108,8 +108,8 @@ def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:
 def _arbiter(section: RawSection, seen: Mapping[str, str], findings: Findings) -> ArbiterSpec:
     values = with_stats(plain_values(ArbiterSpec, section, seen, findings))
     spec = ArbiterSpec(**values)
-    shown = {key: getattr(spec, key) for key in ("endpoint", "pubsub_endpoint", "stats_endpoint")}
-    for refused in arbiter_faults(shown):
+    shown = ("endpoint", "pubsub_endpoint", "stats_endpoint", "insecure")
+    for refused in arbiter_faults({key: getattr(spec, key) for key in shown}):
         findings.refuse(section, refused)
     return spec
 

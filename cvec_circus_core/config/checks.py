@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.keys import Refused
 from cvec_circus_core.model.amounts import NONE
+from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
@@ -97,6 +98,8 @@ def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
     taken: dict[str, str] = {}
     for key in ("endpoint", "pubsub_endpoint", "stats_endpoint"):
         address = values.get(key)
+        if address is not None and not values.get("insecure") and is_private(address) is False:
+            yield Refused(REACHED_BY_OTHERS, key=key)
         if address is None or address.endswith((":0", ":*")):
             continue
         if address in taken:

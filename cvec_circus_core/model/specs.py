@@ -217,6 +217,11 @@ class WatcherSpec:
         changing=Needs.NEW_STREAMS,
         aliases=("stderr_stream_conf",),
     )
+    allow_users: tuple[str, ...] = option(
+        (),
+        NAMES,
+        "users, or @groups, who may start, stop, resize and signal this watcher and read about it",
+    )
     hook_timeout: float = option(30.0, SECONDS, "seconds that a hook may take to answer")
     hooks: Mapping[str, HookSpec] = family(
         "hooks.",
@@ -265,7 +270,23 @@ class ArbiterSpec:
     stream_backend: str | None = option(None, OPTIONAL_TEXT, "taken from older files", inert=True)
     warmup_delay: float = option(0.0, SECONDS, "seconds between starting one watcher and the next")
     endpoint_owner: str | None = option(
-        None, OPTIONAL_ACCOUNT, "user who owns an ipc control endpoint", changing=_LATER
+        None,
+        OPTIONAL_ACCOUNT,
+        "user who owns the files of ipc endpoints, and may do everything",
+        changing=_LATER,
+    )
+    allow_users: tuple[str, ...] = option(
+        (), NAMES, "users, or @groups, who may do everything, as root and the daemon's user may"
+    )
+    allow_groups: tuple[str, ...] = option((), NAMES, "groups whose users may do everything")
+    viewers: tuple[str, ...] = option(
+        (), NAMES, "users, or @groups, who may read: look at watchers, hear events and statistics"
+    )
+    insecure: bool = option(
+        False,
+        BOOLEAN,
+        "obey everybody who reaches an endpoint that other machines can reach",
+        changing=_LATER,
     )
     multicast_endpoint: str | None = option(
         None, MULTICAST, "udp group that answers discovery; off when not given", changing=_LATER

@@ -40,7 +40,7 @@ Row = tuple[str, str, Any, str, str]
 """Key, right text, its value, wrong text, what the problem says is allowed."""
 
 CIRCUS: list[Row] = [
-    ("endpoint", "tcp://*:7777", "tcp://*:7777", "127.0.0.1:5555", ENDPOINT),
+    ("endpoint", "tcp://127.0.0.1:7777", "tcp://127.0.0.1:7777", "127.0.0.1:5555", ENDPOINT),
     ("pubsub_endpoint", "ipc:///run/x", "ipc:///run/x", "tcp://127.0.0.1", ENDPOINT),
     ("stats_endpoint", "tcp://[::1]:0", "tcp://[::1]:0", "tcp://127.0.0.1:70000", ENDPOINT),
     ("statsd", "on", True, "perhaps", BOOLEAN),
@@ -50,6 +50,10 @@ CIRCUS: list[Row] = [
     ("stream_backend", "gevent", "gevent", NUL, TEXT),
     ("warmup_delay", "0.5", 0.5, "-1", SECONDS),
     ("endpoint_owner", "www-data", "www-data", "", ACCOUNT),
+    ("allow_users", "bob, 1001 @staff", ("bob", "1001", "@staff"), NUL, NAMES),
+    ("allow_groups", "wheel", ("wheel",), NUL, NAMES),
+    ("viewers", "carol,@watch", ("carol", "@watch"), NUL, NAMES),
+    ("insecure", "yes", True, "perhaps", BOOLEAN),
     (
         "multicast_endpoint",
         "udp://237.219.251.97:12027",
@@ -117,6 +121,7 @@ WATCHER: list[Row] = [
     ("retry_pause_max", "20", 20.0, "x", SECONDS),
     ("quick_death", "2", 2.0, "x", SECONDS),
     ("check_flapping", "no", False, "x", BOOLEAN),
+    ("allow_users", "bob @staff", ("bob", "@staff"), NUL, NAMES),
     ("hook_timeout", "1", 1.0, "x", SECONDS),
 ]
 
