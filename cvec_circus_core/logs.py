@@ -71,7 +71,7 @@ def log_event(told: Told) -> None:
     match event:
         case ProcessSpawned():
             log.info("running %s process [pid %d]", event.watcher, event.pid)
-        case ProcessReaped() if event.reason is ExitReason.EXITED:
+        case ProcessReaped() if event.reason in (ExitReason.EXITED, ExitReason.UNREADY):
             message = "%s process [pid %d] ended by itself, exit code %s"
             log.warning(message, event.watcher, event.pid, event.exit_code)
         case WatcherStarted():

@@ -28,8 +28,8 @@ from cvec_circus_core.api import CallError, CircusPlugin
 
 log = logging.getLogger("circus.plugins.flapping")
 
-ASKED_FOR = frozenset({"stopped", "killed", "expired", "reloaded"})
-"""Reasons of a death that is none of ours."""
+ASKED_FOR = frozenset({"stopped", "killed", "expired", "reloaded", "unready"})
+"""Reasons of a death that is none of ours; a rollout answers for those that were not ready yet."""
 HEARD = ("reap", "kill", "start", "stop", "updated", "add", "remove")
 PREFIX = "flapping."
 OLDER_OPTIONS = {

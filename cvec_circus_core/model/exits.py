@@ -19,6 +19,8 @@ class ExitReason(Enum):
     """It was replaced because it had reached its max_age."""
     RELOADED = "reloaded"
     """It was replaced by a newer generation."""
+    UNREADY = "unready"
+    """It went by itself before it was ready, while it was to take the place of another."""
     WATCHDOG = "watchdog"
     """It did not ping its watchdog in time, and was ended for that."""
 

@@ -36,7 +36,8 @@ def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effec
     slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
     slot.failures, slot.ready, slot.kill_at = 0, False, None
     slot.is_ready_when_let = False
-    slot.status, slot.interval, slot.watch_at = None, 0.0, None
+    slot.leaving, slot.status = ExitReason.EXITED, None
+    slot.interval, slot.watch_at = 0.0, None
     state.by_pid[said.pid] = slot
     state.fresh[slot.wid] = slot
     questions = tuple(ask_after_spawn(state, slot))
@@ -94,6 +95,9 @@ def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]
     asked = slot.phase is Phase.STOPPING
     was_stale = slot.stale is not None
     grace = _grace_left(state, slot, now)
+    if not asked and not was_stale and state.is_replacing and not slot.proven:
+        # The rollout answers for it; whoever counts deaths of what should be up must not.
+        slot.leaving = ExitReason.UNREADY
     state.leave(slot)
     state.last_exit = said.code
     note_ended(state, said.pid)

@@ -122,8 +122,8 @@ def _change(key: str, new: WatcherSpec, present: Present) -> tuple[Action, str]:
         return Action.RESTART, why
     if Needs.NEW_PROCESSES in what.needs or key in present.keen or _needs_pipes(old, new):
         return Action.RELOAD, why
-    if what.needs == {Needs.RESIZE}:
-        return Action.RESIZE, f"{old.numprocesses} become {new.numprocesses}"
+    if old.numprocesses != new.numprocesses:
+        return Action.RESIZE, f"{why}: {old.numprocesses} become {new.numprocesses}"
     return Action.SET, why
 
 

@@ -34,6 +34,7 @@ from tests.policy.table import (
 
 GONE = ExitReason.RELOADED
 EXPIRED = ExitReason.EXPIRED
+UNREADY = ExitReason.UNREADY
 
 
 class TestParallelReload:
@@ -75,9 +76,9 @@ class TestParallelReload:
         web = active(ready=alive(5))
         web.hears(Renew(None, ticket()))
         web.hears(come(2))
-        assert web.hears(end(2)) == [told_reap(2), *spawns([2])]
+        assert web.hears(end(2)) == [told_reap(2, reason=UNREADY), *spawns([2])]
         web.hears(come(2, 7))
-        assert web.hears(end(2, pid=7)) == [told_reap(2, pid=7)]
+        assert web.hears(end(2, pid=7)) == [told_reap(2, reason=UNREADY, pid=7)]
         assert web.pids == [101]
 
     def test_replaces_what_was_on_its_way_when_it_was_asked_for(self) -> None:

@@ -206,7 +206,7 @@ class World:
 
     def _judge(self, being: Being, reason: ExitReason) -> None:
         match reason:
-            case ExitReason.EXITED:
+            case ExitReason.EXITED | ExitReason.UNREADY:
                 fair = not being.asked
             case ExitReason.KILLED:
                 fair = being.killed

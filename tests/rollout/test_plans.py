@@ -1,0 +1,174 @@
+"""Random edits of a configuration: what the plan says is what happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cvec_circus_core.model.events import Event
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.views import Life
+from cvec_circus_core.policy.changing import changed
+from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.policy.plan_steps import Action, plan_options
+from cvec_circus_core.runtime.arbiter import ArbiterActor, Configured
+from cvec_circus_core.runtime.tickets import Ticket
+from cvec_circus_core.runtime.turns import Turns
+from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
+
+NAMES = ("alpha", "Beta", "gamma", "delta")
+AT_ONCE = 400
+"""Passes of the loop after which everything must have come to rest."""
+
+specs = st.fixed_dictionaries(
+    {
+        "cmd": st.sampled_from(["one", "two"]),
+        "numprocesses": st.integers(0, 3),
+        "priority": st.integers(0, 2),
+        "graceful_timeout": st.sampled_from([1.0, 2.0]),
+        "autostart": st.booleans(),
+        "singleton": st.just(False),
+        "max_age": st.sampled_from([0.0, 1e6]),
+    }
+)
+files = st.dictionaries(st.sampled_from(NAMES), specs, max_size=4)
+
+
+def watchers(file: Mapping[str, Mapping[str, object]]) -> tuple[WatcherSpec, ...]:
+    """Return the watchers of a file."""
+    return tuple(WatcherSpec(name=name, **options) for name, options in file.items())  # type: ignore[arg-type]
+
+
+class House:
+    """An arbiter in memory, whose configuration can be edited."""
+
+    def __init__(self, first: tuple[WatcherSpec, ...]) -> None:
+        self.clock = FakeClock()
+        self.processes = FakeProcesses(self.clock)
+        self.told: list[Event] = []
+        self.file = Configured(ArbiterSpec(), first)
+        loop = asyncio.get_running_loop()
+        turns = Turns(self.clock, loop)
+        world = World(loop, self.clock, self.processes, turns, self.told.append)
+        self.arbiter = ArbiterActor(self.file, world, lambda: self.file)
+
+    async def rest(self, ticket: Ticket) -> None:
+        """Let things happen until a promise is kept."""
+        for _ in range(AT_ONCE):
+            for _ in range(10):
+                await asyncio.sleep(0)
+            if not self.processes.deliver() and ticket.is_settled():
+                await ticket
+                return
+            self.clock.advance(0.2)
+        raise AssertionError("it never comes to rest")
+
+    def pids(self) -> dict[str, set[int]]:
+        """Return who runs, by watcher."""
+        return {
+            name_key(one.name): {process.pid for process in one.view().processes}
+            for one in self.arbiter.watchers()
+        }
+
+
+@settings(max_examples=120, deadline=None)
+@given(files, files, st.sets(st.sampled_from(NAMES)), st.booleans(), st.booleans())
+def test_what_the_plan_says_is_what_happens(
+    old: dict[str, dict[str, object]],
+    new: dict[str, dict[str, object]],
+    stopped: set[str],
+    adds: bool,
+    sets: bool,
+) -> None:
+    async def live() -> None:
+        house = House(watchers(old))
+        arbiter = house.arbiter
+        await house.rest(arbiter.start_all())
+        for name in stopped & set(old):
+            await house.rest(arbiter.watcher(name).wish(Go.STOP))
+        if adds:
+            await house.rest(arbiter.add(WatcherSpec(name="own", cmd="own")).wish(Go.START))
+        if sets and "alpha" in old:
+            one = arbiter.watcher("alpha")
+            spec = replace(one.spec, graceful_timeout=9.0)
+            what = changed(one.spec, spec)
+            await house.rest(one.change(spec, what.keys, what.needs))
+        house.file = Configured(ArbiterSpec(), watchers(new))
+        before, said = house.pids(), len(house.told)
+        down = {name_key(one.name) for one in arbiter.watchers() if one.life is Life.STOPPED}
+        planned = arbiter.plan_config()
+        assert len(house.told) == said, "a plan changes nothing"
+        outlook, ticket = arbiter.reload_config()
+        assert outlook.as_json() == planned.as_json()
+        await house.rest(ticket)
+        after = house.pids()
+        assert {name_key(one.watcher) for one in outlook.steps} == set(before) | set(after)
+        for step in outlook.steps:
+            key = name_key(step.watcher)
+            check(step.action, before.get(key, set()), after.get(key), house, key)
+            if key in down and key in after:
+                assert after[key] == set(), "what was stopped by hand stays so"
+        if adds:
+            assert after["own"] == before["own"]
+        if sets and "alpha" in old and "alpha" in new:
+            differs = old["alpha"]["graceful_timeout"] != new["alpha"]["graceful_timeout"]
+            wanted = new["alpha"]["graceful_timeout"] if differs else 9.0
+            assert arbiter.watcher("alpha").spec.graceful_timeout == wanted
+        again = arbiter.plan_config()
+        assert {one.action for one in again.steps} <= {Action.KEEP}
+
+    asyncio.run(live())
+
+
+def check(action: Action, before: set[int], after: set[int] | None, house: House, key: str) -> None:
+    """Hold what happened against what was said."""
+    if action is Action.REMOVE:
+        assert after is None
+        return
+    assert after is not None
+    spec = house.arbiter.watcher(key).spec
+    match action:
+        case Action.KEEP | Action.SET:
+            assert after == before
+        case Action.RESIZE:
+            assert len(after) == spec.numprocesses
+            assert after <= before or before <= after
+        case Action.RELOAD:
+            assert len(after) == spec.numprocesses
+            assert not after & before
+        case Action.ADD:
+            assert len(after) == (spec.numprocesses if spec.autostart else 0)
+        case _:
+            raise AssertionError(f"{action} was not to be expected")
+
+
+def test_those_that_go_come_first_then_the_highest_priority() -> None:
+    async def live() -> None:
+        old = {name: {"cmd": "x", "priority": priority} for priority, name in enumerate(NAMES)}
+        house = House(watchers(old))
+        house.file = Configured(
+            ArbiterSpec(), watchers({"alpha": old["alpha"], "new": {"cmd": "y", "priority": 7}})
+        )
+        told = [(one.action.value, one.watcher) for one in house.arbiter.plan_config().steps]
+        assert told == [
+            ("remove", "Beta"),
+            ("remove", "gamma"),
+            ("remove", "delta"),
+            ("add", "new"),
+            ("keep", "alpha"),
+        ]
+
+    asyncio.run(live())
+
+
+def test_options_of_the_daemon_count_at_once_or_at_its_next_start() -> None:
+    now = ArbiterSpec()
+    new = replace(now, loglevel="debug", warmup_delay=1.0, endpoint="tcp://127.0.0.1:1")
+    found = plan_options(now, new)
+    assert (found.at_once, found.at_next_start) == (("warmup_delay", "loglevel"), ("endpoint",))
