@@ -63,7 +63,7 @@ class Line:
         for word in rest:
             if word == "--":
                 plain.extend(rest)
-            elif not _is_switch(word) or (self._is_inside_many(plain) and not self._switch(word)):
+            elif not is_switch(word) or (self.is_inside_many(plain) and not self.switch(word)):
                 plain.append(word)
             elif word in ("-h", "--help"):
                 raise HelpWanted
@@ -82,10 +82,12 @@ class Line:
         """Return what a property's words become: bool, int, float, words, pairs, or text."""
         return _kind(_annotation(self.of, one.name))
 
-    def _is_inside_many(self, plain: list[str]) -> bool:
+    def is_inside_many(self, plain: Sequence[str]) -> bool:
+        """Tell whether a word after these plain ones is one of many that the command takes."""
         return self.takes_many and len(plain) > sum(not one.many for one in self.slots)
 
-    def _switch(self, word: str) -> Prop | None:
+    def switch(self, word: str) -> Prop | None:
+        """Return what this word switches, with or without ``=VALUE``; None if it is not ours."""
         if not word.startswith("--"):
             return next((one for one in self.switches.values() if f"-{one.short}" == word), None)
         name = word[2:].partition("=")[0].replace("-", "_")
@@ -98,7 +100,7 @@ class Line:
         given: dict[str, Any],
         other_switch: Callable[[str, str | None, Iterator[str]], bool],
     ) -> None:
-        one = self._switch(word)
+        one = self.switch(word)
         name, found, value = word.partition("=")
         if one is None:
             if not other_switch(name, value if found else None, rest):
@@ -188,7 +190,8 @@ def _slot_text(one: Prop) -> str:
     return name if one.required else f"[{name}]"
 
 
-def _is_switch(word: str) -> bool:
+def is_switch(word: str) -> bool:
+    """Tell whether a word looks like a switch; a negative number does not."""
     return len(word) > 1 and word[0] == "-" and not word[1].isdecimal()
 
 

@@ -7,6 +7,7 @@ waited for is told on standard error, if that is a terminal.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +101,7 @@ class Progress:
     """A line on standard error that says what is waited for; nothing where that is no terminal."""
 
     def __init__(self, message: Mapping[str, Any]) -> None:
-        self.is_shown = sys.stderr.isatty()
+        self.is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._is_there = False
         self._what = _wish(message)
 
@@ -108,7 +109,8 @@ class Progress:
         """Write the line anew."""
         if self.is_shown:
             text = f"waiting for {self._what}: {waited:.0f} s{_fact(status)}"
-            sys.stderr.write(f"\r\x1b[K{text[:120]}")
+            # A line that wraps could not be taken away again.
+            sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
             sys.stderr.flush()
             self._is_there = True
 
@@ -117,6 +119,13 @@ class Progress:
         if self._is_there:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def _columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except OSError:
+        return 80
 
 
 def _wish(message: Mapping[str, Any]) -> str:

@@ -11,9 +11,22 @@ from cvec_circus_core.api import Command
 GROUP = "cvec_circus.commands"
 
 OF_CIRCUSCTL = {
-    "help": "Show the manual of a command, or this list",
-    "completion": "Print the completion script for bash, zsh or fish",
+    "help": """Show the manual of a command, or the list of all
+
+usage: circusctl help [COMMAND]""",
+    "completion": """Print the completion script for bash, zsh or fish
+
+usage: circusctl completion bash|zsh|fish
+
+Commands, switches, watchers, pids, options and signals are completed; names and pids are those of
+the daemon that the line means by --endpoint or $CIRCUSCTL_ENDPOINT. For the running shell::
+
+    bash, zsh:  source <(circusctl completion SHELL)
+    fish:       circusctl completion fish | source
+
+The same line in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish makes it last.""",
 }
+"""Manuals of the commands that circusctl does alone; the first line is the summary."""
 
 
 def entry_points() -> Mapping[str, metadata.EntryPoint]:
@@ -35,7 +48,7 @@ def load(entry: metadata.EntryPoint) -> Command | str:
 
 def summaries() -> dict[str, str]:
     """Return every command's summary by name; of a broken one, what is wrong with it."""
-    lines = dict(OF_CIRCUSCTL)
+    lines = {name: text.partition("\n")[0] for name, text in OF_CIRCUSCTL.items()}
     for name, entry in entry_points().items():
         loaded = load(entry)
         lines[name] = f"[broken] {loaded}" if isinstance(loaded, str) else summary(loaded)

@@ -6,7 +6,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from cvec_circus_cli.arguments import Line, slot_name, switch_text
-from cvec_circus_cli.installed import summaries
+from cvec_circus_cli.installed import OF_CIRCUSCTL, summaries
 from cvec_circus_cli.settings import SWITCHES, VALUES
 
 if TYPE_CHECKING:
@@ -54,6 +54,15 @@ def manual(command: Command) -> str:
         ]
         parts += ["", "switches:", *_columns(switches)]
     return "\n".join(parts)
+
+
+def own_manual(name: str) -> str | None:
+    """Return the manual of a command that circusctl does alone, None where it is none of these."""
+    text = OF_CIRCUSCTL.get(name.lower())
+    if text is None:
+        return None
+    summary, usage, *more = text.split("\n\n")
+    return "\n\n".join([usage, summary, *more])
 
 
 def _explained(one: Prop) -> str:

@@ -78,13 +78,13 @@ def send_all(
 
 def show_help(words: Sequence[str]) -> int:
     """Print the manual of a command, or the list of all."""
-    from cvec_circus_cli.manual import manual, overview
+    from cvec_circus_cli.manual import manual, overview, own_manual
 
     if not words:
         print(overview())
         return exit_codes.OK
     try:
-        print(manual(find(words[0])))
+        print(own_manual(words[0]) or manual(find(words[0])))
     except (UnknownName, BrokenCommand) as error:
         complain(f"circusctl: {error}")
         return exit_codes.USAGE

@@ -7,6 +7,7 @@ Enter must not repeat a command that changes something.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from copy import copy
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import UsageError
 from cvec_circus_cli.asking import Connection
-from cvec_circus_cli.completing import asking, candidates, short_connection, split
+from cvec_circus_cli.completing import asked_candidates, split
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
+from cvec_circus_cli.installed import entry_points
 from cvec_circus_cli.printing import complain
 from cvec_circus_cli.running import run_command, show_help
 from cvec_circus_core import api
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 PROMPT = "(circusctl) "
 HISTORY_LENGTH = 1000
+BLANKS = " \t\n"
+QUOTES = "\"'"
 
 
 class Shell:
@@ -39,35 +43,25 @@ class Shell:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._asking = short_connection(settings)
         self._found: list[str] = []
+        self._has_editing = readline is not None and sys.stdin.isatty()
 
     def run(self) -> int:
         """Run it and return the exit code."""
-        try:
-            return self._run()
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Close what completion has opened."""
-        self._asking.close()
-
-    def _run(self) -> int:
         print(f"circusctl {api.__version__}")
-        self._do(["status"])
-        if readline is not None and sys.stdin.isatty():
+        self.do_line("status")
+        if self._has_editing:
             self._prepare_editing()
         try:
             while True:
                 line = input(PROMPT)
                 if line.strip() in ("exit", "EOF"):
                     break
+                if self._has_editing and line.strip():
+                    _keep_last_line()
                 self.do_line(line)
         except (EOFError, KeyboardInterrupt):
             print()
-        if readline is not None and sys.stdin.isatty():
-            self._keep_history()
         return exit_codes.OK
 
     def do_line(self, line: str) -> None:
@@ -110,32 +104,64 @@ class Shell:
             connection.close()
 
     def _prepare_editing(self) -> None:
-        readline.set_completer_delims(" \t\n")
+        readline.set_completer_delims(BLANKS)
         readline.set_completer(self.complete)
-        readline.parse_and_bind("tab: complete")
+        # Some Pythons edit lines by libedit, which calls the same by another name.
+        is_libedit = "libedit" in (readline.__doc__ or "")
+        readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
         readline.set_history_length(HISTORY_LENGTH)
         try:
             readline.read_history_file(_history_file())
         except OSError:
             pass  # the first time, there is none
 
-    def _keep_history(self) -> None:
-        file = _history_file()
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            readline.write_history_file(file)
-        except OSError:
-            pass  # a home that can not be written to is no reason to complain at the end
-
     def complete(self, text: str, state: int) -> str | None:
-        """Return the candidates for the word at the cursor one by one, as the line editor asks."""
+        """Return the candidates for the word at the cursor one by one, as the line editor asks.
+
+        ``text`` is what stands behind the last blank, even where that is inside quotes.
+        """
         if state == 0:
             line = readline.get_line_buffer()[: readline.get_endidx()]
-            self._found = candidates(split(line), asking(self._asking))
-        if state >= len(self._found):
-            return None
-        word = shlex.quote(self._found[state])
-        return word if word.endswith("=") else f"{word} "
+            begun = unfinished_word(line)
+            before = begun[: len(begun) - len(text)]
+            found = asked_candidates(split(line), self._settings, words_of_the_shell)
+            written = [in_shell_words(one, begun[:1]) for one in found]
+            self._found = [one[len(before) :] for one in written if one.startswith(before)]
+        return self._found[state] if state < len(self._found) else None
+
+
+def words_of_the_shell() -> list[str]:
+    """Return what a line may begin with."""
+    return [*entry_points(), "exit", "help"]
+
+
+def unfinished_word(line: str) -> str:
+    """Return the last word of a line as it stands there, with its quotes."""
+    found = _WORD_AT_END.search(line)
+    return found.group() if found else ""
+
+
+def in_shell_words(word: str, quote: str) -> str:
+    """Return a word as it is typed, in quotes where it was begun so, ready for the next."""
+    end = "" if word.endswith(("=", ".")) else " "
+    if quote and quote in QUOTES:
+        return quote + word + (quote + end if end else "")
+    return _SPECIAL.sub(r"\\\g<0>", word) + end
+
+
+_SPECIAL = re.compile(r"[^\w@%+=:,./-]")
+_WORD_AT_END = re.compile(r"""(?:[^\s\\"']|\\.|"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$))+$""")
+
+
+def _keep_last_line() -> None:
+    # Line by line, so that neither a second shell nor a closed window costs any.
+    file = _history_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # what was set may be secret
+        readline.append_history_file(1, file)
+    except (OSError, AttributeError):
+        pass  # a home that can not be written to, or an editor that can not append
 
 
 def _history_file() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ from typing import Any
 import pytest
 
 from cvec_circus_cli.completing import SHELLS, candidates, split
+from cvec_circus_cli.settings import Settings
 from tests.cli.answering import Answering
 from tests.cli.conftest import Said
 
 ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("list", ""): {"watchers": ["web", "db", "a b"]},
     ("list", "web"): {"pids": [101, 102], "processes": [1, 2]},
+    ("listsockets", ""): {"sockets": [{"fd": 7, "name": "front"}]},
     ("options", "web"): {"options": {"cmd": "x", "copy_env": True, "uid": None}},
 }
 
@@ -40,6 +41,16 @@ def ask(command: str, properties: dict[str, Any]) -> dict[str, Any]:
         ("stop --", ["--match", "--waiting"]),
         ("stop --match ", ["glob", "regex", "simple"]),
         ("stop --waiting d", ["db"]),
+        ("stop --wait", ["--waiting"]),
+        ("stop --js", ["--json"]),
+        ("stop --match=gl", ["--match=glob"]),
+        ("stop --waiting=", []),
+        ("stop --nonsense ", []),
+        ("stop --timeout ", []),
+        ("stop -- --", []),
+        ("kill --timeout 5 web ", ["101", "102"]),
+        ("tail -n 5 d", ["db"]),
+        ("tail --lines=5 d", ["db"]),
         ("kill web ", ["101", "102"]),
         ("kill web --signum HU", ["HUP"]),
         ("signal web 10", ["101", "102"]),
@@ -52,6 +63,9 @@ def ask(command: str, properties: dict[str, Any]) -> dict[str, Any]:
         ("set web cmd x u", ["uid"]),
         ("add ", []),
         ("add x y --option numpro", ["numprocesses="]),
+        ("addsocket ", []),
+        ("addsocket new hos", ["host="]),
+        ("rmsocket ", ["front"]),
         ("globaloptions endp", ["endpoint", "endpoint_owner"]),
         ("listen ", ["watcher.a_b.", "watcher.db.", "watcher.web."]),
         ("help sto", ["stop"]),
@@ -62,7 +76,7 @@ def ask(command: str, properties: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_candidates(line: str, found: list[str]) -> None:
-    assert candidates(split(line), ask) == found
+    assert candidates(split(line), ask, take=Settings().take) == found
 
 
 @pytest.mark.parametrize(
@@ -84,8 +98,10 @@ def test_the_daemon_of_the_line_is_asked(
     circusctl: Callable[..., Said], daemon: Callable[..., Answering]
 ) -> None:
     there = daemon({"list": {"watchers": ["web", "db"]}})
-    said = circusctl("complete", f"circusctl --endpoint {there.endpoint} stop w")
-    assert said == Said(0, "web\n", "")
+    option = f"--endpoint {there.endpoint}"
+    for line in (f"circusctl {option} stop w", f"circusctl stop {option} w"):
+        assert circusctl("complete", line) == Said(0, "web\n", "")
+    assert circusctl("complete", f"circusctl {option} --ssh nobody@nowhere stop w").out == ""
 
 
 def test_no_daemon_is_no_error(circusctl: Callable[..., Said], tmp_path: Path) -> None:
@@ -103,28 +119,3 @@ def test_the_script_of_each_shell(circusctl: Callable[..., Said], shell: str) ->
     program = shutil.which(shell)
     if program is not None:
         subprocess.run([program, "-n"], input=said.out, text=True, check=True, timeout=20)
-
-
-def test_bash_offers_what_is_found(tmp_path: Path, daemon: Callable[..., Answering]) -> None:
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("there is no bash here")
-    there = daemon({"list": {"watchers": ["web", "we b"]}})
-    program = tmp_path / "circusctl"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m cvec_circus_cli.circusctl "$@"\n')
-    program.chmod(0o755)
-    script = f"""
-        source <({program} completion bash)
-        COMP_WORDS=({program} stop w) COMP_CWORD=2 COMP_LINE="{program} stop w"
-        COMP_POINT=${{#COMP_LINE}}
-        _circusctl 2>/dev/null
-        printf '%s\\n' "${{COMPREPLY[@]}}"
-    """
-    done = subprocess.run(
-        [bash, "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={"CIRCUSCTL_ENDPOINT": there.endpoint, "PATH": "/usr/bin:/bin"},
-    )
-    assert done.stdout.splitlines() == ["we\\ b", "web"]

@@ -116,13 +116,29 @@ class Line:
         return len(self._line)
 
 
-def test_the_tab_key(daemon: Callable[..., Answering], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("line", "text", "found"),
+    [
+        ("stop we", "we", ["we\\ b ", "web "]),
+        ("stop we\\ ", "", ["b "]),
+        ("stop 'we", "'we", ["'we b' ", "'web' "]),
+        ("stop 'we b", "b", ["b' "]),
+        ('stop "we b', "b", ['b" ']),
+        ("add x y --option numproc", "numproc", ["numprocesses="]),
+        ("exi", "exi", ["exit "]),
+        ("comp", "comp", []),
+        ("--js", "--js", []),
+    ],
+)
+def test_the_tab_key(
+    daemon: Callable[..., Answering],
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    text: str,
+    found: list[str],
+) -> None:
     settings = Settings()
     settings.endpoint = daemon(REPLIES).endpoint
-    monkeypatch.setattr(shell_module, "readline", Line("stop we"))
+    monkeypatch.setattr(shell_module, "readline", Line(line))
     shell = Shell(settings)
-    try:
-        found = [shell.complete("we", state) for state in range(3)]
-    finally:
-        shell.close()
-    assert found == ["'we b' ", "web ", None]
+    assert [shell.complete(text, state) for state in range(len(found) + 1)] == [*found, None]

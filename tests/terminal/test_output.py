@@ -1,0 +1,107 @@
+"""What circusctl prints where somebody looks on, and what in a pipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live.daemon import Daemon
+from tests.programs import wait_until
+from tests.terminal.conftest import Open
+from tests.terminal.terminal import Terminal
+
+GREEN = "\x1b[32m"
+RED = "\x1b[31m"
+PLAIN = "api:v1: active\nback office: active\ndb: active\noff: stopped\nslow: active\nweb: active\n"
+
+
+@pytest.fixture
+def bash(open_terminal: Open, daemon: Daemon) -> Terminal:
+    """Return a terminal with a plain shell, whose circusctl knows the daemon."""
+    return begin(open_terminal, daemon)
+
+
+def begin(open_terminal: Open, daemon: Daemon, columns: int = 100) -> Terminal:
+    """Start a plain shell."""
+    terminal = open_terminal(
+        *("bash", "--noprofile", "--norc", "-i"),
+        columns=columns,
+        CIRCUSCTL_ENDPOINT=daemon.endpoint,
+    )
+    terminal.wait_for_last("$")
+    return terminal
+
+
+def test_a_terminal_gets_a_table_with_colours(bash: Terminal) -> None:
+    bash.enter("circusctl status")
+    bash.wait_for("REASON")
+    bash.wait_for_last("$")
+    said = bash.coloured_screen()
+    assert f"db           {GREEN}active" in said
+    assert f"off          {RED}stopped" in said
+
+
+@pytest.mark.parametrize("way", ["NO_COLOR=1 circusctl status", "circusctl --no-color status"])
+def test_a_table_without_colours(bash: Terminal, way: str) -> None:
+    bash.enter(way)
+    bash.wait_for("REASON")
+    bash.wait_for_last("$")
+    assert "\x1b[" not in bash.coloured_screen()
+    assert "db           active   1/1" in bash.screen()
+
+
+def test_a_pipe_gets_plain_lines(bash: Terminal) -> None:
+    bash.enter("clear; circusctl status | cat")
+    bash.wait_for(f"{PLAIN}$")
+    assert "\x1b[" not in bash.coloured_screen()
+
+
+def test_json_is_json_on_a_terminal_too(bash: Terminal) -> None:
+    bash.enter("circusctl --json numprocesses web")
+    bash.wait_for('"numprocesses": 2')
+    assert "\x1b[" not in bash.coloured_screen()
+
+
+@pytest.mark.parametrize("columns", [100, 24])
+def test_waiting_shows_what_it_waits_for(open_terminal: Open, daemon: Daemon, columns: int) -> None:
+    bash = begin(open_terminal, daemon, columns)
+    bash.enter("circusctl stop slow --waiting")
+    bash.wait_for("waiting for stop of")
+    if columns == 100:
+        bash.wait_for("waiting for stop of slow: 1 s, stopping")
+    bash.wait_for("ok\n$")
+    bash.wait_gone("waiting for")
+    bash.enter("circusctl start slow --waiting; echo code $?")
+    bash.wait_for("ok\ncode 0")
+
+
+def test_a_waiting_that_is_interrupted(bash: Terminal, daemon: Daemon) -> None:
+    bash.enter("circusctl stop slow --waiting; echo code $?")
+    bash.wait_for("waiting for stop of slow")
+    bash.press("C-c")
+    # Bash gives up the rest of a line whose program died of the key; ours ends with its own code.
+    bash.wait_for("interrupted")
+    bash.enter("echo code $?")
+    bash.wait_for("code 1")
+    bash.enter("circusctl start slow --waiting")
+    bash.wait_for_line("ok")
+    daemon.until_active("slow", 1)
+
+
+def test_listen_prints_events_until_it_is_interrupted(bash: Terminal, daemon: Daemon) -> None:
+    bash.enter(f"circusctl listen {daemon.events} watcher.db. watcher.probe; echo code $?")
+    number = 0
+
+    def heard() -> bool:
+        nonlocal number
+        number += 1
+        daemon.ok("add", name=f"probe{number}", cmd="true")
+        daemon.ok("rm", name=f"probe{number}", waiting=True)
+        return "watcher.probe" in bash.screen()
+
+    wait_until(heard)
+    daemon.ok("restart", name="db", waiting=True)
+    bash.wait_for("watcher.db.spawn: {")
+    assert '"process_pid": ' in bash.screen()
+    bash.press("C-c")
+    bash.wait_for("code 0\n$")
+    assert "Traceback" not in bash.screen()
