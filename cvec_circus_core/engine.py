@@ -37,9 +37,9 @@ from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
+from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
 from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams_shared import Nobody, Outputs, close_outputs
-from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
@@ -154,13 +154,14 @@ class Engine:
         if self._plugins is None:
             if not wanted:
                 return
-            inproc = tuple(f"inproc://circus-{id(self):x}-{end}" for end in ("control", "events"))
-            self._server.bind_too(inproc[0])
-            self._publisher.bind_too(inproc[1])
+            inproc = f"inproc://circus-{id(self):x}"
+            self._server.bind_too(inproc)
             facts = PluginFacts(
                 self._server.endpoint, self._publisher.endpoint, self.arbiter.spec.check_delay
             )
-            self._plugins = PluginThreads(self._context, (inproc[0], inproc[1]), facts)
+            self._plugins = PluginThreads(
+                self._context, inproc, facts, (self.bus.listen, self.bus.leave)
+            )
             self.desk.plugins = self._plugins.views
         self._plugins.want(wanted)
 

@@ -30,7 +30,6 @@ log = logging.getLogger("circus.plugins.flapping")
 
 ASKED_FOR = frozenset({"stopped", "killed", "expired", "reloaded", "unready"})
 """Reasons of a death that is none of ours; a rollout answers for those that were not ready yet."""
-HEARD = ("reap", "kill", "start", "stop", "updated", "add", "remove")
 PREFIX = "flapping."
 OLDER_OPTIONS = {
     "flapping_attempts": "attempts",
@@ -110,6 +109,7 @@ class Flapping(CircusPlugin):
     """
 
     name = "flapping"
+    kinds = frozenset({"reap", "kill", "start", "stop", "updated", "add", "remove"})
 
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
@@ -119,12 +119,9 @@ class Flapping(CircusPlugin):
 
     def handle_recv(self, data: Any) -> None:
         """Take in one event."""
-        topic = str(data[0])
-        event = topic.rpartition(".")[2]
-        if event not in HEARD:
-            return
-        body = self.load_message(data[1])
-        name = body.get("watcher") or self.split_data(data)[0]
+        watcher, event, message = self.split_data(data)
+        body = self.load_message(message)
+        name = body.get("watcher") or watcher
         if event == "reap":
             self._on_death(name, body)
         elif event == "kill":

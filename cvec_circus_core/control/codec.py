@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec.json
+
 from cvec_circus_core.model.errors import BadMessage, Errno, InvalidJson
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 
@@ -14,6 +16,7 @@ def _no_number(text: str) -> Any:
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
+_quick = msgspec.json.Encoder()
 _decoder = json.JSONDecoder(parse_constant=_no_number)
 
 
@@ -60,7 +63,11 @@ def encode(reply: Reply, id_: Any, time: float) -> bytes:
 
 def encode_event(body: dict[str, Any]) -> bytes:
     """Return the second frame of an event."""
-    return _encoder.encode(body).encode()
+    try:
+        return _quick.encode(body)
+    except (TypeError, ValueError):
+        # A text may hold half a surrogate, as names of files do; only JSON's escapes can tell it.
+        return _encoder.encode(body).encode()
 
 
 def _failure(failure: Failure, id_: Any, time: float) -> dict[str, Any]:

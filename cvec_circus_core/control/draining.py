@@ -2,7 +2,7 @@
 
 The descriptor of a ZeroMQ socket tells only changes: after each wake-up the socket is read until
 its EVENTS say empty. A send may swallow the edge, so the socket is looked at after sends, too. One
-pass reads `AT_ONCE` messages at most; then others have their turn.
+pass reads ``at_once`` messages at most; then others have their turn.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ class Drain:
     """Calls back with the frames of every message that arrives on a socket."""
 
     def __init__(
-        self, read: zmq.Socket[Any], loop: asyncio.AbstractEventLoop, on_frames: OnFrames
+        self,
+        read: zmq.Socket[Any],
+        loop: asyncio.AbstractEventLoop,
+        on_frames: OnFrames,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._socket = read
         self._loop = loop
         self._on_frames = on_frames
+        self._at_once = at_once
         self._descriptor = int(read.getsockopt(zmq.FD))
         self._scheduled = False
         self._closed = False
@@ -55,7 +60,7 @@ class Drain:
     def _read(self) -> None:
         if self._closed:
             return
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 return
             try:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
 
 from cvec_circus_core.control.blocking import CircusClient
 from cvec_circus_core.control.client import AsyncCircusClient
+from cvec_circus_core.control.codec import encode_event
 from cvec_circus_core.control.connecting import connect
+from cvec_circus_core.model.events import Told
 
 QUEUED = 10_000
 """Events that wait for a plugin at most; more are lost, to this plugin alone."""
@@ -36,9 +39,9 @@ class PluginLink:
     ) -> None:
         self._endpoints = (endpoint, pubsub_endpoint)
         self._ssh_server = ssh_server
-        self._own_context = context is None
         self._given = context
         self._lock = threading.Lock()
+        self._kinds: frozenset[str] | None = None
         self._async: AsyncCircusClient | None = None
         self._awake: asyncio.Future[None] | None = None
         self._woken = False
@@ -46,16 +49,12 @@ class PluginLink:
         self.client: Any = None
         self.sub_socket: Any = None
 
-    def open(self, topics: tuple[str, ...], timeout: float) -> None:
+    def open(self, topics: tuple[str, ...], kinds: frozenset[str] | None, timeout: float) -> None:
         """Connect, and subscribe; belongs to a running loop. Raises `CallError`."""
         self.context = self._given or zmq.Context()
-        endpoint, events = self._endpoints
-        self.client = CircusClient(self.context, endpoint, timeout, self._ssh_server)
-        self.sub_socket = self.context.socket(zmq.SUB)
-        self.sub_socket.set(zmq.RCVHWM, QUEUED)
-        for topic in topics:
-            self.sub_socket.subscribe(topic)
-        connect(self.sub_socket, events, self._ssh_server, None)
+        self._kinds = kinds
+        self.client = CircusClient(self.context, self._endpoints[0], timeout, self._ssh_server)
+        self._subscribe(topics)
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and wait for the reply; for a cast, do not wait."""
@@ -71,7 +70,7 @@ class PluginLink:
             )
         return await self._async.call(message)
 
-    async def receive(self) -> tuple[bytes, bytes] | None:
+    async def receive(self) -> tuple[str, str] | None:
         """Return the next event, or None after `wake`."""
         while not self._woken:
             try:
@@ -79,24 +78,37 @@ class PluginLink:
             except zmq.Again:
                 await self._readable()
                 continue
-            if len(frames) == 2:
-                return frames[0], frames[1]
+            if len(frames) != 2:
+                continue
+            topic = frames[0].decode(errors="replace")
+            if self._kinds is None or topic.rpartition(".")[2] in self._kinds:
+                return topic, frames[1].decode(errors="replace")
         return None
 
     def wake(self) -> None:
         """Let `receive` return None, at once and from now on."""
         self._woken = True
-        if self._awake is not None and not self._awake.done():
-            self._awake.set_result(None)
+        if self._awake is not None:
+            _set(self._awake)
 
     async def close(self) -> None:
         """Close everything."""
         if self._async is not None:
             await self._async.stop()
         self.client.stop(LAST_WORDS)
-        self.sub_socket.close()
-        if self._own_context:
+        self._unsubscribe()
+        if self._given is None:
             self.context.term()
+
+    def _subscribe(self, topics: tuple[str, ...]) -> None:
+        self.sub_socket = self.context.socket(zmq.SUB)
+        self.sub_socket.set(zmq.RCVHWM, QUEUED)
+        for topic in topics:
+            self.sub_socket.subscribe(topic)
+        connect(self.sub_socket, self._endpoints[1], self._ssh_server, None)
+
+    def _unsubscribe(self) -> None:
+        self.sub_socket.close()
 
     async def _readable(self) -> None:
         # The descriptor stays readable until somebody reads: it is watched only while one waits,
@@ -109,6 +121,77 @@ class PluginLink:
             await awake
         finally:
             loop.remove_reader(descriptor)
+
+
+Listen = Callable[[str, Callable[[Told], None]], None]
+Leave = Callable[[str], None]
+
+
+class InsideLink(PluginLink):
+    """Reaches the daemon that the plugin is a thread of.
+
+    Commands go over inproc like everybody's. Events are handed over as they are, because that costs
+    the daemon a tenth of sending them: each is encoded in the plugin's thread, and only if wanted.
+    """
+
+    def __init__(
+        self, endpoint: str, context: zmq.Context[Any], name: str, listen: Listen, leave: Leave
+    ) -> None:
+        super().__init__(endpoint, "", None, context)
+        self._name = name
+        self._listen = listen
+        self._leave = leave
+        self._events: deque[Told] = deque()
+        self._topics: tuple[str, ...] = ()
+        self._sleeping = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.lost = 0
+        """Events that came while too many were waiting."""
+
+    async def receive(self) -> tuple[str, str] | None:
+        """Return the next event, or None after `wake`."""
+        while not self._woken:
+            while self._events:
+                told = self._events.popleft()
+                if (topic := told.topic).startswith(self._topics):
+                    return topic, encode_event(told.body()).decode()
+            await self._something()
+        return None
+
+    async def _something(self) -> None:
+        self._awake = asyncio.get_running_loop().create_future()
+        self._sleeping = True
+        # Between the last look and the flag an event may have come without a word.
+        if not self._events:
+            await self._awake
+        self._sleeping = False
+
+    def _take(self, told: Told) -> None:
+        """Take an event; called in the daemon's thread."""
+        if self._kinds is not None and told.event.name not in self._kinds:
+            return
+        if len(self._events) >= QUEUED:
+            self.lost += 1
+            return
+        self._events.append(told)
+        if self._sleeping and self._loop is not None:
+            self._sleeping = False
+            try:
+                self._loop.call_soon_threadsafe(self._rouse)
+            except RuntimeError:
+                pass  # The plugin has just come to its end.
+
+    def _rouse(self) -> None:
+        if self._awake is not None:
+            _set(self._awake)
+
+    def _subscribe(self, topics: tuple[str, ...]) -> None:
+        self._topics = topics
+        self._loop = asyncio.get_running_loop()
+        self._listen(self._name, self._take)
+
+    def _unsubscribe(self) -> None:
+        self._leave(self._name)
 
 
 def _set(future: asyncio.Future[None]) -> None:

@@ -12,11 +12,12 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.plugin_link import PluginLink
+from cvec_circus_core.control.plugin_link import InsideLink, Leave, Listen
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
 from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
 from cvec_circus_core.model.errors import ConfigError
@@ -32,14 +33,15 @@ _SWITCH_INTERVAL = 0.0005
 """Seconds that a thread may keep the interpreter while another one waits for it. The daemon waits
 so long for each step of an answer while a plugin computes; Python's own 5 ms would be felt."""
 
-FindClass = Callable[[str], Any]
+Ears = tuple[Listen, Leave]
+"""How one hears the events of the daemon by a name, and hears no more."""
 
 
 class PluginThread:
     """One plugin in its thread."""
 
     def __init__(
-        self, spec: PluginSpec, facts: PluginFacts, link: Callable[[], PluginLink]
+        self, spec: PluginSpec, facts: PluginFacts, link: Callable[[], InsideLink]
     ) -> None:
         self.spec = spec
         self._facts = facts
@@ -102,11 +104,12 @@ class PluginThreads:
     """All plugins that run inside one daemon."""
 
     def __init__(
-        self, context: zmq.Context[Any], inproc: tuple[str, str], facts: PluginFacts
+        self, context: zmq.Context[Any], endpoint: str, facts: PluginFacts, ears: Ears
     ) -> None:
         self._context = context
-        self._inproc = inproc
+        self._endpoint = endpoint
         self._facts = facts
+        self._ears = ears
         self._threads: dict[str, PluginThread] = {}
         self._leaving: list[PluginThread] = []
 
@@ -121,7 +124,7 @@ class PluginThreads:
         for name, spec in wanted.items():
             if name not in self._threads:
                 sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL))
-                self._threads[name] = PluginThread(spec, self._facts, self._link)
+                self._threads[name] = PluginThread(spec, self._facts, partial(self._link, name))
 
     def views(self) -> tuple[PluginView, ...]:
         """Return how each of them fares."""
@@ -140,5 +143,5 @@ class PluginThreads:
             log.warning("plugin %s does not stop; it is left behind", name)
         return not hanging
 
-    def _link(self) -> PluginLink:
-        return PluginLink(*self._inproc, context=self._context)
+    def _link(self, name: str) -> InsideLink:
+        return InsideLink(self._endpoint, self._context, f"plugin:{name}", *self._ears)

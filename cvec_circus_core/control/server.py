@@ -29,6 +29,10 @@ LARGEST_MESSAGE = 1 << 20
 OPEN_REQUESTS = 10_000
 """Requests that may run at once; more are refused with errno 5."""
 
+REQUESTS_AT_ONCE = 16
+"""Requests that are taken before others have their turn: a client that floods the daemon makes the
+next one wait for so many."""
+
 _WRONG_FRAMES = BadMessage("a request must be one frame")
 
 
@@ -55,7 +59,7 @@ class ControlServer:
         except BaseException:
             self._socket.close()
             raise
-        self._drain = Drain(self._socket, loop, self._take)
+        self._drain = Drain(self._socket, loop, self._take, REQUESTS_AT_ONCE)
 
     def bind_too(self, endpoint: str) -> None:
         """Answer on one more endpoint."""

@@ -51,6 +51,8 @@ class CircusPlugin:
     """Seconds that a call waits for its reply."""
     topics: ClassVar[tuple[str, ...]] = (_EVENTS,)
     """What is listened to: beginnings of topics."""
+    kinds: ClassVar[frozenset[str] | None] = None
+    """Which events, by the last word of the topic, where not all of them are of use."""
 
     context: Any = None
     client: Any = None

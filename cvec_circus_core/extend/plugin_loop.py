@@ -30,7 +30,7 @@ class Link(Protocol):
     client: Any
     sub_socket: Any
 
-    def open(self, topics: tuple[str, ...], timeout: float) -> None:
+    def open(self, topics: tuple[str, ...], kinds: frozenset[str] | None, timeout: float) -> None:
         """Connect, and subscribe."""
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,8 +39,8 @@ class Link(Protocol):
     async def acall(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and await the reply. Raises `CallError`."""
 
-    async def receive(self) -> tuple[bytes, bytes] | None:
-        """Return the next event, or None after `wake`."""
+    async def receive(self) -> tuple[str, str] | None:
+        """Return the next event, topic and body, or None after `wake`."""
 
     def wake(self) -> None:
         """Let `receive` return None, at once and from now on."""
@@ -54,6 +54,7 @@ class Hosted(Protocol):
 
     name: ClassVar[str]
     topics: ClassVar[tuple[str, ...]]
+    kinds: ClassVar[frozenset[str] | None]
     timeout: ClassVar[float]
     context: Any
     client: Any
@@ -134,7 +135,7 @@ async def run(plugin: Hosted, link: Link) -> None:
     """Run a plugin until it is stopped. Raises what its handle_init raises."""
     loop = plugin.loop = asyncio.get_running_loop()
     _hear_signals(plugin, loop)
-    link.open(tuple(plugin.topics), plugin.timeout)
+    link.open(tuple(plugin.topics), plugin.kinds, plugin.timeout)
     plugin.context, plugin.client, plugin.sub_socket = link.context, link.client, link.sub_socket
     try:
         await finished(plugin.handle_init())
@@ -162,7 +163,7 @@ async def _listen(plugin: Hosted, link: Link, complaints: Complaints) -> None:
     handled = 0
     while not plugin._stopping and (event := await link.receive()) is not None:
         try:
-            result = plugin.handle_recv(tuple(EventText(one, "utf-8") for one in event))
+            result = plugin.handle_recv((EventText(event[0]), EventText(event[1])))
             if result is not None and inspect.isawaitable(result):
                 await result
         except Exception:

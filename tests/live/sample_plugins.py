@@ -75,7 +75,8 @@ class AsyncDiary(Diary):
         """Await the replies."""
         watcher, event, message = self.split_data(data)
         body = self.load_message(message)
-        self.writes("event", watcher=watcher, event=event, seq=body["seq"], plain=True, decoded=True)
+        seq = body["seq"]
+        self.writes("event", watcher=watcher, event=event, seq=seq, plain=True, decoded=True)
         if event == "ask":
             name = body["watcher"]
             replies = await asyncio.gather(*(self.acall("list", name=name) for _ in range(20)))
