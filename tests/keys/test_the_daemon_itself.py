@@ -1,0 +1,139 @@
+"""Keys of the daemon: what it writes, where, and what it takes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cvec_circus_core.config.not_yet import NOT_YET
+from cvec_circus_core.model.options import declared_families, declared_options
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from tests.keys.house import House
+from tests.live.daemon import BIN, ROOT, until
+
+Build = Callable[..., House]
+
+SLEEPER = "[watcher:w]\ncmd = sleep 1000\n"
+LOGGERS = """
+[loggers]
+keys = root
+[handlers]
+keys = file
+[formatters]
+keys = short
+[logger_root]
+level = INFO
+handlers = file
+[handler_file]
+class = FileHandler
+formatter = short
+args = ("HOUSE/configured", "w")
+[formatter_short]
+format = SHORT %(message)s
+"""
+
+
+def test_loglevel_and_logoutput_say_how_much_and_where(build: Build) -> None:
+    house = build(SLEEPER, "loglevel = warning\nlogoutput = HOUSE/log\n")
+    house.until_active("w", 1)
+    house.ok("stop", name="w", waiting=True)
+    assert "running" not in (house.folder / "log").read_text()
+    assert (house.folder / "out").read_text() == ""
+
+
+def test_loggerconfig_says_everything(build: Build) -> None:
+    house = build(SLEEPER, "loggerconfig = HOUSE/logging.ini\n", {"logging.ini": LOGGERS})
+    until(lambda: "SHORT w started" in (house.folder / "configured").read_text())
+
+
+def test_debug_gc_tells_of_collections(build: Build) -> None:
+    house = build(SLEEPER, "debug_gc = yes\n")
+    until(lambda: "gc: collecting generation" in (house.folder / "out").read_text())
+
+
+def test_skip_bad_leaves_out_what_is_bad(build: Build) -> None:
+    house = build(f"{SLEEPER}[watcher:bad]\ncmd = true\nnumprocesses = x\n", "skip_bad = yes\n")
+    assert house.ok("list")["watchers"] == ["w"]
+    assert "[watcher:bad] numprocesses = x" in house.text()
+
+
+@pytest.mark.skipif("fqdn_prefix" not in NOT_YET, reason="everything does something")
+def test_what_does_nothing_yet_is_told(build: Build) -> None:
+    house = build(SLEEPER, "fqdn_prefix = x\n")
+    assert "[circus] fqdn_prefix: has no effect in this version" in house.text()
+
+
+WRONG = [
+    ("[watcher:w]", "numprocesses", "many", "an integer at least 0"),
+    ("[watcher:w]", "graceful_timeout", "-1", "a number at least 0"),
+    ("[watcher:w]", "stop_signal", "SIGNOPE", "signal"),
+    ("[watcher:w]", "rlimit_nofile", "lots", "unlimited"),
+    ("[watcher:w]", "umask", "99", "octal"),
+    ("[watcher:w]", "respawn", "perhaps", "no"),
+    ("[circus]", "endpoint", "nowhere", "tcp"),
+    ("[circus]", "loglevel", "loud", "critical, error, warning, info or debug"),
+    ("[circus]", "warmup_delay", "soon", "a number at least 0"),
+]
+
+
+def test_check_tells_every_wrong_value_where_it_stands_and_what_is_allowed(tmp_path: Path) -> None:
+    lines = [
+        "[circus]",
+        *(f"{key} = {value}" for head, key, value, _ in WRONG if head == "[circus]"),
+    ]
+    lines += ["[watcher:w]", "cmd = true"]
+    lines += [f"{key} = {value}" for head, key, value, _ in WRONG if head == "[watcher:w]"]
+    file = tmp_path / "bad.ini"
+    file.write_text("\n".join(lines) + "\n")
+    done = subprocess.run(
+        [BIN / "circusd", "--check", file], cwd=ROOT, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    for head, key, value, allowed in WRONG:
+        place = f"{file}:{lines.index(f'{key} = {value}') + 1}: {head} {key} = {value}"
+        (line,) = (one for one in told if place in one)
+        assert allowed in line.partition("(allowed: ")[2], line
+    assert f"{len(WRONG)} mistakes" in told[-1]
+
+
+ELSEWHERE = {
+    *("use_sockets", "sockets", "stdin_socket", "on_demand"),
+    *("rollout_surge", "rollout_unavailable", "ready", "ready_timeout", "watchdog"),
+    *("stderr_stream", "hooks", "hook_timeout", "stop_children"),
+    *("endpoint", "pubsub_endpoint", "endpoint_owner"),
+    *("allow_users", "allow_groups", "viewers", "insecure"),
+}
+"""Keys with a folder of tests of their own: sockets, reloads, streams, hooks, trees, callers."""
+
+
+def shown_here() -> str:
+    """Return the text of all tests of this folder, but for what follows here."""
+    texts = (one.read_text() for one in sorted(Path(__file__).parent.glob("*.py")))
+    return "\n".join(texts).replace(Path(__file__).read_text().partition("ELSEWHERE")[2], "")
+
+
+@pytest.mark.parametrize("spec", [WatcherSpec, ArbiterSpec], ids=["watcher", "circus"])
+def test_every_key_that_has_an_effect_is_shown(spec: type) -> None:
+    texts = shown_here()
+    keys = {one.name: one.name for one in declared_options(spec).values() if not one.inert}
+    keys |= {one.name: one.prefix for one in declared_families(spec).values()}
+    missing = {name for name, written in keys.items() if written not in texts}
+    assert missing - NOT_YET - ELSEWHERE == set()
+
+
+def test_the_examples_of_others_load(tmp_path: Path) -> None:
+    for file in sorted((ROOT / "tests" / "config" / "examples").glob("*.ini")):
+        done = subprocess.run(
+            [BIN / "circusd", "--check", file],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, "USER": "app"},
+        )
+        assert (done.returncode, file.name) == (0, file.name), done.stderr
