@@ -1,0 +1,81 @@
+"""Who may what: one table over all kinds of callers and lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvec_circus_core.model.access import Anybody, Caller, LocalUser, Stranger
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.policy.permission import lets_others_in, listed_words, rights_of, rules_of
+
+DAEMON = 1000
+ROOT, OWN, BOB = LocalUser(0), LocalUser(DAEMON), LocalUser(1001, pid=4711)
+BOBS_WORDS = frozenset({"bob", "1001", "@staff", "@50"})
+NOTHING = ArbiterSpec()
+
+ALL, READS, NONE = "everything", "reading", "nothing"
+
+
+@pytest.mark.parametrize(
+    ("spec", "caller", "may"),
+    [
+        (NOTHING, ROOT, ALL),
+        (NOTHING, OWN, ALL),
+        (NOTHING, BOB, NONE),
+        (NOTHING, Stranger("it was closed"), NONE),
+        (NOTHING, Anybody("inproc"), ALL),
+        (ArbiterSpec(allow_users=("bob",)), BOB, ALL),
+        (ArbiterSpec(allow_users=("1001",)), BOB, ALL),
+        (ArbiterSpec(allow_users=("@staff",)), BOB, ALL),
+        (ArbiterSpec(allow_users=("staff",)), BOB, NONE),
+        (ArbiterSpec(allow_users=("alice", "BOB", "01001", "@bob")), BOB, NONE),
+        (ArbiterSpec(allow_groups=("staff",)), BOB, ALL),
+        (ArbiterSpec(allow_groups=("@50",)), BOB, ALL),
+        (ArbiterSpec(allow_groups=("bob", "1001")), BOB, NONE),
+        (ArbiterSpec(endpoint_owner="bob"), BOB, ALL),
+        (ArbiterSpec(endpoint_owner="1001"), BOB, ALL),
+        (ArbiterSpec(endpoint_owner="alice"), BOB, NONE),
+        (ArbiterSpec(viewers=("bob",)), BOB, READS),
+        (ArbiterSpec(viewers=("@50",)), BOB, READS),
+        (ArbiterSpec(viewers=("bob",), allow_users=("bob",)), BOB, ALL),
+        (ArbiterSpec(insecure=True), BOB, NONE),
+        (ArbiterSpec(allow_users=("bob",)), Stranger("it was closed"), NONE),
+    ],
+)
+def test_what_a_caller_may(spec: ArbiterSpec, caller: Caller, may: str) -> None:
+    words = BOBS_WORDS if caller is BOB else ()
+    rights = rights_of(rules_of(spec, DAEMON), caller, words)
+    assert (rights.everything, rights.reading) == (may == ALL, may != NONE)
+
+
+@pytest.mark.parametrize(
+    ("listed", "may"),
+    [((), False), (("bob",), True), (("@staff",), True), (("alice", "@wheel"), False)],
+)
+def test_who_may_operate_a_watcher(listed: tuple[str, ...], may: bool) -> None:
+    assert rights_of(rules_of(NOTHING, DAEMON), BOB, BOBS_WORDS).may_operate(listed) is may
+    assert rights_of(rules_of(NOTHING, DAEMON), OWN).may_operate(listed)
+    assert not rights_of(rules_of(NOTHING, DAEMON), Stranger("")).may_operate(listed)
+
+
+def test_all_words_of_all_lists_are_known() -> None:
+    spec = ArbiterSpec(allow_users=("a",), allow_groups=("b",), viewers=("c",), endpoint_owner="d")
+    web = WatcherSpec(name="web", allow_users=("e",))
+    assert set(listed_words(spec, [web])) == {"a", "@b", "c", "d", "e"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "watchers", "others"),
+    [
+        (NOTHING, [WatcherSpec(name="web")], False),
+        (ArbiterSpec(endpoint_owner="bob"), [], False),
+        (ArbiterSpec(allow_users=("bob",)), [], True),
+        (ArbiterSpec(allow_groups=("staff",)), [], True),
+        (ArbiterSpec(viewers=("bob",)), [], True),
+        (NOTHING, [WatcherSpec(name="web", allow_users=("bob",))], True),
+    ],
+)
+def test_whether_others_have_reason_to_connect(
+    spec: ArbiterSpec, watchers: list[WatcherSpec], others: bool
+) -> None:
+    assert lets_others_in(spec, watchers) is others
