@@ -153,6 +153,8 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
     if not state.is_empty and state.wanted is not Wanted.ADRIFT:
         state.life = Life.STOPPING
         return
+    # Nothing is left that was started by older options.
+    state.fallback = None
     if state.wanted is Wanted.ADRIFT:
         state.life = Life.STOPPED
     elif state.life is not Life.STOPPED:
