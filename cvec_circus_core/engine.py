@@ -23,6 +23,7 @@ from cvec_circus_core.config.properties import (
     spec_as_json,
     watcher_from_mapping,
 )
+from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.dispatch import Dispatcher
 from cvec_circus_core.control.plugin_threads import PluginThreads
 from cvec_circus_core.control.publisher import EventPublisher
@@ -34,6 +35,7 @@ from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.commandline import Surroundings
+from cvec_circus_core.reception import Reception
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
@@ -112,6 +114,7 @@ class Engine:
         reading = _reading(self.sockets)
         self.desk = Desk(self.arbiter, reading, _Census(self.clock), os.getpid())
         self._context: zmq.Context[Any] | None = None
+        self._reception: Reception | None = None
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
         self._plugins: PluginThreads | None = None
@@ -137,12 +140,31 @@ class Engine:
         if not self._parts.serves:
             return
         # Made here and not earlier: a context does not survive the forks of daemonizing.
-        self._context = self._parts.context or zmq.Context()
-        dispatcher = Dispatcher(self._parts.commands, self.desk)
+        self._context = self._parts.context if _needs_given(spec) else None
+        self._context = self._context or zmq.Context()
+        self._open_doors(self._context)
+
+    def _open_doors(self, context: zmq.Context[Any]) -> None:
+        audit = Audit(self.clock)
+        self._reception = hall = Reception(context, self.arbiter, self.clock, self.loop, audit)
+        dispatcher = Dispatcher(self._parts.commands, self.desk, audit)
         self._server = ControlServer(
-            self._context, spec.endpoint, dispatcher, self.clock, self.loop
+            context,
+            hall.place("endpoint"),
+            hall.door("endpoint"),
+            dispatcher,
+            self.clock,
+            self.loop,
         )
-        self._publisher = EventPublisher(self._context, spec.pubsub_endpoint, self.loop)
+        self._publisher = EventPublisher(
+            context,
+            hall.place("pubsub_endpoint"),
+            hall.door("pubsub_endpoint", readers_only=True),
+            self.loop,
+        )
+        hall.is_bound(self._server.endpoint)
+        hall.is_bound(self._publisher.endpoint)
+        self.arbiter.access_changed = hall.renew
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.audience = self._publisher
 
@@ -181,10 +203,12 @@ class Engine:
             self.bus.leave("publisher")
             self.outputs.audience = Nobody()
             self._publisher.close(_LAST_WORDS)
+        if self._reception is not None:
+            self._reception.close()
         if self._context is not None and not all_ended:
             # Ending it would wait for the socket of a plugin that hangs; so would forgetting it.
             _HELD.append(self._context)
-        elif self._context is not None and self._parts.context is None:
+        elif self._context is not None and self._context is not self._parts.context:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
         self.processes.close()
@@ -229,3 +253,11 @@ def _surroundings(hooks: Hooks) -> Surroundings:
         import_path=tuple(path for path in sys.path if path),
         python=f"python{sys.version_info.major}.{sys.version_info.minor}",
     )
+
+
+def _needs_given(spec: ArbiterSpec) -> bool:
+    """Tell whether a given ZeroMQ context is needed: only inproc endpoints are reached through it.
+
+    For all else a context of our own is better, because one context has one authenticator.
+    """
+    return any(one.startswith("inproc://") for one in (spec.endpoint, spec.pubsub_endpoint))

@@ -44,11 +44,15 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
     f"{CORE}.control": Room(
-        (MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.deadline", f"{SYSTEM}.protocols"),
+        (
+            *(MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.endpoint_files"),
+            *(f"{SYSTEM}.deadline", f"{SYSTEM}.protocols"),
+        ),
         ("zmq", "msgspec"),
     ),
     f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
+    f"{CORE}.reception": Room((CORE,), ("zmq",)),
     f"{CORE}.ending": Room((CORE,)),
     f"{CORE}.logs": Room((MODEL,), ("yaml",)),
     f"{CORE}.api": Room((CORE,)),

@@ -1,14 +1,24 @@
-"""Binding a ZeroMQ socket, with every refusal told in one sentence."""
+"""Binding a ZeroMQ socket, with every refusal told in one sentence.
+
+What other machines can reach is not bound, unless the operator said so. The file of a Unix socket
+is for the daemon alone from its first moment, and given away after that.
+"""
 
 from __future__ import annotations
 
 import errno
+import logging
 import socket
+from dataclasses import dataclass
 from typing import Any
 
 import zmq
 
+from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.system.endpoint_files import folder_doubts, give, made_for_me
+
+log = logging.getLogger(__name__)
 
 _REASONS = {
     errno.EADDRINUSE: "is in use already; is another daemon running there?",
@@ -22,10 +32,37 @@ _REASONS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a socket is to be bound. ``key`` names the option in messages."""
+
+    endpoint: str
+    key: str
+    owner: int | str | None = None
+    """Who gets the file of a Unix socket."""
+    to_others: bool = False
+    """Whether other users than the owner may connect to a Unix socket."""
+    insecure: bool = False
+    """Whether other machines may connect."""
+
+    def bind(self, bound: zmq.Socket[Any]) -> str:
+        """Bind a socket and return the endpoint that it got. Raises `CannotBind`."""
+        for doubt in folder_doubts(self.endpoint):
+            log.warning("%s %s", self.key, doubt)
+        if not self.insecure and is_private(self.endpoint) is False:
+            raise CannotBind(f"{self.key} {self.endpoint} {REACHED_BY_OTHERS}")
+        with made_for_me():
+            got = bind(bound, self.endpoint, self.key)
+        if not self.insecure and not is_private(got):
+            raise CannotBind(f"{self.key} {self.endpoint} {REACHED_BY_OTHERS}")
+        give(got, self.owner, to_others=self.to_others)
+        return got
+
+
 def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
     """Bind a socket and return the endpoint that it got (port 0 takes a free one).
 
-    ``key`` names the option in messages. Raises `CannotBind`.
+    Raises `CannotBind`.
     """
     if endpoint.startswith("ipc://") and _somebody_listens(endpoint.removeprefix("ipc://")):
         # libzmq would take the file away from the daemon that listens there.

@@ -8,9 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
+from cvec_circus_core.control.access import admitted
+from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.properties import convert
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.ports import Supervisor
+from cvec_circus_core.model.access import Visitor
 from cvec_circus_core.model.errors import CircusError, Errno, UnknownCommand
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 
@@ -18,20 +21,31 @@ log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Runs commands by name."""
+    """Runs commands by name, for those who may."""
 
-    def __init__(self, commands: Mapping[str, Command], supervisor: Supervisor) -> None:
+    def __init__(
+        self, commands: Mapping[str, Command], supervisor: Supervisor, audit: Audit
+    ) -> None:
         self._commands = commands
         self._supervisor = supervisor
+        self._audit = audit
 
-    async def answer(self, message: RequestMessage) -> Reply:
+    async def answer(self, message: RequestMessage, visitor: Visitor) -> Reply:
         """Run the command that a request names, and return its reply."""
+        command = self._commands.get(message.command)
+        reply = await self._reply(command, message, visitor)
+        self._audit.tell(visitor, message, reply, acts=command is not None and command.acts)
+        return reply
+
+    async def _reply(
+        self, command: Command | None, message: RequestMessage, visitor: Visitor
+    ) -> Reply:
         try:
-            command = self._commands.get(message.command)
             if command is None:
                 raise UnknownCommand(message.command)
+            supervisor = admitted(self._supervisor, visitor, command)
             request = convert(command.request, message.properties)
-            return Success(await command.execute(self._supervisor, request))
+            return Success(await command.execute(supervisor, request))
         except Exception as error:
             return failure_of(error, message.command)
 

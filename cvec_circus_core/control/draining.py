@@ -18,11 +18,14 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 64
 
-OnFrames = Callable[[list[bytes]], None]
+OnFrames = Callable[[list[Any]], None]
 
 
 class Drain:
-    """Calls back with the frames of every message that arrives on a socket."""
+    """Calls back with the frames of every message that arrives on a socket.
+
+    Frames are bytes, or with ``copy`` false `zmq.Frame`, which tell where they come from.
+    """
 
     def __init__(
         self,
@@ -30,11 +33,14 @@ class Drain:
         loop: asyncio.AbstractEventLoop,
         on_frames: OnFrames,
         at_once: int = AT_ONCE,
+        *,
+        copy: bool = True,
     ) -> None:
         self._socket = read
         self._loop = loop
         self._on_frames = on_frames
         self._at_once = at_once
+        self._copy = copy
         self._descriptor = int(read.getsockopt(zmq.FD))
         self._scheduled = False
         self._closed = False
@@ -64,7 +70,7 @@ class Drain:
             if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
                 return
             try:
-                frames = self._socket.recv_multipart(zmq.NOBLOCK)
+                frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=self._copy)
             except zmq.Again:
                 return
             try:

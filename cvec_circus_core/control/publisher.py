@@ -13,8 +13,9 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.binding import bind
+from cvec_circus_core.control.binding import Place
 from cvec_circus_core.control.codec import encode_event
+from cvec_circus_core.control.door import Entrance
 from cvec_circus_core.control.draining import Drain
 from cvec_circus_core.model.events import Told
 
@@ -31,8 +32,13 @@ class EventPublisher:
     """Publishes events on one endpoint."""
 
     def __init__(
-        self, context: zmq.Context[Any], endpoint: str, loop: asyncio.AbstractEventLoop
+        self,
+        context: zmq.Context[Any],
+        place: Place,
+        entrance: Entrance,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._entrance = entrance
         self._topics: set[bytes] = set()
         self._output_topics: set[bytes] = set()
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
@@ -40,8 +46,10 @@ class EventPublisher:
         self._socket.setsockopt(zmq.SNDHWM, QUEUED)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
         try:
-            self.endpoint = bind(self._socket, endpoint, "pubsub_endpoint")
+            entrance.guard(self._socket)
+            self.endpoint = place.bind(self._socket)
         except BaseException:
+            entrance.close()
             self._socket.close()
             raise
         self._drain = Drain(self._socket, loop, self._on_subscription)
@@ -77,6 +85,7 @@ class EventPublisher:
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""
         self._drain.close()
+        self._entrance.close()
         self._socket.close(linger=int(linger * 1000))
 
     def _on_subscription(self, frames: list[bytes]) -> None:

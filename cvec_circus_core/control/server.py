@@ -13,10 +13,12 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.binding import bind
+from cvec_circus_core.control.binding import Place
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
 from cvec_circus_core.control.dispatch import Dispatcher, failure_of
+from cvec_circus_core.control.door import Entrance
 from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.model.access import Visitor
 from cvec_circus_core.model.errors import BadMessage, Conflict, InvalidJson
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
 from cvec_circus_core.system.protocols import Clock
@@ -42,11 +44,13 @@ class ControlServer:
     def __init__(
         self,
         context: zmq.Context[Any],
-        endpoint: str,
+        place: Place,
+        entrance: Entrance,
         dispatcher: Dispatcher,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        self._entrance = entrance
         self._dispatcher = dispatcher
         self._clock = clock
         self._loop = loop
@@ -55,11 +59,13 @@ class ControlServer:
         self._socket.linger = 0
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         try:
-            self.endpoint = bind(self._socket, endpoint, "endpoint")
+            entrance.guard(self._socket)
+            self.endpoint = place.bind(self._socket)
         except BaseException:
+            entrance.close()
             self._socket.close()
             raise
-        self._drain = Drain(self._socket, loop, self._take, REQUESTS_AT_ONCE)
+        self._drain = Drain(self._socket, loop, self._take, REQUESTS_AT_ONCE, copy=False)
 
     def bind_too(self, endpoint: str) -> None:
         """Answer on one more endpoint."""
@@ -71,6 +77,7 @@ class ControlServer:
         self._drain.close()
         for task in self._tasks:
             task.cancel()
+        self._entrance.close()
         self._socket.close(linger=int(linger * 1000))
 
     async def wait_answered(self, seconds: float) -> None:
@@ -78,7 +85,9 @@ class ControlServer:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
-    def _take(self, frames: list[bytes]) -> None:
+    def _take(self, message_frames: list[zmq.Frame]) -> None:
+        visitor = self._entrance.visitor(message_frames[-1])
+        frames = [one.bytes for one in message_frames]
         address, body = frames[:-1], frames[-1]
         if len(address) != 1 and not (len(address) == 2 and not address[1]):
             self._send(address[:1], failure_of(_WRONG_FRAMES, "?"), None)
@@ -94,12 +103,14 @@ class ControlServer:
             busy = Conflict(f"{OPEN_REQUESTS} requests are waiting already")
             self._send(address, failure_of(busy, message.command), message.id)
             return
-        task = self._loop.create_task(self._answer(address, message))
+        task = self._loop.create_task(self._answer(address, message, visitor))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, address: list[bytes], message: RequestMessage) -> None:
-        reply = await self._dispatcher.answer(message)
+    async def _answer(
+        self, address: list[bytes], message: RequestMessage, visitor: Visitor
+    ) -> None:
+        reply = await self._dispatcher.answer(message, visitor)
         if not message.cast:
             self._send(address, reply, message.id)
         elif isinstance(reply, Failure):

@@ -80,6 +80,8 @@ class ArbiterActor:
         self.world = world
         self.ended = asyncio.Event()
         """Set once a quit is done: every process is gone."""
+        self.access_changed: Callable[[], None] = lambda: None
+        """Is called when the lists of those who may call may have changed."""
         self._configure = configure
         self._adopt = adopt
         self._watchers: dict[str, WatcherActor] = {}
@@ -200,7 +202,10 @@ class ArbiterActor:
         self._adopt(new, outlook.options.at_once)
         sockets = self._sockets.prepare(configured.sockets, outlook.watchers)
         self.spec = new
-        return outlook, self._run("reloadconfig", self._apply(outlook, configured, sockets))
+        self.access_changed()
+        ticket = self._run("reloadconfig", self._apply(outlook, configured, sockets))
+        ticket.when_settled(self.access_changed)
+        return outlook, ticket
 
     def quit(self) -> Ticket:
         """Stop everything and end. It always wins, and a second call changes nothing."""
