@@ -13,7 +13,7 @@ from typing import Any
 
 from statsd import StatsClient
 
-from cvec_circus_core.api import CircusPlugin, ConfigError
+from cvec_circus_core.api import CircusPlugin, ConfigError, topic_name
 
 log = logging.getLogger("circus.plugins.statsd")
 
@@ -127,7 +127,7 @@ def size(text: Any) -> int:
 
 def safe(watcher: str) -> str:
     """Return a watcher's name as one level of a name in statsd."""
-    return _NOT_OF_A_NAME.sub("_", watcher)
+    return _NOT_OF_A_NAME.sub("_", topic_name(watcher))
 
 
 def number(key: str, text: Any) -> float:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from cvec_circus_core.config.properties import arbiter_from_mapping
+from cvec_circus_core.config.properties import arbiter_from_mapping, plugin_from_mapping
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import nothing_to_do, running_loop
 from cvec_circus_core.embed.running import Running
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginFacts
+from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.arbiter import Configured
@@ -28,10 +31,11 @@ PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
 class Arbiter:
     """Keeps watchers running and answers on its endpoints until it is stopped.
 
-    ``context`` is a ZeroMQ context to use instead of one of its own. ``endpoint=None`` serves nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by
-    `endpoints`. Further keywords are the options of the ``[circus]`` section. Inside a running
-    event loop, `start` and `stop` give something to await; elsewhere they block, and
-    ``background=True`` runs all of it in a thread.
+    ``context`` is a ZeroMQ context to use instead of one of its own. ``endpoint=None`` serves
+    nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by `endpoints`. Further keywords
+    are the options of the ``[circus]`` section. Inside a running event loop, `start` and `stop` give something to await; elsewhere they block, and
+    ``background=True`` runs all of it in a thread. Each of ``plugins`` is a mapping of a plugin's
+    options; ``use`` names its class, and ``name`` the plugin, which else goes by its class's name.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Arbiter:
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
         self._sockets = tuple(one.spec for one in sockets)
         self._context = context
+        self._plugins = assign(_plugin_specs(plugins or ()), NO_DEFAULTS)
         self._background = background
         self._prereload = prereload_fn
         self._run: Running | None = None
@@ -192,11 +197,20 @@ class Arbiter:
     async def _settle(self, home: Home) -> None:
         for watcher in self._watchers:
             watcher.attach(home)
+        self._host(home.engine)
         try:
             await home.engine.arbiter.start_all()
         except CircusError:
             # That watcher says why in its status; the others run.
             pass
+
+    def _host(self, engine: Engine) -> None:
+        if engine.endpoints is None:
+            return
+        facts = PluginFacts(*engine.endpoints, self._spec.check_delay)
+        for one in self._plugins.processes:
+            engine.arbiter.add(watcher_of(one, facts, self._spec))
+        engine.host(self._plugins.threads)
 
     def _wish(self, wish: Callable[[Engine], Any]) -> Any:
         home = self._home
@@ -266,6 +280,16 @@ def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 _OF_THE_WATCHER = {"warmup_delay", "umask"}
 """Options of both: with a command, those of its watcher are meant."""
+
+
+def _plugin_specs(plugins: Iterable[Mapping[str, Any]]) -> list[PluginSpec]:
+    made = []
+    for one in plugins:
+        use = str(one.get("use", ""))
+        name = str(one.get("name") or use.rpartition(".")[2].rpartition(":")[2].lower())
+        options = {key: value for key, value in one.items() if key != "name"}
+        made.append(plugin_from_mapping(name, options))
+    return made
 
 
 def _refuse_twins(watchers: Iterable[Watcher]) -> None:

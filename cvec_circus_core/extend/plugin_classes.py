@@ -64,6 +64,10 @@ class PluginNames:
         return value.replace(":", ".") in ours
 
 
+NO_DEFAULTS = PluginNames({}, {}, {})
+"""For who runs no plugin but those that are asked for."""
+
+
 def find_class(use: str) -> Any:
     """Return the class of a plugin. Raises `ConfigError` with a sentence that says why not."""
     names = PluginNames.installed()

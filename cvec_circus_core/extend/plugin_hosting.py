@@ -65,7 +65,7 @@ def watcher_of(plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec) -> 
         "logoutput": arbiter.logoutput,
         "options": dict(plugin.options),
     }
-    text = json.dumps(settings).replace("$", "\\u0024").replace("(", "\\u0028")
+    text = json.dumps(settings, default=str).replace("$", "\\u0024").replace("(", "\\u0028")
     # -P: what happens to lie in the working directory comes last, not first.
     return replace(
         plugin.watcher,

@@ -1,0 +1,130 @@
+"""Flapping live: a program that crashes is stopped, tried again, given up; nobody else notices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.live.conftest import Start
+from tests.live.daemon import until
+from tests.live.wire import Caller, Ear
+
+Listen = Callable[..., Ear]
+
+BESIDE = "[watcher:beside]\ncmd = sleep 1000\nnumprocesses = 2\n"
+LOOP = "[watcher:loop]\ncmd = false\nnumprocesses = 10\n"
+
+
+def test_a_crashing_program_is_stopped_tried_again_and_given_up(
+    start: Start, listen: Listen
+) -> None:
+    options = "flapping.retry_in = 0.5\nflapping.max_retry = 2\nautostart = no\n"
+    daemon = start(BESIDE + LOOP + options)
+    before = daemon.until_active("beside")
+    ear = listen(daemon)
+    daemon.ok("start", name="loop")
+    told = ear.wait_for("flapping", "loop", count=3)
+    assert [(one.body["round"], one.body["gave_up"]) for one in told] == [
+        (1, False),
+        (2, False),
+        (2, True),
+    ]
+    assert told[0].body["attempts"] == 2
+    assert told[0].body["watcher"] == "loop"
+    until(lambda: daemon.status("loop")["status"] == "stopped")
+    reason = daemon.status("loop")["reason"]
+    assert reason.startswith("flapping: process ")
+    assert reason.endswith("given up after 2 tries")
+    assert reason in daemon.control("status", "--long", "loop").stdout
+    ear.forget()
+    daemon.ok("start", name="loop")
+    (again, *_) = ear.wait_for("flapping", "loop")
+    assert (again.body["round"], again.body["gave_up"]) == (1, False)
+    daemon.ok("stop", name="loop", waiting=True)
+    assert daemon.pids("beside") == before
+    assert daemon.status("beside")["restarts"] == 0
+
+
+def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
+    daemon = start(BESIDE + LOOP)
+    until(lambda: "flapping" in (daemon.status("loop")["reason"] or ""))
+    until(lambda: daemon.status("loop")["status"] == "stopped")
+    said = daemon.status("loop")
+    assert said["reason"].endswith("try 1 of 5 comes after 7 s")
+    spawned = daemon.text().count("running loop process")
+    used = psutil.Process(daemon.process.pid).cpu_times()
+    with Caller(daemon.endpoint) as quiet:
+        assert quiet.is_silent(3.0)
+    now = psutil.Process(daemon.process.pid).cpu_times()
+    assert daemon.text().count("running loop process") == spawned < 100
+    assert (now.user + now.system) - (used.user + used.system) < 0.3
+
+
+def _until_resting(daemon: Any) -> str:
+    until(lambda: daemon.status("loop")["status"] == "stopped")
+    reason: str = daemon.status("loop")["reason"]
+    assert "flapping" in reason
+    return reason
+
+
+def test_an_operators_stop_is_not_undone(start: Start, listen: Listen) -> None:
+    daemon = start(LOOP + "flapping.retry_in = 0.7\nautostart = no\n")
+    ear = listen(daemon)
+    daemon.ok("start", name="loop")
+    ear.wait_for("flapping", "loop")
+    _until_resting(daemon)
+    daemon.ok("stop", name="loop", waiting=True)
+    ear.forget()
+    until(lambda: daemon.said("not tried again, somebody else has decided on it"))
+    assert ear.kinds("loop") == []
+    assert daemon.status("loop")["status"] == "stopped"
+    assert daemon.status("loop")["reason"] is None
+
+
+def test_deaths_that_somebody_asked_for_do_not_count(start: Start, listen: Listen) -> None:
+    daemon = start(BESIDE)
+    daemon.until_active("beside")
+    ear = listen(daemon)
+    for command in ("restart", "reload", "kill", "restart"):
+        daemon.ok(command, name="beside", waiting=True)
+    daemon.until_active("beside", 2)
+    assert ear.of("flapping") == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "[plugin:flapping]\nuse = circus.plugins.flapping.Flapping\nactive = False\n",
+        "[plugin:mine]\nuse = flapping\nactive = False\n",
+        "flapping.active = False\n",
+    ],
+    ids=["off", "off under another name", "off for the watcher"],
+)
+def test_it_can_be_turned_off(start: Start, listen: Listen, said: str) -> None:
+    daemon = start(f"[watcher:loop]\ncmd = false\nretry_pause_max = 0.2\nautostart = no\n{said}")
+    ear = listen(daemon)
+    daemon.ok("start", name="loop")
+    ear.wait_for("reap", "loop", count=6)
+    assert ear.of("flapping") == []
+    daemon.ok("stop", name="loop", waiting=True)
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_it_is_configured_by_its_section(start: Start, listen: Listen, isolate: bool) -> None:
+    daemon = start(
+        "[plugin:flapping]\nuse = circus.plugins.flapping.Flapping\n"
+        f"isolate = {isolate}\nattempts = 3\nwindow = 20\nmax_retry = 0\n"
+        "[watcher:loop]\ncmd = false\nautostart = no\n"
+    )
+    if isolate:
+        daemon.until_active("plugin:flapping")
+        until(lambda: daemon.said("[INFO] Starting\n"))
+    ear = listen(daemon)
+    daemon.ok("start", name="loop")
+    (told, *_) = ear.wait_for("flapping", "loop")
+    assert (told.body["attempts"], told.body["gave_up"]) == (3, True)
+    until(lambda: daemon.status("loop")["status"] == "stopped")
+    assert len(ear.of("reap", "loop", reason="exited")) >= 3
