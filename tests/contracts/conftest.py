@@ -23,7 +23,7 @@ from cvec_circus_core.system.processes import (
 )
 from cvec_circus_core.system.waiting import has_pidfds
 
-LIMIT = 10.0
+LIMIT = 30.0
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
 
 SCRIPTS = {

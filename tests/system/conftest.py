@@ -14,7 +14,7 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes import LocalProcesses, pidfd_processes, thread_processes
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 class Yard:
