@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cvec_circus_core import api
 from cvec_circus_core.api import Command, prop
 from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, replaced, selected
 
@@ -19,13 +20,14 @@ class RestartRequest(MatchRequest):
     """What restart takes."""
 
     terminate: bool = prop(False, "end the processes by SIGKILL, without waiting for them")
+    rolling: bool = prop(False, "let new processes take over from the old ones, as reload does")
 
 
 class Restart(Command):
     """Restart a watcher, several, or the daemon itself.
 
-    All processes of a watcher are stopped; when the last one is gone, new ones are started. Use
-    reload to have the new ones before the old ones go. Without a name the daemon restarts: it stops
+    All processes of a watcher are stopped; when the last one is gone, new ones are started. With
+    `rolling` the new ones come before the old ones go: it is reload by another name. Without a name the daemon restarts: it stops
     everything, reads its configuration again and begins anew under the same pid.
 
     Request::
@@ -39,7 +41,7 @@ class Restart(Command):
 
     Command line::
 
-        circusctl restart [NAME...] [--match glob|simple|regex] [--terminate] [--waiting]
+        circusctl restart [NAME...] [--match glob|simple|regex] [--terminate] [--rolling] [--waiting]
     """
 
     name = "restart"
@@ -47,6 +49,8 @@ class Restart(Command):
 
     async def execute(self, supervisor: Supervisor, request: RestartRequest) -> dict[str, Any]:
         """Restart them, and wait if asked to."""
+        if request.rolling and (request.name is None or request.terminate):
+            raise api.BadMessage("'rolling' needs a name, and goes without 'terminate'")
         if request.name is None:
             if request.terminate:
                 _end(supervisor.watchers())
@@ -57,7 +61,7 @@ class Restart(Command):
         watchers = selected(supervisor, request.name, request.match)
         if request.terminate:
             _end(watchers)
-        tickets = [one.restart() for one in watchers]
+        tickets = [one.reload() if request.rolling else one.restart() for one in watchers]
         return replaced(await all_done(tickets)) if request.waiting else {}
 
 

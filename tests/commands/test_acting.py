@@ -39,6 +39,7 @@ WAIT = {"waiting": True}
             ["kill web pid=None signum=9 grace=0.0", "restart web"],
         ),
         ("restart", {"name": "off", "terminate": True}, ["restart off"]),
+        ("restart", {"name": "web", "rolling": True}, ["reload web"]),
         ("reload", {}, ["reload all"]),
         ("reload", {"sequential": True}, ["reload all one by one"]),
         ("reload", {"name": "web"}, ["reload web"]),
