@@ -27,8 +27,9 @@ class Restart(Command):
     """Restart a watcher, several, or the daemon itself.
 
     All processes of a watcher are stopped; when the last one is gone, new ones are started. With
-    `rolling` the new ones come before the old ones go: it is reload by another name. Without a name the daemon restarts: it stops
-    everything, reads its configuration again and begins anew under the same pid.
+    `rolling` the new ones come before the old ones go: it is reload by another name. Without a name
+    the daemon restarts: it stops everything, reads its configuration again and begins anew under
+    the same pid.
 
     Request::
 
@@ -41,7 +42,7 @@ class Restart(Command):
 
     Command line::
 
-        circusctl restart [NAME...] [--match glob|simple|regex] [--terminate] [--rolling] [--waiting]
+        circusctl restart [NAME...] [--match glob|simple|regex] [--terminate|--rolling] [--waiting]
     """
 
     name = "restart"
