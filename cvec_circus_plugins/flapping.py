@@ -37,7 +37,7 @@ OLDER_OPTIONS = {
     "retry_in": "retry_in",
 }
 BUSY = 5
-"""Errno of a daemon that has no time for a stop: an older one, in the middle of a supervision."""
+"""Errno of a daemon that has no time for this: an older one, in the middle of a supervision."""
 BUSY_PAUSE = 0.2
 
 
@@ -219,7 +219,10 @@ class Flapping(CircusPlugin):
         record.timer = None
         record.phase = Phase.RETRIED
         reply = self._ask("start", name=name, match="simple", stopped_for=record.reason)
-        if reply.get("status") == "error" or reply.get("started") == []:
+        if reply.get("errno") == BUSY and self.loop is not None:
+            record.phase = Phase.RESTING
+            record.timer = self.loop.call_later(BUSY_PAUSE, self._retry, name, record)
+        elif reply.get("status") == "error" or reply.get("started") == []:
             log.info("watcher %s: not tried again, somebody else has decided on it", name)
             record.begin_anew()
 
@@ -255,7 +258,8 @@ def _reason(rule: Rule, record: Record, wid: Any) -> str:
     who = "processes" if wid is None else f"process {wid}"
     what = f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
     if record.is_final:
-        return f"{what}; given up after {record.rounds} tries"
+        tries = "1 try" if record.rounds == 1 else f"{record.rounds} tries"
+        return f"{what}; given up after {tries}"
     limit = "" if rule.max_retry < 0 else f" of {rule.max_retry}"
     return f"{what}; try {record.rounds}{limit} comes after {rule.retry_in:g} s"
 

@@ -33,9 +33,9 @@ class Arbiter:
 
     ``context`` is a ZeroMQ context to use instead of one of its own. ``endpoint=None`` serves
     nobody; port 0 (``tcp://127.0.0.1:*``) takes a free one, told by `endpoints`. Further keywords
-    are the options of the ``[circus]`` section. Inside a running event loop, `start` and `stop` give something to await; elsewhere they block, and
-    ``background=True`` runs all of it in a thread. Each of ``plugins`` is a mapping of a plugin's
-    options; ``use`` names its class, and ``name`` the plugin, which else goes by its class's name.
+    are the options of the ``[circus]`` section. In a running event loop, `start` and `stop` give
+    something to await; elsewhere they block, and ``background=True`` runs all in a thread. Each
+    of ``plugins`` has a plugin's options, its class as ``use``, and a ``name`` if it needs one.
     """
 
     def __init__(

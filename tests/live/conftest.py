@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+import subprocess
+import sys
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.live.daemon import Daemon
 from tests.live.wire import Caller, Ear
+from tests.programs import Environment
 
 Start = Callable[..., Daemon]
+RELEASE = "circus==0.19.0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,3 +102,25 @@ def connect() -> Iterator[Callable[..., Caller]]:
     yield connect
     for caller in callers:
         caller.close()
+
+
+@pytest.fixture(scope="session")
+def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Return an environment that has the older release, made once."""
+    name = f"{RELEASE.replace('==', '-')}-py{sys.version_info.major}.{sys.version_info.minor}"
+    cache = getattr(request.config, "cache", None)
+    folder = tmp_path_factory.mktemp(name) if cache is None else cache.mkdir(name)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it right now
+        if not (folder / "complete").exists():
+            _install(folder / "env")
+            (folder / "complete").touch()
+    return Environment(folder / "env")
+
+
+def _install(folder: Path) -> None:
+    venv.create(folder, clear=True, with_pip=True)
+    words = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-input", RELEASE]
+    made = subprocess.run(words, capture_output=True, text=True, timeout=110)
+    if made.returncode:
+        pytest.fail(f"{RELEASE} could not be installed beside us: {made.stderr[-2000:]}")

@@ -6,15 +6,12 @@ the package index. What is printed is compared with spec: cli, commands.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +20,6 @@ import pytest
 from tests.live.daemon import Daemon, until
 from tests.programs import Environment
 
-RELEASE = "circus==0.19.0"
 WATCHERS = """
 [watcher:sleeper]
 cmd = sleep 1000
@@ -69,28 +65,6 @@ print("there", flush=True)
 for topic, body in CircusConsumer(["watcher."], endpoint=sys.argv[1]):
     print(topic.decode(), body.decode(), flush=True)
 """
-
-
-@pytest.fixture(scope="session")
-def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Return an environment that has the older release, made once."""
-    name = f"{RELEASE.replace('==', '-')}-py{sys.version_info.major}.{sys.version_info.minor}"
-    cache = getattr(request.config, "cache", None)
-    folder = tmp_path_factory.mktemp(name) if cache is None else cache.mkdir(name)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it right now
-        if not (folder / "complete").exists():
-            _install(folder / "env")
-            (folder / "complete").touch()
-    return Environment(folder / "env")
-
-
-def _install(folder: Path) -> None:
-    venv.create(folder, clear=True, with_pip=True)
-    words = [str(folder / "bin" / "pip"), "install", "--quiet", "--no-input", RELEASE]
-    made = subprocess.run(words, capture_output=True, text=True, timeout=110)
-    if made.returncode:
-        pytest.fail(f"{RELEASE} could not be installed beside us: {made.stderr[-2000:]}")
 
 
 @pytest.fixture(scope="module")

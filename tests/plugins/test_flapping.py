@@ -248,6 +248,17 @@ def test_a_refused_stop_is_tried_again_where_the_daemon_is_busy() -> None:
     assert len(scene.told("stop")) == 2
 
 
+def test_a_refused_start_is_tried_again_where_the_daemon_is_busy() -> None:
+    scene = Scene()
+    scene.dies(10.0, 10.1)
+    scene.hears("stop", reason=FIRST)
+    scene.replies["start"] = {"status": "error", "errno": 5, "reason": "already running"}
+    scene.passes()
+    assert scene.passes() < 1
+    assert scene.phase is Phase.RESTING
+    assert len(scene.told("start")) == 2
+
+
 def test_deaths_told_by_an_older_daemon_count_unless_a_signal_came_first() -> None:
     scene = Scene()
     for pid in (1, 2):
