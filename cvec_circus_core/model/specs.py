@@ -257,7 +257,9 @@ class ArbiterSpec:
     """The daemon itself: the ``[circus]`` section."""
 
     endpoint: str = option("tcp://127.0.0.1:5555", ENDPOINT, "control endpoint", changing=_LATER)
-    pubsub_endpoint: str = option("tcp://127.0.0.1:5556", ENDPOINT, "event endpoint", changing=_LATER)
+    pubsub_endpoint: str = option(
+        "tcp://127.0.0.1:5556", ENDPOINT, "event endpoint", changing=_LATER
+    )
     stats_endpoint: str | None = option(
         None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on", changing=_LATER
     )
@@ -295,13 +297,19 @@ class ArbiterSpec:
     httpd: bool = option(False, BOOLEAN, "run the web console", changing=_LATER)
     httpd_host: str = option("localhost", TEXT, "where the web console listens", changing=_LATER)
     httpd_port: int = option(8080, PORT, "port of the web console", changing=_LATER)
-    httpd_close_outputs: bool = option(False, BOOLEAN, "throw the console's output away", changing=_LATER)
+    httpd_close_outputs: bool = option(
+        False, BOOLEAN, "throw the console's output away", changing=_LATER
+    )
     statsd_close_outputs: bool = option(
         False, BOOLEAN, "throw the statistics process's output away", changing=_LATER
     )
-    debug: bool = option(False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER)
+    debug: bool = option(
+        False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER
+    )
     debug_gc: bool = option(False, BOOLEAN, "report what the garbage collector finds")
-    pidfile: str | None = option(None, OPTIONAL_TEXT, "file that holds the daemon's pid", changing=_LATER)
+    pidfile: str | None = option(
+        None, OPTIONAL_TEXT, "file that holds the daemon's pid", changing=_LATER
+    )
     loglevel: str = option(
         "info", one_of("critical", "error", "warning", "info", "debug"), "how much is logged"
     )
@@ -309,7 +317,9 @@ class ArbiterSpec:
     loggerconfig: str | None = option(
         None, OPTIONAL_TEXT, "Python logging configuration to use instead"
     )
-    fqdn_prefix: str | None = option(None, OPTIONAL_TEXT, "prefix of this daemon's name", changing=_LATER)
+    fqdn_prefix: str | None = option(
+        None, OPTIONAL_TEXT, "prefix of this daemon's name", changing=_LATER
+    )
     skip_bad: bool = option(
         False, BOOLEAN, "leave bad watchers and sockets out instead of refusing to start"
     )

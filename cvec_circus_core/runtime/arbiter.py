@@ -256,9 +256,7 @@ class ArbiterActor:
             return await changes.make(sockets)
         finally:
             # What could not be had is tried again the next time the file is read.
-            self._from_file.update(
-                {key: before[key] for key in changes.failed if key in before}
-            )
+            self._from_file.update({key: before[key] for key in changes.failed if key in before})
 
     async def _start(self, watchers: Iterable[WatcherActor]) -> Done:
         return await start_in_order(start_groups(watchers), self.spec.warmup_delay, self.world)

@@ -53,9 +53,7 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
-        self.hooks = WatcherHooks(
-            world, self._post, lambda: self.spec, WatcherFace(self, world)
-        )
+        self.hooks = WatcherHooks(world, self._post, lambda: self.spec, WatcherFace(self, world))
         notices = WatcherNotices(world, self._post, lambda: self.spec)
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
         self._performer = Performer(

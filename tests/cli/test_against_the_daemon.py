@@ -53,7 +53,7 @@ CONVERSATION = [
     (("status", "o*", "--long"), 0, "off: stopped 0/0, restarts 0\none: active 1/1, restarts 0"),
     (("get", "web", "cmd", "env"), 0, "cmd: sleep 300\nenv: A=1"),
     (("get", "web", "nope"), 3, "error: 'nope' option not found"),
-    (("options", "one"), 0, r"(?s)args: \n.*\nsingleton: True\n.*"),
+    (("options", "one"), 0, r"(?s).*\nargs: \n.*\nsingleton: True\n.*"),
     (("env", "web"), 0, r"(?s)A=1\n.*"),
     (("globaloptions", "check_delay"), 0, r"check_delay: 5\.0"),
     (("dstats",), 0, r"Main Process:\n    \d+  \S+ .*"),

@@ -16,6 +16,7 @@ from cvec_circus_core.model.errors import (
 from cvec_circus_core.testing import FakeSupervisor, info_of
 from tests.commands.conftest import Run
 
+
 def healthy(count: int) -> dict[str, Any]:
     """Return how a watcher fares that has all its processes."""
     untroubled = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}

@@ -113,7 +113,7 @@ def test_it_stops_rests_and_tries_again() -> None:
         pytest.param([(10.0, 1, "exited"), (11.1, 1, "exited")], id="too slow"),
         *(
             pytest.param([(10.0, 1, why), (10.1, 1, why)], id=why)
-            for why in ("stopped", "killed", "expired", "reloaded")
+            for why in ("stopped", "killed", "expired", "reloaded", "unready")
         ),
     ],
 )
