@@ -22,6 +22,9 @@ from cvec_circus_core.model.errors import ConfigError
 log = logging.getLogger(__name__)
 
 
+_OF_THE_SHAPE = ("'ssh_server'", "positional", "multiple values")
+
+
 @dataclass(frozen=True, slots=True)
 class PluginFacts:
     """What every plugin is told beside its options."""
@@ -84,17 +87,19 @@ def find_class(use: str) -> Any:
 
 def make(found: Any, facts: PluginFacts, options: Mapping[str, Any]) -> Any:
     """Make a plugin. Raises `ConfigError` where the class does not take its options."""
-    refused = None
+    refused: list[str] = []
     for args, keywords in _shapes(facts):
         try:
             inspect.signature(found).bind(*args, **{**keywords, **options})
         except TypeError as error:
-            refused = refused or error
+            refused.append(str(error))
             continue
         except ValueError:
             pass  # A class without a signature is called as it is.
         return found(*args, **{**keywords, **options})
-    raise ConfigError(f"{_name(found)} can not be made: {refused}")
+    # What concerns the shape is no help; what concerns the options is.
+    told = [one for one in refused if not any(word in one for word in _OF_THE_SHAPE)]
+    raise ConfigError(f"{_name(found)} can not be made: {(told or refused)[0]}")
 
 
 def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
