@@ -21,6 +21,8 @@ def connect(
     could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
     """
     socket.linger = 0
+    if "[" in endpoint:
+        socket.set(zmq.IPV6, 1)
     if socket.type == zmq.DEALER:
         socket.set(zmq.IMMEDIATE, 1)
     try:

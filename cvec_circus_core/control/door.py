@@ -153,7 +153,8 @@ class ReadersDoor(Door):
     def renew(self) -> None:
         """Judge everybody anew, those who are in, too."""
         super().renew()
-        self._connections.meet_again()
+        if self._monitor is not None:
+            self._connections.meet_again()
 
     def _met(self, caller: Caller, meeting: Meeting) -> None:
         visitor = self._judge(caller)

@@ -20,7 +20,7 @@ from cvec_circus_core.extend.ports import (
     Ticket,
     WatcherPort,
 )
-from cvec_circus_core.model.access import NotAllowed, Visitor
+from cvec_circus_core.model.access import NotAllowed, NotForYou, Visitor
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -202,11 +202,9 @@ class LimitedSupervisor:
     def watcher(self, name: str) -> WatcherPort:
         """Return the watcher of this name, if it is there for him."""
         try:
-            found = self._real.watcher(name)
+            return self._limited(self._real.watcher(name))
         except UnknownWatcher:
-            self._readable()
-            raise
-        return self._limited(found)
+            raise self._unknown(name) from None
 
     def watchers(self) -> Sequence[WatcherPort]:
         """Return all watchers that are there for him."""
@@ -218,11 +216,9 @@ class LimitedSupervisor:
     def matching(self, pattern: str, match: str) -> Sequence[WatcherPort]:
         """Return the watchers that a pattern means; if any is none of his, none."""
         try:
-            found = self._real.matching(pattern, match)
+            return [self._limited(one) for one in self._real.matching(pattern, match)]
         except UnknownWatcher:
-            self._readable()
-            raise
-        return [self._limited(one) for one in found]
+            raise self._unknown(pattern) from None
 
     def plugins(self) -> Sequence[PluginView]:
         """Return the plugins that run in threads of the daemon."""
@@ -281,10 +277,19 @@ class LimitedSupervisor:
             raise self._limits.refusal()
         return self._real
 
+    def _unknown(self, name: str) -> UnknownWatcher:
+        """Return the error for a watcher that is not there for him.
+
+        Who may not read does not learn whether it is there at all.
+        """
+        if self._limits.visitor.rights.reading:
+            return UnknownWatcher(name)
+        return NotForYou(name, self._limits.refusal())
+
     def _limited(self, watcher: WatcherPort) -> WatcherPort:
         spec = watcher.spec
         if not self._limits.may_see(spec):
-            raise self._limits.refusal()
+            raise self._unknown(watcher.name)
         if self._limits.acts and not self._limits.may_act_on(spec):
             raise self._limits.refusal_of(watcher.name)
         return LimitedWatcher(watcher, self._limits)

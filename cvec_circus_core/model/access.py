@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from cvec_circus_core.model.errors import Errno, RequestError
+from cvec_circus_core.model.errors import Errno, RequestError, UnknownWatcher
 
 GROUP_MARK = "@"
 """What stands before the name of a group where users are listed."""
@@ -71,3 +71,11 @@ class NotAllowed(RequestError):
     """The caller is known or not, and in either case may not do this."""
 
     errno = Errno.NOT_ALLOWED
+
+
+class NotForYou(NotAllowed, UnknownWatcher):
+    """A watcher that is not there for the caller, whether it is there or not."""
+
+    def __init__(self, name: str, refusal: NotAllowed) -> None:
+        RequestError.__init__(self, str(refusal))
+        self.name = name

@@ -47,6 +47,7 @@ class Daemon:
         *flags: str,
         circus: str = "",
         tcp: bool = False,
+        host: str = "127.0.0.1",
         logs_to_file: bool = False,
         program: Sequence[str] = (str(BIN / "circusd"), "--log-level", "debug"),
         tracebacks: int = 0,
@@ -56,8 +57,8 @@ class Daemon:
         self.folder = Path(tempfile.mkdtemp(prefix="circus-live-"))
         self.log = self.folder / ("log" if logs_to_file else "out")
         self.file = self.folder / "circus.ini"
-        self.endpoint = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/control"
-        self.events = f"tcp://127.0.0.1:{free_port()}" if tcp else f"ipc://{self.folder}/events"
+        self.endpoint = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{self.folder}/control"
+        self.events = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{self.folder}/events"
         self.circus = circus
         self.program = program
         self.tracebacks = tracebacks

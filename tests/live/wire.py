@@ -26,6 +26,7 @@ class Caller:
     def __init__(self, endpoint: str, kind: int = zmq.DEALER) -> None:
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.ipv6 = True
         self.socket.connect(endpoint)
         self._others: dict[Any, dict[str, Any]] = {}
 

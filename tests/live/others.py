@@ -1,0 +1,180 @@
+"""Other users, made real: a process that becomes somebody else and then talks to the daemon.
+
+    python others.py UID ask ENDPOINT        requests as JSON on stdin, a reply per line on stdout
+    python others.py UID hear ENDPOINT       says "heard" or "turned away", then what came after
+    python others.py UID storm ENDPOINT COUNT NAME
+                                             COUNT connections, each closed as soon as it has sent
+
+Everything is imported before, since another user may not be able to read Python's own files.
+"""
+
+from __future__ import annotations
+
+import encodings.idna  # noqa: F401 - see above
+import json
+import os
+import pwd
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+LIMIT = 20.0
+_GONE = (zmq.EVENT_DISCONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+_NOT_LINGERING = struct.pack("ii", 1, 0)
+
+
+def become(uid: int) -> None:
+    """Be another user from now on, with that user's groups."""
+    if uid == os.getuid():
+        return
+    try:
+        account = pwd.getpwuid(uid)
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+    except KeyError:
+        os.setgroups([])
+        os.setgid(uid)
+    os.setuid(uid)
+
+
+def ask(endpoint: str) -> None:
+    """Send requests one by one, and print the replies."""
+    requests = json.load(sys.stdin)
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.ipv6 = True
+    dealer.connect(endpoint)
+    for command, properties in requests:
+        dealer.send(json.dumps({"command": command, "properties": properties}).encode())
+        if not dealer.poll(LIMIT * 1000):
+            sys.exit(f"no answer to {command}")
+        print(dealer.recv().decode(), flush=True)
+    dealer.close()
+
+
+def hear(endpoint: str) -> None:
+    """Subscribe to everything and tell how that goes."""
+    subscriber = zmq.Context.instance().socket(zmq.SUB)
+    subscriber.ipv6 = True
+    subscriber.subscribe(b"")
+    monitor = subscriber.get_monitor_socket()
+    subscriber.connect(endpoint)
+    poller = zmq.Poller()
+    poller.register(subscriber, zmq.POLLIN)
+    poller.register(monitor, zmq.POLLIN)
+    turned_away, until = 0, time.monotonic() + LIMIT
+    while turned_away < 5 and time.monotonic() < until:
+        ready = dict(poller.poll(1000))
+        if subscriber in ready:
+            print("heard", subscriber.recv_multipart()[0].decode(), flush=True)
+            break
+        if monitor in ready and recv_monitor_message(monitor)["event"] in _GONE:
+            turned_away += 1
+    else:
+        print("turned away", flush=True)
+        sys.stdin.readline()
+        print(subscriber.poll(0), flush=True)
+    os._exit(0)
+
+
+def storm(endpoint: str, count: int, name: str) -> None:
+    """Connect, send a whole conversation at once, and hang up, again and again."""
+    for number in range(count):
+        body = {"command": "add", "properties": {"name": f"{name}-{number}", "cmd": "true"}}
+        one = connected(endpoint)
+        try:
+            send(one, {**body, "msg_type": "cast"})
+        except OSError:
+            pass
+        if number % 3 == 0:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOT_LINGERING)
+        elif number % 3 == 1:
+            one.shutdown(socket.SHUT_WR)
+        one.close()
+    print(count, flush=True)
+
+
+def connected(endpoint: str) -> socket.socket:
+    """Return a plain socket that is connected to a ZeroMQ endpoint."""
+    transport, _, place = endpoint.partition("://")
+    if transport == "ipc":
+        one = socket.socket(socket.AF_UNIX)
+        one.connect(place)
+        return one
+    host, _, port = place.rpartition(":")
+    return socket.create_connection((host.strip("[]"), int(port)), 20)
+
+
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(23, b"\0") + bytes(32)
+READY = b"\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
+
+
+def send(one: socket.socket, request: dict[str, Any]) -> None:
+    """Send a request as soon as libzmq takes it: when the hands are shaken (ZMTP 3.0)."""
+    one.sendall(GREETING)
+    heard = b""
+    while len(heard) < len(GREETING):
+        heard += received(one)
+    one.sendall(b"\x04" + bytes([len(READY)]) + READY)
+    while b"Identity" not in heard:
+        heard += received(one)
+    body = json.dumps(request).encode()
+    one.sendall(b"\x02" + struct.pack(">Q", len(body)) + body)
+
+
+def received(one: socket.socket) -> bytes:
+    """Return what has come, at least one byte. Raises OSError at the end."""
+    found = one.recv(4096)
+    if not found:
+        raise ConnectionError("the other side has hung up")
+    return found
+
+
+class Other:
+    """One process of another user."""
+
+    def __init__(self, uid: int, *words: object) -> None:
+        command = [sys.executable, __file__, str(uid), *map(str, words)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.said = self._process.stdout
+        self.told = self._process.stdin
+
+    def asks(self, requests: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Return the replies to some requests."""
+        out, _ = self._process.communicate(json.dumps(requests), timeout=60)
+        assert self._process.returncode == 0
+        return [json.loads(line) for line in out.splitlines()]
+
+    def wait(self) -> str:
+        """Return the rest of what it says, once it has ended."""
+        out, _ = self._process.communicate(timeout=60)
+        assert self._process.returncode == 0
+        return out
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+if __name__ == "__main__":
+    become(int(sys.argv[1]))
+    match sys.argv[2:]:
+        case ["ask", endpoint]:
+            ask(endpoint)
+        case ["hear", endpoint]:
+            hear(endpoint)
+        case ["storm", endpoint, count, name]:
+            storm(endpoint, int(count), name)
