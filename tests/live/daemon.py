@@ -57,8 +57,11 @@ class Daemon:
         self.folder = Path(tempfile.mkdtemp(prefix="circus-live-"))
         self.log = self.folder / ("log" if logs_to_file else "out")
         self.file = self.folder / "circus.ini"
-        self.endpoint = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{self.folder}/control"
-        self.events = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{self.folder}/events"
+        # A folder of their own, because a test may open the other one to every user.
+        doors = self.folder / "doors"
+        doors.mkdir(mode=0o700)
+        self.endpoint = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{doors}/control"
+        self.events = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{doors}/events"
         self.circus = circus
         self.program = program
         self.tracebacks = tracebacks
