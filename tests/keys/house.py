@@ -17,7 +17,7 @@ class House(Daemon):
 
     def __init__(self, circus: str = "") -> None:
         super().__init__("", circus=circus)
-        self.folder.chmod(0o777)
+        self.folder.chmod(0o1777)
         (self.folder / "witness.sh").write_text(WITNESS.read_text())
         (self.folder / "stdin").touch()
 
