@@ -41,7 +41,7 @@ def folder_doubts(endpoint: str) -> list[str]:
         )
     doubts = []
     if mode & stat.S_IWOTH:
-        doubts.append("others may take that name while the daemon is not running")
+        doubts.append("everybody may take that name whenever it is free")
     elif mode & stat.S_IWGRP and not sticky:
         doubts.append(f"its folder may be written by a group (mode {mode:o})")
     if found.st_uid not in (0, os.geteuid()):

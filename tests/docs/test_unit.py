@@ -1,0 +1,30 @@
+"""The systemd unit of the examples, as systemd itself sees it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "circusd.service"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    text = UNIT.read_text(encoding="utf-8")
+    assert "/opt/circus/bin/circusd" in text
+    # Whoever installs it has the program there; here it lies beside the interpreter.
+    copy = tmp_path / UNIT.name
+    program = str(Path(sys.prefix) / "bin" / "circusd")
+    copy.write_text(text.replace("/opt/circus/bin/circusd", program), encoding="utf-8")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(copy)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    about_it = [line for line in done.stderr.splitlines() if UNIT.name in line]
+    assert (done.returncode, about_it) == (0, []), done.stderr
