@@ -59,7 +59,8 @@ class Daemon:
         self.file = self.folder / "circus.ini"
         # A folder of their own, because a test may open the other one to every user.
         doors = self.folder / "doors"
-        doors.mkdir(mode=0o700)
+        doors.mkdir()
+        doors.chmod(0o755)
         self.endpoint = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{doors}/control"
         self.events = f"tcp://{host}:{free_port()}" if tcp else f"ipc://{doors}/events"
         self.circus = circus

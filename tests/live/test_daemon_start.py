@@ -95,7 +95,7 @@ def test_a_taken_port(folder: Path, which: str, flags: tuple[str, ...]) -> None:
     ],
 )
 def test_an_endpoint_that_can_not_be_bound(folder: Path, endpoint: str, reason: str) -> None:
-    said = circusd(configured(folder, endpoint=endpoint))
+    said = circusd(configured(folder, endpoint=endpoint, insecure="yes"))
     assert_refused(folder, said, endpoint, reason)
 
 
