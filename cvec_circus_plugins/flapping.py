@@ -31,6 +31,8 @@ log = logging.getLogger("circus.plugins.flapping")
 ASKED_FOR = frozenset({"stopped", "killed", "expired", "reloaded", "unready"})
 """Reasons of a death that is none of ours; a rollout answers for those that were not ready yet."""
 PREFIX = "flapping."
+RULE_HOLDS = 0.5
+"""Seconds. To hear of every option that anybody sets would cost more than to ask now and then."""
 OLDER_OPTIONS = {
     "flapping_attempts": "attempts",
     "flapping_window": "window",
@@ -81,7 +83,9 @@ class Rule:
 class Record:
     """What is known about one watcher."""
 
-    rule: Rule | None = None
+    rule: Rule = field(default_factory=Rule)
+    rule_until: float = 0.0
+    """When the rule has to be asked for again: an option may have been set."""
     phase: Phase = Phase.WATCHED
     deaths: dict[Any, deque[float]] = field(default_factory=dict)
     rounds: int = 0
@@ -109,7 +113,7 @@ class Flapping(CircusPlugin):
     """
 
     name = "flapping"
-    kinds = frozenset({"reap", "kill", "start", "stop", "updated", "add", "remove"})
+    kinds = frozenset({"reap", "kill", "start", "stop", "remove"})
 
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
@@ -143,7 +147,7 @@ class Flapping(CircusPlugin):
         if body["reason"] in ASKED_FOR if "reason" in body else asked_for:
             return
         record = self.records.setdefault(name, Record())
-        rule = record.rule = record.rule or self._rule_of(name)
+        rule = self._rule_at(body["time"], name, record)
         if not rule.active or record.phase is Phase.STOPPING:
             return
         deaths = record.deaths.setdefault(body.get("process_id"), deque())
@@ -193,9 +197,7 @@ class Flapping(CircusPlugin):
             self._stop(name, record)
 
     def _on_change(self, name: str, record: Record, event: str, body: Mapping[str, Any]) -> None:
-        if event in ("updated", "add"):
-            record.rule = None
-        elif event == "stop":
+        if event == "stop":
             self._on_stopped(name, record, body)
         elif event == "start" and record.phase is Phase.RETRIED:
             record.phase, record.up_at = Phase.WATCHED, body["time"]
@@ -211,9 +213,8 @@ class Flapping(CircusPlugin):
         if record.is_final:
             record.phase = Phase.GIVEN_UP
         else:
-            rule = record.rule or self._rule_of(name)
             record.phase = Phase.RESTING
-            record.timer = self.loop.call_later(rule.retry_in, self._retry, name, record)
+            record.timer = self.loop.call_later(record.rule.retry_in, self._retry, name, record)
 
     def _retry(self, name: str, record: Record) -> None:
         record.timer = None
@@ -225,6 +226,11 @@ class Flapping(CircusPlugin):
         elif reply.get("status") == "error" or reply.get("started") == []:
             log.info("watcher %s: not tried again, somebody else has decided on it", name)
             record.begin_anew()
+
+    def _rule_at(self, now: float, name: str, record: Record) -> Rule:
+        if now >= record.rule_until:
+            record.rule, record.rule_until = self._rule_of(name), now + RULE_HOLDS
+        return record.rule
 
     def _rule_of(self, name: str) -> Rule:
         options = self._ask("options", name=name).get("options") or {}

@@ -23,6 +23,9 @@ from cvec_circus_core.model.events import Told
 QUEUED = 10_000
 """Events that wait for a plugin at most; more are lost, to this plugin alone."""
 
+GATHERING = 0.001
+"""Seconds that an event may wait for others, where the one before came so short a time ago."""
+
 LAST_WORDS = 1.0
 """Seconds for casts that are still on their way at the end."""
 
@@ -45,6 +48,7 @@ class PluginLink:
         self._async: AsyncCircusClient | None = None
         self._awake: asyncio.Future[None] | None = None
         self._woken = False
+        self._hectic_until = 0.0
         self.context: Any = None
         self.client: Any = None
         self.sub_socket: Any = None
@@ -111,9 +115,14 @@ class PluginLink:
         self.sub_socket.close()
 
     async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._hectic_until:
+            # Events come one by one, faster than each is worth a wake-up: let some gather.
+            await asyncio.sleep(GATHERING)
+            self._hectic_until = 0.0
+            return
         # The descriptor stays readable until somebody reads: it is watched only while one waits,
         # so that it does not spin the loop during a handler that awaits something.
-        loop = asyncio.get_running_loop()
         awake = self._awake = loop.create_future()
         descriptor = int(self.sub_socket.getsockopt(zmq.FD))
         loop.add_reader(descriptor, _set, awake)
@@ -121,6 +130,7 @@ class PluginLink:
             await awake
         finally:
             loop.remove_reader(descriptor)
+        self._hectic_until = loop.time() + GATHERING
 
 
 Listen = Callable[[str, Callable[[Told], None]], None]
