@@ -50,7 +50,8 @@ def of_kind(start: Start, kind: str, body: str = WATCHERS, circus: str = CIRCUS)
     """Start a daemon whose folder others may enter, on one kind of endpoint."""
     host = {"tcp6": "[::1]"}.get(kind, "127.0.0.1")
     daemon = start(body, circus=circus, tcp=kind != "ipc", host=host)
-    daemon.folder.chmod(0o755)
+    for folder in (daemon.folder, daemon.folder / "doors"):
+        folder.chmod(0o755)
     return daemon
 
 
