@@ -20,8 +20,8 @@ from tests.live.wire import Caller, Ear
 
 MEGABYTE = 1 << 20
 COUNT = 1000
-USUAL = 0.050
-"""Seconds within which 99 of 100 answers come."""
+USUAL = 0.050 if os.getloadavg()[0] < (os.cpu_count() or 1) else 0.150
+"""Seconds within which 99 of 100 answers come; more where others keep the machine busy."""
 LONGEST = 0.250
 """Seconds within which every answer comes, on two cores that others use, too."""
 
