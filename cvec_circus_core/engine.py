@@ -41,7 +41,7 @@ from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Reading
 from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
 from cvec_circus_core.runtime.sockets import SocketShelf
-from cvec_circus_core.runtime.streams_shared import Nobody, Outputs, close_outputs
+from cvec_circus_core.runtime.streams.shared import Nobody, Outputs, close_outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock

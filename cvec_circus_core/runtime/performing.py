@@ -39,7 +39,7 @@ from cvec_circus_core.policy.inputs import (
 )
 from cvec_circus_core.runtime.hooking import WatcherHooks
 from cvec_circus_core.runtime.notices import WatcherNotices
-from cvec_circus_core.runtime.streams import WatcherStreams
+from cvec_circus_core.runtime.streams.channels import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import Scope
 

@@ -33,7 +33,7 @@ from cvec_circus_core.runtime.hooking import WatcherHooks
 from cvec_circus_core.runtime.notices import WatcherNotices
 from cvec_circus_core.runtime.performing import Performer
 from cvec_circus_core.runtime.signalling import send
-from cvec_circus_core.runtime.streams import WatcherStreams
+from cvec_circus_core.runtime.streams.channels import WatcherStreams
 from cvec_circus_core.runtime.tickets import Ticket, settled
 from cvec_circus_core.runtime.world import World
 

@@ -11,7 +11,7 @@ from typing import Any
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.sockets import SocketShelf
-from cvec_circus_core.runtime.streams_shared import Outputs
+from cvec_circus_core.runtime.streams.shared import Outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.system.protocols import Clock, Processes
 

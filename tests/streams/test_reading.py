@@ -15,10 +15,11 @@ import pytest
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.runtime import streams_outlet, streams_worker
-from cvec_circus_core.runtime.streams import WatcherStreams
-from cvec_circus_core.runtime.streams_pipe import AT_ONCE, LONGEST
-from cvec_circus_core.runtime.streams_shared import close_outputs
+from cvec_circus_core.runtime.streams import outlet as outlets
+from cvec_circus_core.runtime.streams import worker
+from cvec_circus_core.runtime.streams.channels import WatcherStreams
+from cvec_circus_core.runtime.streams.pipe import AT_ONCE, LONGEST
+from cvec_circus_core.runtime.streams.shared import close_outputs
 from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
@@ -202,7 +203,7 @@ def test_a_grandchild_keeps_a_pipe_only_for_some_time(monkeypatch: pytest.Monkey
             os.write(end, b"three\n")
         os.close(end)
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.LINGER", 0.1)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.1)
     run(test)
 
 
@@ -276,8 +277,8 @@ def test_a_sink_that_hangs_makes_its_processes_wait_and_loses_nothing() -> None:
             except BlockingIOError:
                 await asyncio.sleep(0.002)
         (outlet,) = desk.world.outputs.outlets
-        assert streams_worker.ROOM <= outlet.waiting <= streams_worker.ROOM + AT_ONCE
-        assert written < 4 * streams_worker.ROOM
+        assert worker.ROOM <= outlet.waiting <= worker.ROOM + AT_ONCE
+        assert written < 4 * worker.ROOM
         assert not told
         goes_on.set()
         os.close(end)
@@ -307,9 +308,9 @@ def test_the_dead_do_not_pile_up_before_a_sink_that_hangs(
         writer.join()
         await close_outputs(desk.world.outputs, 5.0)
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.LINGER", 0.05)
-    monkeypatch.setattr(streams_worker, "ROOM", 10)
-    monkeypatch.setattr("cvec_circus_core.runtime.streams_pipe.STUCK", 0)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.05)
+    monkeypatch.setattr(worker, "ROOM", 10)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.STUCK", 0)
     run(test)
     assert "watcher web: nobody took the last output of process 2 in 0 s; it is lost" in (
         caplog.messages
@@ -339,7 +340,7 @@ def test_a_slow_sink_leaves_the_loop(
         assert threading.main_thread() not in threads[1:]
         assert paper.text == b"one\ntwo\nthree\n"
 
-    monkeypatch.setattr(streams_outlet, "SLOW", -1.0)
+    monkeypatch.setattr(outlets, "SLOW", -1.0)
     run(test)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_core.runtime.streams_recent import KEPT, Memory, Recent, RecentOfWatcher
+from cvec_circus_core.runtime.streams.recent import KEPT, Memory, Recent, RecentOfWatcher
 
 
 def recent_of(*pieces: bytes) -> Recent:

@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cvec_circus_core.runtime.streams_outlet import Outlet
+from cvec_circus_core.runtime.streams.outlet import Outlet
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.pipes import LARGE, pipes
 

@@ -2,7 +2,7 @@
 
 A sink's life is made, open, closed, and open again with the next start of the watcher. One that
 raises is told in the log, not too often, and counted; output goes on. One that takes long is given
-to a thread (`streams_worker.py`), where everything that is not known to be quick begins. What waits
+to a thread (`worker.py`), where everything that is not known to be quick begins. What waits
 for it there is bounded: beyond, its pipes are not read, so the processes wait and nothing is lost.
 """
 
@@ -12,15 +12,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from cvec_circus_core.extend.sink import Sink, Sinks, Stream
 from cvec_circus_core.model.errors import CircusError, SystemProblem
-from cvec_circus_core.runtime.streams_worker import Worker
+from cvec_circus_core.runtime.streams.worker import Worker
 from cvec_circus_core.system.protocols import Clock
-
-if TYPE_CHECKING:
-    from cvec_circus_core.runtime.streams_pipe import PipeReader
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +26,16 @@ SLOW = 0.05
 
 TELL_EVERY = 10.0
 """Seconds between two complaints about one sink."""
+
+
+class Feeder(Protocol):
+    """A pipe that leads to an outlet."""
+
+    def resume(self) -> None:
+        """Read on: there is room again."""
+
+    def neighbours_left(self) -> None:
+        """Be told that nobody else leads to the outlet any more."""
 
 
 class Outlet:
@@ -44,7 +51,7 @@ class Outlet:
     ) -> None:
         self.label = label
         self.settings = settings
-        self.readers: set[PipeReader] = set()
+        self.readers: set[Feeder] = set()
         self.is_open = False
         self.failures = 0
         """Calls of the sink that raised."""

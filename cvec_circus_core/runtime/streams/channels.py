@@ -8,25 +8,22 @@ the new one. Where both channels have the same settings, they share one outlet.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from cvec_circus_core.model.errors import BadMessage, SystemProblem
+from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputView
-from cvec_circus_core.runtime.streams_outlet import Outlet
-from cvec_circus_core.runtime.streams_pipe import PipeReader, Source
-from cvec_circus_core.runtime.streams_recent import Recent, RecentOfWatcher
-from cvec_circus_core.runtime.streams_shared import Outputs, as_json, topic_of
+from cvec_circus_core.runtime.streams.fitting import STDERR, STDOUT, Fitting
+from cvec_circus_core.runtime.streams.outlet import Outlet
+from cvec_circus_core.runtime.streams.pipe import PipeReader, Source
+from cvec_circus_core.runtime.streams.recent import Recent, RecentOfWatcher
+from cvec_circus_core.runtime.streams.shared import Outputs, as_json, topic_of
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.pipes import pipes
 
-STDOUT, STDERR = "stdout", "stderr"
 CHANNELS = (STDOUT, STDERR)
 
 REST = 0.5
@@ -61,47 +58,6 @@ def check_streams(outputs: Outputs, spec: WatcherSpec) -> None:
         raise BadMessage("; ".join(faults))
 
 
-class Fitting:
-    """The pipes of a process that is about to start."""
-
-    def __init__(self, streams: WatcherStreams, wid: int, plan: LaunchPlan) -> None:
-        self.plan = plan
-        self._streams = streams
-        self._wid = wid
-        self._reading: dict[str, int] = {}
-        self._writing = ExitStack()
-
-    def __enter__(self) -> Fitting:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close the ends that belong to the child, and all of them where it did not start."""
-        self._writing.close()
-        for fd in self._reading.values():
-            pipes.close(fd)
-        self._reading.clear()
-
-    def lay(self, channel: str) -> None:
-        """Lay a pipe. Raises `SystemProblem`."""
-        try:
-            reading, writing = pipes.open()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise SystemProblem(f"no pipe for its {channel}: {reason}") from error
-        self._writing.callback(os.close, writing)
-        self._reading[channel] = reading
-        if channel == STDOUT:
-            self.plan = replace(self.plan, stdout=writing)
-        else:
-            self.plan = replace(self.plan, stderr=writing)
-
-    def started(self, pid: int) -> None:
-        """Read from now on what the process writes."""
-        while self._reading:
-            channel, fd = self._reading.popitem()
-            self._streams.read(fd, Source(self._streams.name, self._wid, pid, channel))
-
-
 class WatcherStreams:
     """What becomes of the output of one watcher's processes."""
 
@@ -125,8 +81,8 @@ class WatcherStreams:
 
     def fit(self, wid: int, plan: LaunchPlan) -> Fitting:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
-        fitting = Fitting(self, wid, plan)
         spec = self._spec()
+        fitting = Fitting(plan, partial(self._begin, spec.name, wid))
         self._wake()
         self._is_resting = False
         wanted = [one for one in CHANNELS if settings_of(spec, one) and _leads_here(plan, one)]
@@ -153,6 +109,9 @@ class WatcherStreams:
         )
         self._readers.setdefault(source.pid, []).append(reader)
         self._outputs.readers.add(reader)
+
+    def _begin(self, watcher: str, wid: int, pid: int, channel: str, fd: int) -> None:
+        self.read(fd, Source(watcher, wid, pid, channel))
 
     def process_ended(self, pid: int, grace: float) -> None:
         """Be told that a process is gone; what it left behind may still write for ``grace``."""

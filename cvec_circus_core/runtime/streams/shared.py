@@ -8,17 +8,35 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
-from cvec_circus_core.runtime.streams_recent import Memory
-
-if TYPE_CHECKING:
-    from cvec_circus_core.runtime.streams_outlet import Outlet
-    from cvec_circus_core.runtime.streams_pipe import PipeReader
+from cvec_circus_core.runtime.streams.recent import Memory
 
 log = logging.getLogger(__name__)
+
+
+class OpenPipe(Protocol):
+    """A pipe that is read."""
+
+    def give_up(self) -> None:
+        """Read what is in it and close it."""
+
+
+class OpenSink(Protocol):
+    """A sink that is open, or has not taken all of its output yet."""
+
+    label: str
+    failures: int
+    is_open: bool
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that it has not taken yet."""
+
+    def close(self, then: Callable[[], None] | None = None) -> None:
+        """Close it once it has taken what waits for it, and call ``then``."""
 
 
 class Audience(Protocol):
@@ -49,13 +67,13 @@ class Outputs:
     sinks: Sinks = field(default_factory=Sinks)
     memory: Memory = field(default_factory=Memory)
     audience: Audience = field(default_factory=Nobody)
-    readers: set[PipeReader] = field(default_factory=set)
+    readers: set[OpenPipe] = field(default_factory=set)
     """Every pipe that is still open."""
-    outlets: set[Outlet] = field(default_factory=set)
+    outlets: set[OpenSink] = field(default_factory=set)
     """Every outlet whose sink is not closed yet."""
     on_closed: Callable[[], None] | None = None
 
-    def closed(self, outlet: Outlet) -> None:
+    def closed(self, outlet: OpenSink) -> None:
         """Be told that a sink is closed; it may have been opened again since."""
         if not outlet.is_open:
             self.outlets.discard(outlet)
