@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.hookspecs import hookimpl
     from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         OutputView,
         ProcessView,
         SocketView,
+        StatsSubject,
         WatcherView,
     )
     from cvec_circus_core.system.clock import unix_time
@@ -124,6 +126,7 @@ __all__ = [
     "SignalSelection",
     "SocketSpec",
     "SocketView",
+    "StatsSubject",
     "Stream",
     "Supervisor",
     "SystemProblem",
@@ -140,6 +143,7 @@ __all__ = [
     "declared_families",
     "declared_options",
     "extensions",
+    "hookimpl",
     "is_open",
     "make_json",
     "make_message",
@@ -173,6 +177,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
+    "cvec_circus_core.extend.hookspecs": "hookimpl",
     "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.extend.sink": "BadOption Stream",
@@ -188,7 +193,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.outcome": "Done",
     "cvec_circus_core.model.socket_specs": "SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
-    "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView WatcherView",
+    "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView "
+    "StatsSubject WatcherView",
     "cvec_circus_core.system.clock": "unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",

@@ -29,6 +29,7 @@ from cvec_circus_core.control.plugin_threads import PluginThreads
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.extra_stats import ExtraStats
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.plugin_classes import PluginFacts
 from cvec_circus_core.model.errors import CannotBind
@@ -112,7 +113,8 @@ class Engine:
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure, parts.adopt)
         reading = _reading(self.sockets)
-        self.desk = Desk(self.arbiter, reading, _Census(self.clock), os.getpid())
+        extras = ExtraStats(parts.hooks)
+        self.desk = Desk(self.arbiter, reading, _Census(self.clock), extras, os.getpid())
         self._context: zmq.Context[Any] | None = None
         self._reception: Reception | None = None
         self._server: ControlServer | None = None

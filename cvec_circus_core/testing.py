@@ -41,6 +41,7 @@ from cvec_circus_core.model.views import (
     PluginView,
     ProcessView,
     SocketView,
+    StatsSubject,
     WatcherView,
 )
 from cvec_circus_core.policy.matching import matches
@@ -266,6 +267,8 @@ class FakeSupervisor:
         self.error: CircusError | None = None
         self.infos: dict[int, Any] = {}
         """What the process table tells of a pid, where a test does not take the usual."""
+        self.extras: dict[int, dict[str, Any]] = {}
+        """What other packages know of a pid."""
         self.sockets = FakeSockets(self.said)
         self.hosted: list[PluginView] = []
         """The plugins in threads of the daemon."""
@@ -361,6 +364,12 @@ class FakeSupervisor:
     async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
         """Return an info object for each pid, as the process table would."""
         return {pid: self.infos.get(pid, info_of(pid)) for pid in pids}
+
+    async def extra_stats(
+        self, subjects: Sequence[StatsSubject]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return what the test has put into ``extras``."""
+        return {one.pid: self.extras[one.pid] for one in subjects if one.pid in self.extras}
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon."""

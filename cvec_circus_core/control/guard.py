@@ -24,7 +24,13 @@ from cvec_circus_core.model.access import NotAllowed, NotForYou, Visitor
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, PluginView, SocketView, WatcherView
+from cvec_circus_core.model.views import (
+    OutputView,
+    PluginView,
+    SocketView,
+    StatsSubject,
+    WatcherView,
+)
 
 HIDDEN = "***"
 """Stands for a value that is not for the caller."""
@@ -231,6 +237,12 @@ class LimitedSupervisor:
     async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
         """Return the info object of each pid."""
         return await self._real.process_info(pids)
+
+    async def extra_stats(
+        self, subjects: Sequence[StatsSubject]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return what other packages know of some processes."""
+        return await self._real.extra_stats(subjects)
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pluggy
@@ -46,15 +48,27 @@ class Hooks:
         A plugin that raises is named in the log; the others are called all the same.
         """
         answers = []
-        for one in getattr(self._plugins.hook, hook).get_hookimpls():
+        for name, ask in self.callers(hook):
             try:
-                answer = one.function(*(given[name] for name in one.argnames))
+                answer = ask(**given)
             except Exception:
-                log.exception("kernel plugin %s failed in %s", one.plugin_name, hook)
+                log.exception("kernel plugin %s failed in %s", name, hook)
                 continue
             if answer is not None:
                 answers.append(answer)
         return answers
+
+    def callers(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        """Return the name of every plugin that implements a hook, and what calls it by keywords.
+
+        For those who call each one in a way of their own: what it raises is theirs.
+        """
+        found = getattr(self._plugins.hook, hook).get_hookimpls()
+        return [(one.plugin_name, partial(_call, one)) for one in found]
+
+
+def _call(found: pluggy.HookImpl, **given: Any) -> Any:
+    return found.function(*(given[name] for name in found.argnames))
 
 
 def _instance(found: Any) -> object:

@@ -13,11 +13,13 @@ bad listener cannot hurt another.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pluggy
 
 from cvec_circus_core.extend.ports import Supervisor
+from cvec_circus_core.model.views import StatsSubject
 
 PROJECT = "cvec_circus"
 
@@ -43,3 +45,16 @@ class KernelHooks:
     @hookspec
     def circus_stopping(self, supervisor: Supervisor) -> None:
         """Be told, once, that every process is gone and the daemon is about to end."""
+
+    @hookspec
+    def circus_extra_stats(
+        self, processes: Sequence[StatsSubject]
+    ) -> Mapping[int, Mapping[str, Any]] | None:
+        """Return more numbers about processes: by pid, numbers or short texts by name.
+
+        Each of ``processes`` has a ``watcher`` (its name), a ``wid`` and a ``pid``. Those of whom
+        nothing is known are left out. What is returned shows as ``extra`` in the information about
+        a process: in the daemon's command ``stats``, and in the stream of statistics, where it is
+        asked once a sample for all processes. Called in a thread that may wait for files and
+        servers, but only some moments.
+        """

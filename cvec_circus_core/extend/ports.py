@@ -11,7 +11,13 @@ from typing import Any, Protocol
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, PluginView, SocketView, WatcherView
+from cvec_circus_core.model.views import (
+    OutputView,
+    PluginView,
+    SocketView,
+    StatsSubject,
+    WatcherView,
+)
 
 
 class Ticket(Awaitable[Done], Protocol):
@@ -192,6 +198,11 @@ class Supervisor(Protocol):
 
     async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
         """Return the info object of spec: protocol 5.3 for each pid, in one scan off the loop."""
+
+    async def extra_stats(
+        self, subjects: Sequence[StatsSubject]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return what other packages know of some processes, by pid and name of the number."""
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""

@@ -30,6 +30,16 @@ class ProcessView:
 
 
 @dataclass(frozen=True, slots=True)
+class StatsSubject:
+    """One process of which somebody may know more numbers than the process table has."""
+
+    watcher: str
+    """The watcher's name as it was written."""
+    wid: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """What the state word does not say: how the watcher fares."""
 

@@ -7,13 +7,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cvec_circus_core.extend.extra_stats import ExtraStats
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownWatcher
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import OutputView, PluginView, SocketView, WatcherView
+from cvec_circus_core.model.views import (
+    OutputView,
+    PluginView,
+    SocketView,
+    StatsSubject,
+    WatcherView,
+)
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.matching import matches
@@ -153,10 +160,18 @@ class SocketCounter:
 class Desk:
     """The daemon, as commands see it."""
 
-    def __init__(self, arbiter: ArbiterActor, reading: Reading, census: Census, pid: int) -> None:
+    def __init__(
+        self,
+        arbiter: ArbiterActor,
+        reading: Reading,
+        census: Census,
+        extras: ExtraStats,
+        pid: int,
+    ) -> None:
         self._arbiter = arbiter
         self._reading = reading
         self._census = census
+        self._extras = extras
         self._pid = pid
         self.plugins: Callable[[], Sequence[PluginView]] = tuple
         """Tells of the plugins in threads of the daemon; their host puts itself here."""
@@ -233,6 +248,12 @@ class Desk:
     async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
         """Return the info object of each pid, read in a worker thread."""
         return await asyncio.to_thread(self._census, pids)
+
+    async def extra_stats(
+        self, subjects: Sequence[StatsSubject]
+    ) -> Mapping[int, Mapping[str, Any]]:
+        """Return what other packages know of some processes."""
+        return await self._extras.of(subjects)
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""

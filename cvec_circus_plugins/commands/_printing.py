@@ -27,10 +27,15 @@ def value_text(value: Any) -> str:
 
 
 def info_line(info: Any) -> str:
-    """Return one line about a process; a text instead of information is that line."""
+    """Return one line about a process; a text instead of information is that line.
+
+    What other packages add stands at the end.
+    """
     if not isinstance(info, dict):
         return str(info)
-    return f"{info.get('pid', 'N/A')}  " + " ".join(str(info.get(key, "N/A")) for key in _COLUMNS)
+    cells = [str(info.get(key, "N/A")) for key in _COLUMNS]
+    cells += [f"{key}={value_text(value)}" for key, value in info.get("extra", {}).items()]
+    return f"{info.get('pid', 'N/A')}  {' '.join(cells)}"
 
 
 def process_lines(pid: Any, info: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
@@ -9,11 +10,12 @@ from cvec_circus_core.api import Command, Request, prop
 from cvec_circus_plugins.commands._printing import process_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cvec_circus_core.api import ProcessView, Supervisor, WatcherPort
 
 GONE = "No such process (stopped?)"
+_HOOKS_AT_ONCE = 8
 
 
 class StatsRequest(Request):
@@ -45,6 +47,7 @@ class Stats(Command):
                   "age": 55.8, "children": []}}
 
     Processor shares are those since the last time somebody asked. What may not be read is N/A.
+    Where a package brings more numbers (``circus_extra_stats``), they stand in `extra`.
 
     Command line::
 
@@ -60,15 +63,14 @@ class Stats(Command):
         if request.name is None:
             if request.process is not None:
                 raise api.BadMessage("'process' needs 'name'")
-            return {"infos": await _everything(supervisor)}
+            chosen = [(one, one.view().processes) for one in supervisor.watchers()]
+            infos = await _measured(supervisor, chosen, request)
+            return {"infos": {watcher.name: infos[watcher.name] for watcher, _ in chosen}}
         watcher = supervisor.watcher(request.name)
         processes = watcher.view().processes
         if request.process is not None:
             processes = (_process(watcher, processes, request.process),)
-        found = await supervisor.process_info([one.pid for one in processes])
-        infos = {str(one.pid): _completed(one, found.get(one.pid)) for one in processes}
-        if request.extended:
-            infos = {pid: await _extended(watcher, info) for pid, info in infos.items()}
+        infos = (await _measured(supervisor, [(watcher, processes)], request))[watcher.name]
         if request.process is not None:
             return {"process": request.process, "info": infos[str(processes[0].pid)]}
         return {"name": request.name, "info": infos}
@@ -86,13 +88,26 @@ class Stats(Command):
         return "\n".join(lines)
 
 
-async def _everything(supervisor: Supervisor) -> dict[str, Any]:
-    processes = {one.name: one.view().processes for one in supervisor.watchers()}
-    found = await supervisor.process_info([one.pid for some in processes.values() for one in some])
-    return {
-        name: {str(one.pid): _completed(one, found.get(one.pid)) for one in some}
-        for name, some in processes.items()
-    }
+async def _measured(
+    supervisor: Supervisor,
+    chosen: Sequence[tuple[WatcherPort, Sequence[ProcessView]]],
+    request: StatsRequest,
+) -> dict[str, dict[str, Any]]:
+    """Return info objects by watcher and pid, with all that was asked for."""
+    subjects = [
+        api.StatsSubject(watcher.name, one.wid, one.pid) for watcher, some in chosen for one in some
+    ]
+    # Others' numbers are looked for while the process table is read.
+    found, extras = await asyncio.gather(
+        supervisor.process_info([one.pid for one in subjects]), supervisor.extra_stats(subjects)
+    )
+    infos: dict[str, dict[str, Any]] = {}
+    for watcher, some in chosen:
+        told = {
+            str(one.pid): _completed(one, found.get(one.pid), extras.get(one.pid)) for one in some
+        }
+        infos[watcher.name] = await _extended(watcher, told) if request.extended else told
+    return infos
 
 
 def _process(watcher: WatcherPort, processes: Iterable[ProcessView], number: int) -> ProcessView:
@@ -106,12 +121,24 @@ def _process(watcher: WatcherPort, processes: Iterable[ProcessView], number: int
     raise api.UnknownProcess(number, watcher.name)
 
 
-def _completed(process: ProcessView, info: Any) -> Any:
+def _completed(process: ProcessView, info: Any, extra: Mapping[str, Any] | None) -> Any:
     if not isinstance(info, dict):
         return GONE if info is None else info
-    said = {"status": process.status} if process.status else {}
+    said: dict[str, Any] = {"status": process.status} if process.status else {}
+    if extra:
+        said["extra"] = extra
     return {**info, **said, "started": info.get("create_time"), "wid": process.wid}
 
 
-async def _extended(watcher: WatcherPort, info: Any) -> Any:
-    return await watcher.extended_stats(info) if isinstance(info, dict) else info
+async def _extended(watcher: WatcherPort, infos: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the watcher's hook see every info object, some at a time: one may hang for a while."""
+    places = asyncio.Semaphore(_HOOKS_AT_ONCE)
+
+    async def one(info: Any) -> Any:
+        if not isinstance(info, dict):
+            return info
+        async with places:
+            return await watcher.extended_stats(info)
+
+    told = await asyncio.gather(*(one(info) for info in infos.values()))
+    return dict(zip(infos, told, strict=True))

@@ -87,6 +87,11 @@ def test_what_has_no_result_says_ok(name: str) -> None:
         ),
         (
             "stats",
+            {"process": 101, "info": {**SLEEP, "extra": {"queue": 3, "load": 0.5}}},
+            f"101: {LINE} queue=3 load=0.5\n",
+        ),
+        (
+            "stats",
             {"process": 5, "info": "No such process (stopped?)"},
             "5: No such process (stopped?)\n",
         ),

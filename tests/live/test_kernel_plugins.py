@@ -30,6 +30,10 @@ class Good:
         note("ready " + ",".join(one.name for one in supervisor.watchers()))
 
     @hookimpl
+    def circus_extra_stats(self, processes):
+        return {one.pid: {"weight": 7, "who": f"{one.watcher}-{one.wid}"} for one in processes}
+
+    @hookimpl
     def circus_stopping(self, supervisor):
         note("stopping " + ",".join(one.view().life.value for one in supervisor.watchers()))
 
@@ -40,6 +44,10 @@ class Raising:
 
     @hookimpl
     def circus_ready(self, supervisor):
+        raise RuntimeError("a plugin has a bad day")
+
+    @hookimpl
+    def circus_extra_stats(self, processes):
         raise RuntimeError("a plugin has a bad day")
 
     @hookimpl
@@ -94,12 +102,15 @@ def test_good_plugins_work_and_broken_ones_hurt_nobody(
     daemon = start(
         "[watcher:b]\ncmd = sleep 1000\n[watcher:a]\ncmd = sleep 1000\n",
         environment={"PYTHONPATH": path, "NOTES": str(notes)},
-        tracebacks=3,
+        tracebacks=4,
     )
     (pid,) = daemon.until_active("a")
     assert psutil.Process(pid).environ()["FROM_PLUGIN"] == "yes"
     assert notes.read_text() == "ready a,b\n"
     assert daemon.ok("list")["watchers"] == ["a", "b"]
+    for _ in range(3):
+        infos = daemon.ok("stats")["infos"]
+        assert infos["a"][str(pid)]["extra"] == {"weight": 7, "who": "a-1"}
     assert daemon.refused("none")[0] == 2
     assert daemon.stop() == 0
     assert notes.read_text() == "ready a,b\nstopping stopped,stopped\n"
@@ -108,6 +119,7 @@ def test_good_plugins_work_and_broken_ones_hurt_nobody(
         assert f"kernel plugin a_raising failed in circus_{hook}" in told
     for name in ("broken", "missing", "unmade"):
         assert f"cvec_circus.kernel {name} of extras is left out" in told
+    assert told.count("kernel plugin a_raising failed with RuntimeError in circus_extra_stats") == 1
     assert "kernel plugin strange is left out" in told
     for name in ("broken", "list", "none"):
         assert f"cvec_circus.commands {name} of extras is left out" in told
