@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.hookspecs import hookimpl
     from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
+    from cvec_circus_core.extend.plugin_settings import read_setting, read_settings
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream
@@ -49,10 +50,16 @@ if TYPE_CHECKING:
         ACCOUNT,
         BOOLEAN,
         INTEGER,
+        NAMES,
+        NUMBER,
         OCTAL,
+        SIGNAL,
         TEXT,
+        WORDS,
         Kind,
         at_least,
+        between,
+        each,
         one_of,
         or_none,
         read_signal,
@@ -86,9 +93,13 @@ __all__ = [
     "ACCOUNT",
     "BOOLEAN",
     "INTEGER",
+    "NAMES",
+    "NUMBER",
     "OCTAL",
     "REQUIRED",
+    "SIGNAL",
     "TEXT",
+    "WORDS",
     "AlreadyExists",
     "ArbiterSpec",
     "AsyncCircusClient",
@@ -139,9 +150,11 @@ __all__ = [
     "WatcherView",
     "__version__",
     "at_least",
+    "between",
     "cast_message",
     "declared_families",
     "declared_options",
+    "each",
     "extensions",
     "hookimpl",
     "is_open",
@@ -156,6 +169,8 @@ __all__ = [
     "own_events",
     "prop",
     "properties",
+    "read_setting",
+    "read_settings",
     "read_signal",
     "shown_option",
     "signal_name",
@@ -176,6 +191,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.consumer": "CircusConsumer",
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
+    "cvec_circus_core.extend.plugin_settings": "read_setting read_settings",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
     "cvec_circus_core.extend.inventory": "Extension extensions",
@@ -185,8 +201,8 @@ _NAMES_BY_MODULE = {
     "Conflict Errno GaveUp NoAnswer NothingListens RequestError SystemProblem UnknownOption "
     "UnknownProcess UnknownWatcher",
     "cvec_circus_core.model.events": "own_events",
-    "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER OCTAL TEXT Kind at_least "
-    "one_of or_none read_signal signal_name",
+    "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
+    "Kind at_least between each one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
     "cvec_circus_core.model.options": "Option declared_families declared_options option "
     "option_names",

@@ -19,12 +19,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
-from cvec_circus_core.api import CallError, CircusPlugin
+from cvec_circus_core.api import (
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    CallError,
+    CircusPlugin,
+    declared_options,
+    option,
+    read_setting,
+)
 
 log = logging.getLogger("circus.plugins.flapping")
 
@@ -57,26 +66,26 @@ class Phase(Enum):
 class Rule:
     """When a watcher flaps, and what follows."""
 
-    attempts: int = 2
-    window: float = 1.0
-    retry_in: float = 7.0
-    max_retry: int = 5
-    active: bool = True
+    attempts: int = option(2, INTEGER, "deaths of one worker that are too many")
+    window: float = option(1.0, NUMBER, "seconds within which they have to fall")
+    retry_in: float = option(7.0, NUMBER, "seconds of rest before it is tried again")
+    max_retry: int = option(5, INTEGER, "rounds before it is given up; -1 for no limit")
+    active: bool = option(True, BOOLEAN, "false leaves watchers alone, all of them or this one")
 
     def with_options(self, options: Mapping[str, Any], whose: str) -> Rule:
         """Return the rule with what options say; those that can not be read are told in the log."""
-        said = {one: getattr(self, one) for one in self.__slots__}
-        for key in said:
+        said: dict[str, Any] = {}
+        for key, one in declared_options(Rule).items():
             if key not in options:
                 continue
             try:
-                said[key] = _READ[key](options[key])
-            except (TypeError, ValueError):
+                said[key] = read_setting(one, options[key])
+            except ValueError as error:
                 log.warning(
-                    "flapping: %s of %s isn't a number: %r; %r counts",
-                    *(key, whose, options[key], said[key]),
+                    "flapping: %s of %s isn't %s: %r; %r counts",
+                    *(key, whose, error, options[key], getattr(self, key)),
                 )
-        return Rule(**said)
+        return replace(self, **said)
 
 
 @dataclass(slots=True)
@@ -107,17 +116,17 @@ class Record:
 class Flapping(CircusPlugin):
     """Stops watchers whose processes die too often, tries them again, and gives up.
 
-    Options, for all watchers or with the prefix ``flapping.`` in the section of one: ``attempts``
-    deaths of one slot within ``window`` seconds are too many, ``retry_in`` seconds of rest, and
-    ``max_retry`` new starts, -1 for no limit. ``active = False`` leaves a watcher alone.
+    Options are for all watchers here, and for one with the prefix ``flapping.`` in its section.
     """
 
     name = "flapping"
     kinds = frozenset({"reap", "kill", "start", "stop", "remove"})
+    settings_type: ClassVar[type[Rule]] = Rule
+    settings: Rule
 
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
-        self.rule = Rule().with_options(config, "the plugin")
+        self.rule = self.settings
         self.records: dict[str, Record] = {}
         self._killed: set[int] = set()
 
@@ -268,16 +277,3 @@ def _reason(rule: Rule, record: Record, wid: Any) -> str:
         return f"{what}; given up after {tries}"
     limit = "" if rule.max_retry < 0 else f" of {rule.max_retry}"
     return f"{what}; try {record.rounds}{limit} comes after {rule.retry_in:g} s"
-
-
-def _boolean(value: Any) -> bool:
-    return str(value).strip().lower() not in ("false", "no", "off", "0")
-
-
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "attempts": int,
-    "window": float,
-    "retry_in": float,
-    "max_retry": int,
-    "active": _boolean,
-}

@@ -9,11 +9,22 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from statsd import StatsClient
 
-from cvec_circus_core.api import CircusPlugin, ConfigError, topic_name
+from cvec_circus_core.api import (
+    INTEGER,
+    NUMBER,
+    TEXT,
+    CircusPlugin,
+    ConfigError,
+    at_least,
+    between,
+    option,
+    topic_name,
+)
 
 log = logging.getLogger("circus.plugins.statsd")
 
@@ -23,29 +34,40 @@ _SIZE = re.compile(r"([\d.]+)([BKMGTPEZY])")
 _UNITS = "BKMGTPEZY"
 
 
+@dataclass(frozen=True, kw_only=True)
+class StatsdSettings:
+    """Where the statsd server is, and what it is told."""
+
+    application_name: str = option("app", TEXT, "the second part of every name")
+    host: str = option("localhost", TEXT, "where the statsd server listens")
+    port: int = option(8125, between(INTEGER, 1, 65535), "its UDP port")
+    sample_rate: float = option(1.0, between(NUMBER, 0, 1), "the share of the events that is sent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObserverSettings(StatsdSettings):
+    """How often one looks."""
+
+    loop_rate: float = option(60.0, at_least(NUMBER, 0.01), "seconds between two looks")
+
+
 class StatsdEmitter(CircusPlugin):
     """Counts every event in statsd, as ``circus.APPLICATION.watcher.WATCHER.EVENT``.
 
-    Options: ``application_name`` (app), ``host`` (localhost), ``port`` (8125) and ``sample_rate``
-    (1.0): which share of the events is sent.
+    In ``WATCHER``, whatever is no letter, digit or ``-`` is an underscore.
     """
 
     name = "statsd"
+    settings_type: ClassVar[type[StatsdSettings]] = StatsdSettings
+    settings: StatsdSettings
 
-    def __init__(
-        self,
-        *args: Any,
-        application_name: str = "app",
-        host: str = "localhost",
-        port: str | int = 8125,
-        sample_rate: str | float = 1.0,
-        **config: Any,
-    ) -> None:
+    def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
-        self.sample_rate = number("sample_rate", sample_rate)
-        prefix = f"circus.{application_name}.watcher"
+        self.sample_rate = self.settings.sample_rate
+        host, port = self.settings.host, self.settings.port
+        prefix = f"circus.{self.settings.application_name}.watcher"
         try:
-            self.statsd = StatsClient(host, int(number("port", port)), prefix=prefix)
+            self.statsd = StatsClient(host, port, prefix=prefix)
         except OSError as error:
             raise ConfigError(f"statsd server {host!r} is not known: {error}") from None
 
@@ -60,13 +82,15 @@ class StatsdEmitter(CircusPlugin):
 
 
 class Observer(StatsdEmitter):
-    """Looks at something every ``loop_rate`` seconds (60); a subclass says at what."""
+    """Looks at something every ``loop_rate`` seconds; a subclass says at what."""
 
     name = "observer"
+    settings_type: ClassVar[type[ObserverSettings]] = ObserverSettings
+    settings: ObserverSettings
 
-    def __init__(self, *args: Any, loop_rate: str | float = 60, **config: Any) -> None:
+    def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
-        self.loop_rate = number("loop_rate", loop_rate)
+        self.loop_rate = self.settings.loop_rate
         self.every(self.loop_rate, self.look_after)
 
     def handle_recv(self, data: Any) -> None:
@@ -78,11 +102,11 @@ class Observer(StatsdEmitter):
 
 
 class FullStats(Observer):
-    """Tells statsd what the processes of every watcher use, every ``loop_rate`` seconds (60).
+    """Tells statsd what the processes of every watcher use, every ``loop_rate`` seconds.
 
-    The options are those of `StatsdEmitter` besides. Gauges of a watcher, under
-    ``_stats.WATCHER``: watchers_num (processes), cpu_max, cpu_sum, mem_pct_max, mem_pct_sum
-    (percent), mem_max and mem_sum (bytes).
+    Gauges of a watcher, under ``circus.APPLICATION.watcher._stats.WATCHER``: ``watchers_num``
+    (processes), ``cpu_max``, ``cpu_sum``, ``mem_pct_max``, ``mem_pct_sum`` (percent), ``mem_max``
+    and ``mem_sum`` (bytes).
     """
 
     name = "full_stats"
@@ -128,11 +152,3 @@ def size(text: Any) -> int:
 def safe(watcher: str) -> str:
     """Return a watcher's name as one level of a name in statsd."""
     return _NOT_OF_A_NAME.sub("_", topic_name(watcher))
-
-
-def number(key: str, text: Any) -> float:
-    """Read the number of an option. Raises `ConfigError`."""
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{key} isn't a number: {text!r}") from None

@@ -33,6 +33,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from cvec_circus_core.extend.plugin_loop import Link, Periodic, run
+from cvec_circus_core.extend.plugin_settings import read_settings
 from cvec_circus_core.model.errors import ConfigError
 
 _EVENTS = "watcher."
@@ -43,7 +44,8 @@ class CircusPlugin:
     """Base of all plugins; `handle_recv` must be there, the other handlers may.
 
     ``config`` holds the options: texts, where they come from a file. Options that a subclass names
-    in its constructor do not have to be passed on.
+    in its constructor do not have to be passed on. ``settings`` holds their values, where the class
+    declares its options.
     """
 
     name: ClassVar[str] = ""
@@ -53,7 +55,10 @@ class CircusPlugin:
     """What is listened to: beginnings of topics."""
     kinds: ClassVar[frozenset[str] | None] = None
     """Which events, by the last word of the topic, where not all of them are of use."""
+    settings_type: ClassVar[type[Any] | None] = None
+    """A dataclass of declared options (`plugin_settings.py`), where there is one."""
 
+    settings: Any = None
     context: Any = None
     client: Any = None
     sub_socket: Any = None
@@ -76,6 +81,10 @@ class CircusPlugin:
         self.ssh_server = ssh_server
         self.config = config
         self.active = str(config.get("active", True)).strip().lower() not in _NO
+        if self.settings_type is not None:
+            self.settings = read_settings(
+                self.settings_type, config, self.name or type(self).__name__
+            )
 
     def call(self, command: str, /, **props: Any) -> dict[str, Any]:
         """Send a command and wait for its reply, an error reply like any other.

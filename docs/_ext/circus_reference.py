@@ -3,6 +3,7 @@
     .. circus-options:: watcher      (or: daemon)
     .. circus-commands::
     .. circus-streams::
+    .. circus-plugins::
     .. circus-program:: circusd
     .. circus-events::
     .. circus-errnos::
@@ -19,7 +20,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from docutils import nodes
-from reference_text import commands, errno_rows, event_rows, options_of, streams
+from reference_text import commands, errno_rows, event_rows, options_of, plugins, streams
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -66,6 +67,14 @@ class Streams(_Generated):
         return streams()
 
 
+class Plugins(_Generated):
+    """``.. circus-plugins::``."""
+
+    def written(self) -> Iterator[str]:
+        """Yield the plugins."""
+        return plugins()
+
+
 class Program(_Generated):
     """``.. circus-program:: circusd``: what the program's ``--help`` says."""
 
@@ -103,6 +112,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("circus-options", Options)
     app.add_directive("circus-commands", Commands)
     app.add_directive("circus-streams", Streams)
+    app.add_directive("circus-plugins", Plugins)
     app.add_directive("circus-program", Program)
     app.add_directive("circus-events", Events)
     app.add_directive("circus-errnos", Errnos)

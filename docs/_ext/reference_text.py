@@ -14,6 +14,7 @@ from typing import Any
 
 from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.registry import PLUGINS
 from cvec_circus_core.extend.request import Prop, Request, properties
 from cvec_circus_core.extend.sink import STREAMS
 from cvec_circus_core.model import events
@@ -121,6 +122,24 @@ def streams() -> Iterator[str]:
         for option in declared_options(one.load()).values():
             about = f"Takes {_escaped(option.kind.allowed)}; {_default(option)}."
             yield from _entry("", f"``{option.name}``", [_sentence(option.help), "", about])
+
+
+def plugins() -> Iterator[str]:
+    """Yield the section of every plugin of ours, sorted by name."""
+    for one in sorted(entry_points(group=PLUGINS), key=lambda one: one.name):
+        if not one.value.startswith("cvec_circus_plugins."):
+            continue
+        found = one.load()
+        yield from (f".. _plugin-{one.name}:", "", one.name, "~" * len(one.name), "")
+        yield from (inspect.getdoc(found) or "").splitlines()
+        yield ""
+        for option in declared_options(found.settings_type).values():
+            about = f"Takes {_escaped(option.kind.allowed)}; {_default(option)}."
+            also = _listed(f"``{alias}``" for alias in option.aliases) if option.aliases else ""
+            spelled = f" Also spelled {also}." if also else ""
+            yield from _entry(
+                "", f"``{option.name}``", [_sentence(option.help), "", about + spelled]
+            )
 
 
 def _command(name: str, command: type[Command]) -> Iterator[str]:

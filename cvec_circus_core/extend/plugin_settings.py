@@ -1,0 +1,82 @@
+"""How a plugin declares its options: once, as the fields of a dataclass, like the specs do.
+
+    @dataclass(frozen=True, kw_only=True)
+    class PingSettings:
+        url: str = option("http://localhost/", TEXT, "what is asked for")
+
+    class Ping(CircusPlugin):
+        settings_type = PingSettings
+        settings: PingSettings
+
+The reference is written from the same lines. A section may also hold options of the watcher that
+keeps the plugin; whatever is neither is named in the log, for it may be a slip of the pen.
+``__post_init__`` of the dataclass may look for what no single option can see, and raise
+`ConfigError`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.options import (
+    Option,
+    declared_families,
+    declared_options,
+    option_names,
+    renamed_options,
+)
+from cvec_circus_core.model.specs import WatcherSpec
+
+log = logging.getLogger("circus.plugins")
+
+Settings = TypeVar("Settings")
+
+_OF_THE_HOST = frozenset({"use", "active", "isolate"})
+
+
+def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: str) -> Settings:
+    """Return what a configuration says, as values.
+
+    Raises `ConfigError` with one sentence that names all options that can not be used.
+    """
+    read: type = declared
+    names = option_names(read)
+    options = declared_options(read)
+    values: dict[str, Any] = {}
+    refused: list[str] = []
+    for key, given in config.items():
+        if key in names:
+            one = options[names[key]]
+            try:
+                values[one.name] = read_setting(one, given)
+            except ValueError as error:
+                refused.append(f"{key} isn't {error}: {given!r}")
+        elif not _is_of_the_watcher(key):
+            meant = get_close_matches(key, names, n=1)
+            hint = f"; did you mean {meant[0]}?" if meant else ""
+            log.warning("plugin %s has no option %s%s", plugin, key, hint)
+    if refused:
+        raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
+    return declared(**values)
+
+
+def read_setting(one: Option, given: Any) -> Any:
+    """Return the value of one option, given as text or as what it is. Raises ValueError."""
+    if given == one.default and type(given) is type(one.default):
+        return given
+    return one.kind.parse(given) if isinstance(given, str) else one.kind.check(given)
+
+
+def _is_of_the_watcher(key: str) -> bool:
+    families = declared_families(WatcherSpec).values()
+    return (
+        key in _OF_THE_HOST
+        or key in option_names(WatcherSpec)
+        or key in renamed_options(WatcherSpec)
+        or "." in key
+        or any(one.member(key) is not None for one in families)
+    )
