@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from cvec_circus_core.model.capabilities import Capabilities
+
 
 class Channel(Enum):
     """Where a standard stream of a child leads, when not to a descriptor."""
@@ -32,6 +34,9 @@ class LaunchPlan:
     gid: int | str | None = None
     umask: int | None = None
     rlimits: Mapping[str, int | None] = field(default_factory=dict)
+    no_new_privs: bool = False
+    capabilities: Capabilities | None = None
+    oom_score_adj: int | None = None
     stdin: Channel | int = Channel.NULL
     stdout: Channel | int = Channel.INHERIT
     stderr: Channel | int = Channel.INHERIT

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.amounts import ALL, AMOUNT, NONE, Amount
+from cvec_circus_core.model.capabilities import CAPABILITIES, Capabilities
 from cvec_circus_core.model.endpoints import endpoint
 from cvec_circus_core.model.furnishing import LIMIT, MAPPING, RLIMIT_NAMES
 from cvec_circus_core.model.hook_specs import HOOK, HOOK_NAMES, HookSpec
@@ -45,6 +46,7 @@ OPTIONAL_NAME = or_none(LOWER)
 LOWER_NAMES = each(NAMES, str.lower)
 OPTIONAL_ACCOUNT = or_none(ACCOUNT)
 OPTIONAL_OCTAL = or_none(OCTAL)
+OOM_SCORE = or_none(between(INTEGER, -1000, 1000))
 ENDPOINT = endpoint("tcp", "ipc", "inproc")
 OPTIONAL_ENDPOINT = or_none(ENDPOINT)
 MULTICAST = or_none(endpoint("udp"))
@@ -107,6 +109,24 @@ class WatcherSpec:
         names=RLIMIT_NAMES,
         any_case=True,
         keeps_null=True,
+    )
+    no_new_privs: bool = option(
+        False,
+        BOOLEAN,
+        "nothing that processes run gives them more rights: set-user-ID programs have no effect",
+        changing=_NEW,
+    )
+    capabilities: Capabilities | None = option(
+        None,
+        CAPABILITIES,
+        "capabilities that processes may have, and no others; a user other than root gets them too",
+        changing=_NEW,
+    )
+    oom_score_adj: int | None = option(
+        None,
+        OOM_SCORE,
+        "how soon the kernel ends processes when memory is short: 1000 first, -1000 never",
+        changing=_NEW,
     )
     send_hup: bool = option(False, BOOLEAN, "reload by sending SIGHUP")
     stop_signal: int = option(15, SIGNAL, "signal that asks a process to stop")

@@ -50,6 +50,12 @@ def _cause(program: str, plan: LaunchPlan, who: Identity | None, error: Exceptio
 
 def _refused_in_child(plan: LaunchPlan, who: Identity | None) -> str:
     asked = [f"{name}={'unlimited' if v is None else v}" for name, v in plan.rlimits.items()]
+    if plan.oom_score_adj is not None:
+        asked.append(f"oom_score_adj={plan.oom_score_adj}")
+    if plan.capabilities is not None:
+        asked.append(f"capabilities={plan.capabilities}")
+    if plan.no_new_privs:
+        asked.append("no_new_privs")
     if who is not None:
         asked.append(f"user {_name(who)!r}")
     return f"the system refused {' or '.join(asked) or 'to prepare the process'}"

@@ -2,8 +2,9 @@
 
 `subprocess.Popen` does it with its own parameters: they let it use vfork, which makes a spawn about
 five times as cheap as one that runs Python between fork and exec. Such a ``preexec_fn`` is used
-only where there is no other way: for resource limits, for descriptors in a row (`handover.py`), and
-where the caller's own signal set-up would leak into the child (`signals_to_reset`).
+only where there is no other way: for resource limits, fewer rights (`privileges.py`), descriptors
+in a row (`handover.py`), and where the caller's own signal set-up would leak into the child
+(`signals_to_reset`).
 
 What can be known to be wrong is said before the fork; what only the kernel knows is explained after
 it (`explaining.py`). Either way the caller gets one `CannotSpawn` with one sentence.
@@ -28,6 +29,7 @@ from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
 from cvec_circus_core.system.handover import Handover
+from cvec_circus_core.system.privileges import Privileges, plan_privileges
 from cvec_circus_core.system.quick import QuickChild, quick_start
 
 Child = subprocess.Popen[bytes] | QuickChild
@@ -63,11 +65,14 @@ class Launcher:
             raise CannotSpawn("the command is empty")
         who = _identity(plan)
         limits = _limits(plan)
+        rights = plan_privileges(plan, who)
         _check_streams(plan)
         try:
             with _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
                 in_child = _in_child(who, limits, ignored, entrance)
+                if rights is not None:
+                    in_child = replace(in_child or _InChild(who), rights=rights)
                 if plan.in_a_row:
                     in_child = replace(in_child or _InChild(who), last=Handover(plan, self.sealed))
                 lowers_limit = in_child is None and nofile.is_raised
@@ -109,13 +114,15 @@ class Launcher:
 class _InChild:
     """What runs between fork and exec: no locks, no logging, no imports.
 
-    The group is entered and limits are set before the identity changes, because only root may.
+    The group is entered, limits are set and rights given up before the identity changes, because
+    only root may.
     """
 
     who: Identity | None
     limits: _Limits = ()
     signals: tuple[int, ...] = ()
     entrance: int | None = None
+    rights: Privileges | None = None
     last: Handover | None = None
 
     def __call__(self) -> None:
@@ -125,10 +132,14 @@ class _InChild:
             nofile.restore_here()
         for number, limit in self.limits:
             resource.setrlimit(number, limit)
+        if self.rights is not None:
+            self.rights.before_identity()
         if self.who is not None:
             os.setgroups(self.who.groups)
             os.setregid(self.who.gid, self.who.gid)
             os.setreuid(self.who.uid, self.who.uid)
+        if self.rights is not None:
+            self.rights.after_identity()
         for signum in self.signals:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -12,6 +12,7 @@ import pytest
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.model.amounts import Amount
+from cvec_circus_core.model.capabilities import Capabilities
 from cvec_circus_core.model.hook_specs import HOOK_NAMES, HookSpec
 from cvec_circus_core.model.options import declared_families, declared_options, option_names
 from cvec_circus_core.model.readiness import alive
@@ -33,6 +34,9 @@ HOOK = "module.callable or module.callable,true"
 PAIRS = "KEY=VALUE pairs, separated by commas"
 PORT = "an integer from 0 to 65535"
 TEXT = "any text"
+CAPABILITIES = (
+    "names of capabilities such as net_bind_service, or none, or ~ before names to take away"
+)
 AMOUNT = "a count such as 2, or a percentage such as 50%"
 READY = "spawned, alive:SECONDS, notify or log:REGEX"
 
@@ -92,6 +96,15 @@ WATCHER: list[Row] = [
     ("copy_env", "off", False, "of", BOOLEAN),
     ("copy_path", "yes", True, "y", BOOLEAN),
     ("env", "A=1, B=x=y", {"A": "1", "B": "x=y"}, "A", PAIRS),
+    ("no_new_privs", "yes", True, "perhaps", BOOLEAN),
+    (
+        "capabilities",
+        "~ CAP_SYS_ADMIN, bpf",
+        Capabilities(("sys_admin", "bpf"), taken_away=True),
+        "",
+        CAPABILITIES,
+    ),
+    ("oom_score_adj", "-500", -500, "1001", "an integer from -1000 to 1000"),
     ("send_hup", "TRUE", True, "hup", BOOLEAN),
     ("stop_signal", "sigint", 2, "SIGNOTHING", "the name or number of a signal"),
     ("stop_children", "1", True, "all", BOOLEAN),

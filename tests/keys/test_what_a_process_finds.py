@@ -34,6 +34,7 @@ def groups_of(name: str) -> set[int]:
 
 MEMBER = member_of_many()
 NOBODY = pwd.getpwnam("nobody")
+NOTHING = "0" * 16
 DAEMON = grp.getgrnam("daemon")
 
 Facts = Mapping[str, str | None]
@@ -86,6 +87,15 @@ ROWS: dict[str, tuple[str, Facts]] = {
         "cmd = WITNESS/1.rlimit_cpu\nrlimit_cpu =",
         {"limit t": "unlimited unlimited"},
     ),
+    "no_new_privs": (
+        "cmd = WITNESS/1.no_new_privs\nno_new_privs = yes",
+        {"NoNewPrivs": "1"},
+    ),
+    "no_no_new_privs": ("cmd = WITNESS/1.no_no_new_privs", {"NoNewPrivs": "0"}),
+    "oom_score_adj": (
+        "cmd = WITNESS/1.oom_score_adj\noom_score_adj = 321",
+        {"oom_score_adj": "321"},
+    ),
     "close_child_stdin": ("cmd = WITNESS/1.close_child_stdin", {"stdin": "/dev/null"}),
     "open_child_stdin": (
         "cmd = WITNESS/1.open_child_stdin\nclose_child_stdin = no",
@@ -121,6 +131,14 @@ OF_USERS: dict[str, tuple[str, Facts]] = {
     "user": ("cmd = WITNESS/1.user\nuser = nobody", {"uid": str(NOBODY.pw_uid)}),
     "gid_name": ("cmd = WITNESS/1.gid_name\ngid = daemon", {"uid": "0", "gid": str(DAEMON.gr_gid)}),
     "group": ("cmd = WITNESS/1.group\nuid = nobody\ngroup = daemon", {"gid": str(DAEMON.gr_gid)}),
+    "capabilities": (
+        "cmd = WITNESS/1.capabilities\nuid = nobody\ncapabilities = CAP_NET_BIND_SERVICE, chown",
+        dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), "0000000000000401"),
+    ),
+    "no_capabilities": (
+        "cmd = WITNESS/1.no_capabilities\ncapabilities = none",
+        {"uid": "0", "CapPrm": NOTHING, "CapEff": NOTHING, "CapBnd": NOTHING},
+    ),
     "groups": (f"cmd = WITNESS/1.groups\nuid = {MEMBER}", {}),
 }
 ALL = {**ROWS, **(OF_USERS if os.geteuid() == 0 else {})}

@@ -16,6 +16,8 @@ in=$(readlink /proc/$$/fd/0) out=$(readlink /proc/$$/fd/1) err=$(readlink /proc/
     for limit in n c t; do
         echo "limit $limit=$(ulimit -S$limit) $(ulimit -H$limit)"
     done
+    echo "oom_score_adj=$(cat /proc/$$/oom_score_adj)"
+    sed -n 's/^\(Cap[A-Z][a-z]*\|NoNewPrivs\):[^0-9a-f]*/\1=/p' /proc/$$/status
     tr '\0' '\n' < /proc/$$/environ | sed 's/^/env /'
 } > "$1.part"
 mv "$1.part" "$1"
