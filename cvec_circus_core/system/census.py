@@ -66,7 +66,7 @@ class Census:
         if usage is None:
             self._samples.pop(pid, None)
             return GONE
-        below = (self._one(child, look, {}) for child in families.get(pid, ()))
+        below = (self._one(child, look, families) for child in families.get(pid, ()))
         created, resident, memory = usage.created, usage.resident, self._memory
         return {
             "pid": pid,
