@@ -88,6 +88,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.system.clock import unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
+    from cvec_circus_core.system.trusted_paths import Spot, hold
 
 __all__ = [
     "ACCOUNT",
@@ -137,6 +138,7 @@ __all__ = [
     "SignalSelection",
     "SocketSpec",
     "SocketView",
+    "Spot",
     "StatsSubject",
     "Stream",
     "Supervisor",
@@ -156,6 +158,7 @@ __all__ = [
     "declared_options",
     "each",
     "extensions",
+    "hold",
     "hookimpl",
     "is_open",
     "make_json",
@@ -214,6 +217,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.clock": "unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
+    "cvec_circus_core.system.trusted_paths": "Spot hold",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 

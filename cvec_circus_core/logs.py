@@ -1,7 +1,8 @@
 """The daemon's own log: standard error, a file, or syslog; or a logging configuration of one's own.
 
-Files are opened anew when they were moved away, and at SIGHUP and SIGUSR1. Format and addresses
-follow spec: config, section circus.
+Files are opened anew when they were moved away, and at SIGHUP and SIGUSR1. Nobody can lead us to
+another file (`system/trusted_paths.py`); where a file can not be opened any more, lines go to
+standard error. Format and addresses follow spec: config, section circus.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import logging.handlers
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 from urllib.parse import urlsplit
 
-from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.errors import ConfigError, SystemProblem
 from cvec_circus_core.model.events import (
     ProcessReaped,
     ProcessSpawned,
@@ -25,6 +27,7 @@ from cvec_circus_core.model.events import (
 )
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.system.files import open_append
 
 log = logging.getLogger(__name__)
 
@@ -90,10 +93,23 @@ def _handler(output: str) -> logging.Handler:
     if output.startswith("syslog://"):
         return _syslog(output)
     try:
-        return logging.handlers.WatchedFileHandler(output, encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ConfigError(f"logoutput {output} can not be opened: {reason}") from None
+        return LogFile(output, encoding="utf-8")
+    except SystemProblem as error:
+        raise ConfigError(f"logoutput {error}") from None
+
+
+class LogFile(logging.handlers.WatchedFileHandler):
+    """A log file, opened as safely as the files of streams."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, to standard error where the file is out of reach."""
+        try:
+            super().emit(record)
+        except (OSError, SystemProblem) as error:
+            sys.stderr.write(f"{self.format(record)} (not in the log: {error})\n")
+
+    def _open(self) -> TextIOWrapper:
+        return open(open_append(self.baseFilename), "a", encoding=self.encoding)
 
 
 def _syslog(output: str) -> logging.Handler:

@@ -54,7 +54,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
     f"{CORE}.reception": Room((CORE,), ("zmq",)),
     f"{CORE}.ending": Room((CORE,)),
-    f"{CORE}.logs": Room((MODEL,), ("yaml",)),
+    f"{CORE}.logs": Room((MODEL, f"{SYSTEM}.files"), ("yaml",)),
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.daemon": Room((CORE,)),
     f"{CORE}.plugin_process": Room((CORE,)),

@@ -9,6 +9,7 @@ import grp
 import os
 import pwd
 from dataclasses import dataclass
+from functools import cache
 
 from cvec_circus_core.model.errors import SystemProblem
 
@@ -111,3 +112,16 @@ def is_known(word: str) -> bool:
     except UnknownAccount:
         return False
     return True
+
+
+@cache
+def unmapped_uid() -> int | None:
+    """Return the number that stands for all users whom a user namespace does not know."""
+    try:
+        with open("/proc/self/uid_map", "rb") as file:
+            rows = [row.split() for row in file]
+        with open("/proc/sys/kernel/overflowuid", "rb") as file:
+            overflow = int(file.read())
+    except (OSError, ValueError):
+        return None
+    return None if rows == [[b"0", b"0", b"4294967295"]] else overflow

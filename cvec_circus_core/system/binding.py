@@ -14,6 +14,7 @@ from typing import Any
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.system.accounts import gid_of, uid_of
+from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
 _ALL_MODES = 0o777
 _LONGEST_PATH = 107
@@ -70,16 +71,24 @@ def resolved(spec: SocketSpec) -> Any:
 
 
 def make_file_free(path: str, *, replace: bool) -> None:
-    """Remove what is in the way of a Unix socket, if that is allowed."""
+    """Remove what is in the way of a Unix socket, if that is allowed.
+
+    Raises `SystemProblem` where somebody could have led the path elsewhere.
+    """
     try:
-        found = os.lstat(path)
+        with hold(path, follow=False) as spot:
+            _make_free(spot, replace=replace)
     except FileNotFoundError:
         return
+
+
+def _make_free(spot: Spot, *, replace: bool) -> None:
+    found = spot.look()
     if stat.S_ISDIR(found.st_mode):
         raise Refusal("there is a folder of that name")
     if not replace:
         raise Refusal("the file is there already (replace = true would remove it)")
-    os.unlink(path)
+    spot.remove()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ def bind_file(one: socket.socket, spec: SocketSpec, path: str) -> SocketFile:
         one.bind(path)
     finally:
         os.umask(before)
-    found = os.stat(path)
+    found = os.lstat(path)
     made = SocketFile(path, found.st_dev, found.st_ino)
     try:
         own_file(path, spec)
@@ -116,14 +125,15 @@ def bind_file(one: socket.socket, spec: SocketSpec, path: str) -> SocketFile:
     return made
 
 
-def own_file(path: str, spec: SocketSpec) -> None:
-    """Give a Unix socket's file the owner and group of the spec."""
-    if spec.owner is None and spec.group is None:
+def own_file(path: str, spec: SocketSpec, mode: int | None = None) -> None:
+    """Give a Unix socket's file the owner and group of the spec, and a mode."""
+    if spec.owner is None and spec.group is None and mode is None:
         return
     uid = -1 if spec.owner is None else uid_of(spec.owner)
     gid = -1 if spec.group is None else gid_of(spec.group)
     try:
-        os.chown(path, uid, gid)
+        with hold(path, follow=False) as spot:
+            spot.give_socket(mode, uid, gid)
     except PermissionError:
         raise Refusal("only root may give the file to somebody else") from None
 
@@ -131,10 +141,11 @@ def own_file(path: str, spec: SocketSpec) -> None:
 def remove_file(made: SocketFile) -> None:
     """Remove a Unix socket's file, unless another one has taken its name."""
     try:
-        found = os.lstat(made.path)
-        if (found.st_dev, found.st_ino) == (made.device, made.inode):
-            os.unlink(made.path)
-    except OSError:
+        with hold(made.path, follow=False) as spot:
+            found = spot.look()
+            if (found.st_dev, found.st_ino) == (made.device, made.inode):
+                spot.remove()
+    except (OSError, UntrustedPath):
         return
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.system.accounts import uid_of, user_name
+from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
 
 _ONLY_ME = 0o177
 _SCHEME = "ipc://"
@@ -23,11 +24,19 @@ def path_of(endpoint: str) -> str | None:
 def folder_doubts(endpoint: str) -> list[str]:
     """Return what is strange about the folder of an endpoint.
 
-    Raises `CannotBind` where every user could put a file of his own in its place.
+    Raises `CannotBind` where every user could put a file of his own in its place, and where
+    somebody could have led the path elsewhere.
     """
     path = path_of(endpoint)
     if path is None:
         return []
+    try:
+        with hold(path, follow=False):
+            pass
+    except UntrustedPath as error:
+        raise CannotBind(f"ipc://{error}") from None
+    except OSError:
+        return []  # The bind says it better.
     folder = os.path.dirname(path) or "."
     try:
         found = os.stat(folder)
@@ -68,10 +77,10 @@ def give(endpoint: str, owner: int | str | None, *, to_others: bool) -> None:
     if path is None:
         return
     try:
-        if owner is not None:
-            os.chown(path, uid_of(owner), -1, follow_symlinks=False)
         # Connecting takes the right to write. Who it is, the kernel tells the daemon.
-        os.chmod(path, 0o666 if to_others else 0o600)
+        mode = 0o666 if to_others else 0o600
+        with hold(path, follow=False) as spot:
+            spot.give_socket(mode, -1 if owner is None else uid_of(owner))
     except PermissionError:
         raise CannotBind(
             f"only root may give {endpoint} to endpoint_owner {str(owner)!r}"

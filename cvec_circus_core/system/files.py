@@ -1,7 +1,8 @@
 """Files that grow at their end: logs of processes, opened so that many may append.
 
 Each write goes to the end of the file as it is then, whoever else writes, and no process that is
-started later inherits the descriptor.
+started later inherits the descriptor. Nobody can lead the opening to another file
+(`trusted_paths.py`), and none is ever made that everybody may write.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.descriptors import nofile
+from cvec_circus_core.system.trusted_paths import hold
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+_USUAL = 0o664
 
 
 def open_append(
@@ -29,7 +32,8 @@ def open_append(
     uid = -1 if user is None else uid_of(user)
     gid = -1 if group is None else gid_of(group)
     try:
-        fd = os.open(path, _FLAGS, 0o666 if mode is None else mode)
+        with hold(path) as spot:
+            fd = spot.open(_FLAGS, _USUAL if mode is None else mode, {uid} - {-1})
         try:
             if mode is not None:
                 os.fchmod(fd, mode)

@@ -15,6 +15,7 @@ import sys
 from ipaddress import IPv6Address
 
 from cvec_circus_core.model.access import Caller, LocalUser, Stranger
+from cvec_circus_core.system.accounts import unmapped_uid
 from cvec_circus_core.system.diag import ESTABLISHED, Diag, Ends
 
 CAN_TELL = sys.platform.startswith("linux")
@@ -56,7 +57,7 @@ class Peers:
 
     def __init__(self) -> None:
         self._diag = Diag()
-        self._unmapped = _unmapped_uid()
+        self._unmapped = unmapped_uid()
 
     def meet(self, fd: int) -> Meeting:
         """Hold on to the connection that a descriptor is now, and tell who is there."""
@@ -119,15 +120,3 @@ def _is_loopback(ends: Ends) -> bool:
     if ends.family == socket.AF_INET:
         return ends.here[0] == 127
     return ends.here == socket.inet_pton(socket.AF_INET6, "::1")
-
-
-def _unmapped_uid() -> int | None:
-    """Return the number that stands for all users whom a user namespace does not know."""
-    try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
-            rows = [row.split() for row in file]
-        with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
-            overflow = int(file.read())
-    except (OSError, ValueError):
-        return None
-    return None if rows == [["0", "0", "4294967295"]] else overflow

@@ -2,6 +2,9 @@
 
 The lock decides, not the number: the kernel drops the lock with the process, however that ends, so
 a stale file, or a number that another process has by now, never stops a start.
+
+Who reads the file believes it, and may be root: it is not put where everybody could exchange it,
+and nobody can lead us to another file (`trusted_paths.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ import stat
 from pathlib import Path
 
 from cvec_circus_core.model.errors import SystemProblem
+from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
-_OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OPEN = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK
 
 
 class PidFileProblem(SystemProblem):
@@ -56,9 +60,10 @@ class PidFile:
         if self._fd is None:
             return
         try:
-            if _is_same(self._fd, self.path):
-                self.path.unlink()
-        except OSError:
+            with hold(self.path, follow=False) as spot:
+                if _is_same(self._fd, spot):
+                    spot.remove()
+        except (OSError, UntrustedPath):
             pass  # the folder may be gone, or read-only by now: the lock is what counts
         os.close(self._fd)
         self._fd = None
@@ -66,26 +71,37 @@ class PidFile:
     def _lock(self) -> int:
         while True:
             try:
-                fd = os.open(self.path, _OPEN, 0o644)
+                with hold(self.path, follow=False) as spot:
+                    fd = self._locked(spot)
             except OSError as error:
                 raise self._problem(error) from error
-            try:
-                self._check(fd)
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_same(fd, self.path):
-                    return fd
-            except BlockingIOError:
-                holder = _read_pid(fd)
-                os.close(fd)
-                raise AlreadyRunning(self.path, holder) from None
-            except OSError as error:
-                os.close(fd)
-                raise self._problem(error) from error
-            except PidFileProblem:
-                os.close(fd)
-                raise
-            # The one who held it took it away between our opening and our locking: once more.
+            except UntrustedPath as error:
+                raise PidFileProblem(f"can not write the pid file: {error}") from None
+            if fd is not None:
+                return fd
+
+    def _locked(self, spot: Spot) -> int | None:
+        """Return the file, locked; None where its holder took it away while we locked it."""
+        if spot.is_open_to_all and not spot.is_sticky:
+            raise PidFileProblem(
+                f"the pid file {str(self.path)!r} is in a folder where every user may replace it: "
+                "use one that only its owner may write"
+            )
+        fd = spot.open(_OPEN, 0o644)
+        try:
+            self._check(fd)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_same(fd, spot):
+                return fd
+        except BlockingIOError:
+            holder = _read_pid(fd)
             os.close(fd)
+            raise AlreadyRunning(self.path, holder) from None
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None
 
     def _check(self, fd: int) -> None:
         status = os.fstat(fd)
@@ -111,9 +127,9 @@ class PidFile:
         return PidFileProblem(f"can not write the pid file {str(self.path)!r}: {reason}")
 
 
-def _is_same(fd: int, path: Path) -> bool:
+def _is_same(fd: int, spot: Spot) -> bool:
     try:
-        named = os.stat(path, follow_symlinks=False)
+        named = spot.look()
     except FileNotFoundError:
         return False
     return os.path.samestat(os.fstat(fd), named)

@@ -179,8 +179,7 @@ class CircusSocket(socket.socket):
         """Take what another spec says of the queue and the file; the address stays."""
         with refusals(self.spec, self.location):
             if self._file is not None:
-                os.chmod(self._file.path, mode_of(spec))
-                own_file(self._file.path, spec)
+                own_file(self._file.path, spec, mode_of(spec))
             if spec.backlog != self.backlog and self.listens and not spec.so_reuseport:
                 self.listen(spec.backlog)
         self.spec, self.backlog = spec, spec.backlog

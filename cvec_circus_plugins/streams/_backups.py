@@ -1,25 +1,39 @@
-"""Numbered backups of a file: ``.1`` is the newest, the one past the last is dropped."""
+"""Numbered backups of a file: ``.1`` is the newest, the one past the last is dropped.
+
+All of it happens in the folder of the file, held open, so that nobody who may write there can have
+another file read, written or renamed instead.
+"""
 
 from __future__ import annotations
 
 import gzip
 import os
 import shutil
+from typing import TYPE_CHECKING
+
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from cvec_circus_core.api import Spot
 
 _PACKED = ".gz"
 _BEGUN = ".gz.part"
 
 
 def shift(path: str, count: int) -> None:
-    """Make ``path.1`` free, by giving every backup the next number. Raises OSError."""
-    _remove(backup(path, count))
-    folder, name = os.path.split(path)
-    # Where a thousand may be kept, ten are there: only those are asked for.
-    found = set(os.listdir(folder or "."))
-    for number in range(count - 1, 0, -1):
-        for end in ("", _PACKED):
-            if backup(name, number) + end in found:
-                os.replace(backup(path, number) + end, backup(path, number + 1) + end)
+    """Make ``path.1`` free, by giving every backup the next number.
+
+    Raises OSError and `SystemProblem`, as all here.
+    """
+    with api.hold(path, follow=False) as spot:
+        for end in ("", _PACKED, _BEGUN):
+            _remove(spot.named(backup(spot.name, count) + end))
+        # Where a thousand may be kept, ten are there: only those are asked for.
+        found = set(spot.names())
+        for number in range(count - 1, 0, -1):
+            for end in ("", _PACKED):
+                if (name := backup(spot.name, number) + end) in found:
+                    spot.named(name).rename(backup(spot.name, number + 1) + end)
 
 
 def backup(path: str, number: int) -> str:
@@ -29,25 +43,24 @@ def backup(path: str, number: int) -> str:
 
 def pack(path: str) -> None:
     """Compress a file; its name gets ``.gz``. At every moment one of the two is complete."""
-    part = path + _BEGUN
-    with open(path, "rb") as source:
-        status = os.fstat(source.fileno())
-        with open(part, "wb", opener=_private) as raw, gzip.open(raw, "wb") as packed:
-            shutil.copyfileobj(source, packed, 1 << 20)
-        os.chmod(part, status.st_mode & 0o7777)
-        if os.geteuid() == 0:
-            os.chown(part, status.st_uid, status.st_gid)
-    os.replace(part, path + _PACKED)
-    os.remove(path)
+    with api.hold(path, follow=False) as spot:
+        part = spot.named(spot.name + _BEGUN)
+        _remove(part)
+        with open(spot.open(os.O_RDONLY, welcome={spot.look().st_uid}), "rb") as source:
+            status = os.fstat(source.fileno())
+            made = part.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            with open(made, "wb") as raw:
+                with gzip.open(raw, "wb") as packed:
+                    shutil.copyfileobj(source, packed, 1 << 20)
+                os.fchmod(made, status.st_mode & 0o7777)
+                if os.geteuid() == 0:
+                    os.fchown(made, status.st_uid, status.st_gid)
+        part.rename(spot.name + _PACKED)
+        spot.remove()
 
 
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
-
-
-def _remove(path: str) -> None:
-    for end in ("", _PACKED, _BEGUN):
-        try:
-            os.remove(path + end)
-        except FileNotFoundError:
-            continue
+def _remove(spot: Spot) -> None:
+    try:
+        spot.remove()
+    except FileNotFoundError:
+        return

@@ -98,6 +98,7 @@ class FileWriter(Stream):
             self._file.close()
 
     def rename(self, target: str) -> None:
-        """Give the file another name and begin a new one."""
-        os.replace(self._file.path, target)
+        """Give the file another name in its folder and begin a new one."""
+        with api.hold(self._file.path, follow=False) as spot:
+            spot.rename(os.path.basename(target))
         self._file.open()

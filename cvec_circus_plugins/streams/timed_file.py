@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from cvec_circus_core import api
 from cvec_circus_core.api import BadOption, option
 from cvec_circus_plugins.streams._backups import pack
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
 from cvec_circus_plugins.streams._written import COUNT, FileWriter
+
+if TYPE_CHECKING:
+    from cvec_circus_core.api import Spot
 
 
 def _read_when(text: object) -> str:
@@ -75,14 +79,15 @@ class TimedRotatingFileStream(FileWriter):
         if self.gzip:
             pack(target)
         if self.backup_count:
-            for old in self._backups()[: -self.backup_count]:
-                os.remove(old)
+            with api.hold(path, follow=False) as spot:
+                for old in self._backups(spot)[: -self.backup_count]:
+                    spot.named(old).remove()
 
-    def _backups(self) -> list[str]:
-        """Return the older files, the oldest first."""
-        folder, name = os.path.split(self._file.path)
+    def _backups(self, spot: Spot) -> list[str]:
+        """Return the names of older files, the oldest first."""
+        name = spot.name
         digits = len(self._calendar.label(0))
         pattern = re.compile(re.escape(name) + rf"\.(\d{{{digits}}})(?:\.(\d+))?(\.gz)?")
-        found = [match for one in os.listdir(folder or ".") if (match := pattern.fullmatch(one))]
+        found = [match for one in spot.names() if (match := pattern.fullmatch(one))]
         found.sort(key=lambda match: (match[1], int(match[2] or 0)))
-        return [os.path.join(folder, match[0]) for match in found]
+        return [match[0] for match in found]

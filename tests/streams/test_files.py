@@ -201,7 +201,7 @@ class TestRotation:
         stream = FileStream(filename=str(path), max_bytes=10, backup_count=1)
         stream(piece(b"12345678\n"))
 
-        def refuse(*_: object) -> None:
+        def refuse(*_: object, **__: object) -> None:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(os, "replace", refuse)
