@@ -1,48 +1,57 @@
-"""Clients that call without a pause, and remember what went wrong and how long it took."""
+"""Clients that call without a pause, and remember what went wrong and how long it took.
+
+They are a process of their own, so that how fast they are does not depend on the test around them.
+"""
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
+import json
+import subprocess
+import sys
 from types import TracebackType
 from typing import Self
 
-from tests.live.daemon import until
-
-CLIENTS = 3
-PATIENCE = 10.0
+from tests.live.daemon import ROOT, until
+from tests.rollout.calling import CLIENTS, PATIENCE, Seen
 
 
 class Clients:
-    """Some threads that connect, read a line, and connect again."""
+    """Four clients that connect, read a line, and connect again."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._call, daemon=True) for _ in range(CLIENTS)]
-        self.failures: list[str] = []
-        self.pids: set[int] = set()
-        self.calls = 0
-        self.slowest = 0.0
+        words = [sys.executable, "-m", "tests.rollout.calling", str(port)]
+        self._process = subprocess.Popen(
+            words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.total = Seen()
 
-    def _call(self) -> None:
-        while not self._stopping.wait(0.005):
-            begun = time.monotonic()
-            try:
-                with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as connection:
-                    line = connection.makefile().readline()
-                self.pids.add(int(line))
-            except (OSError, ValueError) as error:
-                self.failures.append(repr(error))
-            self.calls += 1
-            self.slowest = max(self.slowest, time.monotonic() - begun)
+    def take(self) -> Seen:
+        """Return what they saw since the last time."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        seen = Seen(**json.loads(self._process.stdout.readline()))
+        self.total.calls += seen.calls
+        self.total.slowest = max(self.total.slowest, seen.slowest)
+        self.total.failures += seen.failures
+        return seen
+
+    def until_all_called(self) -> Seen:
+        """Wait until there were a few calls more; return what was seen of them."""
+        self.take()
+        called: list[Seen] = []
+
+        def enough() -> bool:
+            called.append(self.take())
+            return sum(one.calls for one in called) >= 4 * CLIENTS
+
+        until(enough)
+        return called[-1]
 
     def __enter__(self) -> Self:
-        for one in self._threads:
-            one.start()
-        until(lambda: self.calls >= CLIENTS)
-        self.slowest = 0.0
+        self.until_all_called()
+        self.total = Seen()
         return self
 
     def __exit__(
@@ -51,6 +60,9 @@ class Clients:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopping.set()
-        for one in self._threads:
-            one.join(PATIENCE + 5)
+        try:
+            if error is None:
+                self.take()
+        finally:
+            self._process.kill()
+            self._process.communicate(timeout=PATIENCE)

@@ -1,7 +1,8 @@
 """A worker that takes a while to boot, then serves a managed socket: one line per connection.
 
-``worker.py FD BOOT_SECONDS [never|crash]``. It says READY=1 where it can, prints "serving", and
-on SIGTERM answers whom it has accepted before it goes.
+``worker.py FD BOOT_SECONDS [serve|plain|never|crash] [ANSWER_SECONDS]``. It says READY=1 where it
+can, prints "serving", and on SIGTERM answers whom it has accepted before it goes; a plain one does
+not know of SIGTERM at all.
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ def say(*lines: str) -> None:
             out.sendto("\n".join(lines).encode(), "\0" + address[1:])
 
 
-def main(fd: int, boot: float, fate: str) -> None:
+def main(fd: int, boot: float, fate: str, answering: float) -> None:
     """Boot, and serve until told to go."""
-    leaving = []
-    signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))
+    leaving: list[int] = []
+    if fate != "plain":
+        signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))
     end = time.monotonic() + boot
     while time.monotonic() < end and not leaving:
         time.sleep(0.02)
@@ -45,9 +47,10 @@ def main(fd: int, boot: float, fate: str) -> None:
             continue
         with connection:
             connection.setblocking(True)
+            time.sleep(answering)
             connection.sendall(f"{os.getpid()}\n".encode())
 
 
 if __name__ == "__main__":
-    fd, boot, fate = (*sys.argv[1:], "serve")[:3]
-    main(int(fd), float(boot), fate)
+    words = (*sys.argv[1:], *("serve", "0")[len(sys.argv) - 3 :])
+    main(int(words[0]), float(words[1]), words[2], float(words[3]))
