@@ -47,6 +47,18 @@ class SocketUse:
         return tuple(dict.fromkeys((*self.listed, *self.numbered, *stdin)))
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where the managed sockets of a process listen for connections."""
+
+    ports: frozenset[int] = frozenset()
+    paths: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any."""
+        return bool(self.ports or self.paths)
+
+
 def sockets_in(text: str) -> Iterator[str]:
     """Yield the names of the sockets that a text has variables for."""
     if "circus.sockets." not in text.lower():

@@ -134,6 +134,12 @@ class WatcherSpec:
         False, BOOLEAN, "send the stop signal to the children of a process too"
     )
     graceful_timeout: float = option(30.0, SECONDS, "seconds between the stop signal and SIGKILL")
+    finish_timeout: float = option(
+        5.0,
+        SECONDS,
+        "seconds for a process that does not handle the stop signal to answer who is connected to "
+        "its managed sockets; 0 to end it at once",
+    )
     max_retry: int = option(
         5,
         at_least(INTEGER, -1),

@@ -27,11 +27,12 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Send a signal."""
+    """Send a signal; one that asks a process to go may wait until nobody needs it."""
 
     pid: int
     signum: int
     reach: Reach
+    asks_to_go: bool = False
 
 
 @dataclass(frozen=True, slots=True)

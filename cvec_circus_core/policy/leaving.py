@@ -30,7 +30,7 @@ def ask_to_go(
     state.wake(slot.kill_at, AlarmKind.KILL, slot)
     number = spec.stop_signal if signum is None else signum
     reach = Reach.CHILDREN if spec.stop_children else Reach.PROCESS
-    yield Signal(slot.pid, number, reach)
+    yield Signal(slot.pid, number, reach, asks_to_go=number != _SIGKILL)
     yield Emit(events.ProcessSignalled(spec.name, slot.wid, slot.pid, number))
 
 

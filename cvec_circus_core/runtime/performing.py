@@ -13,7 +13,7 @@ from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.outcome import Outcome
-from cvec_circus_core.model.socket_use import socket_use
+from cvec_circus_core.model.socket_use import Served, socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.commandline import Launch, Surroundings, prepare
 from cvec_circus_core.policy.effects import (
@@ -72,6 +72,8 @@ class Performer:
         self._hooks = hooks
         self._launch: tuple[WatcherSpec, Surroundings, Launch] | None = None
         self._stop_listening: Callable[[], None] = _nothing
+        self._served: dict[int, Served] = {}
+        """What processes were given; the sockets may be others when they go."""
 
     def perform(self, effect: Effect) -> None:
         """Carry out one effect."""
@@ -81,7 +83,8 @@ class Performer:
             case AskHook():
                 self._hooks.ask(effect)
             case Signal(pid, signum):
-                self._hooks.around_signal(pid, signum, partial(self._signal, effect))
+                send = self._finish if effect.asks_to_go else self._signal
+                self._hooks.around_signal(pid, signum, partial(send, effect))
             case Sweep(pid, signum, grace):
                 self._world.processes.sweep(pid, signum, grace, self._on_swept)
             case Listen():
@@ -109,6 +112,7 @@ class Performer:
                 pid = self._world.processes.spawn(fitting.plan, self._on_exit)
                 fitting.started(pid)
                 equipped.pid = pid
+            self._remember_served(pid)
         except (CircusError, ValueError) as error:
             log.warning("watcher %s: process %d could not start: %s", name, wid, error)
             self._post(SpawnFailed(wid, str(error)))
@@ -152,6 +156,21 @@ class Performer:
             }
             yield launch.for_slot(wid, own)
 
+    def _remember_served(self, pid: int) -> None:
+        names = self.launch().sockets.names
+        served = self._world.sockets.served(names) if names else None
+        if served:
+            self._served[pid] = served
+
+    def _finish(self, effect: Signal) -> None:
+        served = self._served.get(effect.pid)
+        send = partial(self._signal, effect)
+        if served is None:
+            send()
+        else:
+            patience = self._spec().finish_timeout
+            self._world.processes.finish(effect.pid, effect.signum, served, patience, send)
+
     def _signal(self, effect: Signal) -> None:
         processes = self._world.processes
         try:
@@ -172,6 +191,7 @@ class Performer:
         grace = self._spec().graceful_timeout if exit_.left_behind else 0.0
         self._streams.process_ended(pid, grace)
         self._notices.process_ended(pid)
+        self._served.pop(pid, None)
         self._post(Exited(pid, exit_.code, exit_.left_behind))
 
     def _on_swept(self, pid: int) -> None:

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from cvec_circus_core.model.errors import CannotBind, Conflict
 from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.socket_use import Served
 from cvec_circus_core.model.views import SocketView
 from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.knocking import Knocking
@@ -45,6 +46,15 @@ class SocketShelf:
     def own(self) -> frozenset[str]:
         """Those of which every process gets one of its own."""
         return frozenset(name for name, one in self._sockets.items() if one.spec.so_reuseport)
+
+    def served(self, names: Iterable[str]) -> Served:
+        """Return where some of them listen for connections."""
+        listening = [self._sockets[name] for name in names if name in self._sockets]
+        listening = [one for one in listening if one.listens]
+        return Served(
+            frozenset(one.port for one in listening if one.path is None),
+            frozenset(one.path for one in listening if one.path is not None),
+        )
 
     def views(self) -> list[SocketView]:
         """Return a picture of each, in the order of their numbers."""

@@ -16,6 +16,7 @@ from signal import SIGKILL
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.socket_use import Served
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
 
 
@@ -143,6 +144,12 @@ class FakeProcesses:
     def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
         """Send a signal to one child, of which there are none."""
         return False
+
+    def finish(
+        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    ) -> None:
+        """Call ``send``: a fake process answers nobody."""
+        send()
 
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from functools import partial
 from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.socket_use import Served
 from cvec_circus_core.system.forest import Forest
 from cvec_circus_core.system.launching import Child, Launcher
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
@@ -40,6 +42,7 @@ Defer = Callable[[Callable[[], None]], None]
 """Runs a piece of work soon, when it has its turn."""
 
 _LOOK_AGAIN = 0.05
+_HAS_PROC = sys.platform.startswith("linux")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,19 @@ class LocalProcesses:
             return bool(found) and send(found[0], signum)
         except (OSError, ValueError) as error:
             raise SystemProblem(_refusal(childpid, signum, error)) from None
+
+    def finish(
+        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    ) -> None:
+        """Call ``send`` once that costs nobody a request, in any case after the patience."""
+        if not (_HAS_PROC and patience > 0):
+            send()
+            return
+        # Few programs need it, so the others need not have it in memory.
+        from cvec_circus_core.system.finishing import Farewell, Finishing
+
+        farewell = Farewell(pid, signum, served, partial(self.__contains__, pid), send)
+        Finishing(self._loop, farewell, patience).begin()
 
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
         """Stop what an ended process left behind."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.socket_use import Served
 
 OnExit = Callable[[int, Exit], None]
 """Called once per spawned process, in the event loop, with its pid and how it ended."""
@@ -62,6 +63,16 @@ class Processes(Protocol):
         """Send a signal to one direct child of a spawned process.
 
         Returns False where ``childpid`` is no child of it. Raises `SystemProblem`.
+        """
+
+    def finish(
+        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    ) -> None:
+        """Call ``send`` once the process can be sent a signal without anybody's request being lost.
+
+        That is at once where it handles the signal itself, or where it can not be seen whether it
+        is answering anybody at these sockets; else when it is not, or the patience is over. A
+        process that ends by itself meanwhile is sent nothing.
         """
 
     def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:

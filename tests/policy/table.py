@@ -93,7 +93,8 @@ def signalled(
 ) -> list[Effect]:
     """Signal one process and tell of it."""
     pid = 100 + wid if pid is None else pid
-    return [Signal(pid, signum, reach), Emit(events.ProcessSignalled(NAME, wid, pid, signum))]
+    asks = signum != 9
+    return [Signal(pid, signum, reach, asks), Emit(events.ProcessSignalled(NAME, wid, pid, signum))]
 
 
 def killed(wid: int, *, pid: int | None = None) -> list[Effect]:
