@@ -99,22 +99,24 @@ class Finishing:
         if not farewell.is_there():
             self._let_go()
             return
-        if not all(_stands_still(one.pid) for one in self._held):
-            if self._loop.time() - self._held_at < _HELD_AT_MOST:
-                self._loop.call_later(_TO_STAND_STILL, self._judge)
-            else:
-                self._let_go()
-                self._look_later()
-        elif _answer_somebody(self._held, farewell.served):
+        # Whether they stand still is asked first: what was accepted before that can be seen after.
+        are_still = all(_stands_still(one.pid) for one in self._held)
+        is_long = self._loop.time() - self._held_at > _HELD_AT_MOST
+        if _answer_somebody(self._held, farewell.served) or (is_long and not are_still):
             self._let_go()
             self._look_later()
+        elif are_still:
+            self._end()
         else:
-            try:
-                farewell.send()
-                for one in self._held[1:]:
-                    send(one, farewell.signum)
-            finally:
-                self._let_go()
+            self._loop.call_later(_TO_STAND_STILL, self._judge)
+
+    def _end(self) -> None:
+        try:
+            self._farewell.send()
+            for one in self._held[1:]:
+                send(one, self._farewell.signum)
+        finally:
+            self._let_go()
 
     def _let_go(self) -> None:
         held, self._held = self._held, []

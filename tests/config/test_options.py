@@ -109,6 +109,7 @@ WATCHER: list[Row] = [
     ("stop_signal", "sigint", 2, "SIGNOTHING", "the name or number of a signal"),
     ("stop_children", "1", True, "all", BOOLEAN),
     ("graceful_timeout", "2.5", 2.5, "1e999", SECONDS),
+    ("finish_timeout", "0", 0.0, "-1", SECONDS),
     ("max_retry", "-1", -1, "-2", "an integer at least -1"),
     ("max_age", "3600", 3600.0, "1h", SECONDS),
     ("max_age_variance", "0", 0.0, "-30", SECONDS),

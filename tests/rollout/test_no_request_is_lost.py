@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,45 +34,6 @@ def serving(start: Start, port: int, *options: str) -> tuple[Daemon, list[int]]:
     daemon = start(configuration(port, *options))
     until(lambda: daemon.status("web")["ready"] == 3)
     return daemon, daemon.pids("web")
-
-
-def edited(daemon: Daemon, port: int) -> None:
-    """Change the command in the file."""
-    daemon.write(configuration(port, boot=BOOT + 0.1))
-    daemon.ok("reloadconfig", waiting=True)
-
-
-Way = Callable[[Daemon, int], object]
-WAYS: dict[str, Way] = {
-    "reload": lambda daemon, _: daemon.ok("reload", name="web", waiting=True),
-    "sequential": lambda daemon, _: daemon.ok("reload", name="web", sequential=True, waiting=True),
-    "set": lambda daemon, _: daemon.ok(
-        "set", name="web", options={"env": {"RELEASE": "2"}}, waiting=True
-    ),
-    "reloadconfig": edited,
-    "SIGHUP": lambda daemon, _: daemon.process.send_signal(1),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_while_all_workers_are_replaced(start: Start, port: int, way: str) -> None:
-    daemon, before = serving(start, port)
-    with Clients(port) as clients:
-        WAYS[way](daemon, port)
-        until(lambda: not set(before) & set(daemon.pids("web")))
-        until(lambda: daemon.status("web")["ready"] == 3)
-        answering = clients.until_all_called().pids
-    assert clients.total.failures == []
-    assert clients.total.slowest < BOOT, "somebody had to wait for a worker that was still booting"
-    assert set(answering) <= set(daemon.pids("web"))
-
-
-def test_while_workers_grow_too_old(start: Start, port: int) -> None:
-    daemon, before = serving(start, port, "max_age = 3", "max_age_variance = 1")
-    with Clients(port) as clients:
-        until(lambda: not set(before) & set(daemon.pids("web")))
-    assert clients.total.failures == []
-    assert clients.total.slowest < BOOT
 
 
 @pytest.mark.parametrize("fate", ["never", "crash"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -85,6 +86,7 @@ WAYS: dict[str, Way] = {
         "set", name="web", options={"env": {"RELEASE": f"s{number}"}}, waiting=True
     ),
     "reloadconfig": lambda stage, number: stage.edit(number),
+    "SIGHUP": lambda stage, _: stage.daemon.process.send_signal(signal.SIGHUP),
     OLD: lambda stage, _: None,
 }
 
@@ -106,11 +108,11 @@ class Outcome:
 
     def row(self) -> str:
         """Return a line of the table."""
-        seen = self.seen
+        seen, more = self.seen, self.seen.slowest - self.quiet
         return (
             f"{self.way:22}{self.times:6}{self.took / self.times:8.1f}{seen.calls:9}"
             f"{len(seen.failures):8}{self.quiet * 1000:10.1f}{seen.slowest * 1000:10.1f}"
-            f"{(seen.slowest - self.quiet) * 1000:10.1f}  {'yes' if self.is_good else 'NO'}"
+            f"{more * 1000:10.1f}  {'yes' if self.is_good else 'NO'}"
         )
 
 
