@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvec_circus_core.control.blocking import CircusClient
     from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.control.stats_client import StatsClient
     from cvec_circus_core.embed.arbiter import Arbiter, get_arbiter
     from cvec_circus_core.embed.process import (
         DEAD_OR_ZOMBIE,
@@ -51,6 +52,7 @@ __all__ = [
     "Conflict",
     "Process",
     "ProcessStatus",
+    "StatsClient",
     "Watcher",
     "__version__",
     "get_arbiter",
@@ -63,6 +65,7 @@ _NAMES_BY_MODULE = {
     ),
     "cvec_circus_core.embed.watcher": "Watcher",
     "cvec_circus_core.control.blocking": "CircusClient",
+    "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",

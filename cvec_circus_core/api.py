@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.client import AsyncCircusClient
     from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
+    from cvec_circus_core.control.stats_client import StatsClient
     from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.extra_stats import ExtraStats
     from cvec_circus_core.extend.hookspecs import hookimpl
     from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream
+    from cvec_circus_core.extend.stats_hosting import ACCESS
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -85,12 +88,15 @@ if TYPE_CHECKING:
         StatsSubject,
         WatcherView,
     )
-    from cvec_circus_core.system.clock import unix_time
+    from cvec_circus_core.stats_endpoint import StatsEndpoint
+    from cvec_circus_core.system.census import Census
+    from cvec_circus_core.system.clock import AsyncioClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
     from cvec_circus_core.system.trusted_paths import Spot, hold
 
 __all__ = [
+    "ACCESS",
     "ACCOUNT",
     "BOOLEAN",
     "INTEGER",
@@ -104,10 +110,12 @@ __all__ = [
     "AlreadyExists",
     "ArbiterSpec",
     "AsyncCircusClient",
+    "AsyncioClock",
     "BadConfig",
     "BadMessage",
     "BadOption",
     "CallError",
+    "Census",
     "CircusClient",
     "CircusConsumer",
     "CircusError",
@@ -119,6 +127,7 @@ __all__ = [
     "Done",
     "Errno",
     "Extension",
+    "ExtraStats",
     "GaveUp",
     "Health",
     "Kind",
@@ -139,6 +148,8 @@ __all__ = [
     "SocketSpec",
     "SocketView",
     "Spot",
+    "StatsClient",
+    "StatsEndpoint",
     "StatsSubject",
     "Stream",
     "Supervisor",
@@ -177,6 +188,7 @@ __all__ = [
     "read_signal",
     "shown_option",
     "signal_name",
+    "thread_seconds",
     "topic_name",
     "unix_time",
     "write_all",
@@ -192,10 +204,12 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.control.connecting": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
+    "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.plugin_settings": "read_setting read_settings",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
+    "cvec_circus_core.extend.extra_stats": "ExtraStats",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
     "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
@@ -214,7 +228,10 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
     "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView "
     "StatsSubject WatcherView",
-    "cvec_circus_core.system.clock": "unix_time",
+    "cvec_circus_core.extend.stats_hosting": "ACCESS",
+    "cvec_circus_core.stats_endpoint": "StatsEndpoint",
+    "cvec_circus_core.system.census": "Census",
+    "cvec_circus_core.system.clock": "AsyncioClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
     "cvec_circus_core.system.trusted_paths": "Spot hold",

@@ -26,6 +26,7 @@ from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
 from cvec_circus_core.extend.plugin_hosting import Hosts, assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands, load_formats
 from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.specs import ArbiterSpec
@@ -115,7 +116,7 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configured:
         again = read(flags, os.environ)
-        hosts = assign(again.plugins, PluginNames.installed())
+        hosts = _hosts(again)
         engine.host(hosts.threads)
         return _configured(again, hosts)
 
@@ -130,7 +131,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
-        hosts = assign(loaded.plugins, PluginNames.installed())
+        hosts = _hosts(loaded)
         engine = Engine(_configured(loaded, hosts), parts)
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
@@ -198,8 +199,14 @@ def _adopt(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
         gc.set_debug(_GC_DEBUG if spec.debug_gc else 0)
 
 
+def _hosts(loaded: Loaded) -> Hosts:
+    names = PluginNames.installed()
+    return with_orders(assign(loaded.plugins, names), loaded.arbiter, names)
+
+
 def _configured(loaded: Loaded, hosts: Hosts) -> Configured:
     spec = loaded.arbiter
     facts = PluginFacts(spec.endpoint, spec.pubsub_endpoint, spec.check_delay)
     plugins = (watcher_of(one, facts, spec) for one in hosts.processes)
-    return Configured(spec, (*loaded.watchers, *plugins), loaded.sockets)
+    stats = stats_watcher(spec, facts, hosts, loaded.watchers)
+    return Configured(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)

@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -39,7 +39,8 @@ from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.reception import Reception
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
-from cvec_circus_core.runtime.desk import Desk, Reading
+from cvec_circus_core.runtime.desk import Desk, Outlook, Reading
+from cvec_circus_core.runtime.looking import Census, SharedCensus
 from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
 from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams.shared import Nobody, Outputs, close_outputs
@@ -63,20 +64,6 @@ _LAST_OUTPUT = 5.0
 
 
 _HELD: list[zmq.Context[Any]] = []
-
-
-class _Census:
-    """Reads what processes use. psutil takes memory, so it is imported at the first question."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._take: Callable[[Sequence[int]], Mapping[int, Any]] | None = None
-
-    def __call__(self, pids: Sequence[int]) -> Mapping[int, Any]:
-        if self._take is None:
-            module = import_module("cvec_circus_core.system.census")
-            self._take = module.Census(self._clock).take
-        return self._take(pids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +100,9 @@ class Engine:
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure, parts.adopt)
         reading = _reading(self.sockets)
-        extras = ExtraStats(parts.hooks)
-        self.desk = Desk(self.arbiter, reading, _Census(self.clock), extras, os.getpid())
+        census = SharedCensus(self.clock, _census)
+        outlook = Outlook(census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid())
+        self.desk = Desk(self.arbiter, reading, outlook)
         self._context: zmq.Context[Any] | None = None
         self._reception: Reception | None = None
         self._server: ControlServer | None = None
@@ -235,6 +223,12 @@ class Engine:
             outputs=self.outputs,
             sockets=self.sockets,
         )
+
+
+def _census(clock: Clock) -> Census:
+    # psutil takes memory, so what needs it is imported at the first question.
+    census: Census = import_module("cvec_circus_core.system.census").Census(clock)
+    return census
 
 
 def _reading(shelf: SocketShelf) -> Reading:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import zmq
 
@@ -14,8 +15,8 @@ from cvec_circus_core.control.binding import Place
 from cvec_circus_core.control.door import Door, Doorman, Entrance, OpenDoor, ReadersDoor
 from cvec_circus_core.model.endpoints import is_private
 from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.permission import lets_others_in, listed_words
-from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.judging import AccountJudge
 from cvec_circus_core.system.accounts import is_known
 from cvec_circus_core.system.endpoint_files import give
@@ -25,22 +26,41 @@ from cvec_circus_core.system.protocols import Clock
 log = logging.getLogger(__name__)
 
 
+class Listing(Protocol):
+    """What has a spec with a list of users in it."""
+
+    @property
+    def spec(self) -> WatcherSpec:
+        """The options of a watcher."""
+
+
+class House(Protocol):
+    """Whose lists hold."""
+
+    @property
+    def spec(self) -> ArbiterSpec:
+        """The options of the daemon, as they are now."""
+
+    def watchers(self) -> Iterable[Listing]:
+        """Return the watchers, as they are now."""
+
+
 class Reception:
     """Makes the doors of an engine, and lets its lists hold at each of them."""
 
     def __init__(
         self,
         context: zmq.Context[Any],
-        arbiter: ArbiterActor,
+        house: House,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         audit: Audit,
     ) -> None:
         self._context = context
-        self._arbiter = arbiter
+        self._house = house
         self._loop = loop
         self._audit = audit
-        self._judge = AccountJudge(lambda: arbiter.spec, os.geteuid(), clock)
+        self._judge = AccountJudge(lambda: house.spec, os.geteuid(), clock)
         self._peers = Peers()
         self._doorman: Doorman | None = None
         self._doors: list[Entrance] = []
@@ -49,13 +69,13 @@ class Reception:
 
     def place(self, key: str) -> Place:
         """Return where the socket of an option goes. Raises `CannotBind`."""
-        spec = self._arbiter.spec
+        spec = self._house.spec
         endpoint: str = getattr(spec, key)
         return Place(endpoint, key, spec.endpoint_owner, self._to_others, spec.insecure)
 
     def door(self, key: str, *, readers_only: bool = False) -> Entrance:
         """Return the door of an option's endpoint. Raises `CannotBind`."""
-        spec = self._arbiter.spec
+        spec = self._house.spec
         endpoint: str = getattr(spec, key)
         door: Entrance | None = self._open_door(key, endpoint, insecure=spec.insecure)
         if door is None:
@@ -74,7 +94,7 @@ class Reception:
             door.renew()
         for endpoint in self._bound:
             try:
-                give(endpoint, self._arbiter.spec.endpoint_owner, to_others=self._to_others)
+                give(endpoint, self._house.spec.endpoint_owner, to_others=self._to_others)
             except CannotBind as error:
                 log.warning("%s", error)
 
@@ -86,8 +106,8 @@ class Reception:
 
     @property
     def _to_others(self) -> bool:
-        watchers = (one.spec for one in self._arbiter.watchers())
-        return CAN_TELL and lets_others_in(self._arbiter.spec, watchers)
+        watchers = (one.spec for one in self._house.watchers())
+        return CAN_TELL and lets_others_in(self._house.spec, watchers)
 
     def _open_door(self, key: str, endpoint: str, *, insecure: bool) -> OpenDoor | None:
         if endpoint.startswith("inproc://"):
@@ -125,8 +145,8 @@ class Reception:
         return door
 
     def _warn_of_unknown(self) -> None:
-        watchers = [one.spec for one in self._arbiter.watchers()]
-        for word in dict.fromkeys(listed_words(self._arbiter.spec, watchers)):
+        watchers = [one.spec for one in self._house.watchers()]
+        for word in dict.fromkeys(listed_words(self._house.spec, watchers)):
             if not is_known(word):
                 kind = "group" if word.startswith("@") else "user"
                 log.warning("%s %r is listed and is not known to this machine", kind, word)

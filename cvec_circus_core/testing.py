@@ -267,6 +267,9 @@ class FakeSupervisor:
         self.error: CircusError | None = None
         self.infos: dict[int, Any] = {}
         """What the process table tells of a pid, where a test does not take the usual."""
+        self.pid = 1
+        self.changes = 0
+        """How many events there have been."""
         self.extras: dict[int, dict[str, Any]] = {}
         """What other packages know of a pid."""
         self.sockets = FakeSockets(self.said)
@@ -361,7 +364,7 @@ class FakeSupervisor:
         """Return the declared options of watchers by name."""
         return declared_options(WatcherSpec)
 
-    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+    async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return an info object for each pid, as the process table would."""
         return {pid: self.infos.get(pid, info_of(pid)) for pid in pids}
 

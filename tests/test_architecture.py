@@ -53,6 +53,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
     f"{CORE}.reception": Room((CORE,), ("zmq",)),
+    f"{CORE}.stats_endpoint": Room((CORE,), ("zmq",)),
     f"{CORE}.ending": Room((CORE,)),
     f"{CORE}.logs": Room((MODEL, f"{SYSTEM}.files"), ("yaml",)),
     f"{CORE}.api": Room((CORE,)),
@@ -62,6 +63,7 @@ ROOMS: Mapping[str, Room] = {
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
     CLI: Room((f"{CORE}.api",)),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{CORE}.daemon")),
+    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),
     f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),
 }
 DOORS = {CORE: Room((CORE,))}

@@ -14,7 +14,6 @@ from cvec_circus_core.model.specs import ArbiterSpec
 
 NOT_YET = frozenset(
     {
-        *("stats_endpoint", "statsd", "statsd_close_outputs"),
         *("multicast_endpoint", "fqdn_prefix"),
         *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs"),
         "debug",

@@ -201,6 +201,16 @@ class LimitedSupervisor:
         return self._readable().spec
 
     @property
+    def pid(self) -> int:
+        """The pid of the daemon."""
+        return self._real.pid
+
+    @property
+    def changes(self) -> int:
+        """The number of the last event."""
+        return self._real.changes
+
+    @property
     def sockets(self) -> SocketsPort:
         """The managed sockets."""
         return LimitedSockets(self._real.sockets, self._limits)
@@ -234,9 +244,9 @@ class LimitedSupervisor:
         """Return the declared options of watchers by name."""
         return self._real.option_of_watchers()
 
-    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+    async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return the info object of each pid."""
-        return await self._real.process_info(pids)
+        return await self._real.process_info(pids, pss=pss)
 
     async def extra_stats(
         self, subjects: Sequence[StatsSubject]

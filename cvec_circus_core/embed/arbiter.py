@@ -12,9 +12,10 @@ from cvec_circus_core.embed.running import Running
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginFacts
+from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginFacts, PluginNames
 from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands
+from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
 from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
@@ -66,7 +67,8 @@ class Arbiter:
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
         self._sockets = tuple(one.spec for one in sockets)
         self._context = context
-        self._plugins = assign(_plugin_specs(plugins or ()), NO_DEFAULTS)
+        hosts = assign(_plugin_specs(plugins or ()), NO_DEFAULTS)
+        self._plugins = with_orders(hosts, self._spec, PluginNames.installed())
         self._background = background
         self._prereload = prereload_fn
         self._run: Running | None = None
@@ -210,6 +212,9 @@ class Arbiter:
         facts = PluginFacts(*engine.endpoints, self._spec.check_delay)
         for one in self._plugins.processes:
             engine.arbiter.add(watcher_of(one, facts, self._spec))
+        named = [one.spec for one in engine.arbiter.watchers()]
+        for spec in stats_watcher(self._spec, facts, self._plugins, named):
+            engine.arbiter.add(spec)
         engine.host(self._plugins.threads)
 
     def _wish(self, wish: Callable[[Engine], Any]) -> Any:

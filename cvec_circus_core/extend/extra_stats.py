@@ -35,6 +35,11 @@ class ExtraStats:
         self._contributors = [_Contributor(name, ask) for name, ask in hooks.callers(HOOK)]
         self._patience = patience
 
+    @classmethod
+    def installed(cls) -> ExtraStats:
+        """Return those of every installed package."""
+        return cls(Hooks.installed())
+
     async def of(self, subjects: Sequence[StatsSubject]) -> Extras:
         """Return what is known of these processes; those of whom nothing is known are left out."""
         found: Extras = {}

@@ -142,6 +142,14 @@ class Supervisor(Protocol):
         """The daemon's own options."""
 
     @property
+    def pid(self) -> int:
+        """The pid of the daemon."""
+
+    @property
+    def changes(self) -> int:
+        """A number that grows whenever something has happened: the number of the last event."""
+
+    @property
     def sockets(self) -> SocketsPort:
         """The managed sockets."""
 
@@ -196,8 +204,11 @@ class Supervisor(Protocol):
     def option_of_watchers(self) -> Mapping[str, Option]:
         """Return the declared options of watchers by name."""
 
-    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
-        """Return the info object of spec: protocol 5.3 for each pid, in one scan off the loop."""
+    async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
+        """Return the info object of spec: protocol 5.3 for each pid, in one scan off the loop.
+
+        With ``pss`` the memory that is shared is counted in parts, which takes long.
+        """
 
     async def extra_stats(
         self, subjects: Sequence[StatsSubject]

@@ -287,9 +287,15 @@ class ArbiterSpec:
         "tcp://127.0.0.1:5556", ENDPOINT, "event endpoint", changing=_LATER
     )
     stats_endpoint: str | None = option(
-        None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on", changing=_LATER
+        None, or_none(ENDPOINT), "statistics endpoint; giving it turns them on"
     )
-    statsd: bool = option(False, BOOLEAN, "run the statistics process", changing=_LATER)
+    statsd: bool = option(False, BOOLEAN, "run the statistics process")
+    stats_interval: float = option(
+        1.0, between(NUMBER, 0.1, 3600), "seconds between two samples while somebody listens"
+    )
+    stats_pss: bool = option(
+        False, BOOLEAN, "statistics tell memory with shared parts counted in parts (PSS), too"
+    )
     check_delay: float = option(
         5.0, SECONDS, "kept for plugins; deaths are noticed at once whatever it says"
     )
@@ -327,7 +333,7 @@ class ArbiterSpec:
         False, BOOLEAN, "throw the console's output away", changing=_LATER
     )
     statsd_close_outputs: bool = option(
-        False, BOOLEAN, "throw the statistics process's output away", changing=_LATER
+        False, BOOLEAN, "throw the statistics process's output away"
     )
     debug: bool = option(
         False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +26,10 @@ from cvec_circus_core.policy.matching import matches
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.policy.socket_plan import users
 from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.looking import SharedCensus
 from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.watcher import WatcherActor
-
-Census = Callable[[Sequence[int]], Mapping[int, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +40,18 @@ class Reading:
     changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
     as_json: Callable[[WatcherSpec], Mapping[str, Any]]
     socket: Callable[[str, Mapping[str, Any]], SocketSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How commands learn what no watcher knows."""
+
+    census: SharedCensus
+    extras: ExtraStats
+    changes: Callable[[], int]
+    """Counts the events so far."""
+    pid: int
+    """The daemon's own."""
 
 
 class WatcherHandle:
@@ -164,15 +174,12 @@ class Desk:
         self,
         arbiter: ArbiterActor,
         reading: Reading,
-        census: Census,
-        extras: ExtraStats,
-        pid: int,
+        outlook: Outlook,
     ) -> None:
         self._arbiter = arbiter
         self._reading = reading
-        self._census = census
-        self._extras = extras
-        self._pid = pid
+        self._outlook = outlook
+        self.pid = outlook.pid
         self.plugins: Callable[[], Sequence[PluginView]] = tuple
         """Tells of the plugins in threads of the daemon; their host puts itself here."""
 
@@ -180,6 +187,11 @@ class Desk:
     def spec(self) -> ArbiterSpec:
         """The daemon's own options."""
         return self._arbiter.spec
+
+    @property
+    def changes(self) -> int:
+        """The number of the last event."""
+        return self._outlook.changes()
 
     @property
     def sockets(self) -> SocketCounter:
@@ -245,18 +257,18 @@ class Desk:
         """Return the declared options of watchers by name."""
         return declared_options(WatcherSpec)
 
-    async def process_info(self, pids: Sequence[int]) -> Mapping[int, Any]:
+    async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return the info object of each pid, read in a worker thread."""
-        return await asyncio.to_thread(self._census, pids)
+        return await self._outlook.census.take(pids, pss=pss)
 
     async def extra_stats(
         self, subjects: Sequence[StatsSubject]
     ) -> Mapping[int, Mapping[str, Any]]:
         """Return what other packages know of some processes."""
-        return await self._extras.of(subjects)
+        return await self._outlook.extras.of(subjects)
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""
-        infos = await asyncio.to_thread(self._census, [self._pid])
-        info: Mapping[str, Any] = infos[self._pid]
+        infos = await self._outlook.census.take([self.pid])
+        info: Mapping[str, Any] = infos[self.pid]
         return info

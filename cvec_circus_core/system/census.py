@@ -1,8 +1,9 @@
-"""What processes use: the info objects of the ``stats`` command.
+"""What processes use: the info objects of the ``stats`` command and of the stream of statistics.
 
-`Census.take` is a plain function that reads files for each process, so it is called in a worker
-thread. The children of all of them come from one reading of the process table, not from one per
-process.
+`Census.take` is a plain function that reads a small file for each process, so in the daemon it is
+called in a worker thread. One look reads each process once, and the process table once for the
+children of all of them. What has not changed since the last look is not worked out again, which is
+most of it where most processes sleep.
 
 CPU per cent is the time used since the last sample of the same process. Callers that ask more often
 than every tenth of a second share a sample, because a shorter one says nothing.
@@ -11,16 +12,16 @@ than every tenth of a second share a sample, because a shorter one says nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psutil
 
 from cvec_circus_core.system.accounts import user_name
+from cvec_circus_core.system.kinship import Kinship
 from cvec_circus_core.system.protocols import Clock
-from cvec_circus_core.system.table import read_table
-from cvec_circus_core.system.usage import Usage, read_usage
+from cvec_circus_core.system.usage import Details, Glimpse, Table, Usage, choose_table
 
 GONE = "No such process (stopped?)"
 UNREADABLE = "N/A"
@@ -31,85 +32,218 @@ Info = dict[str, Any]
 _SHORTEST = 0.1
 _SAME_START = 1.0
 """The start of a process is counted from the machine's, which is corrected with the wall clock."""
+_YOUNG = 5.0
+_DETAILS_FOR, _DETAILS_OF_YOUNG_FOR = 30.0, 1.0
+_DESCRIPTORS_FOR = 5.0
+"""Seconds for which the number of a process that did nothing meanwhile is taken to be the same."""
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    created: float
-    used: float
-    at: float
-    percent: float
+@dataclass(slots=True)
+class _Known:
+    """What was seen of one process at the last look."""
+
+    glimpse: Glimpse = None
+    usage: Usage = field(default_factory=Usage)
+    details: Details = field(default_factory=Details)
+    details_until: float = float("-inf")
+    descriptors: int | None = None
+    descriptors_until: float = float("-inf")
+    sampled_used: float | None = None
+    sampled_at: float = 0.0
+    looked_at_by: int = 0
+    """The number of the look that met it last."""
+    percent: float | str = 0.0
+    told: Info = field(default_factory=dict)
+    """What the info object says while nothing changes."""
 
 
 class Census:
     """Looks at processes, and remembers what they had used at the last look."""
 
-    def __init__(self, clock: Clock, *, remembered: int = 32_768) -> None:
+    def __init__(
+        self, clock: Clock, *, remembered: int = 65_536, table: Table | None = None
+    ) -> None:
         self._clock = clock
         self._remembered = remembered
+        self._table = choose_table() if table is None else table
         self._memory = psutil.virtual_memory().total
-        self._samples: dict[int, _Sample] = {}
+        self._kin = Kinship()
+        self._known: dict[int, _Known] = {}
+        self._looks = 0
         self._lock = threading.Lock()
 
-    def take(self, pids: Iterable[int], *, children: bool = True) -> dict[int, Info | str]:
-        """Return an info object for each pid, or the text `GONE`."""
-        wanted = list(pids)
-        families = _families() if children and wanted else {}
-        with self._lock:
-            look = _Look(psutil.boot_time(), self._clock.now(), self._clock.wall(), {})
-            return {pid: self._one(pid, look, families) for pid in wanted}
+    def take(
+        self,
+        pids: Iterable[int],
+        *,
+        children: bool = True,
+        pss: bool = False,
+        kin_for: float = 0.0,
+    ) -> dict[int, Info | str]:
+        """Return an info object for each pid, or the text `GONE`.
 
-    def _one(self, pid: int, look: _Look, families: Mapping[int, list[int]]) -> Info | str:
-        usage = read_usage(pid, look.booted_at)
-        if usage is None:
-            self._samples.pop(pid, None)
-            return GONE
-        below = (self._one(child, look, families) for child in families.get(pid, ()))
-        created, resident, memory = usage.created, usage.resident, self._memory
+        The info objects of all descendants are in it where ``children`` says so. ``kin_for`` is for
+        how many seconds we may go by what we know of who descends from whom.
+        """
+        wanted = list(pids)
+        with self._lock:
+            self._looks += 1
+            look = _Look(self._looks, self._clock.now(), self._clock.wall())
+            if wanted and look.now - self._kin.looked_at >= kin_for:
+                self._look_around(wanted, look)
+            found: dict[int, Info | str] = {}
+            for pid in wanted:
+                info = self._info(pid, look)
+                if info is not None:
+                    self._add_kin(pid, info, look, listed=children)
+                    if pss:
+                        info["pss"] = _or_unreadable(self._table.proportional(pid))
+                found[pid] = GONE if info is None else info
+            self._forget_some()
+            return found
+
+    def _look_around(self, roots: list[int], look: _Look) -> None:
+        pids = self._table.pids()
+
+        def parent_of(pid: int) -> int | None:
+            glimpse = look.glimpses[pid] = self._table.glimpse(pid)
+            return None if glimpse is None else self._table.usage(glimpse).parent
+
+        self._kin.look(roots, pids, parent_of, look.now)
+        for pid in self._known.keys() - frozenset(pids):
+            del self._known[pid]
+
+    def _info(self, pid: int, look: _Look) -> Info | None:
+        known = self._sampled(pid, look)
+        if known is None:
+            return None
+        created = known.usage.created
         return {
-            "pid": pid,
-            "cmdline": _or_unreadable(usage.command),
-            "username": _told(look.name_of, usage.uid),
-            "nice": _or_unreadable(usage.nice),
-            "cpu": self._percent(pid, usage, look.now),
-            "mem": _told(lambda size: round(100 * size / memory, 3), resident),
-            "mem_info1": _told(size_text, resident),
-            "mem_info2": _told(size_text, usage.virtual),
-            "ctime": _told(cpu_time_text, usage.used),
-            "create_time": _or_unreadable(created),
-            "age": _told(lambda at: max(0.0, look.wall - at), created),
-            "children": [child for child in below if isinstance(child, dict)],
+            **known.told,
+            "cpu": known.percent,
+            "age": UNREADABLE if created is None else max(0.0, look.wall - created),
+            "children": [],
         }
 
-    def _percent(self, pid: int, usage: Usage, now: float) -> float | str:
-        used, created = usage.used, usage.created
-        if used is None or created is None:
-            return UNREADABLE
-        last = self._samples.pop(pid, None)
-        if last is None or abs(last.created - created) > _SAME_START:
-            sample = _Sample(created, used, now, 0.0)
-        elif now - last.at < _SHORTEST:
-            sample = last
-        else:
-            percent = round(100 * max(0.0, used - last.used) / (now - last.at), 1)
-            sample = _Sample(created, used, now, percent)
-        # Put in last, so that the first is the one not asked for the longest.
-        self._samples[pid] = sample
-        if len(self._samples) > self._remembered:
-            del self._samples[next(iter(self._samples))]
-        return sample.percent
+    def _add_kin(self, pid: int, info: Info, look: _Look, *, listed: bool) -> None:
+        cpu, resident = 0.0, 0
+        if below := self._kin.below((pid,)):
+            for one in below:
+                if (known := self._sampled(one, look)) is not None:
+                    cpu += known.percent if isinstance(known.percent, float) else 0.0
+                    resident += known.usage.resident or 0
+            if listed:
+                info["children"] = self._children(pid, look)
+        info["children_cpu"] = round(cpu, 1)
+        info["children_rss"] = resident
+
+    def _children(self, pid: int, look: _Look) -> list[Info]:
+        """Return the info objects of all descendants, each in its parent's."""
+        found = []
+        for child in self._kin.children.get(pid, ()):
+            if (info := self._info(child, look)) is not None:
+                info["children"] = self._children(child, look)
+                found.append(info)
+        return found
+
+    def _sampled(self, pid: int, look: _Look) -> _Known | None:
+        """Return what is so of a process now; None if it is gone, or dead and only not reaped."""
+        known = self._known.get(pid)
+        if known is not None and known.looked_at_by == look.number:
+            return known
+        glimpse = look.glimpses[pid] if pid in look.glimpses else self._table.glimpse(pid)
+        usage = None if glimpse is None else self._usage(glimpse, known)
+        if usage is None or usage.is_dead:
+            self._known.pop(pid, None)
+            return None
+        if known is None or not _is_same(usage, known.usage):
+            # Put in last, so that the first is the one not met for the longest.
+            self._known.pop(pid, None)
+            known = self._known[pid] = _Known()
+        is_changed = usage is not known.usage
+        known.glimpse, known.usage, known.looked_at_by = glimpse, usage, look.number
+        if self._look_closer(pid, known, look, is_changed=is_changed) or is_changed:
+            known.told = self._told(pid, known, look)
+        _measure(known, look.now)
+        return known
+
+    def _usage(self, glimpse: Glimpse, known: _Known | None) -> Usage:
+        if known is not None and glimpse == known.glimpse:
+            return known.usage
+        return self._table.usage(glimpse)
+
+    def _look_closer(self, pid: int, known: _Known, look: _Look, *, is_changed: bool) -> bool:
+        """Read what is expensive, where it is time for it; tell whether it was."""
+        looked = False
+        if look.now >= known.details_until:
+            known.details = self._table.details(pid)
+            is_young = look.wall - (known.usage.created or 0.0) < _YOUNG
+            # Not all at the same look.
+            rest = _DETAILS_OF_YOUNG_FOR if is_young else _DETAILS_FOR + pid % 16
+            known.details_until, looked = look.now + rest, True
+        if is_changed or look.now >= known.descriptors_until:
+            known.descriptors = self._table.descriptors(pid)
+            known.descriptors_until, looked = look.now + _DESCRIPTORS_FOR, True
+        return looked
+
+    def _told(self, pid: int, known: _Known, look: _Look) -> Info:
+        usage, memory = known.usage, self._memory
+        return {
+            "pid": pid,
+            "cmdline": _or_unreadable(known.details.command or usage.name),
+            "username": _told(look.name_of, known.details.uid),
+            "nice": _or_unreadable(usage.nice),
+            "mem": _told(lambda size: round(100 * size / memory, 3), usage.resident),
+            "mem_info1": _told(size_text, usage.resident),
+            "mem_info2": _told(size_text, usage.virtual),
+            "ctime": _told(cpu_time_text, usage.used),
+            "create_time": _or_unreadable(usage.created),
+            "rss": _or_unreadable(usage.resident),
+            "vms": _or_unreadable(usage.virtual),
+            "cpu_time": _or_unreadable(usage.used),
+            "threads": _or_unreadable(usage.threads),
+            "fds": _or_unreadable(known.descriptors),
+            "state": _or_unreadable(usage.state),
+        }
+
+    def _forget_some(self) -> None:
+        while len(self._known) > self._remembered:
+            del self._known[next(iter(self._known))]
 
 
-@dataclass(frozen=True, slots=True)
+def _measure(known: _Known, now: float) -> None:
+    used, last = known.usage.used, known.sampled_used
+    if used is None:
+        known.percent = UNREADABLE
+    elif last is None:
+        known.percent = 0.0
+    elif now - known.sampled_at < _SHORTEST:
+        return
+    else:
+        known.percent = round(100 * max(0.0, used - last) / (now - known.sampled_at), 1)
+    known.sampled_used, known.sampled_at = used, now
+
+
+def _is_same(usage: Usage, last: Usage) -> bool:
+    if usage is last:
+        return True
+    if usage.created is None or last.created is None:
+        return usage.created is last.created
+    return abs(usage.created - last.created) <= _SAME_START
+
+
+@dataclass(slots=True)
 class _Look:
     """What is the same for all processes of one look."""
 
-    booted_at: float
+    number: int
     now: float
     wall: float
-    names: dict[int, str]
+    glimpses: dict[int, Glimpse | None] = field(default_factory=dict)
+    """What was read of the process table already."""
+    names: dict[int, str] = field(default_factory=dict)
 
     def name_of(self, uid: int) -> str:
         """Return a user's name, looked up once."""
@@ -141,10 +275,3 @@ def _or_unreadable(value: _T | None) -> _T | str:
 
 def _told(tell: Callable[[_T], Any], value: _T | None) -> Any:
     return UNREADABLE if value is None else tell(value)
-
-
-def _families() -> dict[int, list[int]]:
-    families: dict[int, list[int]] = {}
-    for row in read_table().values():
-        families.setdefault(row.parent, []).append(row.pid)
-    return families

@@ -1,0 +1,96 @@
+"""circusd-stats: publish statistics of a daemon, in this process.
+
+The daemon runs it as the watcher ``circusd-stats`` when ``stats_endpoint`` is set; then what it has
+to know stands in the environment, as for any plugin. By hand it serves any daemon that it reaches.
+Exit codes: 0 it ended as it was told to, 1 it could not start or has failed, 2 wrong use of the
+command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from cvec_circus_core.api import CircusError, __version__
+from cvec_circus_core.plugin_process import Order, of_the_daemon, run
+
+OK, FAILED = 0, 1
+PLUGIN = "statistics"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run circusd-stats and return its exit code."""
+    given = _parser().parse_args(arguments)
+    options = {"statspoint": given.statspoint, "interval": given.interval, "pss": given.pss}
+    order = of_the_daemon(PLUGIN, os.environ) or Order(
+        PLUGIN,
+        options,
+        endpoint=given.endpoint,
+        pubsub_endpoint=given.pubsub,
+        ssh_server=given.ssh,
+        loglevel=given.log_level,
+        logoutput=given.log_output,
+    )
+    try:
+        return run(order)
+    except CircusError as error:
+        print(f"circusd-stats: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="circusd-stats",
+        description="Publish what the processes and sockets of a daemon use, about once a second "
+        "while somebody listens.",
+        epilog="The daemon runs this itself when stats_endpoint stands in [circus].",
+    )
+    parser.add_argument(
+        "--endpoint",
+        default="tcp://127.0.0.1:5555",
+        help="control endpoint of the daemon (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pubsub",
+        default="tcp://127.0.0.1:5556",
+        help="event endpoint of the daemon (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--statspoint",
+        default="tcp://127.0.0.1:5557",
+        help="where to publish (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="time between two samples (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pss", action="store_true", help="tell memory with shared parts counted in parts, too"
+    )
+    parser.add_argument(
+        "--log-level",
+        type=str.lower,
+        default="info",
+        choices=("critical", "error", "warning", "info", "debug"),
+        help="how much is logged (default: info)",
+    )
+    parser.add_argument(
+        "--log-output",
+        default="-",
+        metavar="WHERE",
+        help="log file, - for standard error (the default)",
+    )
+    parser.add_argument("--ssh", metavar="SERVER", help="go to the daemon through ssh")
+    parser.add_argument("--version", action="version", version=f"circusd-stats {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

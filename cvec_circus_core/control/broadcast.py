@@ -1,0 +1,81 @@
+"""One socket that publishes, and knows what its audience has subscribed to.
+
+An XPUB, because it tells what is subscribed to: while nobody listens, nobody has to make what would
+be sent. A subscriber that does not read loses messages past a bound, and nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.control.binding import Place
+from cvec_circus_core.control.door import Entrance
+from cvec_circus_core.control.draining import Drain
+
+_LONGEST_TOPIC = 1024
+
+
+def _nobody_cares() -> None:
+    pass
+
+
+class Broadcast:
+    """Publishes on one endpoint; belongs to the loop. Raises `CannotBind` when made."""
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        place: Place,
+        entrance: Entrance,
+        loop: asyncio.AbstractEventLoop,
+        queued: int,
+        on_audience: Callable[[], None] = _nobody_cares,
+    ) -> None:
+        self.topics: frozenset[bytes] = frozenset()
+        """The beginnings of topics that somebody has subscribed to."""
+        self._entrance = entrance
+        self._on_audience = on_audience
+        self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
+        self._socket.linger = 0
+        self._socket.setsockopt(zmq.SNDHWM, queued)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
+        try:
+            entrance.guard(self._socket)
+            self.endpoint = place.bind(self._socket)
+        except BaseException:
+            entrance.close()
+            self._socket.close()
+            raise
+        self._drain = Drain(self._socket, loop, self._on_subscription)
+
+    def send(self, topic: bytes, body: bytes) -> bool:
+        """Send to whoever subscribed to the topic; return False where nobody could take it."""
+        try:
+            # What send_multipart does beside this is felt at thousands of messages a second.
+            self._socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
+            self._socket.send(body, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        finally:
+            self._drain.look_again()
+        return True
+
+    def close(self, linger: float = 0.0) -> None:
+        """Publish nothing more; what waits may take ``linger`` seconds to leave."""
+        self._drain.close()
+        self._entrance.close()
+        self._socket.close(linger=int(linger * 1000))
+
+    def _on_subscription(self, frames: list[bytes]) -> None:
+        said = frames[0]
+        if said[:1] == b"\x01":
+            self.topics |= {said[1:]}
+        elif said[:1] == b"\x00":
+            self.topics -= {said[1:]}
+        else:
+            return
+        self._on_audience()

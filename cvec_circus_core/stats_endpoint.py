@@ -1,0 +1,103 @@
+"""The statistics endpoint, as the plugin that feeds it sees it: who listens, and send.
+
+Bound by whoever runs that plugin, in a process of its own or in a thread of the daemon, and always
+in a ZeroMQ context of its own, because one context has one authenticator. The access rule is that
+of the event endpoint: root, the daemon's user, those who are listed, and viewers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.config.properties import arbiter_from_mapping
+from cvec_circus_core.control.audit import Audit
+from cvec_circus_core.control.broadcast import Broadcast
+from cvec_circus_core.control.codec import encode_event
+from cvec_circus_core.extend.stats_hosting import ACCESS
+from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.reception import Reception
+from cvec_circus_core.system.clock import AsyncioClock
+
+QUEUED = 20_000
+"""Messages that wait for one subscriber at most; one sample of ten thousand processes fits."""
+
+_LAST_WORDS = 0.5
+_TOPIC = b"stat."
+
+
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What the reception asks of the daemon: its lists. No watcher's list lets anybody read."""
+
+    spec: ArbiterSpec
+
+    def watchers(self) -> Sequence[Any]:
+        """Return nobody."""
+        return ()
+
+
+class StatsEndpoint:
+    """Publishes statistics to those who may read; belongs to the running loop.
+
+    ``access`` holds those of the options in `ACCESS` that are set. Raises `CannotBind` and
+    `BadMessage`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        access: Mapping[str, Any],
+        on_audience: Callable[[], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        clock = AsyncioClock(loop)
+        given = {key: access[key] for key in ACCESS if access.get(key) is not None}
+        spec = replace(arbiter_from_mapping(given), stats_endpoint=endpoint)
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._reception: Reception | None = None
+        try:
+            self._reception = hall = Reception(
+                self._context, _House(spec), clock, loop, Audit(clock)
+            )
+            self._broadcast = Broadcast(
+                self._context,
+                hall.place("stats_endpoint"),
+                hall.door("stats_endpoint", readers_only=True),
+                loop,
+                QUEUED,
+                on_audience,
+            )
+        except BaseException:
+            self._end()
+            raise
+        self.endpoint = self._broadcast.endpoint
+        hall.is_bound(self.endpoint)
+
+    @property
+    def has_audience(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._broadcast.topics)
+
+    def wants(self, group: str) -> bool:
+        """Tell whether anybody wants something of a group: a watcher as in the topic."""
+        whole = _TOPIC + group.encode()
+        return any(whole.startswith(one) or one.startswith(whole) for one in self._broadcast.topics)
+
+    def send(self, topic: str, body: Mapping[str, Any]) -> None:
+        """Send numbers to whoever subscribed to the topic, which is told without ``stat.``."""
+        self._broadcast.send(_TOPIC + topic.encode(), encode_event(dict(body)))
+
+    def close(self) -> None:
+        """Send nothing more; what waits may leave within half a second."""
+        self._broadcast.close(_LAST_WORDS)
+        self._end()
+
+    def _end(self) -> None:
+        if self._reception is not None:
+            self._reception.close()
+        self._context.term()

@@ -1,0 +1,60 @@
+"""The command processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_core.api import Command, Request, prop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.api import Supervisor
+
+
+class ProcessesRequest(Request):
+    """What processes takes."""
+
+    since: int | None = prop(None, "tell nothing if nothing has changed since then", hidden=True)
+
+
+class Processes(Command):
+    """List the processes of all watchers.
+
+    Request::
+
+        {"command": "processes"}
+
+    The reply has their numbers in the watcher by watcher and pid, the pid of the daemon itself, and
+    a number that grows with each event::
+
+        {"status": "ok", "time": 1332265655.9, "changes": 57, "daemon": 4700,
+         "watchers": {"web": {"4711": 1, "4712": 2}}}
+
+    Who asks again and again gives this number as `since`. Where nothing has changed since, the
+    reply has `changes` alone.
+
+    Command line::
+
+        circusctl processes
+    """
+
+    name = "processes"
+    request = ProcessesRequest
+    acts = False
+
+    async def execute(self, supervisor: Supervisor, request: ProcessesRequest) -> dict[str, Any]:
+        """Look at them."""
+        changes = supervisor.changes
+        if request.since == changes:
+            return {"changes": changes}
+        watchers = {
+            one.name: {str(process.pid): process.wid for process in one.view().processes}
+            for one in supervisor.watchers()
+        }
+        return {"changes": changes, "daemon": supervisor.pid, "watchers": watchers}
+
+    def show(self, reply: Mapping[str, Any]) -> str:
+        """Show a line per watcher."""
+        watchers = reply.get("watchers", {})
+        return "\n".join(f"{name}: {','.join(watchers[name])}" for name in sorted(watchers))

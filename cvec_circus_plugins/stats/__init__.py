@@ -1,0 +1,1 @@
+"""Live statistics: measured while somebody listens, and published once a second."""
