@@ -57,6 +57,7 @@ CONVERSATION = [
     (("env", "web"), 0, r"(?s)A=1\n.*"),
     (("globaloptions", "check_delay"), 0, r"check_delay: 5\.0"),
     (("dstats",), 0, r"Main Process:\n    \d+  \S+ .*"),
+    (("processes",), 0, r"off: \none: \d+\nslow: \d+\nweb: \d+,\d+"),
     (("stats", "one"), 0, rf"one:\n\d+: {INFO}"),
     (("stats", "one", "1"), 0, rf"1: {INFO}\n"),
     (("reopen",), 0, "ok"),

@@ -48,6 +48,8 @@ CIRCUS: list[Row] = [
     ("pubsub_endpoint", "ipc:///run/x", "ipc:///run/x", "tcp://127.0.0.1", ENDPOINT),
     ("stats_endpoint", "tcp://[::1]:0", "tcp://[::1]:0", "tcp://127.0.0.1:70000", ENDPOINT),
     ("statsd", "on", True, "perhaps", BOOLEAN),
+    ("stats_interval", "0.5", 0.5, "0.01", "a number from 0.1 to 3600"),
+    ("stats_pss", "on", True, "perhaps", BOOLEAN),
     ("check_delay", "0.4", 0.4, "soon", SECONDS),
     ("include", "", (), NUL, NAMES),
     ("include_dir", "", (), NUL, NAMES),

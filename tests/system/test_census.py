@@ -10,17 +10,17 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from cvec_circus_core.system import census, usage
 from cvec_circus_core.system.accounts import identity, uid_of, user_name
 from cvec_circus_core.system.census import GONE, Census, cpu_time_text, size_text
 from cvec_circus_core.system.fakes import FakeClock
-from cvec_circus_core.system.usage import Usage
+from cvec_circus_core.system.usage import Details, ProcTable, PsutilTable, Usage
 
 pytestmark = pytest.mark.live
 
 KEYS = {
     *("pid", "cmdline", "username", "nice", "cpu", "mem", "mem_info1", "mem_info2", "ctime"),
-    *("children", "create_time", "age"),
+    *("children", "create_time", "age", "rss", "vms", "cpu_time", "threads", "fds", "state"),
+    *("children_cpu", "children_rss"),
 }
 
 
@@ -42,15 +42,21 @@ def family() -> Iterator[psutil.Process]:
     parent.stdout.close()
 
 
-@pytest.mark.parametrize("has_proc", [True, False], ids=["proc", "psutil"])
-def test_it_says_what_psutil_says(
-    family: psutil.Process, has_proc: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(usage, "_HAS_PROC", has_proc and usage._HAS_PROC)
+TABLES = [
+    pytest.param(
+        ProcTable,
+        marks=pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc"),
+    ),
+    PsutilTable,
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_it_says_what_psutil_says(family: psutil.Process, table: type[ProcTable]) -> None:
     clock = FakeClock(wall=family.create_time() + 10)
-    info = Census(clock).take([family.pid])[family.pid]
+    info = Census(clock, table=table()).take([family.pid], pss=True)[family.pid]
     assert isinstance(info, dict)
-    assert set(info) == KEYS
+    assert set(info) == {*KEYS, "pss"}
     times = family.cpu_times()
     assert info["pid"] == family.pid
     assert info["cmdline"] == os.path.basename(sys.executable)
@@ -59,7 +65,16 @@ def test_it_says_what_psutil_says(
     assert info["cpu"] == 0.0
     assert info["mem"] == pytest.approx(family.memory_percent(), abs=0.02)
     assert info["mem_info2"] == size_text(family.memory_info().vms)
+    assert info["vms"] == family.memory_info().vms
+    assert info["rss"] == pytest.approx(family.memory_info().rss, rel=0.05)
+    assert info["pss"] == pytest.approx(family.memory_full_info().pss, rel=0.05)
     assert info["ctime"] == cpu_time_text(times.user + times.system)
+    assert info["cpu_time"] == pytest.approx(times.user + times.system, abs=0.02)
+    assert (info["threads"], info["fds"]) == (family.num_threads(), family.num_fds())
+    assert info["state"] == family.status() == "sleeping"
+    assert info["children_rss"] == pytest.approx(
+        sum(child.memory_info().rss for child in family.children()), rel=0.3
+    )
     assert info["create_time"] == pytest.approx(family.create_time(), abs=0.02)
     assert info["age"] == pytest.approx(10.0, abs=0.02)
     assert [child["cmdline"] for child in info["children"]] == ["sleep", "sleep"]
@@ -81,15 +96,44 @@ def test_the_gone_and_the_dead_are_told_so(family: psutil.Process) -> None:
     zombie.wait()
 
 
+class OneProcess:
+    """A process table with one process, that is as the test says."""
+
+    def __init__(self, usage: Usage) -> None:
+        self.now = usage
+        self.read: list[str] = []
+
+    def pids(self) -> list[int]:
+        self.read.append("all")
+        return [7]
+
+    def glimpse(self, pid: int) -> Usage | None:
+        self.read.append("glimpse")
+        return self.now
+
+    def usage(self, glimpse: Usage) -> Usage:
+        self.read.append("usage")
+        return glimpse
+
+    def details(self, pid: int) -> Details:
+        self.read.append("details")
+        return Details("worker", 0)
+
+    def descriptors(self, pid: int) -> int | None:
+        self.read.append("descriptors")
+        return 3
+
+    def proportional(self, pid: int) -> int | None:
+        return None
+
+
 def used(seconds: float, created: float = 50.0) -> Usage:
-    return Usage("worker", 0, 0, seconds, 4096, 8192, created)
+    return Usage("worker", "sleeping", 1000, seconds, 0, 1, 4096, 8192, created)
 
 
-def test_cpu_is_what_was_used_since_the_last_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    now: dict[str, Usage | None] = {}
-    monkeypatch.setattr(census, "read_usage", lambda pid, booted_at: now["usage"])
-    clock = FakeClock()
-    looked = Census(clock)
+def test_cpu_is_what_was_used_since_the_last_sample() -> None:
+    table, clock = OneProcess(used(0.0)), FakeClock()
+    looked = Census(clock, table=table)
     said = []
     # seconds that pass, CPU time used in all, start of the process
     for passed, total, created in [
@@ -102,29 +146,70 @@ def test_cpu_is_what_was_used_since_the_last_sample(monkeypatch: pytest.MonkeyPa
         (1, 2.5, 99.0),
     ]:
         clock.advance(passed)
-        now["usage"] = used(total, created)
+        table.now = used(total, created)
         info = looked.take([7], children=False)[7]
         assert isinstance(info, dict)
         said.append(info["cpu"])
     assert said == [0.0, 50.0, 0.0, 0.0, 300.0, 0.0, 50.0]
 
 
-def test_what_may_not_be_read_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = Usage(None, None, None, None, None, None, None)
-    monkeypatch.setattr(census, "read_usage", lambda pid, booted_at: closed)
-    info = Census(FakeClock()).take([7], children=False)[7]
+def test_what_sleeps_is_not_worked_out_again() -> None:
+    table, clock = OneProcess(used(1.0, created=0.0)), FakeClock()
+    looked = Census(clock, table=table)
+    looked.take([7], kin_for=60)
+    assert sorted(table.read) == ["all", "descriptors", "details", "glimpse", "usage", "usage"]
+    for _ in range(4):
+        table.read.clear()
+        clock.advance(1)
+        looked.take([7], kin_for=60)
+        assert table.read == ["glimpse"]
+    table.now = used(1.5, created=0.0)
+    looked.take([7], kin_for=60)
+    assert table.read == ["glimpse", "glimpse", "usage", "descriptors"]
+
+
+def test_a_look_reads_each_process_once() -> None:
+    table = OneProcess(used(1.0))
+    Census(FakeClock(), table=table).take([7, 7])
+    assert table.read.count("glimpse") == 1
+
+
+def test_what_may_not_be_read_is_marked() -> None:
+    class Closed(OneProcess):
+        def details(self, pid: int) -> Details:
+            return Details()
+
+        def descriptors(self, pid: int) -> int | None:
+            return None
+
+    info = Census(FakeClock(), table=Closed(Usage())).take([7], children=False, pss=True)[7]
     assert isinstance(info, dict)
     assert {key: value for key, value in info.items() if value != "N/A"} == {
         "pid": 7,
         "children": [],
+        "children_cpu": 0.0,
+        "children_rss": 0,
     }
 
 
-def test_samples_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(census, "read_usage", lambda pid, booted_at: used(1.0))
-    looked = Census(FakeClock(), remembered=10)
-    looked.take(range(100), children=False)
-    assert list(looked._samples) == list(range(90, 100))
+def test_samples_do_not_pile_up() -> None:
+    class Anybody(OneProcess):
+        def pids(self) -> list[int]:
+            return list(range(100))
+
+    looked = Census(FakeClock(), remembered=10, table=Anybody(used(1.0)))
+    looked.take(range(100))
+    assert list(looked._known) == list(range(90, 100))
+    looked.take(range(5), children=False)
+    assert set(looked._known) == {*range(5), *range(95, 100)}
+
+
+def test_whoever_is_gone_is_forgotten() -> None:
+    table = OneProcess(used(1.0))
+    looked = Census(FakeClock(), table=table)
+    looked.take([5, 6, 7])
+    looked.take([7])
+    assert list(looked._known) == [7]
 
 
 @pytest.mark.parametrize(
