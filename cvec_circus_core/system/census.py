@@ -135,16 +135,18 @@ class Census:
                     cpu += known.percent if isinstance(known.percent, float) else 0.0
                     resident += known.usage.resident or 0
             if listed:
-                info["children"] = self._children(pid, look)
+                info["children"] = self._children(pid, look, {pid})
         info["children_cpu"] = round(cpu, 1)
         info["children_rss"] = resident
 
-    def _children(self, pid: int, look: _Look) -> list[Info]:
+    def _children(self, pid: int, look: _Look, met: set[int]) -> list[Info]:
         """Return the info objects of all descendants, each in its parent's."""
         found = []
         for child in self._kin.children.get(pid, ()):
-            if (info := self._info(child, look)) is not None:
-                info["children"] = self._children(child, look)
+            # Numbers may be used again while we look: nobody is met twice.
+            if child not in met and (info := self._info(child, look)) is not None:
+                met.add(child)
+                info["children"] = self._children(child, look, met)
                 found.append(info)
         return found
 

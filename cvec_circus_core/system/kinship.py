@@ -7,7 +7,7 @@ number was used again between two looks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 STRANGERS_FOR = 30.0
 """Seconds."""
@@ -26,7 +26,7 @@ class Kinship:
     def look(
         self,
         roots: Iterable[int],
-        pids: Iterable[int],
+        pids: Sequence[int],
         parent_of: Callable[[int], int | None],
         now: float,
     ) -> None:
@@ -36,9 +36,10 @@ class Kinship:
             self._strangers_until = now + STRANGERS_FOR
         before, self._parents = self._parents, {}
         children: dict[int, list[int]] = {}
-        for pid in pids:
+        present = frozenset(pids)
+        for pid in present:
             parent = None if pid in self._family else before.get(pid)
-            if parent is None:
+            if parent is None or (parent not in present and parent):
                 parent = parent_of(pid) or 0
             self._parents[pid] = parent
             children.setdefault(parent, []).append(pid)
