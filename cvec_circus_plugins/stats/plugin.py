@@ -7,10 +7,11 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import CircusPlugin, ConfigError
+from cvec_circus_core.api import BOOLEAN, NUMBER, TEXT, CircusPlugin, between, option, or_none
 from cvec_circus_plugins.stats.beat import Beat
 from cvec_circus_plugins.stats.roster import Refused, Roster
 from cvec_circus_plugins.stats.sampler import Sampler, Sources
@@ -18,35 +19,47 @@ from cvec_circus_plugins.stats.sockets import Sockets
 
 log = logging.getLogger("circus.plugins.statistics")
 
-STATSPOINT = "tcp://127.0.0.1:5557"
-_YES = frozenset({"1", "true", "yes", "on"})
+LEAVING = 5.0
+"""Seconds for which the endpoint may still be somebody else's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsSettings:
+    """Where statistics are published, how often, and to whom."""
+
+    statspoint: str = option(
+        "tcp://127.0.0.1:5557", TEXT, "where to publish; in a file, stats_endpoint of the daemon"
+    )
+    interval: float = option(
+        1.0,
+        between(NUMBER, 0.1, 3600),
+        "seconds between two samples; in a file, stats_interval of the daemon",
+    )
+    pss: bool = option(
+        False,
+        BOOLEAN,
+        "tell memory with shared parts counted in parts, too; in a file, stats_pss of the daemon",
+    )
+    access: str | None = option(
+        None, or_none(TEXT), "who may read, as JSON; the daemon tells it by itself"
+    )
 
 
 class Statistics(CircusPlugin):
     """Publishes what processes and sockets use, about once a second while somebody listens.
 
-    Options: ``statspoint`` (tcp://127.0.0.1:5557), where to publish; ``interval`` (1.0), seconds
-    between two samples; ``pss`` (False), whether shared memory is counted in parts, too.
+    The daemon runs it by itself, as the watcher ``circusd-stats``, where ``stats_endpoint`` is set.
+    A section of its own takes the place of that, to run it in a thread of the daemon for instance.
     """
 
     name = "statistics"
+    settings_type: ClassVar[type[StatisticsSettings]] = StatisticsSettings
+    settings: StatisticsSettings
     topics: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[frozenset[str] | None] = frozenset()
 
-    def __init__(
-        self,
-        *args: Any,
-        statspoint: str = STATSPOINT,
-        interval: str | float = 1.0,
-        pss: str | bool = False,
-        access: str | None = None,
-        **config: Any,
-    ) -> None:
+    def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
-        self.statspoint = statspoint
-        self.interval = _seconds(interval)
-        self.pss = str(pss).strip().lower() in _YES
-        self.access = access
         self._audience: api.StatsEndpoint | None = None
         self._beat: Beat | None = None
         self._sampler: Sampler | None = None
@@ -62,9 +75,9 @@ class Statistics(CircusPlugin):
         sources = Sources(
             self._roster, api.Census(clock), api.ExtraStats.installed(), Sockets(self.acall)
         )
-        self._beat = Beat(clock, self.interval, self._begin_sample)
-        self._audience = api.StatsEndpoint(self.statspoint, access, self._on_audience)
-        self._sampler = Sampler(sources, self._audience, pss=self.pss)
+        self._beat = Beat(clock, self.settings.interval, self._begin_sample)
+        self._audience = await self._bound(access)
+        self._sampler = Sampler(sources, self._audience, pss=self.settings.pss)
         log.info("Statistics at %s", self._audience.endpoint)
 
     def handle_recv(self, data: Any) -> None:
@@ -80,9 +93,20 @@ class Statistics(CircusPlugin):
         if self._audience is not None:
             self._audience.close()
 
+    async def _bound(self, access: Mapping[str, Any]) -> api.StatsEndpoint:
+        give_up_at = asyncio.get_running_loop().time() + LEAVING
+        while True:
+            try:
+                return api.StatsEndpoint(self.settings.statspoint, access, self._on_audience)
+            except api.SystemProblem:
+                # The process that this one replaces may be about to leave.
+                if asyncio.get_running_loop().time() >= give_up_at:
+                    raise
+            await asyncio.sleep(0.2)
+
     async def _who_may_read(self) -> Mapping[str, Any]:
-        if self.access is not None:
-            told: Mapping[str, Any] = json.loads(self.access)
+        if self.settings.access is not None:
+            told: Mapping[str, Any] = json.loads(self.settings.access)
             return told
         reply = await self.acall("globaloptions", keys=list(api.ACCESS))
         if reply["status"] == "error":
@@ -122,13 +146,3 @@ class Statistics(CircusPlugin):
             log.warning("no sample: %s; trying on", sentence)
         self._complaint = sentence
         return is_news
-
-
-def _seconds(text: str | float) -> float:
-    try:
-        seconds = float(text)
-    except (TypeError, ValueError):
-        raise ConfigError(f"interval isn't a number: {text!r}") from None
-    if not 0.1 <= seconds <= 3600:
-        raise ConfigError(f"interval must be 0.1 to 3600 seconds, not {seconds:g}")
-    return seconds
