@@ -25,7 +25,7 @@ from cvec_circus_core.system.descriptors import nofile
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN = 0.05
+_HANDFUL = 32
 _STACK = 256 * 1024
 
 
@@ -50,42 +50,56 @@ class Waiting(Protocol):
 
 
 class PidfdWaiting:
-    """Hears by pidfd."""
+    """Hears by pidfd.
+
+    The loop knows one descriptor only: an epoll of ours that holds those of all children. So a
+    child costs the loop nothing while it lives, and when a thousand end at once they are heard
+    `_HANDFUL` by `_HANDFUL`, with requests and deadlines in between.
+    """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
-        self._pidfds: dict[int, int] = {}
+        self._watched: dict[int, tuple[int, Callable[[int], None]]] = {}
+        self._pids: dict[int, int] = {}
+        self._ends = select.epoll()
+        loop.add_reader(self._ends.fileno(), self._woken)
 
     def watch(self, pid: int, ended: Callable[[int], None]) -> None:
         """Watch a child from now on."""
         pidfd = nofile.move_up(os.pidfd_open(pid))
-        self._pidfds[pid] = pidfd
-        self._loop.add_reader(pidfd, self._woken, pid, pidfd, ended)
+        # Told once: it stays readable until it is closed, and its status may be collected later.
+        self._ends.register(pidfd, select.EPOLLIN | select.EPOLLONESHOT)
+        self._watched[pid] = pidfd, ended
+        self._pids[pidfd] = pid
 
     def send(self, pid: int, signum: int) -> None:
         """Signal a watched child."""
-        signal.pidfd_send_signal(self._pidfds[pid], signum)
+        signal.pidfd_send_signal(self._watched[pid][0], signum)
 
     def collect(self, pid: int) -> int | None:
         """Take the status and give the descriptor back."""
-        pidfd = self._pidfds[pid]
+        pidfd, _ = self._watched[pid]
         code = collect_status(os.P_PIDFD, pidfd)
-        del self._pidfds[pid]
-        self._loop.remove_reader(pidfd)
+        del self._watched[pid], self._pids[pidfd]
+        self._ends.unregister(pidfd)
         os.close(pidfd)
         return code
 
     def close(self) -> None:
         """Forget everybody."""
-        for pidfd in self._pidfds.values():
-            self._loop.remove_reader(pidfd)
+        if not self._ends.closed:
+            self._loop.remove_reader(self._ends.fileno())
+            self._ends.close()
+        for pidfd in self._pids:
             os.close(pidfd)
-        self._pidfds.clear()
+        self._watched.clear()
+        self._pids.clear()
 
-    def _woken(self, pid: int, pidfd: int, ended: Callable[[int], None]) -> None:
-        # The descriptor stays readable, so it would wake us until it is removed: first of all that.
-        self._loop.remove_reader(pidfd)
-        ended(pid)
+    def _woken(self) -> None:
+        for pidfd, _ in self._ends.poll(0, _HANDFUL):
+            pid = self._pids.get(pidfd)
+            if pid is not None:
+                self._watched[pid][1](pid)
 
 
 class ThreadWaiting:
