@@ -11,11 +11,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import entry_points
 
 from cvec_circus_cli import older_names
-from cvec_circus_core.api import BadConfig, CircusError, __version__
+from cvec_circus_core.api import BadConfig, CircusError, __version__, replace
 from cvec_circus_core.plugin_process import Order, of_the_daemon, order_from_file, run
 
 OK, FAILED, USAGE = 0, 1, 2

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.outcome import Done
     from cvec_circus_core.model.socket_specs import SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+    from cvec_circus_core.model.values import replace
     from cvec_circus_core.model.views import (
         Health,
         Life,
@@ -186,6 +187,7 @@ __all__ = [
     "read_setting",
     "read_settings",
     "read_signal",
+    "replace",
     "shown_option",
     "signal_name",
     "thread_seconds",
@@ -226,6 +228,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.outcome": "Done",
     "cvec_circus_core.model.socket_specs": "SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
+    "cvec_circus_core.model.values": "replace",
     "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView "
     "StatsSubject WatcherView",
     "cvec_circus_core.extend.stats_hosting": "ACCESS",

@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +29,7 @@ from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.descriptors import raise_nofile_limit, seal_descriptors
@@ -49,8 +49,7 @@ _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Flags:
+class Flags(Struct, frozen=True):
     """What the command line says; None where it says nothing."""
 
     config: str

@@ -11,7 +11,6 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -35,6 +34,7 @@ from cvec_circus_core.extend.plugin_classes import PluginFacts
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.reception import Reception
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
@@ -66,8 +66,7 @@ _LAST_OUTPUT = 5.0
 _HELD: list[zmq.Context[Any]] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What may be chosen by whoever composes."""
 
     commands: Mapping[str, Command] = field(default_factory=dict)

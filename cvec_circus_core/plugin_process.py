@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cvec_circus_core.config.load import accepted, load
@@ -21,6 +20,7 @@ from cvec_circus_core.extend.registry import load_formats
 from cvec_circus_core.logs import set_up
 from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.values import Struct, field
 
 log = logging.getLogger("circus.plugins")
 
@@ -30,8 +30,7 @@ _PLAIN = "[%(levelname)s] %(message)s"
 _USUAL = ArbiterSpec()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Where:
+class _Where(Struct, frozen=True, kw_only=True):
     endpoint: str = _USUAL.endpoint
     pubsub_endpoint: str = _USUAL.pubsub_endpoint
     check_delay: float = _USUAL.check_delay
@@ -42,8 +41,7 @@ class _Where:
     """Whether the daemon has given the order, in whose log the plugin writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order(_Where):
+class Order(_Where, frozen=True):
     """Which plugin to run, and how."""
 
     use: str

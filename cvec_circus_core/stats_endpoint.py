@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import zmq
@@ -20,6 +19,7 @@ from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.codec import encode_event
 from cvec_circus_core.extend.stats_hosting import ACCESS
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.reception import Reception
 from cvec_circus_core.system.clock import AsyncioClock
 
@@ -30,8 +30,7 @@ _LAST_WORDS = 0.5
 _TOPIC = b"stat."
 
 
-@dataclass(frozen=True, slots=True)
-class _House:
+class _House(Struct, frozen=True):
     """What the reception asks of the daemon: its lists. No watcher's list lets anybody read."""
 
     spec: ArbiterSpec

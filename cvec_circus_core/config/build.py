@@ -7,7 +7,6 @@ mistake is left out of the result, and its problem says so to whoever decides wh
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.config.checks import (
@@ -28,6 +27,7 @@ from cvec_circus_core.config.reading import doubt_resembling, given_options, pla
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 CONSOLE_SOCKET = "circushttpd"
@@ -39,8 +39,7 @@ _FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
 _OLD_SECTIONS = {"program": "watcher", "supervisord": "circus", "eventlistener": "plugin"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(Struct, frozen=True, kw_only=True):
     """A configuration that was read: what is good of it, and what is not."""
 
     arbiter: ArbiterSpec

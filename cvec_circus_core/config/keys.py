@@ -7,7 +7,6 @@ declarations in `model` say everything that is asked here, so no option is named
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
@@ -20,6 +19,7 @@ from cvec_circus_core.model.options import (
     option_names,
     renamed_options,
 )
+from cvec_circus_core.model.values import Struct
 
 
 class Refused(ValueError):
@@ -43,30 +43,26 @@ class UnknownMember(Refused):
         super().__init__("is not known", known, f"{family.prefix}{member}")
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Struct, frozen=True):
     """A declared option."""
 
     option: Option
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One member of a family."""
 
     family: Family
     member: str
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """All members of a family at once."""
 
     family: Family
 
 
-@dataclass(frozen=True, slots=True)
-class Free:
+class Free(Struct, frozen=True):
     """A key that nobody declared, by the newer name where it has one."""
 
     key: str

@@ -7,7 +7,6 @@ the main file says wins over what its includes say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from cvec_circus_core.config.checks import FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.values import replace
 
 _INCLUDES = ("include", "include_dir")
 _OF_INCLUDED_FOLDERS = "*.ini"

@@ -7,14 +7,14 @@ it becomes a `Problem`, and all problems are told together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from cvec_circus_core.model.values import Struct, field
 
 _LONGEST_VALUE = 60
 
 
-@dataclass(frozen=True, slots=True)
-class RawValue:
+class RawValue(Struct, frozen=True):
     """The text of one option, and where it stands."""
 
     text: str
@@ -22,8 +22,7 @@ class RawValue:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RawSection:
+class RawSection(Struct, frozen=True):
     """One section: its whole name, such as ``watcher:web``, and its options in order."""
 
     name: str
@@ -32,8 +31,7 @@ class RawSection:
     values: Mapping[str, RawValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Struct, frozen=True, kw_only=True):
     """One mistake, or one thing worth a warning, and where it stands.
 
     ``sentence`` continues what stands before it, in lower case and without full stop.
@@ -56,8 +54,7 @@ class Problem:
         return _printable(": ".join(filter(None, (place, named, said))))
 
 
-@dataclass(frozen=True, slots=True)
-class RawConfig:
+class RawConfig(Struct, frozen=True):
     """What was read, from one file or from several, and what could not be."""
 
     sections: tuple[RawSection, ...] = ()

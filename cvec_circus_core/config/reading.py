@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.config.expansion import expand
@@ -20,10 +19,10 @@ from cvec_circus_core.config.keys import (
     probably_meant,
 )
 from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.model.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """One option of a section, as it was read."""
 
     key: str

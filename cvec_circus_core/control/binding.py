@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from dataclasses import dataclass
 from typing import Any
 
 import zmq
 
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.endpoint_files import folder_doubts, give, made_for_me
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a socket is to be bound. ``key`` names the option in messages."""
 
     endpoint: str

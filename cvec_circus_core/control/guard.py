@@ -10,7 +10,6 @@ those who may do everything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from cvec_circus_core.extend.ports import (
@@ -24,6 +23,7 @@ from cvec_circus_core.model.access import NotAllowed, NotForYou, Visitor
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import (
     OutputView,
     PluginView,

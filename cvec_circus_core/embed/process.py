@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import IntEnum
 from typing import Any, BinaryIO
 
 from cvec_circus_core.config.properties import watcher_from_mapping
 from cvec_circus_core.model.errors import CannotSpawn, UnknownProcess
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.commandline import Surroundings, prepare
 from cvec_circus_core.system.census import Census
 from cvec_circus_core.system.clock import SystemClock

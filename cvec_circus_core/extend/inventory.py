@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
 
 from cvec_circus_core.extend.registry import OLDER_NAMES, load_group, origin_of
+from cvec_circus_core.model.values import Struct
 
 PREFIX = "cvec_circus."
 _AT_START = ("commands", "formats", "kernel")
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(Struct, frozen=True):
     """One named thing that a distribution brings."""
 
     group: str

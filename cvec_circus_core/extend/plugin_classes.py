@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +17,7 @@ from typing import Any
 
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.values import Struct
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 _OF_THE_SHAPE = ("'ssh_server'", "positional", "multiple values")
 
 
-@dataclass(frozen=True, slots=True)
-class PluginFacts:
+class PluginFacts(Struct, frozen=True):
     """What every plugin is told beside its options."""
 
     endpoint: str
@@ -35,8 +34,7 @@ class PluginFacts:
     ssh_server: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PluginNames:
+class PluginNames(Struct, frozen=True):
     """The names by which plugins that are installed go, without loading any."""
 
     plugins: Mapping[str, EntryPoint]

@@ -11,11 +11,11 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
 
 SETTINGS = "CVEC_CIRCUS_PLUGIN"
 """Name of the variable."""
@@ -23,8 +23,7 @@ SETTINGS = "CVEC_CIRCUS_PLUGIN"
 _RUNNER = "cvec_circus_cli.circus_plugin"
 
 
-@dataclass(frozen=True, slots=True)
-class Hosts:
+class Hosts(Struct, frozen=True):
     """Which plugin runs where."""
 
     threads: tuple[PluginSpec, ...]

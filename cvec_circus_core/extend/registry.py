@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
@@ -19,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from stevedore import ExtensionManager
 
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.model.values import Struct
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,7 @@ OWN_DISTRIBUTION = "cvec-circus"
 Thing = TypeVar("Thing")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a loaded thing comes from."""
 
     name: str
@@ -45,16 +44,14 @@ class Origin:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFailure:
+class LoadFailure(Struct, frozen=True):
     """An entry point that can not be used, and why."""
 
     origin: Origin
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[Thing]):
+class Loaded(Struct, Generic[Thing], frozen=True):
     """What one group of entry points brought."""
 
     things: dict[str, Thing]

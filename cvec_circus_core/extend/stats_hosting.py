@@ -11,7 +11,6 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
@@ -19,6 +18,7 @@ from cvec_circus_core.extend.plugin_hosting import Hosts, watcher_of
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import replace
 
 ACCESS = ("endpoint_owner", "allow_users", "allow_groups", "viewers", "insecure")
 """The options of the daemon that say who may read."""

@@ -7,31 +7,28 @@ a `Stranger`, and a stranger may nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from cvec_circus_core.model.errors import Errno, RequestError, UnknownWatcher
+from cvec_circus_core.model.values import Struct
 
 GROUP_MARK = "@"
 """What stands before the name of a group where users are listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalUser:
+class LocalUser(Struct, frozen=True):
     """A process of this machine. Over TCP the kernel tells its user, but not its pid."""
 
     uid: int
     pid: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Anybody:
+class Anybody(Struct, frozen=True):
     """Whoever comes through a door that is open on purpose: ``inproc``, or one that is insecure."""
 
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stranger:
+class Stranger(Struct, frozen=True):
     """Somebody who could not be told apart, and why."""
 
     why: str
@@ -40,8 +37,7 @@ class Stranger:
 Caller = LocalUser | Anybody | Stranger
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Struct, frozen=True):
     """What a caller may: everything, or read, or act on the watchers that list him."""
 
     everything: bool = False
@@ -54,8 +50,7 @@ class Rights:
         return self.everything or not self.words.isdisjoint(listed)
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """A caller with his name for people and his rights, worked out once per connection."""
 
     caller: Caller

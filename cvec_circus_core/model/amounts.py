@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.values import Struct
 
 _FORM = "a count or a percentage"
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """A count of processes, or so many percent of those that are wanted."""
 
     number: int

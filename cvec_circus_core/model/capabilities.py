@@ -7,10 +7,10 @@ apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.values import Struct
 
 NAMES = (
     *("chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid"),
@@ -27,8 +27,7 @@ _NONE = "none"
 _TAKES_AWAY = "~"
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """Names without their prefix: all that is kept, or all that is taken away."""
 
     names: tuple[str, ...]

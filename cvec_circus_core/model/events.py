@@ -6,15 +6,14 @@ An event holds facts only. Whoever publishes it adds the time and the sequence n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.names import topic_name
+from cvec_circus_core.model.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened to a watcher."""
 
     topic: ClassVar[str] = ""
@@ -30,8 +29,7 @@ class Event:
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _ProcessEvent(Event):
+class _ProcessEvent(Event, frozen=True):
     wid: int
     pid: int
 
@@ -39,15 +37,13 @@ class _ProcessEvent(Event):
         return {"process_pid": self.pid, "process_id": self.wid}
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSpawned(_ProcessEvent):
+class ProcessSpawned(_ProcessEvent, frozen=True):
     """A process was started."""
 
     topic = "spawn"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessReaped(_ProcessEvent):
+class ProcessReaped(_ProcessEvent, frozen=True):
     """A dead process was collected: exactly one for every `ProcessSpawned`."""
 
     topic = "reap"
@@ -63,8 +59,7 @@ class ProcessReaped(_ProcessEvent):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessSignalled(_ProcessEvent):
+class ProcessSignalled(_ProcessEvent, frozen=True):
     """A process was sent the signal that asks it to stop, or SIGKILL."""
 
     topic = "kill"
@@ -74,8 +69,7 @@ class ProcessSignalled(_ProcessEvent):
         return {"process_pid": self.pid, "process_id": self.wid, "signum": self.signum}
 
 
-@dataclass(frozen=True, slots=True)
-class OptionUpdated(Event):
+class OptionUpdated(Event, frozen=True):
     """An option was set at run time."""
 
     topic = "updated"
@@ -85,15 +79,13 @@ class OptionUpdated(Event):
         return {"option": self.option}
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherStarted(Event):
+class WatcherStarted(Event, frozen=True):
     """The watcher has all its processes."""
 
     topic = "start"
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherStopped(Event):
+class WatcherStopped(Event, frozen=True):
     """The watcher has no process any more and wants none."""
 
     topic = "stop"
@@ -103,29 +95,25 @@ class WatcherStopped(Event):
         return {} if self.reason is None else {"reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherReloaded(Event):
+class WatcherReloaded(Event, frozen=True):
     """A graceful reload is over."""
 
     topic = "reload"
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherAdded(Event):
+class WatcherAdded(Event, frozen=True):
     """A watcher joined."""
 
     topic = "add"
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherRemoved(Event):
+class WatcherRemoved(Event, frozen=True):
     """A watcher left."""
 
     topic = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class SpawnFailed(Event):
+class SpawnFailed(Event, frozen=True):
     """A process could not be started."""
 
     topic = "spawn_failed"
@@ -137,8 +125,7 @@ class SpawnFailed(Event):
         return {"process_id": self.wid, "reason": self.reason, "retry_in": self.retry_in}
 
 
-@dataclass(frozen=True, slots=True)
-class Announced(Event):
+class Announced(Event, frozen=True):
     """What a library user or a hook had to say about a watcher, under a name of its own."""
 
     said: str
@@ -153,8 +140,7 @@ class Announced(Event):
         return self.body
 
 
-@dataclass(frozen=True, slots=True)
-class HookSucceeded(Event):
+class HookSucceeded(Event, frozen=True):
     """A hook of the operator has returned, whatever it returned."""
 
     topic = "hook_success"
@@ -164,8 +150,7 @@ class HookSucceeded(Event):
         return {"name": self.hook}
 
 
-@dataclass(frozen=True, slots=True)
-class HookFailed(Event):
+class HookFailed(Event, frozen=True):
     """A hook of the operator could not be called, raised, or did not answer in time."""
 
     topic = "hook_failure"
@@ -176,8 +161,7 @@ class HookFailed(Event):
         return {"name": self.hook, "error": self.error}
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutFailed(Event):
+class RolloutFailed(Event, frozen=True):
     """New processes were not ready; those that are needed of the old ones stay."""
 
     topic = "rollout_failed"
@@ -187,8 +171,7 @@ class RolloutFailed(Event):
         return {"reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class NotReady(_ProcessEvent):
+class NotReady(_ProcessEvent, frozen=True):
     """A process did not say in time that it is ready, and is taken as it is."""
 
     topic = "not_ready"
@@ -200,8 +183,7 @@ def own_events(kind: type[Event] = Event) -> frozenset[str]:
     return frozenset({kind.topic} - {""}).union(*below)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An event as it was published: numbered from 1 by this daemon, and timed.
 
     ``time`` is Unix time in seconds. The body is made once, however many listen.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from cvec_circus_core.model.values import Struct
 
 
 class ExitReason(Enum):
@@ -25,8 +26,7 @@ class ExitReason(Enum):
     """It did not ping its watchdog in time, and was ended for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """The end of one process.
 
     ``code`` is the exit status 0–255, or minus the number of the signal that ended it, or None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.kinds import BOOLEAN, Kind
+from cvec_circus_core.model.values import Struct
 
 HOOK_NAMES = frozenset(
     {
@@ -25,8 +25,7 @@ _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _FORM = "a hook"
 
 
-@dataclass(frozen=True, slots=True)
-class HookSpec:
+class HookSpec(Struct, frozen=True):
     """One hook: what to call, and whether an exception in it counts as consent."""
 
     call: str | Callable[..., Any]

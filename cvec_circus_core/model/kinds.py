@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
+
+from cvec_circus_core.model.values import Struct
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
@@ -22,8 +23,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """One kind of value.
 
     ``parse`` reads the text of a configuration file, ``check`` a JSON or Python value; both

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 
 from cvec_circus_core.model.capabilities import Capabilities
+from cvec_circus_core.model.values import Struct, field
 
 
 class Channel(Enum):
@@ -16,8 +16,7 @@ class Channel(Enum):
     NULL = "/dev/null"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchPlan:
+class LaunchPlan(Struct, frozen=True, kw_only=True):
     """How to start one process.
 
     Names of users and groups are looked up at each spawn, so that an account made later is found.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from cvec_circus_core.model.values import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class RequestMessage:
+
+class RequestMessage(Struct, frozen=True):
     """One request as it came off the wire: the envelope is checked, the properties are not."""
 
     command: str
@@ -18,15 +18,13 @@ class RequestMessage:
     """The sender wants no reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(Struct, frozen=True):
     """A reply that tells a result; ``result`` may overwrite ``status`` (see `status`)."""
 
     result: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A reply that tells why not."""
 
     reason: str

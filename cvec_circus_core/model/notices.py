@@ -6,14 +6,13 @@ protocol asks for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from cvec_circus_core.model.values import Struct
 
 LONGEST = 4096
 """Bytes of one message; what is longer is no notice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """One message of a process."""
 
     ready: bool = False

@@ -7,12 +7,13 @@ declaration; nobody repeats it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from enum import Enum
 from functools import cache
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.values import Struct
 
 
 class Needs(Enum):
@@ -27,8 +28,7 @@ class Needs(Enum):
     NEW_DAEMON = "counts when the daemon starts"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """One declared option: its name, kind, default and consequence."""
 
     name: str
@@ -43,8 +43,7 @@ class Option:
     """Whether it is taken from older files only, and does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """Options that share a prefix and a field, such as ``rlimit_NAME`` or ``hooks.NAME``.
 
     The field holds one value per member. ``names`` are the known members; None where any will do.
@@ -69,8 +68,7 @@ class Family:
         return member.lower() if self.any_case else member
 
 
-@dataclass(frozen=True, slots=True)
-class _Declared:
+class _Declared(Struct, frozen=True):
     kind: Kind
     help: str
     changing: Needs

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """The wish came true.
 
     The lists hold pids: of processes that ended, that were started, and that were there before and
@@ -21,8 +19,7 @@ class Done:
     numprocesses: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The wish will not come true."""
 
     error: CircusError

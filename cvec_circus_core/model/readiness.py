@@ -11,11 +11,11 @@ The first two come true by themselves while the process lives; the others have t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.values import Struct
 
 _FORM = "a way to be ready"
 _ALLOWED = "spawned, alive:SECONDS, notify or log:REGEX"
@@ -30,8 +30,7 @@ class Sign(Enum):
     LOG = "log"
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(Struct, frozen=True):
     """One way to be ready."""
 
     sign: Sign = Sign.SPAWNED

@@ -14,17 +14,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct
 
 _SOCKET = re.compile(
     r"\$\(circus\.sockets\.([\w.-]+)\)|\(\(circus\.sockets\.([\w.-]+)\)\)", re.IGNORECASE | re.ASCII
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SocketUse:
+class SocketUse(Struct, frozen=True):
     """The sockets of one watcher, by name."""
 
     numbered: tuple[str, ...] = ()
@@ -47,8 +46,7 @@ class SocketUse:
         return tuple(dict.fromkeys((*self.listed, *self.numbered, *stdin)))
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """Where the managed sockets of a process listen for connections."""
 
     ports: frozenset[int] = frozenset()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from cvec_circus_core.model.values import Struct
 
 
 class Life(Enum):
@@ -15,8 +16,7 @@ class Life(Enum):
     STOPPING = "stopping"
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessView:
+class ProcessView(Struct, frozen=True):
     """One process that is there."""
 
     wid: int
@@ -29,8 +29,7 @@ class ProcessView:
     """What it says of itself on its notify socket."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatsSubject:
+class StatsSubject(Struct, frozen=True):
     """One process of which somebody may know more numbers than the process table has."""
 
     watcher: str
@@ -39,8 +38,7 @@ class StatsSubject:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What the state word does not say: how the watcher fares."""
 
     running: int
@@ -54,8 +52,7 @@ class Health:
     """Seconds until the next try, where one is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class WatcherView:
+class WatcherView(Struct, frozen=True):
     """One watcher, as it is at one moment."""
 
     name: str
@@ -64,8 +61,7 @@ class WatcherView:
     processes: tuple[ProcessView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputView:
+class OutputView(Struct, frozen=True):
     """The last output of one process on one channel, ``stdout`` or ``stderr``."""
 
     wid: int
@@ -78,8 +74,7 @@ class OutputView:
     """Whether the process has gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class SocketView:
+class SocketView(Struct, frozen=True):
     """One managed socket: a host and a port, or a path."""
 
     name: str
@@ -90,8 +85,7 @@ class SocketView:
     path: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PluginView:
+class PluginView(Struct, frozen=True):
     """One plugin, as it is at one moment."""
 
     name: str

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from cvec_circus_core.model.options import Needs, declared_options
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
 
 _UNDECLARED = {
     "rlimits": Needs.NEW_PROCESSES,
@@ -16,8 +15,7 @@ _UNDECLARED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """Which options differ, and what a running watcher has to do about it."""
 
     keys: tuple[str, ...]

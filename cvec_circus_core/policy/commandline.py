@@ -20,13 +20,13 @@ import re
 import shlex
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_use import SocketUse, socket_use
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, field, replace
 
 _VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
 _SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
@@ -37,8 +37,7 @@ _OF_THE_DAEMON = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID")
 _SHELL = "/bin/sh"
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What the daemon gives to its processes: environment, import path, descriptors of sockets."""
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -51,8 +50,7 @@ class Surroundings:
     """Name of the folder in a virtual environment's lib."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """A watcher's launch plan; made once per spec, used per spawn."""
 
     spec: WatcherSpec

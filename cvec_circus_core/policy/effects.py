@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.outcome import Outcome
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.inputs import TicketId
 
 
@@ -18,15 +18,13 @@ class Reach(Enum):
     TREE = "the process and all its descendants"
 
 
-@dataclass(frozen=True, slots=True)
-class Spawn:
+class Spawn(Struct, frozen=True):
     """Start a process for this slot; answered by `Spawned` or `SpawnFailed`."""
 
     wid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(Struct, frozen=True):
     """Send a signal; one that asks a process to go may wait until nobody needs it."""
 
     pid: int
@@ -35,8 +33,7 @@ class Signal:
     asks_to_go: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Struct, frozen=True):
     """Stop what an ended process left behind; answered by `Swept`."""
 
     pid: int
@@ -44,33 +41,28 @@ class Sweep:
     grace: float
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(Struct, frozen=True):
     """Wait for a connection at the watcher's sockets; answered once by `SocketReady`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unlisten:
+class Unlisten(Struct, frozen=True):
     """Wait no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """Tell the world."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(Struct, frozen=True):
     """Keep, or break, a promise."""
 
     ticket: TicketId
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class AskHook:
+class AskHook(Struct, frozen=True):
     """Ask a hook of the operator; answered by `HookAnswered` with this serial number and wid."""
 
     hook: str

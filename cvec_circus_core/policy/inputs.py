@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.rollout import Rollout
 
 TicketId = NewType("TicketId", int)
@@ -34,8 +34,7 @@ class Go(Enum):
     """Forget it and leave its processes running."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """Somebody wants the watcher up, down, or anew."""
 
     go: Go
@@ -47,36 +46,31 @@ class Wish:
     not wanted up any more, because an operator's word counts more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hasten:
+class Hasten(Struct, frozen=True):
     """Stop waiting for graces: SIGKILL whatever is stopping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Struct, frozen=True):
     """Keep this many processes."""
 
     count: int
     ticket: TicketId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Renew:
+class Renew(Struct, frozen=True):
     """Replace every process by a new generation, within these bounds or the spec's own."""
 
     rollout: Rollout | None = None
     ticket: TicketId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hangup:
+class Hangup(Struct, frozen=True):
     """Reload by SIGHUP: the processes stay."""
 
     ticket: TicketId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The spec is another one from now on; ``keys`` name the options that were set.
 
     With ``renew`` the processes are replaced. If the new ones do not get ready, the options that
@@ -89,8 +83,7 @@ class Change:
     renew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Retire:
+class Retire(Struct, frozen=True):
     """Stop some processes; what the watcher wants stays, so they are replaced."""
 
     pids: tuple[int, ...]
@@ -99,8 +92,7 @@ class Retire:
     ticket: TicketId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Spawned:
+class Spawned(Struct, frozen=True):
     """A `Spawn` effect worked. ``chance`` is a random number from 0 to 1, for the ageing."""
 
     wid: int
@@ -108,31 +100,27 @@ class Spawned:
     chance: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class SpawnFailed:
+class SpawnFailed(Struct, frozen=True):
     """A `Spawn` effect did not work."""
 
     wid: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """A process is known to be ready."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """A process has said something of itself."""
 
     pid: int
     notice: Notice
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """A process ended. ``left_behind``: descendants of it are still alive."""
 
     pid: int
@@ -140,15 +128,13 @@ class Exited:
     left_behind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(Struct, frozen=True):
     """Nothing of an ended process's tree is alive any more."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class HookAnswered:
+class HookAnswered(Struct, frozen=True):
     """An `AskHook` effect is answered. ``why`` tells who said no, or what went wrong."""
 
     serial: int
@@ -157,13 +143,11 @@ class HookAnswered:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SocketReady:
+class SocketReady(Struct, frozen=True):
     """A `Listen` effect is answered: somebody has connected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The moment that `wake_at` named has come."""
 
 

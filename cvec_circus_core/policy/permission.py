@@ -8,17 +8,16 @@ as they are written: by name, by number, or by ``@group``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from cvec_circus_core.model.access import GROUP_MARK, Anybody, Caller, LocalUser, Rights, Stranger
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 
 ROOT = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """Whom the daemon obeys: its own user, and the words of its lists."""
 
     own_uid: int

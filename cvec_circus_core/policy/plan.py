@@ -8,14 +8,13 @@ only what differs between the two is laid over what is in force (spec: config, r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.changing import changed
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """By watcher key: who comes, who goes, and who lives by another spec."""
 
     add: Mapping[str, WatcherSpec]

@@ -16,12 +16,12 @@ priority first.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs, declared_options
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.order import start_order, stop_order
 from cvec_circus_core.policy.plan import Plan
@@ -48,8 +48,7 @@ class Condition(Enum):
     GAVE_UP = "gave up"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What happens to one watcher."""
 
     watcher: str
@@ -58,8 +57,7 @@ class Step:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """What is there when the plan is made."""
 
     specs: Mapping[str, WatcherSpec]
@@ -70,8 +68,7 @@ class Present:
     """Keys of watchers that get other sockets."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     spec: WatcherSpec
     key: str
 
@@ -139,8 +136,7 @@ def _listed(keys: tuple[str, ...]) -> str:
     return f"{', '.join(keys[:-1])} and {keys[-1]}"
 
 
-@dataclass(frozen=True, slots=True)
-class OptionsPlan:
+class OptionsPlan(Struct, frozen=True):
     """The daemon's own options that differ: those that count at once, and those that do not."""
 
     at_once: tuple[str, ...] = ()

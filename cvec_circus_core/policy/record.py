@@ -8,7 +8,6 @@ is in `lives.py`, what somebody wants is here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from heapq import heappop
 from typing import assert_never
 
@@ -17,6 +16,7 @@ from cvec_circus_core.model.errors import BadMessage, ShuttingDown
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy import demand, lives, proving, renewing
 from cvec_circus_core.policy.asking import on_answered
 from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep

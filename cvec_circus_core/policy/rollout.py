@@ -7,14 +7,12 @@ process counts once it is ready (`model/readiness.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Rollout:
+class Rollout(Struct, frozen=True):
     """Bounds while processes are replaced."""
 
     surge: Amount = ALL

@@ -8,17 +8,17 @@ other change takes a new socket, whose users have to get new processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, field
 
 _IN_PLACE = frozenset({"backlog", "umask", "mode", "owner", "group", "replace", "use_papa"})
 
 
-@dataclass(frozen=True, slots=True)
-class SocketPlan:
+class SocketPlan(Struct, frozen=True):
     """By name: which sockets come, go, are made anew, or are put right in place."""
 
     add: Mapping[str, SocketSpec] = field(default_factory=dict)

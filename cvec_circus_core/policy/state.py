@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.inputs import TicketId, Wanted
 from cvec_circus_core.policy.rollout import Rollout, rollout_of
@@ -45,8 +45,7 @@ class Phase(Enum):
     STOPPING = "stopping"
 
 
-@dataclass(slots=True)
-class Slot:
+class Slot(Struct):
     """One seat for a process."""
 
     wid: int
@@ -109,8 +108,7 @@ class Aim(Enum):
     GONE = "kill"
 
 
-@dataclass(slots=True)
-class Promise:
+class Promise(Struct):
     """A ticket that is not settled yet, and what happened since it was given."""
 
     ticket: TicketId
@@ -122,8 +120,7 @@ class Promise:
     """Without those that came and went meanwhile, so a ticket that waits for long stays small."""
 
 
-@dataclass(slots=True)
-class WatcherState:
+class WatcherState(Struct, eq=False):
     """Everything that is known about one watcher, held nowhere else."""
 
     spec: WatcherSpec
@@ -191,7 +188,7 @@ class WatcherState:
     free_wids: list[int] = field(default_factory=list)
     top_wid: int = 0
     promises: list[Promise] = field(default_factory=list)
-    _own_rollout: Rollout = field(init=False)
+    _own_rollout: Rollout = field(default_factory=Rollout)
 
     def __post_init__(self) -> None:
         """Take in what is derived from the spec."""

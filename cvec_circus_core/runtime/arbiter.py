@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from cvec_circus_core.model import events
@@ -25,6 +24,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
@@ -48,8 +48,7 @@ from cvec_circus_core.runtime.world import World
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Struct, frozen=True):
     """What a configuration says: the daemon's own options, the watchers, and their sockets."""
 
     arbiter: ArbiterSpec = field(default_factory=ArbiterSpec)

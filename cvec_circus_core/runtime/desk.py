@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.extend.extra_stats import ExtraStats
@@ -13,6 +12,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     OutputView,
     PluginView,
@@ -32,8 +32,7 @@ from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.watcher import WatcherActor
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """How JSON values become specs and back; `config` knows, and the composition root passes it."""
 
     new: Callable[[str, Mapping[str, Any]], WatcherSpec]
@@ -42,8 +41,7 @@ class Reading:
     socket: Callable[[str, Mapping[str, Any]], SocketSpec]
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """How commands learn what no watcher knows."""
 
     census: SharedCensus

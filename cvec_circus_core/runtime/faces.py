@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import Life, ProcessView, WatcherView
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_order
@@ -44,8 +44,7 @@ def in_loop(world: World, look: Callable[[], Answer]) -> Answer:
     return answer.result(PATIENCE)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectSignal:
+class DirectSignal(Struct, frozen=True):
     """A signal to one process itself."""
 
     pid: int

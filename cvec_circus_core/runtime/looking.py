@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.protocols import Clock
 
 FRESH = 0.1
@@ -25,8 +25,7 @@ class Census(Protocol):
         """Return an info object, or a text, for each pid."""
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(Struct):
     """What one look is to find, and found."""
 
     answer: asyncio.Future[Mapping[int, Any]]

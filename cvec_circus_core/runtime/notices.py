@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import read_notice
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.inputs import Input, Noticed, Ready
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.notify_sockets import NotifySocket
@@ -18,8 +18,7 @@ _LONGEST_LINE = 16_384
 """Bytes of a line that are looked at."""
 
 
-@dataclass(slots=True)
-class Equipped:
+class Equipped(Struct):
     """A process that is about to start, with what it needs to be heard."""
 
     plan: LaunchPlan

@@ -8,7 +8,6 @@ what it had, and counts as not changed: the next reloadconfig tries it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from cvec_circus_core.model.errors import CircusError, Conflict, GaveUp, Rollout
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go
 from cvec_circus_core.policy.order import start_groups
@@ -43,8 +43,7 @@ def adopt_nothing(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
     """Leave everything around the arbiter as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True):
     """What a new configuration means."""
 
     steps: tuple[Step, ...]

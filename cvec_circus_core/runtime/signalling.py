@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, UnknownProcess
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.protocols import Processes, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """Which processes a signal goes to, as plain values."""
 
     pid: int | None = None

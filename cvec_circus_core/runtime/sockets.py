@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cvec_circus_core.model.errors import CannotBind, Conflict
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.model.views import SocketView
 from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.knocking import Knocking
@@ -160,8 +160,7 @@ class SocketShelf:
         self.descriptors = MappingProxyType(numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """A change of sockets that is ready to be made.
 
     ``late`` are those whose new address is held by their old selves: their users have to be

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from cvec_circus_core.model.events import Event
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.commandline import Surroundings
 from cvec_circus_core.runtime.sockets import SocketShelf
 from cvec_circus_core.runtime.streams.shared import Outputs
@@ -24,15 +24,13 @@ def _alone() -> Iterable[Any]:
     return ()
 
 
-@dataclass(slots=True)
-class Neighbours:
+class Neighbours(Struct):
     """How the hooks of one watcher find the others; whoever holds them all says so here."""
 
     watchers: Callable[[], Iterable[Any]] = _alone
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """The loop, the machine's two Protocols, the shared turns, the bus, and what children get."""
 
     loop: asyncio.AbstractEventLoop

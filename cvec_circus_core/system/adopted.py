@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.birthmarks import mark_of
 from cvec_circus_core.system.table import Row, child_pids, descendants_of, read_row
 
@@ -24,8 +24,7 @@ _KEPT = 0.02
 _KEPT_COSTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """Everybody below our adopted children, themselves included; the dead are left out."""
 
     at: float

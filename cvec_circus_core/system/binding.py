@@ -8,11 +8,11 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
@@ -91,8 +91,7 @@ def _make_free(spot: Spot, *, replace: bool) -> None:
     spot.remove()
 
 
-@dataclass(frozen=True, slots=True)
-class SocketFile:
+class SocketFile(Struct, frozen=True):
     """The file of a Unix socket, told from others that may take its name."""
 
     path: str

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psutil
 
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.accounts import user_name
 from cvec_circus_core.system.kinship import Kinship
 from cvec_circus_core.system.protocols import Clock
@@ -40,8 +40,7 @@ _DESCRIPTORS_FOR = 5.0
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What was seen of one process at the last look."""
 
     glimpse: Glimpse = None
@@ -236,8 +235,7 @@ def _is_same(usage: Usage, last: Usage) -> bool:
     return abs(usage.created - last.created) <= _SAME_START
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(Struct):
     """What is the same for all processes of one look."""
 
     number: int

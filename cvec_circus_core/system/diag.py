@@ -11,7 +11,8 @@ import errno
 import os
 import socket
 import struct
-from dataclasses import dataclass
+
+from cvec_circus_core.model.values import Struct
 
 ESTABLISHED = 1
 
@@ -25,8 +26,7 @@ _NO_COOKIE = 0xFFFFFFFF
 _ERROR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(Struct, frozen=True):
     """The two ends of a connection, as its other side sees them: packed address and port each."""
 
     family: int

@@ -10,13 +10,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from signal import SIGKILL
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
 
 
@@ -63,8 +63,7 @@ class FakeClock:
         self._cancelled &= {number for _, number, _ in self._waits}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True, kw_only=True):
     """What a fake process does. Left alone, it runs for ever and dies of any signal.
 
     ``refuses`` makes the spawn raise `CannotSpawn` with this text. ``ignores`` are signals that do
@@ -82,8 +81,7 @@ class Behaviour:
     leaves_stubborn: int = 0
 
 
-@dataclass(slots=True)
-class _Running:
+class _Running(Struct):
     plan: LaunchPlan
     behaviour: Behaviour
     on_exit: OnExit

@@ -18,9 +18,9 @@ import os
 import signal
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.connections import sockets_of, under_way
 from cvec_circus_core.system.table import Row, descendants_of, read_row
 from cvec_circus_core.system.trees import send
@@ -36,8 +36,7 @@ _SIGNAL_SETS = (b"SigBlk:", b"SigIgn:", b"SigCgt:")
 _STILL = frozenset(b"TtZXx")
 
 
-@dataclass(frozen=True, slots=True)
-class Farewell:
+class Farewell(Struct, frozen=True):
     """Whom to end, by what, and the sockets that it may be serving."""
 
     pid: int

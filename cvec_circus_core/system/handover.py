@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-from dataclasses import dataclass
 
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.descriptors import open_descriptors
 
 FIRST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(Struct, frozen=True):
     """What the child does last. ``sealed``: nothing else of the parent passes exec."""
 
     plan: LaunchPlan

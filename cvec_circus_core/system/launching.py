@@ -18,11 +18,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
 from cvec_circus_core.system.birthmarks import carrying
 from cvec_circus_core.system.cgroups import Leaf
@@ -110,8 +110,7 @@ class Launcher:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _InChild:
+class _InChild(Struct, frozen=True):
     """What runs between fork and exec: no locks, no logging, no imports.
 
     The group is entered, limits are set and rights given up before the identity changes, because

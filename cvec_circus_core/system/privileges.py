@@ -17,11 +17,11 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from cvec_circus_core.model.capabilities import NAMES, Capabilities
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.accounts import Identity
 
 _PR_SET_KEEPCAPS = 8
@@ -36,8 +36,7 @@ _SCORE = "/proc/self/oom_score_adj"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sets:
+class _Sets(Struct, frozen=True):
     """Our own capabilities, as masks of bits."""
 
     inheritable: int
@@ -46,8 +45,7 @@ class _Sets:
     bounding: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """The sets that a child is to have."""
 
     bounding_drops: tuple[int, ...]
@@ -57,8 +55,7 @@ class _Change:
     keeps_over_setuid: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Privileges:
+class Privileges(Struct, frozen=True):
     """What the child does about its rights, in two parts: the user changes between them."""
 
     oom_score_adj: int | None

@@ -16,13 +16,13 @@ import os
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.forest import Forest
 from cvec_circus_core.system.launching import Child, Launcher
 from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
@@ -45,8 +45,7 @@ _LOOK_AGAIN = 0.05
 _HAS_PROC = sys.platform.startswith("linux")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     # A dropped Popen is reaped by the next one's constructor, behind our back: keep it.
     child: Child
     on_exit: OnExit

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.values import Struct
 
 _DEFAULT = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 """Python ignores these, and exec would hand that on."""
@@ -21,8 +21,7 @@ _DEFAULT = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 _FIRST_FREE = 3
 
 
-@dataclass(slots=True)
-class QuickChild:
+class QuickChild(Struct):
     """A child that was started the quick way; its waiter sets ``returncode``."""
 
     pid: int

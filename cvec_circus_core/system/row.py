@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from cvec_circus_core.model.values import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One process as it was when looked at; ``started`` is in some unit of the system."""
 
     pid: int

@@ -14,12 +14,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Self
 
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.system.binding import (
     Refusal,
     SocketFile,

@@ -19,15 +19,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.adopted import Reading
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.table import Row, children_of, descendants_in, descendants_of, read_row
 
 
-@dataclass(slots=True)
-class Tree:
+class Tree(Struct):
     """One spawned process and what we know of its descendants."""
 
     root: int

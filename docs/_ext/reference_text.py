@@ -8,9 +8,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import Field, fields
 from importlib.metadata import entry_points
 from typing import Any
+
+from msgspec.structs import FieldInfo, fields
 
 from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.extend.command import Command
@@ -180,7 +181,7 @@ def event_rows() -> Iterator[str]:
     yield ""
 
 
-def _own_fields(event: type[events.Event]) -> Iterator[Field[Any]]:
+def _own_fields(event: type[events.Event]) -> Iterator[FieldInfo]:
     return (one for one in fields(event) if one.name != "watcher")
 
 

@@ -9,12 +9,12 @@ import asyncio
 import os
 import signal
 import sys
-from dataclasses import replace
 
 from cvec_circus_core.daemon import Flags, read
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.logs import log_event, set_up
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.processes import thread_processes
 

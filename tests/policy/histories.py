@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
@@ -18,6 +18,7 @@ from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.inputs import (
     Change,
     Go,

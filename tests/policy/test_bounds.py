@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import alive
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.effects import Spawn
 from cvec_circus_core.policy.inputs import (
     Change,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
 from cvec_circus_core.policy.inputs import (

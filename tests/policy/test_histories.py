@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from secrets import randbelow
 
 import pytest
 
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy import inputs, machine
 from cvec_circus_core.policy.effects import Effect, Settle
 from cvec_circus_core.policy.inputs import Input

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from cvec_circus_core.model.amounts import Amount
 from cvec_circus_core.model.errors import RolloutFailed
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import NOTIFY, alive
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.effects import Effect, Emit
 from cvec_circus_core.policy.inputs import Change, Ready, Renew, SpawnFailed, Tick

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import Life
 from cvec_circus_core.policy.changing import changed
 from cvec_circus_core.policy.inputs import Go

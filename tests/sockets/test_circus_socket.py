@@ -6,7 +6,6 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from cvec_circus_core import CircusSocket, CircusSockets
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.values import replace
 
 Make = Callable[..., CircusSocket]
 HERE: dict[str, Any] = {"host": "127.0.0.1", "port": 0}

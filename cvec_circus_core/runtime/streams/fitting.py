@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.system.pipes import pipes
 
 STDOUT, STDERR = "stdout", "stderr"

@@ -16,8 +16,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.runtime.streams.outlet import Outlet
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.pipes import LARGE, pipes
@@ -49,8 +49,7 @@ _BUSY = 8
 _PIECES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Whose output it is."""
 
     watcher: str

@@ -6,12 +6,12 @@ import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.runtime.streams.recent import Memory
 
 log = logging.getLogger(__name__)
@@ -60,8 +60,7 @@ class Nobody:
         """Say it to nobody."""
 
 
-@dataclass(slots=True)
-class Outputs:
+class Outputs(Struct):
     """Shared by the streams of all watchers of one daemon."""
 
     sinks: Sinks = field(default_factory=Sinks)

@@ -1,0 +1,30 @@
+"""What our values are made of: msgspec's structs.
+
+Facts, effects, inputs, plans and replies are small frozen classes, more than a hundred of them, and
+thousands of instances come and go with every change. A struct is made and compared in C: declaring
+one costs a thirtieth of what a dataclass costs, making one a tenth, which is felt in the daemon's
+start, in its memory and in the time of a death. Classes that plugin authors extend, and those whose
+fields carry declarations (`options.py`), stay dataclasses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar
+
+from msgspec import Struct, field, structs
+
+__all__ = ("Struct", "field", "replace")
+
+T = TypeVar("T")
+
+
+def replace(value: T, **changes: Any) -> T:
+    """Return a copy of a struct or dataclass with some fields changed.
+
+    Raises TypeError for a field that it does not have.
+    """
+    if isinstance(value, Struct):
+        return structs.replace(value, **changes)
+    changed: Any = dataclasses.replace(value, **changes)  # type: ignore[type-var]
+    return changed  # type: ignore[no-any-return]
