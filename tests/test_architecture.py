@@ -61,6 +61,8 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.plugin_process": Room((CORE,)),
     f"{CORE}.testing": Room((CORE,)),
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
+    f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
+    f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     CLI: Room((f"{CORE}.api",)),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{CORE}.daemon")),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),

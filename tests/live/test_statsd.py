@@ -3,51 +3,31 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator
 
 import pytest
 
 from tests.live.conftest import Start
 from tests.live.daemon import Daemon, until
+from tests.live.receivers import Statsd, statsd
 
 WATCHERS = "[watcher:Some Web.app]\ncmd = sleep 1000\nnumprocesses = 2\n"
 
 
-class Server:
-    """A socket where statsd would listen."""
-
-    def __init__(self) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.setblocking(False)
-        self.port = self.socket.getsockname()[1]
-        self.heard: list[str] = []
-
-    def has(self, pattern: str) -> bool:
-        """Tell whether a whole datagram has come that looks like this."""
-        try:
-            while True:
-                self.heard.append(self.socket.recv(65536).decode())
-        except BlockingIOError:
-            return any(re.fullmatch(pattern, one) for one in self.heard)
-
-
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server() -> Iterator[Statsd]:
     """Return a server for one test."""
-    one = Server()
-    yield one
-    one.socket.close()
+    with statsd() as one:
+        yield one
 
 
-def section(use: str, server: Server, isolate: bool, *more: str) -> str:
+def section(use: str, server: Statsd, isolate: bool, *more: str) -> str:
     """Return the section of the plugin."""
     lines = [f"use = {use}", f"port = {server.port}", "host = 127.0.0.1", f"isolate = {isolate}"]
     return "[plugin:stats]\n" + "\n".join([*lines, *more]) + "\n"
 
 
-def announce_until(daemon: Daemon, server: Server, event: str, pattern: str) -> None:
+def announce_until(daemon: Daemon, server: Statsd, event: str, pattern: str) -> None:
     """Let an event happen until the server has heard of it."""
 
     def heard() -> bool:
@@ -67,7 +47,7 @@ def announce_until(daemon: Daemon, server: Server, event: str, pattern: str) -> 
         "cvec_circus_plugins.statsd.StatsdEmitter",
     ],
 )
-def test_every_event_is_counted(start: Start, server: Server, use: str, isolate: bool) -> None:
+def test_every_event_is_counted(start: Start, server: Statsd, use: str, isolate: bool) -> None:
     daemon = start(WATCHERS + section(use, server, isolate, "application_name = my.shop"))
     prefix = r"circus\.my\.shop\.watcher\.some_web_app"
     announce_until(daemon, server, "hello", rf"{prefix}\.hello:1\|c")
@@ -79,14 +59,14 @@ def test_every_event_is_counted(start: Start, server: Server, use: str, isolate:
     assert sum(re.fullmatch(rf"{prefix}\.reap:1\|c", one) is not None for one in server.heard) == 3
 
 
-def test_a_sample_is_sent_where_that_is_wanted(start: Start, server: Server) -> None:
+def test_a_sample_is_sent_where_that_is_wanted(start: Start, server: Statsd) -> None:
     daemon = start(WATCHERS + section("statsd_emitter", server, False, "sample_rate = 0.5"))
     announce_until(daemon, server, "hi", r"circus\.app\.watcher\.some_web_app\.hi:1\|c\|@0\.5")
 
 
 @pytest.mark.parametrize("isolate", [True, False])
 @pytest.mark.parametrize("use", ["full_stats", "circus.plugins.statsd.FullStats"])
-def test_what_processes_use_is_told(start: Start, server: Server, use: str, isolate: bool) -> None:
+def test_what_processes_use_is_told(start: Start, server: Statsd, use: str, isolate: bool) -> None:
     daemon = start(WATCHERS + section(use, server, isolate, "loop_rate = 0.1"))
     daemon.until_active("Some Web.app", 2)
     prefix = r"circus\.app\.watcher\._stats\.some_web_app"
