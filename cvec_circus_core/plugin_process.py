@@ -15,10 +15,10 @@ from cvec_circus_core.config.load import accepted, load
 from cvec_circus_core.control.plugin_link import PluginLink
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
 from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
-from cvec_circus_core.extend.plugin_hosting import SETTINGS
 from cvec_circus_core.extend.registry import load_formats
 from cvec_circus_core.logs import set_up
 from cvec_circus_core.model.errors import CircusError, ConfigError
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field
 
@@ -50,7 +50,7 @@ class Order(_Where, frozen=True):
 
 def of_the_daemon(use: str, environ: MutableMapping[str, str]) -> Order | None:
     """Return the order that a daemon has put into the environment, and take it out of there."""
-    text = environ.pop(SETTINGS, None)
+    text = environ.pop(PLUGIN_SETTINGS, None)
     if text is None:
         return None
     said = json.loads(text)

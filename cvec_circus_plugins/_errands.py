@@ -19,34 +19,36 @@ class Errand:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._thread: threading.Thread | None = None
+        self._free = asyncio.Event()
+        self._free.set()
 
     async def run(self, work: Callable[[], Result], seconds: float) -> Result:
         """Return what the work gives. Raises what it raises, and TimeoutError."""
         async with asyncio.timeout(seconds):
-            # The one before may be about to end.
-            while self._thread is not None and self._thread.is_alive():
-                await asyncio.sleep(0.05)
+            await self._free.wait()
+            self._free.clear()
             loop = asyncio.get_running_loop()
             done: asyncio.Future[Result] = loop.create_future()
-            self._thread = threading.Thread(
-                target=_work, args=(work, done, loop), name=self._name, daemon=True
-            )
-            self._thread.start()
+            threading.Thread(
+                target=self._work, args=(work, done, loop), name=self._name, daemon=True
+            ).start()
             return await done
 
-
-def _work(
-    work: Callable[[], Any], done: asyncio.Future[Any], loop: asyncio.AbstractEventLoop
-) -> None:
-    try:
-        result, error = work(), None
-    except Exception as raised:
-        result, error = None, raised
-    try:
-        loop.call_soon_threadsafe(_settle, done, result, error)
-    except RuntimeError:
-        pass  # The plugin has ended meanwhile.
+    def _work(
+        self,
+        work: Callable[[], Any],
+        done: asyncio.Future[Any],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        try:
+            result, error = work(), None
+        except Exception as raised:
+            result, error = None, raised
+        try:
+            loop.call_soon_threadsafe(self._free.set)
+            loop.call_soon_threadsafe(_settle, done, result, error)
+        except RuntimeError:
+            pass  # The plugin has ended meanwhile.
 
 
 def _settle(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:

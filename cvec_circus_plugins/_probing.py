@@ -41,7 +41,7 @@ class ProbeSettings(ObserverSettings):
     restart_on_error: str | None = option(
         None,
         or_none(TEXT),
-        "name or pattern of the watchers that are restarted when something is wrong, whatever it is",
+        "name or pattern of the watchers that are restarted when something is wrong",
     )
     restart_on_timeout: str | None = option(
         None,

@@ -43,6 +43,7 @@ class RedisSettings(ProbeSettings):
         "redis://localhost:6379/0",
         TEXT,
         "the server: redis://, rediss:// or unix://, with user and password where it wants them",
+        secret=True,
     )
     timeout: float = option(
         5.0, at_least(NUMBER, 0.01), "seconds after which an answer does not count any more"

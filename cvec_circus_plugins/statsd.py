@@ -76,7 +76,7 @@ class StatsdEmitter(CircusPlugin):
         watcher, event, _ = self.split_data(data)
         self.statsd.incr(f"{safe(watcher)}.{event}", rate=self.sample_rate)
 
-    def handle_stop(self) -> None:
+    def handle_stop(self) -> Any:
         """Close the socket."""
         self.statsd.close()
 

@@ -7,7 +7,7 @@ All or nothing: every value is read and the whole is checked before a spec comes
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cvec_circus_core.config.build import with_stats
@@ -32,7 +32,7 @@ from cvec_circus_core.config.plugin_sections import (
 from cvec_circus_core.model.errors import BadMessage, UnknownOption
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Family, declared_families, declared_options
-from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 _SHOWN_AS = {"stdout_stream": "stdout_stream_conf", "stderr_stream": "stderr_stream_conf"}
@@ -70,11 +70,16 @@ def changed_spec(
         place = locate(WatcherSpec, key) if isinstance(key, str) else None
         if isinstance(place, Plain) and not place.option.settable:
             raise BadMessage(f"'{key}' {place.option.changing.value}")
-    return _drafted(Draft(spec), options, strict, sockets)
+    changed = _drafted(Draft(spec), options, strict, sockets)
+    if PLUGIN_SETTINGS in spec.env and PLUGIN_SETTINGS not in changed.env:
+        kept = {PLUGIN_SETTINGS: spec.env[PLUGIN_SETTINGS]}
+        return replace(changed, env={**changed.env, **kept})
+    return changed
 
 
 def spec_as_json(spec: WatcherSpec) -> dict[str, Any]:
     """Return all options of a watcher as JSON values: what ``options`` and ``get`` show."""
+    spec = _without_settings(spec)
     shown = {
         name: one.kind.show(getattr(spec, name))
         for name, one in declared_options(WatcherSpec).items()
@@ -90,6 +95,7 @@ def spec_as_json(spec: WatcherSpec) -> dict[str, Any]:
 
 def shown_option(spec: WatcherSpec, key: str) -> Any:
     """Return one option as a JSON value, by any of its names. Raises `UnknownOption`."""
+    spec = _without_settings(spec)
     match locate(WatcherSpec, key):
         case Plain(option):
             return option.kind.show(getattr(spec, option.name))
@@ -151,6 +157,13 @@ def _drafted(
 def _shown_family(spec: WatcherSpec, family: Family) -> dict[str, Any]:
     members = getattr(spec, family.name).items()
     return {member: _as_json(family.kind.show(value)) for member, value in members}
+
+
+def _without_settings(spec: WatcherSpec) -> WatcherSpec:
+    if PLUGIN_SETTINGS not in spec.env:
+        return spec
+    shown = {key: value for key, value in spec.env.items() if key != PLUGIN_SETTINGS}
+    return replace(spec, env=shown)
 
 
 def _keeps_null(key: Any) -> bool:

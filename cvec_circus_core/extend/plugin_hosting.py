@@ -13,12 +13,9 @@ import sys
 from collections.abc import Iterable
 
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
-from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
-
-SETTINGS = "CVEC_CIRCUS_PLUGIN"
-"""Name of the variable."""
 
 _RUNNER = "cvec_circus_cli.circus_plugin"
 
@@ -70,5 +67,5 @@ def watcher_of(plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec) -> 
         plugin.watcher,
         cmd=f"{shlex.quote(sys.executable)} -P -m {_RUNNER} {shlex.quote(plugin.use)}",
         args=(),
-        env={**plugin.watcher.env, SETTINGS: text},
+        env={**plugin.watcher.env, PLUGIN_SETTINGS: text},
     )

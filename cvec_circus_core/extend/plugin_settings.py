@@ -41,7 +41,8 @@ _OF_THE_HOST = frozenset({"use", "active", "isolate"})
 def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: str) -> Settings:
     """Return what a configuration says, as values.
 
-    Raises `ConfigError` with one sentence that names all options that can not be used.
+    Raises `ConfigError` with one sentence that names all options that can not be used; a secret is
+    not told even then.
     """
     read: type = declared
     names = option_names(read)
@@ -54,7 +55,8 @@ def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: s
             try:
                 values[one.name] = read_setting(one, given)
             except ValueError as error:
-                refused.append(f"{key} isn't {error}: {given!r}")
+                shown = "" if one.secret else f": {given!r}"
+                refused.append(f"{key} isn't {error}{shown}")
         elif not _is_of_the_watcher(key):
             meant = get_close_matches(key, names, n=1)
             hint = f"; did you mean {meant[0]}?" if meant else ""

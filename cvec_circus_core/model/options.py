@@ -41,6 +41,8 @@ class Option(Struct, frozen=True):
     """Whether ``set`` takes it on a watcher that is there already."""
     inert: bool = False
     """Whether it is taken from older files only, and does nothing."""
+    secret: bool = False
+    """Whether its value may not be shown, not even where it is wrong."""
 
 
 class Family(Struct, frozen=True):
@@ -74,6 +76,7 @@ class _Declared(Struct, frozen=True):
     changing: Needs
     aliases: tuple[str, ...]
     inert: bool
+    secret: bool
 
 
 def option(
@@ -84,9 +87,10 @@ def option(
     changing: Needs = Needs.NOTHING,
     aliases: tuple[str, ...] = (),
     inert: bool = False,
+    secret: bool = False,
 ) -> Any:
     """Declare one option as the default of a dataclass field."""
-    metadata = {"option": _Declared(kind, help, changing, aliases, inert)}
+    metadata = {"option": _Declared(kind, help, changing, aliases, inert, secret)}
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -120,6 +124,7 @@ def declared_options(of: type) -> Mapping[str, Option]:
             said.aliases,
             said.changing is not Needs.NEW_WATCHER,
             said.inert,
+            said.secret,
         )
     return found
 

@@ -75,6 +75,11 @@ class SocketSpec:
         return self.path is not None or self.family == "AF_UNIX"
 
 
+PLUGIN_SETTINGS = "CVEC_CIRCUS_PLUGIN"
+"""Name of the variable by which a plugin's process gets its options. They may be passwords: it is
+not shown among the variables of the watcher, and stays when these are set."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginSpec:
     """One plugin: its class, what the class is given, and the watcher that keeps its process."""

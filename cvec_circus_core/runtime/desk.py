@@ -10,7 +10,7 @@ from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownWatcher
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
-from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
@@ -76,8 +76,10 @@ class WatcherHandle:
         return self._actor.view()
 
     def environment(self, wid: int) -> Mapping[str, str]:
-        """Return the environment of the process in one slot."""
-        return self._actor.environment(wid)
+        """Return the environment of the process in one slot, without the options of a plugin."""
+        variables = dict(self._actor.environment(wid))
+        variables.pop(PLUGIN_SETTINGS, None)
+        return variables
 
     async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return an info object with what the hook extended_stats made of it."""

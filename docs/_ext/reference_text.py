@@ -138,9 +138,9 @@ def plugins() -> Iterator[str]:
             about = f"Takes {_escaped(option.kind.allowed)}; {_default(option)}."
             also = _listed(f"``{alias}``" for alias in option.aliases) if option.aliases else ""
             spelled = f" Also spelled {also}." if also else ""
-            yield from _entry(
-                "", f"``{option.name}``", [_sentence(option.help), "", about + spelled]
-            )
+            hidden = " It is shown nowhere." if option.secret else ""
+            told = about + spelled + hidden
+            yield from _entry("", f"``{option.name}``", [_sentence(option.help), "", told])
 
 
 def _command(name: str, command: type[Command]) -> Iterator[str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import email.policy
 import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from tests.live.daemon import free_port
 
 
 class Statsd:
@@ -70,10 +79,10 @@ class Web:
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            def do_GET(self) -> None:  # noqa: N802 - the name that the library calls
+            def do_GET(self) -> None:
                 self.answer()
 
-            def do_POST(self) -> None:  # noqa: N802 - the name that the library calls
+            def do_POST(self) -> None:
                 self.answer()
 
             def log_message(self, format: str, *args: object) -> None:
@@ -109,6 +118,58 @@ def statsd() -> Iterator[Statsd]:
 def web() -> Iterator[Web]:
     """Return an HTTP server for one test."""
     one = Web()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+class Post:
+    """A mail server that wants a name and a password, where it has one, and keeps what comes."""
+
+    def __init__(self, password: str | None = None) -> None:
+        self.letters: list[EmailMessage] = []
+        self.receivers: list[list[str]] = []
+        self.refusals: list[str] = []
+        """What is answered to the next letters instead of taking them."""
+        self._password = password
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=free_port(),
+            authenticator=self._authenticate if password else None,
+            auth_required=password is not None,
+            auth_require_tls=False,
+        )
+        self._controller.start()
+        self.port = int(self._controller.port)
+
+    async def handle_DATA(  # noqa: N802 - the name that the library calls
+        self, server: Any, session: Any, envelope: Any
+    ) -> str:
+        """Take a letter, or refuse it."""
+        if self.refusals:
+            return self.refusals.pop(0)
+        letter = message_from_bytes(envelope.content, policy=email.policy.default)
+        assert isinstance(letter, EmailMessage)
+        self.receivers.append(list(envelope.rcpt_tos))
+        self.letters.append(letter)
+        return "250 OK"
+
+    def _authenticate(self, *told: Any) -> AuthResult:
+        login = told[-1]
+        is_right = login.password == str(self._password).encode()
+        return AuthResult(success=is_right, handled=is_right)
+
+    def close(self) -> None:
+        """Take no more."""
+        self._controller.stop()
+
+
+@contextmanager
+def post(password: str | None = None) -> Iterator[Post]:
+    """Return a mail server for one test."""
+    one = Post(password)
     try:
         yield one
     finally:

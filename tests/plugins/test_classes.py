@@ -13,9 +13,9 @@ import pytest
 
 from cvec_circus_core import CircusPlugin
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames, find_class, make
-from cvec_circus_core.extend.plugin_hosting import SETTINGS, assign, watcher_of
+from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
 from cvec_circus_core.model.errors import ConfigError
-from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.commandline import Surroundings, prepare
 from cvec_circus_plugins.flapping import Flapping
@@ -141,7 +141,7 @@ def test_what_the_runner_is_told_survives_the_watchers_variables() -> None:
     nasty = {"text": "$WID $(circus.wid) ((circus.env.home)) %(x)s \"q\" 'q' é\n\t\\ :::", "n": 5}
     watcher = watcher_of(spec("a", "x.Y", options=nasty), FACTS, ArbiterSpec(loglevel="debug"))
     plan = prepare(watcher, Surroundings(environ={"HOME": "/"})).for_slot(7)
-    said = json.loads(plan.env[SETTINGS])
+    said = json.loads(plan.env[PLUGIN_SETTINGS])
     assert (said["options"], said["endpoint"], said["loglevel"]) == (nasty, "control", "debug")
     assert plan.argv[0] == sys.executable
     assert shlex.split(watcher.cmd)[-1] == "x.Y"

@@ -1,0 +1,93 @@
+"""The plugin: takes events in, and passes on those that are to be told."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, ClassVar
+
+from cvec_circus_core.api import CircusPlugin
+from cvec_circus_plugins.notifier.choosing import Choice, Limit
+from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
+from cvec_circus_plugins.notifier.outlet import Outlet
+from cvec_circus_plugins.notifier.receivers import Mail, Receiver, Webhook
+from cvec_circus_plugins.notifier.settings import NotifierSettings, completed
+
+LAST_WORDS = 2.0
+"""Seconds that messages have at the end; a plugin that is stopped should not stay."""
+
+
+class Notifier(CircusPlugin):
+    """Tells people what happens: by webhook (``url``), by mail (``mail_to``), or by both.
+
+    ``events``, ``watchers`` and ``reasons`` choose the events; patterns have ``*`` and ``?``. Not
+    more than ``at_most`` messages are sent within ``per`` seconds; how many events were left out is
+    told with the next one, or by itself. What can not be sent is tried again ``retries`` times and
+    then given up, and the log says so.
+
+    Templates may name ``$watcher``, ``$event``, ``$time``, ``$host``, ``$summary`` (one line),
+    ``$details`` (a line per fact), ``$left_out``, and every key of the event, such as
+    ``$process_pid``, ``$exit_code`` and ``$reason``; ``$$`` is a dollar sign. In a body of the type
+    application/json they are written as JSON texts are.
+    """
+
+    name = "notifier"
+    settings_type: ClassVar[type[NotifierSettings]] = NotifierSettings
+    settings: NotifierSettings
+
+    def __init__(self, *args: Any, **config: Any) -> None:
+        super().__init__(*args, **config)
+        self.settings = chosen = completed(self.settings)
+        self._choice = Choice(chosen.events, chosen.watchers, chosen.reasons)
+        self._limit = Limit(chosen.at_most, chosen.per)
+        self._host = socket.gethostname()
+        self._outlets: list[Outlet] = []
+        self._reminder: asyncio.TimerHandle | None = None
+
+    def handle_init(self) -> None:
+        """Begin to send."""
+        receivers: list[Receiver] = []
+        if self.settings.url is not None:
+            receivers.append(Webhook(self.settings))
+        if self.settings.mail_to:
+            receivers.append(Mail(self.settings))
+        self._outlets = [Outlet(one, self.settings) for one in receivers]
+        for one in self._outlets:
+            one.start()
+
+    def handle_recv(self, data: Any) -> None:
+        """Take in one event."""
+        watcher, event, message = self.split_data(data)
+        body = self.load_message(message)
+        name = body.get("watcher") or watcher
+        if not self._choice.takes(name, event, body):
+            return
+        loop = asyncio.get_running_loop()
+        if self._limit.lets_through(loop.time()):
+            self._tell(name, event, body)
+        elif self._reminder is None:
+            self._reminder = loop.call_at(self._limit.free_at(loop.time()), self._remind)
+
+    async def handle_stop(self) -> None:
+        """Send what waits, for a moment."""
+        if self._reminder is not None:
+            self._reminder.cancel()
+        if self._limit.left_out:
+            self._tell("", LEFT_OUT, {})
+        await asyncio.gather(*(one.close(LAST_WORDS) for one in self._outlets))
+
+    def _remind(self) -> None:
+        self._reminder = None
+        if not self._limit.left_out:
+            return
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._limit.free_at(now) > now:
+            self._reminder = loop.call_at(self._limit.free_at(now), self._remind)
+        elif self._limit.lets_through(now):
+            self._tell("", LEFT_OUT, {})
+
+    def _tell(self, watcher: str, event: str, body: dict[str, Any]) -> None:
+        message = Message(watcher, event, body, self._host, self._limit.take_left_out())
+        for one in self._outlets:
+            one.put(message)
