@@ -12,6 +12,8 @@ from tests.live.conftest import Start
 from tests.live.daemon import Daemon, free_port, until
 from tests.live.receivers import Post, Web, post, web
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
 WATCHERS = "[watcher:Some Web.app]\ncmd = sleep 1000\n[watcher:other]\ncmd = sleep 1001\n"
 WEB = "Some Web.app"
 PASSWORD = "a-password-nobody-else-has"
