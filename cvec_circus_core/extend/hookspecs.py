@@ -2,6 +2,8 @@
 
 A package names an object with `hookimpl` methods in the entry-point group ``cvec_circus.kernel``:
 
+    from cvec_circus_core.api import hookimpl
+
     class Extras:
         @hookimpl
         def circus_environment(self) -> dict[str, str]:

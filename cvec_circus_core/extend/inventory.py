@@ -2,17 +2,19 @@
 
 Groups that a daemon loads at its start are loaded again, which costs nothing where they could be,
 and tells why where they could not. The others are loaded when something names one of their things;
-to look at them does not load them.
+to look at them does not load them. What this process has failed to load is told; what the process
+of an isolated plugin has failed to load stands in its log.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
-from cvec_circus_core.extend.registry import OLDER_NAMES, load_group, origin_of
+from cvec_circus_core.extend.registry import FAILED, OLDER_NAMES, load_group, origin_of
 from cvec_circus_core.model.values import Struct
 
 PREFIX = "cvec_circus."
@@ -44,11 +46,10 @@ def _of(group: str) -> Iterator[Extension]:
     short = group.removeprefix(PREFIX)
     if short not in _AT_START:
         for point in entry_points(group=group):
-            state = "loaded" if point.module in sys.modules else "installed"
+            state, reason = _state_of(point)
             origin = origin_of(point)
-            yield Extension(
-                short, point.name, point.value, origin.distribution, origin.version, state
-            )
+            whose = (origin.distribution, origin.version)
+            yield Extension(short, point.name, point.value, *whose, state, reason)
         return
     loaded = load_group(group, _anything, quietly=True)
     for one in loaded.origins.values():
@@ -58,6 +59,18 @@ def _of(group: str) -> Iterator[Extension]:
         yield Extension(
             short, one.name, one.value, one.distribution, one.version, "failed", failure.reason
         )
+
+
+def _state_of(point: EntryPoint) -> tuple[str, str | None]:
+    if point in FAILED:
+        return "failed", FAILED[point]
+    if point.module in sys.modules:
+        return "loaded", None
+    top = point.module.partition(".")[0]
+    # To look for a module does not run it, as long as it is not inside a package.
+    if find_spec(top) is None:
+        return "failed", f"ModuleNotFoundError: No module named {top!r}"
+    return "installed", None
 
 
 def _anything(found: Any) -> Any:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS
+from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.values import Struct
 
@@ -74,7 +74,7 @@ def find_class(use: str) -> Any:
     names = PluginNames.installed()
     point = names.point(use)
     if point is not None:
-        return _from_entry_point(point, use)
+        return load_point(point, "plugin")
     module, colon, name = use.partition(":")
     if not colon:
         module, _, name = use.rpartition(".")
@@ -112,17 +112,6 @@ def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any
     if facts.ssh_server is None:
         yield (), named
         yield in_order, {}
-
-
-def _from_entry_point(point: EntryPoint, use: str) -> Any:
-    try:
-        return point.load()
-    except Exception as error:
-        log.debug("plugin %s does not load", use, exc_info=True)
-        of = f" of {point.dist.name}" if point.dist else ""
-        raise ConfigError(
-            f"plugin {use}{of} does not load ({type(error).__name__}: {error})"
-        ) from None
 
 
 def _from_module(module: str, name: str, use: str) -> Any:

@@ -18,12 +18,14 @@ from typing import Any, Generic, TypeVar
 from stevedore import ExtensionManager
 
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.values import Struct
 
 log = logging.getLogger(__name__)
 
 COMMANDS = "cvec_circus.commands"
 FORMATS = "cvec_circus.formats"
+GATES = "cvec_circus.gates"
 PLUGINS = "cvec_circus.plugins"
 DEFAULT_PLUGINS = "cvec_circus.default_plugins"
 """Plugins that the daemon runs unless its configuration says otherwise."""
@@ -31,6 +33,9 @@ OLDER_NAMES = "cvec_circus.older_names"
 """Dotted names that the older system had for what is ours now."""
 
 OWN_DISTRIBUTION = "cvec-circus"
+
+FAILED: dict[EntryPoint, str] = {}
+"""What this process could not load, and why; `sys.modules` only remembers what it could."""
 
 Thing = TypeVar("Thing")
 
@@ -72,7 +77,8 @@ def load_group(
     failures: list[LoadFailure] = []
 
     def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
-        failures.append(LoadFailure(origin_of(point), f"{type(error).__name__}: {error}"))
+        FAILED[point] = f"{type(error).__name__}: {error}"
+        failures.append(LoadFailure(origin_of(point), FAILED[point]))
 
     manager = ExtensionManager(group, on_load_failure_callback=on_failure)
     things: dict[str, Thing] = {}
@@ -98,6 +104,22 @@ def load_group(
             failure.reason,
         )
     return Loaded(things, origins, tuple(failures))
+
+
+def load_point(point: EntryPoint, what: str) -> Any:
+    """Load what one entry point names; ``what`` it is stands in the sentence.
+
+    Raises `ConfigError`, and remembers why, for those who ask what is installed.
+    """
+    try:
+        found = point.load()
+    except Exception as error:
+        log.debug("%s %s does not load", what, point.name, exc_info=True)
+        FAILED[point] = f"{type(error).__name__}: {error}"
+        of = origin_of(point).distribution
+        raise ConfigError(f"{what} {point.name} of {of} does not load ({FAILED[point]})") from None
+    FAILED.pop(point, None)
+    return found
 
 
 def load_commands() -> Loaded[Command]:

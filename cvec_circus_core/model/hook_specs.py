@@ -1,7 +1,8 @@
 """Hooks of the operator: callables that a watcher asks or tells at moments of its life.
 
-They are declared by ``hooks.NAME = module.callable[, ignore]``; what each is told, and which answer
-counts, is said where they are called.
+They are declared by ``hooks.NAME = module.callable[, ignore]``, or ``gate:NAME`` for one that an
+installed package brings by that name; what each is told, and which answer counts, is said where
+they are called.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ HOOK_NAMES = frozenset(
     }
 )
 
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+GATE = "gate:"
+"""What stands before the name of a gate (`extend/gates.py`)."""
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+|gate:[\w.-]+")
 _FORM = "a hook"
 
 
@@ -29,7 +33,7 @@ class HookSpec(Struct, frozen=True):
     """One hook: what to call, and whether an exception in it counts as consent."""
 
     call: str | Callable[..., Any]
-    """A dotted name, or a ready-made callable where Python gave it."""
+    """A dotted name, a gate's name, or a ready-made callable where Python gave it."""
     ignore_failure: bool = False
 
 

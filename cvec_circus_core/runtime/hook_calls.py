@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
-from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.extend.gates import find_gate
+from cvec_circus_core.model.errors import CircusError, ConfigError
+from cvec_circus_core.model.hook_specs import GATE
 
 MOST_HANGING = 8
 """Calls of one watcher that may hang before no more are made."""
@@ -39,6 +41,7 @@ class HookModules:
     def __init__(self) -> None:
         self._stamps: dict[str, Stamp] = {}
         self._doubtful: set[str] = set()
+        self._gates: dict[str, Callable[..., Any]] = {}
         self._lock = threading.Lock()
 
     def doubt(self) -> None:
@@ -47,7 +50,9 @@ class HookModules:
             self._doubtful = set(self._stamps)
 
     def find(self, name: str, path: Iterable[str]) -> Callable[..., Any]:
-        """Return what a dotted name means. Raises `HookProblem`, or whatever an import raises."""
+        """Return what a name means. Raises `HookProblem`, or whatever an import raises."""
+        if name.startswith(GATE):
+            return self._gate(name.removeprefix(GATE))
         with self._lock:
             for folder in path:
                 if folder not in sys.path:
@@ -59,6 +64,15 @@ class HookModules:
         if not callable(found):
             raise HookProblem(f"{name} can not be called: there is no such thing in its module")
         return found  # type: ignore[no-any-return] # callable() has been asked
+
+    def _gate(self, name: str) -> Callable[..., Any]:
+        with self._lock:
+            if name not in self._gates:
+                try:
+                    self._gates[name] = find_gate(name)
+                except ConfigError as error:
+                    raise HookProblem(str(error)) from None
+            return self._gates[name]
 
     def _module(self, name: str) -> tuple[ModuleType, list[str]]:
         parts = name.split(".")

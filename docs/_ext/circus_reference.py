@@ -4,6 +4,7 @@
     .. circus-commands::
     .. circus-streams::
     .. circus-plugins::
+    .. circus-kernel-hooks::
     .. circus-program:: circusd
     .. circus-events::
     .. circus-errnos::
@@ -20,7 +21,15 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from docutils import nodes
-from reference_text import commands, errno_rows, event_rows, options_of, plugins, streams
+from reference_text import (
+    commands,
+    errno_rows,
+    event_rows,
+    kernel_hooks,
+    options_of,
+    plugins,
+    streams,
+)
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -75,6 +84,14 @@ class Plugins(_Generated):
         return plugins()
 
 
+class KernelHooks(_Generated):
+    """``.. circus-kernel-hooks::``."""
+
+    def written(self) -> Iterator[str]:
+        """Yield the hooks, each with its example."""
+        return kernel_hooks()
+
+
 class Program(_Generated):
     """``.. circus-program:: circusd``: what the program's ``--help`` says."""
 
@@ -113,6 +130,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("circus-commands", Commands)
     app.add_directive("circus-streams", Streams)
     app.add_directive("circus-plugins", Plugins)
+    app.add_directive("circus-kernel-hooks", KernelHooks)
     app.add_directive("circus-program", Program)
     app.add_directive("circus-events", Events)
     app.add_directive("circus-errnos", Errnos)

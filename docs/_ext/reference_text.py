@@ -15,6 +15,7 @@ from msgspec.structs import FieldInfo, fields
 
 from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.hookspecs import KernelHooks
 from cvec_circus_core.extend.registry import PLUGINS
 from cvec_circus_core.extend.request import Prop, Request, properties
 from cvec_circus_core.extend.sink import STREAMS
@@ -98,7 +99,9 @@ def _as_written(kind: Kind, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:g}"
-    return str(kind.show(value))
+    if isinstance(shown := kind.show(value), list):
+        return ", ".join(map(str, shown))
+    return str(shown).replace("\n", "\\n")
 
 
 def commands() -> Iterator[str]:
@@ -141,6 +144,18 @@ def plugins() -> Iterator[str]:
             hidden = " It is shown nowhere." if option.secret else ""
             told = about + spelled + hidden
             yield from _entry("", f"``{option.name}``", [_sentence(option.help), "", told])
+
+
+def kernel_hooks() -> Iterator[str]:
+    """Yield the section of every kernel hook, with its example of docs/examples/kernel_hooks.py."""
+    for name, hook in vars(KernelHooks).items():
+        if not name.startswith("circus_"):
+            continue
+        yield from (f".. _hook-{name}:", "", name, "~" * len(name), "")
+        yield from (inspect.getdoc(hook) or "").splitlines()
+        yield ""
+        yield from (".. literalinclude:: /examples/kernel_hooks.py", "   :language: python")
+        yield from (f"   :pyobject: Example.{name}", "   :dedent:", "")
 
 
 def _command(name: str, command: type[Command]) -> Iterator[str]:

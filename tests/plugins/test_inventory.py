@@ -14,7 +14,8 @@ broken = nothing_like_this:Command
 add = json:JSONDecoder
 
 [cvec_circus.plugins]
-lazy = nothing_like_this:Plugin
+lazy = json.nothing_like_this:Plugin
+missing = nothing_like_this:Plugin
 """
 CODE = """
 import json, sys
@@ -48,6 +49,10 @@ def test_packages_good_and_broken(tmp_path: Path) -> None:
     ]
     assert told["commands", "add", "cvec-circus"][1:] == ["loaded", None]
     assert told["plugins", "lazy", "thing"][1:] == ["installed", None]
+    assert told["plugins", "missing", "thing"][1:] == [
+        "failed",
+        "ModuleNotFoundError: No module named 'nothing_like_this'",
+    ]
     assert told["plugins", "flapping", "cvec-circus"][1:] == ["loaded", None]
     assert told["plugins", "statsd_emitter", "cvec-circus"][1:] == ["installed", None]
     assert not any(group == "older_names" for group, _, _ in told)

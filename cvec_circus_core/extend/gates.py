@@ -1,0 +1,36 @@
+"""Gates: hooks that an installed package brings by a name, for any watcher to pass through.
+
+    [watcher:encoder]
+    cmd = encode
+    hooks.before_spawn = gate:disk-space
+
+A gate is called like any other hook of the operator, with keywords; where an answer counts, False
+keeps it shut. It is a function, or a class that is made once for each watcher, of the entry-point
+group ``cvec_circus.gates``. Packages are looked at when a watcher first comes to its gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import Any
+
+from cvec_circus_core.extend.registry import GATES, load_point, origin_of
+from cvec_circus_core.model.errors import ConfigError
+
+
+def find_gate(name: str) -> Callable[..., Any]:
+    """Return a gate by its name. Raises `ConfigError` with a sentence that says why not."""
+    points = {one.name: one for one in entry_points(group=GATES)}
+    point = points.get(name)
+    if point is None:
+        close = get_close_matches(name, points, n=1)
+        known = ", ".join(sorted(points)) or "none"
+        hint = f"did you mean {close[0]}?" if close else f"those installed are {known}"
+        raise ConfigError(f"no gate is named {name!r}; {hint}")
+    found = load_point(point, "gate")
+    gate = found() if isinstance(found, type) else found
+    if not callable(gate):
+        raise ConfigError(f"gate {name} of {origin_of(point).distribution} can not be called")
+    return gate  # type: ignore[no-any-return] # callable() has been asked
