@@ -2,24 +2,27 @@
 
 A request is ``[identity, body]`` or ``[identity, empty, body]``; the reply has the same shape.
 Every message gets an answer, however broken, unless it asked for none (cast). Requests run side by
-side, each in a task of its own; replies go out as they finish.
+side, each in a task of its own; replies go out as they finish. How much one caller may ask is
+bounded (`bounds.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import zmq
 
 from cvec_circus_core.control.binding import Place
+from cvec_circus_core.control.bounds import Bounds, Word
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
 from cvec_circus_core.control.dispatch import Dispatcher, failure_of
 from cvec_circus_core.control.door import Entrance
 from cvec_circus_core.control.draining import Drain
 from cvec_circus_core.model.access import Visitor
-from cvec_circus_core.model.errors import BadMessage, Conflict, InvalidJson
+from cvec_circus_core.model.errors import BadMessage, CircusError
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
 from cvec_circus_core.system.protocols import Clock
 
@@ -28,8 +31,8 @@ log = logging.getLogger(__name__)
 LARGEST_MESSAGE = 1 << 20
 """Bytes; libzmq drops the connection of a peer that sends more."""
 
-OPEN_REQUESTS = 10_000
-"""Requests that may run at once; more are refused with errno 5."""
+QUEUED = 128
+"""Messages of one connection that are taken from it before they are looked at."""
 
 REQUESTS_AT_ONCE = 16
 """Requests that are taken before others have their turn: a client that floods the daemon makes the
@@ -54,10 +57,12 @@ class ControlServer:
         self._dispatcher = dispatcher
         self._clock = clock
         self._loop = loop
+        self._bounds = Bounds(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
+        self._socket.setsockopt(zmq.RCVHWM, QUEUED)
         try:
             entrance.guard(self._socket)
             self.endpoint = place.bind(self._socket)
@@ -87,25 +92,36 @@ class ControlServer:
 
     def _take(self, message_frames: list[zmq.Frame]) -> None:
         visitor = self._entrance.visitor(message_frames[-1])
+        word = self._bounds.word(visitor)
+        if word is Word.UNREAD:
+            return
         frames = [one.bytes for one in message_frames]
         address, body = frames[:-1], frames[-1]
         if len(address) != 1 and not (len(address) == 2 and not address[1]):
             self._send(address[:1], failure_of(_WRONG_FRAMES, "?"), None)
             return
+        if fault := self._bounds.fault(visitor, len(body)):
+            self._send(address, failure_of(fault, "?"), None)
+            return
         value: Any = None
         try:
             value = decode(body)
+            if word is Word.REFUSED:
+                raise self._bounds.refusal(visitor)
             message = request_of(value)
-        except (InvalidJson, BadMessage) as error:
+        except CircusError as error:
             self._send(address, failure_of(error, "?"), id_of(value))
             return
-        if len(self._tasks) >= OPEN_REQUESTS:
-            busy = Conflict(f"{OPEN_REQUESTS} requests are waiting already")
-            self._send(address, failure_of(busy, message.command), message.id)
+        if fault := self._bounds.open(address[0]):
+            self._send(address, failure_of(fault, message.command), message.id)
             return
         task = self._loop.create_task(self._answer(address, message, visitor))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._done, address[0]))
+
+    def _done(self, connection: bytes, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._bounds.close(connection)
 
     async def _answer(
         self, address: list[bytes], message: RequestMessage, visitor: Visitor

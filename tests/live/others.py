@@ -2,6 +2,8 @@
 
     python others.py UID ask ENDPOINT        requests as JSON on stdin, a reply per line on stdout
     python others.py UID hear ENDPOINT       says "heard" or "turned away", then what came after
+    python others.py UID flood ENDPOINT COUNT
+                                             COUNT requests at once; prints the errnos
     python others.py UID storm ENDPOINT COUNT NAME
                                              COUNT connections, each closed as soon as it has sent
 
@@ -56,6 +58,22 @@ def ask(endpoint: str) -> None:
         if not dealer.poll(LIMIT * 1000):
             sys.exit(f"no answer to {command}")
         print(dealer.recv().decode(), flush=True)
+    dealer.close()
+
+
+def flood(endpoint: str, count: int) -> None:
+    """Send requests as fast as can be, and count the answers."""
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.sndhwm = dealer.rcvhwm = 0
+    dealer.connect(endpoint)
+    for number in range(count):
+        dealer.send(json.dumps({"command": "list", "id": number}).encode())
+    found: dict[str, int] = {}
+    while dealer.poll(1500):
+        errno = str(json.loads(dealer.recv()).get("errno"))
+        found[errno] = found.get(errno, 0) + 1
+    print(json.dumps(found), flush=True)
     dealer.close()
 
 
@@ -176,5 +194,7 @@ if __name__ == "__main__":
             ask(endpoint)
         case ["hear", endpoint]:
             hear(endpoint)
+        case ["flood", endpoint, count]:
+            flood(endpoint, int(count))
         case ["storm", endpoint, count, name]:
             storm(endpoint, int(count), name)

@@ -1,0 +1,50 @@
+"""A user who asks without end is told so, and nobody else waits for that."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cvec_circus_core.control.bounds import ASKED_A_SECOND, LONGEST_OF_OTHERS
+from tests.live.daemon import Daemon
+from tests.live.others import Other
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+NOBODY = 65534
+COUNT = 20_000
+
+
+def test_a_flood_is_bounded_and_others_are_answered(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:sleeper]\ncmd = sleep 1000\n", tcp=True)
+    assert daemon.ok("list")
+    begun = time.monotonic()
+    rude = Other(NOBODY, "flood", daemon.endpoint, COUNT)
+    try:
+        slowest = 0.0
+        while rude._process.poll() is None:
+            asked = time.monotonic()
+            assert daemon.ok("numwatchers")["numwatchers"] == 1
+            slowest = max(slowest, time.monotonic() - asked)
+        found = json.loads(rude.wait())
+    finally:
+        rude.kill()
+    seconds = time.monotonic() - begun
+    print(f"{found} in {seconds:.1f} s; the slowest good answer took {slowest * 1000:.0f} ms")
+    # 7: he may not. 5: he asks too often. What came on top of both was not even read.
+    assert set(found) == {"5", "7"}
+    assert ASKED_A_SECOND <= found["7"] <= ASKED_A_SECOND * (seconds + 1)
+    assert ASKED_A_SECOND <= found["5"] <= ASKED_A_SECOND * (seconds + 1)
+    assert slowest < 3
+
+
+def test_a_large_request_of_another_user_is_refused(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:sleeper]\ncmd = sleep 1000\n", tcp=True)
+    large = {"name": "x" * (LONGEST_OF_OTHERS + 1)}
+    (reply,) = Other(NOBODY, "ask", daemon.endpoint).asks([("status", large)])
+    assert reply["errno"] == 3
+    assert reply["reason"].startswith("user 'nobody' may send 65536 bytes in a request, and not ")
+    assert daemon.refused("status", **large)[1].endswith(" not found")
