@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from cvec_circus_core.config.keys import Free, Member, Place, Plain, Whole
 from cvec_circus_core.model.options import declared_families
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import field_names
 
 _NAMELESS = WatcherSpec(name="")
 
@@ -16,7 +16,7 @@ class Draft:
     """The options of a watcher that were given, on top of what it was before."""
 
     def __init__(self, base: WatcherSpec = _NAMELESS) -> None:
-        self._values: dict[str, Any] = {one.name: getattr(base, one.name) for one in fields(base)}
+        self._values: dict[str, Any] = {name: getattr(base, name) for name in field_names(base)}
         for name in (*declared_families(WatcherSpec), "extra"):
             self._values[name] = dict(self._values[name])
         self.given: set[str] = set()

@@ -7,7 +7,6 @@ All or nothing: every value is read and the whole is checked before a spec comes
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import fields, replace
 from typing import Any
 
 from cvec_circus_core.config.build import with_stats
@@ -34,6 +33,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Family, declared_families, declared_options
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import field_names, replace
 
 _SHOWN_AS = {"stdout_stream": "stdout_stream_conf", "stderr_stream": "stderr_stream_conf"}
 
@@ -112,7 +112,7 @@ def shown_option(spec: WatcherSpec, key: str) -> Any:
 def arbiter_from_mapping(options: Mapping[str, Any]) -> ArbiterSpec:
     """Make the daemon's spec from Python values. Raises `BadMessage`."""
     spec = ArbiterSpec(**with_stats(_plain(ArbiterSpec, options)))
-    _require_none(arbiter_faults({one.name: getattr(spec, one.name) for one in fields(spec)}))
+    _require_none(arbiter_faults({name: getattr(spec, name) for name in field_names(spec)}))
     return spec
 
 

@@ -1,19 +1,20 @@
 """How an option is declared: once, on the field that holds it.
 
 Parsing of files, ``add``, ``set``, ``get``, ``options``, ``--help`` and the reference read the
-declaration; nobody repeats it.
+declaration; nobody repeats it. The classes that hold options are `Spec`s or dataclasses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, field, fields
+from dataclasses import MISSING, Field, field, fields
 from enum import Enum
 from functools import cache
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.values import Struct, StructMeta
+from cvec_circus_core.model.values import field as default_of
 
 
 class Needs(Enum):
@@ -89,7 +90,7 @@ def option(
     inert: bool = False,
     secret: bool = False,
 ) -> Any:
-    """Declare one option as the default of a dataclass field."""
+    """Declare one option as the default of a field."""
     metadata = {"option": _Declared(kind, help, changing, aliases, inert, secret)}
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata=metadata)
@@ -97,7 +98,7 @@ def option(
 
 
 def family(prefix: str, kind: Kind, help: str, *, changing: Needs, **how: Any) -> Any:
-    """Declare a family of options as the default of a dataclass field; see `Family`."""
+    """Declare a family of options as the default of a field; see `Family`."""
     return field(default_factory=dict, metadata={"family": (prefix, kind, help, changing, how)})
 
 
@@ -106,11 +107,40 @@ def free_form(renamed: Mapping[str, str]) -> Any:
     return field(default_factory=dict, metadata={"renamed": renamed})
 
 
+class _Declaring(StructMeta):
+    """Makes a struct of a class whose fields are declared as those of a dataclass."""
+
+    declared: tuple[Field[Any], ...]
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **how: Any
+    ) -> _Declaring:
+        """Give the struct the defaults, and keep the declarations."""
+        declared = {key: one for key, one in namespace.items() if isinstance(one, Field)}
+        for key, one in declared.items():
+            one.name = key
+            if one.default_factory is MISSING:
+                namespace[key] = one.default
+            else:
+                namespace[key] = default_of(default_factory=one.default_factory)
+        made = super().__new__(cls, name, bases, namespace, **how)
+        made.declared = tuple(declared.values())
+        return made
+
+
+class Spec(Struct, metaclass=_Declaring, frozen=True):
+    """What the declared options of one thing make: a frozen value."""
+
+
+def _fields(of: type) -> tuple[Field[Any], ...]:
+    return of.declared if isinstance(of, _Declaring) else fields(of)
+
+
 @cache
 def declared_options(of: type) -> Mapping[str, Option]:
     """Return the options that a spec class declares, by name, in order of declaration."""
     found: dict[str, Option] = {}
-    for one in fields(of):
+    for one in _fields(of):
         said = one.metadata.get("option")
         if said is None:
             continue
@@ -133,7 +163,7 @@ def declared_options(of: type) -> Mapping[str, Option]:
 def declared_families(of: type) -> Mapping[str, Family]:
     """Return the families that a spec class declares, by the name of their field."""
     found = {}
-    for one in fields(of):
+    for one in _fields(of):
         if said := one.metadata.get("family"):
             prefix, kind, help, changing, how = said
             found[one.name] = Family(one.name, prefix, kind, help, changing, **how)
@@ -143,7 +173,7 @@ def declared_families(of: type) -> Mapping[str, Family]:
 @cache
 def renamed_options(of: type) -> Mapping[str, str]:
     """Return the newer name for every older name of a free-form option."""
-    return {old: new for one in fields(of) for old, new in one.metadata.get("renamed", {}).items()}
+    return {old: new for one in _fields(of) for old, new in one.metadata.get("renamed", {}).items()}
 
 
 @cache

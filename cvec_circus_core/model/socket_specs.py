@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field as plain
 from typing import Any
 
 from cvec_circus_core.model.kinds import (
@@ -18,8 +16,9 @@ from cvec_circus_core.model.kinds import (
     one_of,
 )
 from cvec_circus_core.model.kinds import or_none as _or_none
-from cvec_circus_core.model.options import Needs, option
+from cvec_circus_core.model.options import Needs, Spec, option
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import field
 
 _FAMILY = one_of("AF_INET", "AF_INET6", "AF_UNIX")
 _TYPE = one_of("SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET")
@@ -30,8 +29,7 @@ _OPTIONAL_ACCOUNT = _or_none(ACCOUNT)
 _NEW = Needs.NEW_PROCESSES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketSpec:
+class SocketSpec(Spec, frozen=True, kw_only=True):
     """One managed socket: where it listens, and how."""
 
     name: str
@@ -80,8 +78,7 @@ PLUGIN_SETTINGS = "CVEC_CIRCUS_PLUGIN"
 not shown among the variables of the watcher, and stays when these are set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginSpec:
+class PluginSpec(Spec, frozen=True, kw_only=True):
     """One plugin: its class, what the class is given, and the watcher that keeps its process."""
 
     name: str
@@ -90,7 +87,7 @@ class PluginSpec:
     isolate: bool | None = option(
         None, _OPTIONAL_BOOLEAN, "a process of its own; if not, a thread of the daemon"
     )
-    options: Mapping[str, Any] = plain(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     """What the class's constructor gets; from a file, all texts."""
     watcher: WatcherSpec
     """Its watcher, named ``plugin:NAME``, whose command is for the plugin's host to fill in."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.amounts import ALL, AMOUNT, NONE, Amount
@@ -34,7 +33,7 @@ from cvec_circus_core.model.kinds import (
     one_of,
     or_none,
 )
-from cvec_circus_core.model.options import Needs, family, free_form, option
+from cvec_circus_core.model.options import Needs, Spec, family, free_form, option
 from cvec_circus_core.model.readiness import READINESS, Readiness, alive
 
 COUNT = at_least(INTEGER, 0)
@@ -55,8 +54,7 @@ _NEW = Needs.NEW_PROCESSES
 _LATER = Needs.NEW_DAEMON
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatcherSpec:
+class WatcherSpec(Spec, frozen=True, kw_only=True):
     """One watcher: a command, how many processes of it, and how they live."""
 
     name: str
@@ -278,8 +276,7 @@ class WatcherSpec:
         return (*shlex.split(self.cmd), *self.args)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArbiterSpec:
+class ArbiterSpec(Spec, frozen=True, kw_only=True):
     """The daemon itself: the ``[circus]`` section."""
 
     endpoint: str = option("tcp://127.0.0.1:5555", ENDPOINT, "control endpoint", changing=_LATER)

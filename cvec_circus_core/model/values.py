@@ -3,8 +3,8 @@
 Facts, effects, inputs, plans and replies are small frozen classes, more than a hundred of them, and
 thousands of instances come and go with every change. A struct is made and compared in C: declaring
 one costs a thirtieth of what a dataclass costs, making one a tenth, which is felt in the daemon's
-start, in its memory and in the time of a death. Classes that plugin authors extend, and those whose
-fields carry declarations (`options.py`), stay dataclasses.
+start, in its memory and in the time of a death. Classes that plugin authors extend stay
+dataclasses.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, TypeVar
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, StructMeta, field, structs
 
-__all__ = ("Struct", "field", "replace")
+__all__ = ("Struct", "StructMeta", "field", "field_names", "replace")
 
 T = TypeVar("T")
 
@@ -28,3 +28,8 @@ def replace(value: T, **changes: Any) -> T:
         return structs.replace(value, **changes)
     changed: Any = dataclasses.replace(value, **changes)  # type: ignore[type-var]
     return changed  # type: ignore[no-any-return]
+
+
+def field_names(of: Struct | type[Struct]) -> tuple[str, ...]:
+    """Return the names of a struct's fields, in order of declaration."""
+    return of.__struct_fields__

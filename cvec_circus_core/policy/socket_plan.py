@@ -8,12 +8,11 @@ other change takes a new socket, whose users have to get new processes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.model.values import Struct, field, field_names
 
 _IN_PLACE = frozenset({"backlog", "umask", "mode", "owner", "group", "replace", "use_papa"})
 
@@ -93,8 +92,4 @@ def touched(
 
 
 def _differing(one: SocketSpec, other: SocketSpec) -> set[str]:
-    return {
-        field.name
-        for field in fields(one)
-        if getattr(one, field.name) != getattr(other, field.name)
-    }
+    return {name for name in field_names(one) if getattr(one, name) != getattr(other, name)}
