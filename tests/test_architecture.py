@@ -63,6 +63,7 @@ ROOMS: Mapping[str, Room] = {
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
+    f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
     CLI: Room((f"{CORE}.api",)),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{CORE}.daemon")),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),

@@ -1,0 +1,91 @@
+"""Which files a watcher's command is made of, and whether they are what they were.
+
+A file is known by where it really lies (a link may be turned to another release), by its inode (a
+new file may have taken its name) and by when and how large it was written.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
+from typing import Any
+
+Stamp = tuple[str, int, int, int]
+
+
+def stamp(path: Path) -> Stamp | None:
+    """Return what a file is known by, or None where there is none."""
+    try:
+        seen = path.stat()
+    except (OSError, ValueError):
+        return None
+    return os.path.realpath(path), seen.st_ino, seen.st_mtime_ns, seen.st_size
+
+
+def program_files(options: Mapping[str, Any], *, with_arguments: bool) -> tuple[Path, ...]:
+    """Return the program of a watcher, and where that is wanted the files among its arguments."""
+    home = working_dir(options)
+    program, *arguments = _words(options) or [""]
+    words = [one for one in (program, options.get("executable")) if one]
+    places = (_program(str(word), home, options) for word in words)
+    found = [path for path in places if path is not None]
+    if with_arguments:
+        found += [path for word in arguments if (path := home / word).is_file()]
+    return tuple(dict.fromkeys(found))
+
+
+def working_dir(options: Mapping[str, Any]) -> Path:
+    """Return where a watcher's processes start; where nothing is said, it is where we are."""
+    return Path(str(options.get("working_dir") or os.getcwd()))
+
+
+def _words(options: Mapping[str, Any]) -> list[str]:
+    try:
+        words = shlex.split(str(options.get("cmd") or ""))
+        args = options.get("args") or ()
+        return words + (shlex.split(args) if isinstance(args, str) else [str(one) for one in args])
+    except ValueError:
+        return []
+
+
+def _program(word: str, home: Path, options: Mapping[str, Any]) -> Path | None:
+    if "/" in word:
+        return home / word
+    env = options.get("env")
+    path = env.get("PATH") if isinstance(env, Mapping) else None
+    places = [str(path or os.environ.get("PATH") or os.defpath)]
+    if virtualenv := options.get("virtualenv"):
+        places.insert(0, str(home / str(virtualenv) / "bin"))
+    found = shutil.which(word, path=os.pathsep.join(places))
+    return None if found is None else home / found
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which files below a directory count."""
+
+    patterns: Sequence[str]
+    """Those that match one of these; all, where there is none."""
+    ignored: Sequence[str]
+
+    def takes(self, path: PurePath) -> bool:
+        """Tell whether a path, relative to the directory, counts."""
+        if any(_matches(one, self.ignored) for one in (path, *path.parents)):
+            return False
+        return not self.patterns or _matches(path, self.patterns)
+
+    def first(self, home: Path, changed: Iterable[Path]) -> Path | None:
+        """Return the first of the paths that counts, or is the directory itself."""
+        for path in changed:
+            if path == home or (home in path.parents and self.takes(path.relative_to(home))):
+                return path
+        return None
+
+
+def _matches(path: PurePath, patterns: Iterable[str]) -> bool:
+    return any(fnmatch(path.name, one) or fnmatch(str(path), one) for one in patterns)

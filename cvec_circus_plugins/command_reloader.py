@@ -1,0 +1,250 @@
+"""CommandReloader: a watcher whose program has changed is reloaded.
+
+What the program of a watcher is, its options tell; they are asked for again when an event says that
+they may be others. Single files are looked at every ``loop_rate`` seconds, directories tell by
+themselves (`_directories.py`). A file that has changed must look the same at two looks, so that
+nothing is started that is only half written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from cvec_circus_core import api
+from cvec_circus_core.api import BOOLEAN, NAMES, CallError, CircusPlugin, ConfigError, option
+from cvec_circus_plugins._program_files import Chosen, Stamp, program_files, stamp, working_dir
+
+log = logging.getLogger("circus.plugins.command_reloader")
+
+OF_PLUGINS = "plugin:"
+PREFIX = "command_reloader."
+OF_A_WATCHER = ("active", "action", "arguments", "paths", "patterns", "ignore")
+"""Options that a watcher may have of its own."""
+ALL_ANEW = 60.0
+"""Seconds after which all options are asked for again: an event may have been missed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReloaderSettings:
+    """Which files count, for whom, and what follows."""
+
+    loop_rate: float = option(1.0, api.at_least(api.NUMBER, 0.01), "seconds between two looks")
+    watchers: tuple[str, ...] = option(
+        ("*",), NAMES, "names of watchers, or patterns such as ``web*``"
+    )
+    active: bool = option(True, BOOLEAN, "false leaves watchers alone, all of them or this one")
+    action: str = option(
+        "reload", api.one_of("reload", "restart"), "what is done when something has changed"
+    )
+    arguments: bool = option(
+        False, BOOLEAN, "look at the files among the arguments of the command, too: scripts"
+    )
+    paths: tuple[str, ...] = option(
+        (), api.WORDS, "more files, and directories with all below, as seen from ``working_dir``"
+    )
+    patterns: tuple[str, ...] = option(
+        (), NAMES, "which files in directories count, such as ``*.py``; all when not given"
+    )
+    ignore: tuple[str, ...] = option((), NAMES, "files and directories that do not count")
+    settle: float = option(
+        0.5,
+        api.at_least(api.NUMBER, 0),
+        "seconds of rest in directories until changes count: tools write many files",
+    )
+
+    def of_watcher(self, options: Mapping[str, Any], name: str) -> ReloaderSettings:
+        """Return the settings with what a watcher's own options say."""
+        said: dict[str, Any] = {}
+        declared = api.declared_options(ReloaderSettings)
+        for key in OF_A_WATCHER:
+            if (given := options.get(PREFIX + key)) is None:
+                continue
+            try:
+                said[key] = api.read_setting(declared[key], given)
+            except ValueError as error:
+                log.warning("watcher %s: %s isn't %s: %r", name, PREFIX + key, error, given)
+        return replace(self, **said)
+
+
+@dataclass(slots=True)
+class Program:
+    """What is known of one watcher."""
+
+    settings: ReloaderSettings
+    files: dict[Path, Stamp | None]
+    """What each looked like when the processes that run now were started."""
+    directories: tuple[Path, ...] = ()
+    changing: dict[Path, Stamp] = field(default_factory=dict)
+    """What those that have changed looked like last."""
+    touched: Path | None = None
+    """A file in a directory that has changed."""
+    touched_at: float = 0.0
+
+    def look(self, now: float) -> Path | None:
+        """Look at the files, and return one that has changed and come to rest."""
+        resting = self.touched if now - self.touched_at >= self.settings.settle else None
+        for path, before in self.files.items():
+            seen = stamp(path)
+            if seen is None or seen == before:
+                self.changing.pop(path, None)  # It may be on its way to be replaced.
+            elif self.changing.get(path) == seen:
+                resting = path
+            else:
+                self.changing[path] = seen
+        return resting
+
+    def accept(self, now: float) -> None:
+        """Take it that the processes will be those of the files as they are."""
+        self.files.update(self.changing)
+        self.changing.clear()
+        if now - self.touched_at >= self.settings.settle:
+            self.touched = None
+
+    @classmethod
+    def found(
+        cls, settings: ReloaderSettings, options: Mapping[str, Any], known: Program | None
+    ) -> Program:
+        """Return the program that options tell of, with what is known of it already."""
+        files = set(program_files(options, with_arguments=settings.arguments))
+        paths = [working_dir(options) / one for one in settings.paths]
+        files.update(path for path in paths if path.is_file())
+        before = known.files if known is not None else {}
+        made = cls(
+            settings,
+            {path: before.get(path) or stamp(path) for path in files},
+            tuple(path for path in paths if not path.is_file()),
+        )
+        if known is not None:
+            made.changing, made.touched = known.changing, known.touched
+            made.touched_at = known.touched_at
+        return made
+
+
+class CommandReloader(CircusPlugin):
+    """Reloads a watcher when the file of its command has changed.
+
+    In the section of a watcher, options have the prefix ``command_reloader.``. Directories need the
+    package watchfiles: ``pip install 'cvec-circus[reloader]'``.
+    """
+
+    name = "command_reloader"
+    kinds = frozenset({"add", "remove", "start", "updated"})
+    settings_type: ClassVar[type[ReloaderSettings]] = ReloaderSettings
+    settings: ReloaderSettings
+
+    def __init__(self, *args: Any, **config: Any) -> None:
+        super().__init__(*args, **config)
+        self.programs: dict[str, Program] = {}
+        self._stale: set[str] = set()
+        self._all_anew_at = 0.0
+        self._directories: Any = None
+        self.every(self.settings.loop_rate, self.look_after)
+
+    async def handle_init(self) -> None:
+        """Learn what there is. Raises `ConfigError`."""
+        if self.settings.paths:
+            self._directories = self._watching()
+        await self._learn()
+        log.info("command_reloader: looking after %s", ", ".join(self.programs) or "nobody yet")
+
+    def handle_recv(self, data: Any) -> None:
+        """Take in that the options of a watcher may be others."""
+        watcher, event, message = self.split_data(data)
+        name = str(self.load_message(message).get("watcher") or watcher)
+        if event == "remove":
+            self.programs.pop(name, None)
+        else:
+            self._stale.add(name)
+
+    async def handle_stop(self) -> None:
+        """Watch no directories any more."""
+        if self._directories is not None:
+            await self._directories.close()
+
+    async def look_after(self) -> None:
+        """Look at all files, and act where one has changed."""
+        await self._learn()
+        for name, program in tuple(self.programs.items()):
+            if (path := program.look(self._now())) is not None:
+                program.accept(self._now())  # Already now, since more may change meanwhile.
+                if not await self._act(name, program, path):
+                    program.touched = path
+
+    async def _act(self, name: str, program: Program, path: Path) -> bool:
+        if (await self._ask("status", name=name)).get("status") != "active":
+            return True  # Whoever starts it starts what is there.
+        action = program.settings.action
+        log.info("watcher %s: %s has changed; %s follows", name, path, action)
+        reply = await self._ask(action, name=name)
+        return bool(reply.get("status") != "error")
+
+    async def _learn(self) -> None:
+        """Ask for the options of those that may have others now."""
+        if self._now() >= self._all_anew_at:
+            reply = await self._ask("list")
+            if reply.get("status") == "error":
+                return
+            self._stale.update(reply["watchers"])
+            for gone in self.programs.keys() - set(reply["watchers"]):
+                del self.programs[gone]
+            self._all_anew_at = self._now() + ALL_ANEW
+        while self._stale:
+            await self._learn_of(self._stale.pop())
+        if self._directories is not None:
+            self._directories.want(
+                path for program in self.programs.values() for path in program.directories
+            )
+
+    async def _learn_of(self, name: str) -> None:
+        wanted = any(fnmatchcase(name.lower(), one.lower()) for one in self.settings.watchers)
+        if not wanted or name.startswith(OF_PLUGINS):
+            return
+        options = (await self._ask("options", name=name)).get("options")
+        if options is None:
+            return
+        settings = self.settings.of_watcher(options, name)
+        if not settings.active:
+            self.programs.pop(name, None)
+            return
+        self.programs[name] = Program.found(settings, options, self.programs.get(name))
+        if self.programs[name].directories and self._directories is None:
+            try:
+                self._directories = self._watching()
+            except ConfigError as error:
+                log.warning("watcher %s: %s", name, error)
+
+    def _touch(self, paths: Iterable[Path]) -> None:
+        changed = tuple(paths)
+        for program in self.programs.values():
+            chosen = Chosen(program.settings.patterns, program.settings.ignore)
+            for home in program.directories:
+                if (path := chosen.first(home, changed)) is not None:
+                    program.touched, program.touched_at = path, self._now()
+
+    def _watching(self) -> Any:
+        try:
+            module = import_module("cvec_circus_plugins._directories")
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"paths needs {error.name}: pip install 'cvec-circus[reloader]'"
+            ) from None
+        return module.Directories(self._touch)
+
+    def _now(self) -> float:
+        assert self.loop is not None
+        return self.loop.time()
+
+    async def _ask(self, command: str, **props: Any) -> Mapping[str, Any]:
+        try:
+            reply = await self.acall(command, **props)
+        except CallError as error:
+            reply = {"status": "error", "reason": str(error)}
+        if reply.get("status") == "error":
+            log.info("command_reloader: %s: %s", command, reply.get("reason"))
+        return reply
