@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.stats_endpoint import StatsEndpoint
     from cvec_circus_core.system.census import Census
-    from cvec_circus_core.system.clock import AsyncioClock, thread_seconds, unix_time
+    from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
     from cvec_circus_core.system.trusted_paths import Spot, hold
@@ -154,6 +154,7 @@ __all__ = [
     "StatsSubject",
     "Stream",
     "Supervisor",
+    "SystemClock",
     "SystemProblem",
     "Ticket",
     "UnknownOption",
@@ -234,7 +235,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.stats_hosting": "ACCESS",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
     "cvec_circus_core.system.census": "Census",
-    "cvec_circus_core.system.clock": "AsyncioClock thread_seconds unix_time",
+    "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
     "cvec_circus_core.system.trusted_paths": "Spot hold",

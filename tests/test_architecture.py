@@ -65,6 +65,7 @@ ROOMS: Mapping[str, Room] = {
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
     CLI: Room((f"{CORE}.api",)),
+    f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{CORE}.daemon")),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),
     f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),

@@ -33,7 +33,14 @@ class CircusConsumer:
         self._connected = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         for topic in topics:
             self._socket.subscribe(topic)
-        connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+        try:
+            connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+        except BaseException:
+            # It has closed its socket; a context would wait for the other one without end.
+            self._connected.close(linger=0)
+            if self._own_context is not None:
+                self._own_context.term()
+            raise
 
     def iter_messages(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield events without end; leave the loop, or interrupt it, to stop."""

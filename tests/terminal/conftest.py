@@ -12,7 +12,7 @@ import pytest
 
 from tests.live.conftest import accounted
 from tests.live.daemon import BIN, Daemon
-from tests.terminal.terminal import Terminal
+from tests.terminal.terminal import KIND, Terminal
 
 Open = Callable[..., Terminal]
 
@@ -94,8 +94,14 @@ def open_terminal(surroundings: dict[str, str]) -> Iterator[Open]:
     need("tmux")
     with ExitStack() as opened:
 
-        def open_terminal(*command: str, columns: int = 100, **environment: str) -> Terminal:
+        def open_terminal(
+            *command: str,
+            columns: int = 100,
+            rows: int = 30,
+            kind: str = KIND,
+            **environment: str,
+        ) -> Terminal:
             around = {**surroundings, **environment}
-            return opened.enter_context(Terminal(command, around, columns=columns))
+            return opened.enter_context(Terminal(command, around, columns, rows, kind))
 
         yield open_terminal

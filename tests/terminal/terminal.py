@@ -42,6 +42,7 @@ class Terminal:
         environment: Mapping[str, str],
         columns: int = 100,
         rows: int = 30,
+        kind: str = KIND,
     ) -> None:
         # Unix sockets have short names: the folders that pytest makes may be too deep.
         self._folder = Path(tempfile.mkdtemp(prefix="circus-tmux-"))
@@ -49,7 +50,7 @@ class Terminal:
         self._configuration.write_text(CONFIGURATION, encoding="utf-8")
         self._exit = self._folder / "exit"
         size = ("-x", str(columns), "-y", str(rows))
-        words = [f"{name}={value}" for name, value in {**environment, "TERM": KIND}.items()]
+        words = [f"{name}={value}" for name, value in {**environment, "TERM": kind}.items()]
         telling = ("sh", "-c", TELLING, str(self._exit))
         try:
             self._tmux("new-session", "-d", *size, "env", "-i", *words, *telling, *command)
@@ -70,6 +71,10 @@ class Terminal:
         self.write(line)
         self.press("Enter")
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
     def screen(self) -> str:
         """Return what stands on the screen, without the empty lines at its end."""
         return self._tmux("capture-pane", "-p").rstrip("\n")
@@ -84,23 +89,23 @@ class Terminal:
 
     def wait_for(self, text: str, limit: float = LIMIT) -> None:
         """Wait until a text is somewhere on the screen."""
-        self._wait(lambda: text in self.screen(), f"the text {text!r}", limit)
+        self.wait(lambda: text in self.screen(), f"the text {text!r}", limit)
 
     def wait_for_line(self, line: str, limit: float = LIMIT) -> None:
         """Wait until a whole line is this one."""
-        self._wait(lambda: line in self.lines(), f"the line {line!r}", limit)
+        self.wait(lambda: line in self.lines(), f"the line {line!r}", limit)
 
     def wait_for_last(self, line: str, limit: float = LIMIT) -> None:
         """Wait until the last line on the screen is this one."""
-        self._wait(lambda: self.lines()[-1] == line, f"the last line {line!r}", limit)
+        self.wait(lambda: self.lines()[-1] == line, f"the last line {line!r}", limit)
 
     def wait_gone(self, text: str, limit: float = LIMIT) -> None:
         """Wait until a text is nowhere on the screen."""
-        self._wait(lambda: text not in self.screen(), f"no {text!r}", limit)
+        self.wait(lambda: text not in self.screen(), f"no {text!r}", limit)
 
     def exit_code(self, limit: float = LIMIT) -> int:
         """Wait until the program has ended and return how."""
-        self._wait(lambda: self._ended().endswith("\n"), "the end of the program", limit)
+        self.wait(lambda: self._ended().endswith("\n"), "the end of the program", limit)
         return int(self._ended())
 
     def close(self) -> None:
@@ -110,7 +115,8 @@ class Terminal:
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _wait(self, fact: Callable[[], bool], what: str, limit: float) -> None:
+    def wait(self, fact: Callable[[], bool], what: str, limit: float = LIMIT) -> None:
+        """Wait until something is so; what it is, is told where it does not come."""
         try:
             wait_until(fact, limit)
         except AssertionError:

@@ -1,0 +1,191 @@
+"""The stream's bodies, one by one, become snapshots.
+
+The stream tells of each process and each watcher about once a second, in no promised order, and may
+lose bodies. So nothing is believed for ever: the pids that a watcher's own body names are the ones
+it has, and what was not heard of for a while is forgotten. That while is counted by the stream's
+own clock, the time of the last body: when nobody talks any more, the last picture stays.
+
+A round is over when something is told of for the second time; then the totals enter the history.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cvec_circus_cli.top.facts import Process, Socket, number, read_process, read_socket, whole
+from cvec_circus_cli.top.snapshot import DAEMON, Group, Health, Snapshot, total
+from cvec_circus_core import api
+
+REMEMBERED = 120
+"""Samples of history that are kept of anything."""
+_TOPIC = "stat."
+_SOCKETS = "sockets"
+
+
+def _history() -> deque[float]:
+    return deque(maxlen=REMEMBERED)
+
+
+@dataclass(slots=True)
+class _HeardProcess:
+    fact: Process
+    at: float
+    history: deque[float] = field(default_factory=_history)
+
+
+@dataclass(slots=True)
+class _HeardSocket:
+    fact: Socket
+    at: float
+    history: deque[float] = field(default_factory=_history)
+
+
+@dataclass(slots=True)
+class _HeardGroup:
+    at: float
+    mean: float | None = None
+    processes: dict[int, _HeardProcess] = field(default_factory=dict)
+    history: deque[float] = field(default_factory=_history)
+
+    def cpu(self) -> float:
+        return total(one.fact.cpu for one in self.processes.values()) or 0.0
+
+    def memory(self) -> float:
+        return total(one.fact.memory for one in self.processes.values()) or 0.0
+
+
+class Ledger:
+    """Takes bodies and keeps what they add up to."""
+
+    def __init__(self, forget_after: float = 3.0) -> None:
+        self.forget_after = forget_after
+        self.rounds = 0
+        """How many rounds have begun."""
+        self.heard_at: float | None = None
+        self.healths: Mapping[str, Health] = {}
+        self._groups: dict[str, _HeardGroup] = {}
+        self._sockets: dict[int, _HeardSocket] = {}
+        self._reads: float | None = None
+        self._in_round: set[str] = set()
+        self._cpu = _history()
+        self._memory = _history()
+
+    def take(self, topic: str, body: Any, now: float) -> None:
+        """Take what was published; what can not be understood is left out."""
+        if not topic.startswith(_TOPIC) or not isinstance(body, Mapping):
+            return
+        self._begin(topic)
+        self.heard_at = now
+        rest = topic[len(_TOPIC) :]
+        if rest.partition(".")[0] == _SOCKETS and ("fd" in body or "addresses" in body):
+            self._take_socket(body, now)
+        elif isinstance(body.get("pid"), list):
+            self._take_group(_name(body, rest), body, now)
+        else:
+            pid = body.get("subtopic", body.get("pid"))
+            self._take_process(_name(body, rest.removesuffix(f".{pid}")), body, now)
+
+    def snapshot(self) -> Snapshot:
+        """Return what is known now, and forget what was not heard of for too long."""
+        self._forget()
+        healths = {api.topic_name(name): one for name, one in self.healths.items()}
+        groups = [
+            _group(name, heard, healths.pop(api.topic_name(name), None))
+            for name, heard in self._groups.items()
+        ]
+        groups += [Group(one.name, health=one) for one in healths.values()]
+        sockets = (replace(one.fact, history=tuple(one.history)) for one in self._sockets.values())
+        return Snapshot(
+            self.heard_at or 0.0,
+            tuple(_without_repeated(groups)),
+            tuple(sorted(sockets, key=lambda one: one.fd)),
+            self._reads,
+            tuple(self._cpu),
+            tuple(self._memory),
+        )
+
+    def _begin(self, topic: str) -> None:
+        if topic in self._in_round or not self.rounds:
+            if self.rounds:
+                self._forget()
+                self._cpu.append(sum(one.cpu() for one in self._groups.values()))
+                self._memory.append(sum(one.memory() for one in self._groups.values()))
+            self.rounds += 1
+            self._in_round.clear()
+        self._in_round.add(topic)
+
+    def _take_group(self, name: str, body: Mapping[str, Any], now: float) -> None:
+        group = self._groups.setdefault(name, _HeardGroup(now))
+        group.at = now
+        group.mean = number(body.get("cpu"))
+        alive = {whole(pid) for pid in body["pid"]}
+        for pid in group.processes.keys() - alive:
+            del group.processes[pid]
+        group.history.append(group.cpu())
+
+    def _take_process(self, name: str, body: Mapping[str, Any], now: float) -> None:
+        fact = read_process(name, body)
+        if fact is None:
+            return
+        group = self._groups.setdefault(name, _HeardGroup(now))
+        heard = group.processes.setdefault(fact.pid, _HeardProcess(fact, now))
+        heard.fact, heard.at = fact, now
+        heard.history.append(fact.cpu or 0.0)
+
+    def _take_socket(self, body: Mapping[str, Any], now: float) -> None:
+        if "addresses" in body:
+            self._reads = number(body.get("reads"))
+            return
+        fact = read_socket(body)
+        if fact is not None:
+            heard = self._sockets.setdefault(fact.fd, _HeardSocket(fact, now))
+            heard.fact, heard.at = fact, now
+            heard.history.append(fact.reads or 0.0)
+
+    def _forget(self) -> None:
+        if self.heard_at is None:
+            return
+        limit = self.heard_at - self.forget_after
+        for name, group in list(self._groups.items()):
+            for pid, one in list(group.processes.items()):
+                if one.at < limit:
+                    del group.processes[pid]
+            if group.at < limit and not group.processes:
+                del self._groups[name]
+        self._sockets = {fd: one for fd, one in self._sockets.items() if one.at >= limit}
+
+
+def _name(body: Mapping[str, Any], from_topic: str) -> str:
+    # The body has the watcher's real name, where whoever sends it knows how to tell it.
+    said = body.get("watcher")
+    return said if isinstance(said, str) and said else from_topic
+
+
+def _group(name: str, heard: _HeardGroup, health: Health | None) -> Group:
+    processes = tuple(
+        replace(one.fact, history=tuple(one.history)) for one in heard.processes.values()
+    )
+    return Group(
+        health.name if health else name,
+        processes,
+        heard.mean,
+        total(one.memory for one in processes),
+        max((one.age for one in processes if one.age is not None), default=None),
+        health,
+        tuple(heard.history),
+    )
+
+
+def _without_repeated(groups: list[Group]) -> list[Group]:
+    """Leave out watchers whose processes the daemon's own group shows: the statistics process."""
+    own = {one.pid for group in groups if group.name == DAEMON for one in group.processes}
+    return [
+        group
+        for group in groups
+        if group.name == DAEMON
+        or not group.processes
+        or not own.issuperset(one.pid for one in group.processes)
+    ]
