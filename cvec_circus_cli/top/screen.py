@@ -71,9 +71,10 @@ _SIZE = (110, 32)
 Look = Callable[[], tuple[Snapshot, Link]]
 
 
-class Board(Widget, can_focus=True):
+class Board(Widget):
     """Shows lines, and passes keys on."""
 
+    can_focus = True
     DEFAULT_CSS = "Board { width: 100%; height: 100%; background: ansi_default; }"
 
     def __init__(self, styles_of: dict[Tone, Style], pressed: Callable[[str], None]) -> None:
@@ -121,7 +122,7 @@ class Board(Widget, can_focus=True):
         self._pressed("scrollup")
 
 
-class Screen(App[None], inherit_bindings=False):
+class Screen(App[None]):
     """The console: a picture of what is known, redrawn in time and after each key."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -219,7 +220,7 @@ def save_portrait(screen: Screen, file: Path) -> int:
     columns, rows = (int(os.environ.get(name, usual)) for name, usual in _sizes())
     drawn: list[str] = []
 
-    async def draw(pilot: Pilot[None]) -> None:
+    async def draw(pilot: Pilot[object]) -> None:
         await pilot.pause()
         await pilot.pause()  # the first size comes after the first picture
         drawn.append(screen.export_screenshot(title="circus-top"))
