@@ -12,7 +12,7 @@ import pytest
 
 from tests.live.conftest import Start
 from tests.live.daemon import Daemon, until
-from tests.live.test_statsd import Server
+from tests.live.receivers import Statsd, statsd
 from tests.live.wire import Ear
 
 Listen = Callable[..., Ear]
@@ -22,15 +22,14 @@ COUNTED = r"circus\.app\.watcher\._resource_watcher\.tried\."
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server() -> Iterator[Statsd]:
     """Return a socket where statsd would listen."""
-    one = Server()
-    yield one
-    one.socket.close()
+    with statsd() as one:
+        yield one
 
 
 def sections(
-    server: Server, work: str, *options: str, isolate: bool = False, count: int = 1
+    server: Statsd, work: str, *options: str, isolate: bool = False, count: int = 1
 ) -> str:
     """Return a watcher that works, one beside it, and the plugin without limits but the options."""
     usual = (
@@ -65,7 +64,7 @@ def announced(ear: Ear) -> dict[str, object]:
     ],
 )
 def test_a_watcher_that_breaks_a_limit_is_restarted(
-    start: Start, server: Server, work: str, options: list[str], limit: str, isolate: bool
+    start: Start, server: Statsd, work: str, options: list[str], limit: str, isolate: bool
 ) -> None:
     daemon = start(sections(server, work, *options, isolate=isolate))
     beside = daemon.until_active("beside")
@@ -78,7 +77,7 @@ def test_a_watcher_that_breaks_a_limit_is_restarted(
 
 
 def test_the_one_process_is_replaced_and_the_event_tells_it(
-    start: Start, listen: Listen, server: Server, tmp_path: Path
+    start: Start, listen: Listen, server: Statsd, tmp_path: Path
 ) -> None:
     work = f"once {tmp_path}/first grow 80"
     text = sections(server, work, "max_mem = 60M", "action = replace", count=3)
@@ -104,7 +103,7 @@ def test_the_one_process_is_replaced_and_the_event_tells_it(
 
 
 def test_all_of_a_watchers_processes_may_be_measured_together(
-    start: Start, listen: Listen, server: Server
+    start: Start, listen: Listen, server: Statsd
 ) -> None:
     options = ["max_mem = 150M", "measure = total", "action = warn"]
     daemon = start(sections(server, "grow 60", *options, count=3))
@@ -117,7 +116,7 @@ def test_all_of_a_watchers_processes_may_be_measured_together(
 
 @pytest.mark.parametrize("word", ["", "parent "], ids=["child", "grandchild"])
 def test_what_children_use_may_count(
-    start: Start, listen: Listen, server: Server, word: str
+    start: Start, listen: Listen, server: Statsd, word: str
 ) -> None:
     work = f"parent {word}grow 80"
     options = ["max_mem = 70M", "include_children = yes", "action = warn"]
@@ -127,7 +126,7 @@ def test_what_children_use_may_count(
 
 
 def test_a_child_gets_the_signal_and_nobody_else(
-    start: Start, listen: Listen, server: Server
+    start: Start, listen: Listen, server: Statsd
 ) -> None:
     options = ["max_mem = 70M", "process_children = yes", "child_signal = KILL"]
     daemon = start(sections(server, "parent grow 80", *options))
@@ -141,7 +140,7 @@ def test_a_child_gets_the_signal_and_nobody_else(
 
 
 def test_a_watcher_that_keeps_the_limits_or_is_down_is_left_alone(
-    start: Start, listen: Listen, server: Server
+    start: Start, listen: Listen, server: Statsd
 ) -> None:
     options = ["max_mem = 1G", "max_cpu = 5", "min_mem = 1K", "watcher = tr*, beside"]
     daemon = start(
@@ -159,14 +158,14 @@ def test_a_watcher_that_keeps_the_limits_or_is_down_is_left_alone(
     assert daemon.status("tried")["status"] == "stopped"
 
 
-def test_trouble_is_told_once_and_in_a_sentence(start: Start, server: Server) -> None:
+def test_trouble_is_told_once_and_in_a_sentence(start: Start, server: Statsd) -> None:
     daemon = start(sections(server, "idle", "watcher = nobody"))
     until(lambda: server.has(r"circus\.app\.watcher\._resource_watcher\.nobody\.error:1\|c"))
     until(lambda: sum("nobody.error" in one for one in _heard(server)) >= 3)
     assert _complaints(daemon) == 1
 
 
-def _heard(server: Server) -> list[str]:
+def _heard(server: Statsd) -> list[str]:
     server.has("")
     return server.heard
 
