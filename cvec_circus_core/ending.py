@@ -58,6 +58,7 @@ class Ending:
             await self._see_them_go()
 
     def _kill(self) -> None:
+        self._engine.outputs.hurry()
         self._engine.processes.is_ending = True
         try:
             self._engine.arbiter.hasten()

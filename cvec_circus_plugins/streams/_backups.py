@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PACKED = ".gz"
 _BEGUN = ".gz.part"
+_LEVEL = 6
+"""As gzip itself has it: three times as fast as the best, and hardly larger."""
 
 
 def shift(path: str, count: int) -> None:
@@ -50,7 +52,7 @@ def pack(path: str) -> None:
             status = os.fstat(source.fileno())
             made = part.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             with open(made, "wb") as raw:
-                with gzip.open(raw, "wb") as packed:
+                with gzip.open(raw, "wb", _LEVEL) as packed:
                     shutil.copyfileobj(source, packed, 1 << 20)
                 os.fchmod(made, status.st_mode & 0o7777)
                 if os.geteuid() == 0:

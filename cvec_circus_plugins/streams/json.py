@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
@@ -14,7 +15,7 @@ from cvec_circus_plugins.streams.file import FileStream
 from cvec_circus_plugins.streams.stdout import StdoutStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,10 +68,13 @@ class JsonStream(Stream):
             **{key: data[key] for key in ("watcher", "wid", "pid") if key in data},
             "stream": data["name"],
         }
-        text = "".join(
-            json.dumps({**shared, **line}, ensure_ascii=False) + "\n"
-            for line in _lines(data["data"])
-        )
+        # What is the same for all lines of a piece is written once; it is most of each.
+        head = json.dumps(shared, ensure_ascii=False)[:-1] + ', "line": '
+        lines = data["data"].decode(errors="backslashreplace").split("\n")
+        last = lines.pop()
+        text = "".join([f"{head}{encode_basestring(line)}}}\n" for line in lines])
+        if last:
+            text += f'{head}{encode_basestring(last)}, "partial": true}}\n'
         self._out({**data, "data": text.encode()})
 
     def reopen(self) -> None:
@@ -82,12 +86,3 @@ class JsonStream(Stream):
         """Close the file."""
         if isinstance(self._out, FileStream):
             self._out.close()
-
-
-def _lines(data: bytes) -> Iterator[dict[str, Any]]:
-    lines = data.decode(errors="backslashreplace").split("\n")
-    last = lines.pop()
-    for line in lines:
-        yield {"line": line}
-    if last:
-        yield {"line": last, "partial": True}

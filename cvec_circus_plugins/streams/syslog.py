@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from dataclasses import dataclass, field
 from logging.handlers import SYSLOG_UDP_PORT, SysLogHandler
@@ -24,6 +25,26 @@ class _Strict(SysLogHandler):
     def __init__(self, address: str | tuple[str, int], facility: str, priority: str) -> None:
         super().__init__(address, facility)
         self._priority = priority
+
+    def emit_all(self, texts: list[str]) -> None:
+        """Send some messages, without a record for each. Raises OSError."""
+        sending = iter(texts)
+        connected = getattr(self, "socket", None)
+        if self.unixsocket and isinstance(connected, socket.socket):
+            head = f"<{self.encodePriority(self.facility, self._priority)}>"
+            send = connected.send
+            for text in sending:
+                try:
+                    send(f"{head}{text}\0".encode())
+                except OSError:
+                    # Whoever listens was started anew: the handler knows how to go on.
+                    self._emit_text(text)
+                    break
+        for text in sending:
+            self._emit_text(text)
+
+    def _emit_text(self, text: str) -> None:
+        self.emit(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
 
     def mapPriority(self, levelName: str) -> str:  # noqa: N802, N803 – logging's own names
         """Return the same priority for every message."""
@@ -68,10 +89,8 @@ class SyslogStream(Stream):
             self.open()
         assert self._handler is not None
         ident = self.ident or data.get("watcher") or "circus"
-        for line in data["data"].decode(errors="backslashreplace").splitlines():
-            if line:
-                text = f"{ident}[{data['pid']}]: {line}"
-                self._handler.emit(logging.makeLogRecord({"msg": text, "levelname": "INFO"}))
+        lines = data["data"].decode(errors="backslashreplace").splitlines()
+        self._handler.emit_all([f"{ident}[{data['pid']}]: {line}" for line in lines if line])
 
     def close(self) -> None:
         """Disconnect."""

@@ -69,8 +69,8 @@ class Callers:
 
 def main() -> None:
     """Call, and tell when asked."""
-    port, count, pause = (*sys.argv[1:], *(CLIENTS, PAUSE)[len(sys.argv) - 2 :])
-    callers = Callers(int(port), int(count), float(pause))
+    words = [*sys.argv[1:], *(str(CLIENTS), str(PAUSE))[len(sys.argv) - 2 :]]
+    callers = Callers(int(words[0]), int(words[1]), float(words[2]))
     for _ in sys.stdin:
         print(json.dumps(asdict(callers.take())), flush=True)
 

@@ -62,15 +62,10 @@ def all_there(folder: Path, name: str, workers: int, lines: int) -> bool:
 
 
 CLASSES = {
-    "plain": "",
-    "prefixed": "stdout_stream.time_format = %H:%M:%S\n",
     "small files": "stdout_stream.max_bytes = 100000\nstdout_stream.backup_count = 999\n",
-    "packed": "stdout_stream.max_bytes = 300000\nstdout_stream.backup_count = 99\n"
-    "stdout_stream.gzip = yes\n",
-    "watched": "stdout_stream.class = WatchedFileStream\n",
-    "timed": "stdout_stream.class = TimedRotatingFileStream\nstdout_stream.rotate_when = s\n",
     "custom": "stdout_stream.class = tests.streams.test_live.Copy\n",
 }
+"""Beside those of test_exactly_once.py."""
 
 
 class Copy:
@@ -103,7 +98,7 @@ def test_workers_that_end_at_once_lose_no_line(start: Start, tmp_path: Path, opt
     assert daemon.stop() == 0
     assert all_there(tmp_path, "out.log", WORKERS, LINES)
     found = runs(tmp_path, "out.log")
-    if options in ("", CLASSES["prefixed"], CLASSES["watched"], CLASSES["custom"]):
+    if options == CLASSES["custom"]:
         assert all(numbers == list(range(LINES)) for numbers in found.values())
     assert all(sorted(numbers) == list(range(LINES)) for numbers in found.values())
     sizes = [one.stat().st_size for one in tmp_path.glob("out.log*")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -445,6 +446,54 @@ def test_the_end_takes_what_is_left_and_waits_for_sinks() -> None:
         os.close(end)
 
     run(test)
+
+
+def test_the_end_waits_for_a_sink_that_is_slow(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        told = []
+
+        def sink(data: Mapping[str, Any]) -> None:
+            time.sleep(0.06)
+            told.append(data["data"])
+
+        desk = Desk(stdout_stream={"stream": sink})
+        for number in range(10):
+            os.write(end := desk.begin(number + 1)[0], b"one\n")
+            os.close(end)
+        await close_outputs(desk.world.outputs, 0.3)
+        assert b"".join(told) == b"one\n" * 10
+
+    run(test)
+    assert caplog.messages == []
+
+
+def test_a_dead_process_waits_for_a_sink_that_is_slow(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        told = []
+
+        def sink(data: Mapping[str, Any]) -> None:
+            time.sleep(0.05)
+            told.append(data["data"])
+
+        desk = Desk(stdout_stream={"stream": sink})
+        ends = [desk.begin(number)[0] for number in (1, 2)]
+        for end in ends:
+            os.write(end, b"one\n" * 10_000)
+        for number, end in zip((1, 2), ends, strict=True):
+            os.close(end)
+            desk.streams.process_ended(number, 0.0)
+        await until(lambda: not desk.world.outputs.readers)
+        await close_outputs(desk.world.outputs, 5.0)
+        assert b"".join(told).count(b"one\n") == 20_000
+
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.05)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.AT_ONCE", 1000)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.STUCK", 1)
+    monkeypatch.setattr(worker, "ROOM", 10)
+    run(test)
+    assert caplog.messages == []
 
 
 def test_the_end_does_not_wait_for_ever(caplog: pytest.LogCaptureFixture) -> None:

@@ -73,6 +73,11 @@ class Outlet:
         """Bytes that the sink has not taken yet."""
         return 0 if self._worker is None else self._worker.waiting
 
+    @property
+    def taken(self) -> int:
+        """Bytes that the sink has taken in its thread so far."""
+        return 0 if self._worker is None else self._worker.done
+
     def open(self) -> None:
         """Have the sink ready. Raises `CircusError` with the reason why that is not possible."""
         if self.is_open:

@@ -84,6 +84,7 @@ class PipeReader:
         self._full_reads = 0
         self._read_at = 0.0
         self._stuck = 0
+        self._taken = 0
         self._timer: Callable[[], None] | None = None
         self._giving_up: Callable[[], None] | None = None
         outlet.readers.add(self)
@@ -125,6 +126,9 @@ class PipeReader:
     def _give_up(self) -> None:
         self._giving_up = None
         source = self.source
+        if self._taken != self.outlet.taken:
+            # The sink is slow, which is no reason to lose anything.
+            self._taken, self._stuck = self.outlet.taken, 0
         if self.outlet.is_full and self._stuck < STUCK:
             self._stuck += 1
             self.process_ended(1.0)

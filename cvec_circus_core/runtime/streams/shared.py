@@ -6,6 +6,7 @@ import asyncio
 import logging
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,6 +16,10 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.runtime.streams.recent import Memory
 
 log = logging.getLogger(__name__)
+
+
+AT_MOST = 90.0
+"""Seconds for all sinks to take what waits for them at the end, however slow they are."""
 
 
 class OpenPipe(Protocol):
@@ -71,6 +76,14 @@ class Outputs(Struct):
     outlets: set[OpenSink] = field(default_factory=set)
     """Every outlet whose sink is not closed yet."""
     on_closed: Callable[[], None] | None = None
+    is_hurried: bool = False
+    """Whether somebody wants the end now, whatever is lost."""
+
+    def hurry(self) -> None:
+        """Wait for slow sinks no longer."""
+        self.is_hurried = True
+        if self.on_closed is not None:
+            self.on_closed()
 
     def closed(self, outlet: OpenSink) -> None:
         """Be told that a sink is closed; it may have been opened again since."""
@@ -80,10 +93,12 @@ class Outputs(Struct):
             self.on_closed()
 
 
-async def close_outputs(outputs: Outputs, seconds: float) -> None:
-    """Read what is left in the pipes and close every sink, after so many seconds at most.
+async def close_outputs(outputs: Outputs, seconds: float, at_most: float = AT_MOST) -> None:
+    """Read what is left in the pipes and close every sink.
 
-    Processes that still run lose their pipes.
+    What waits is lost when no sink takes anything for so many seconds, or when all together take
+    longer than ``at_most``, or than those seconds where somebody is in a hurry. Processes that
+    still run lose their pipes.
     """
     for reader in tuple(outputs.readers):
         reader.give_up()
@@ -94,14 +109,24 @@ async def close_outputs(outputs: Outputs, seconds: float) -> None:
             outlet.close(partial(outputs.closed, outlet))
     if not outputs.outlets:
         return
-    try:
-        await asyncio.wait_for(done.wait(), seconds)
-    except TimeoutError:
-        for outlet in outputs.outlets:
-            log.error(
-                "%s did not take its last %d bytes within %g s; they are lost",
-                *(outlet.label, outlet.waiting, seconds),
-            )
+    if outputs.is_hurried:
+        at_most = min(at_most, seconds)
+    begun = now = asyncio.get_running_loop().time()
+    left, before = _waiting(outputs), -1
+    while left != before and now - begun < at_most and not done.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), min(seconds, begun + at_most - now))
+        left, before = _waiting(outputs), left
+        now = asyncio.get_running_loop().time()
+    for outlet in outputs.outlets:
+        log.error(
+            "%s did not take its last %d bytes within %.1f s; they are lost",
+            *(outlet.label, outlet.waiting, now - begun),
+        )
+
+
+def _waiting(outputs: Outputs) -> int:
+    return sum(outlet.waiting for outlet in outputs.outlets)
 
 
 def topic_of(watcher: str, pid: int, channel: str) -> str:

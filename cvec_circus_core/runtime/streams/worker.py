@@ -39,6 +39,8 @@ class Worker:
         self._changed = threading.Condition()
         self._jobs: deque[tuple[Job, int]] = deque()
         self._weight = 0
+        self.done = 0
+        """Weight of all jobs that were done so far."""
         self._thread: threading.Thread | None = None
         self._starved = False
         self._is_busy = False
@@ -106,6 +108,7 @@ class Worker:
         with self._changed:
             self._is_busy = False
             self._weight -= weight
+            self.done += weight
             if not self._starved or self._weight > ROOM // 2:
                 return
             self._starved = False
