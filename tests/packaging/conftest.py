@@ -24,12 +24,23 @@ def third_party(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 
 
 @pytest.fixture(scope="session")
+def extras(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+    """The package of the example that brings a plugin, a command, a stream and numbers, built."""
+    project = ROOT / "docs" / "examples" / "plugin-package"
+    return build(project, tmp_path_factory.mktemp("extras"))
+
+
+@pytest.fixture(scope="session")
 def environment(
-    tmp_path_factory: pytest.TempPathFactory, ours: Distributions, third_party: Distributions
+    tmp_path_factory: pytest.TempPathFactory,
+    ours: Distributions,
+    third_party: Distributions,
+    extras: Distributions,
 ) -> Environment:
-    """A virtual environment with both wheels and what they need."""
+    """A virtual environment with all wheels and what they need."""
     fresh = Environment(tmp_path_factory.mktemp("environment") / "venv")
     venv.create(fresh.folder, with_pip=True)
-    done = fresh.run("pip", "install", "-q", str(ours.wheel), str(third_party.wheel), limit=300)
+    wheels = [str(one.wheel) for one in (ours, third_party, extras)]
+    done = fresh.run("pip", "install", "-q", *wheels, limit=300)
     assert done.returncode == 0, done.stderr
     return fresh
