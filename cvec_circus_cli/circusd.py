@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(flags: Flags) -> int:
-    loaded = read(flags, os.environ)
+    loaded = read(flags, os.environ, thoroughly=True)
     for warning in loaded.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     print(f"{flags.config} is good: {len(loaded.watchers)} watchers")

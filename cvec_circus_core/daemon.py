@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from typing import Any
@@ -21,13 +21,15 @@ from cvec_circus_core.config.not_yet import doubts_of
 from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
+from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames, plugin_faults
 from cvec_circus_core.extend.plugin_hosting import Hosts, assign, watcher_of
+from cvec_circus_core.extend.plugin_settings import SettingFault
 from cvec_circus_core.extend.registry import load_commands, load_formats
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.runtime.arbiter import Configured
@@ -69,11 +71,27 @@ class Flags(Struct, frozen=True):
         return replace(loaded, arbiter=replace(loaded.arbiter, **chosen))
 
 
-def read(flags: Flags, environ: Mapping[str, str]) -> Loaded:
-    """Read and check the configuration. Raises `BadConfig` with everything that is wrong."""
-    loaded = load(flags.config, load_formats(), environ, Sinks().faults)
+def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) -> Loaded:
+    """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
+
+    Options of plugins are looked at where the plugin is to run in a thread of ours; ``thoroughly``
+    the others', too, which means to load what only their processes would have loaded.
+    """
+    find = _faults_of_all if thoroughly else _faults_of_threads
+    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find)
     good = accepted(loaded, skip_bad=flags.skip_bad)
     return flags.over(replace(good, warnings=(*good.warnings, *doubts_of(good))))
+
+
+def _faults_of_all(plugin: PluginSpec) -> Iterator[SettingFault]:
+    return plugin_faults(plugin.use, plugin.options) if plugin.active else iter(())
+
+
+def _faults_of_threads(plugin: PluginSpec) -> Iterator[SettingFault]:
+    if assign([plugin], PluginNames.installed()).threads[:1] != (plugin,):
+        return
+    # One that can not be loaded is missed by nobody else, and says so when it is started.
+    yield from (one for one in _faults_of_all(plugin) if one.key != "use")
 
 
 def run(flags: Flags, loaded: Loaded) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cvec_circus_core.config.checks import (
+    FindPluginFaults,
     FindStreamFaults,
     arbiter_faults,
     socket_faults,
@@ -33,6 +34,9 @@ STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 CONSOLE_SOCKET = "circushttpd"
 """Name of the socket that the daemon binds for its web console."""
 
+HIDDEN = "…"
+"""What is shown of a secret."""
+
 _SINGLE = ("circus", "env")
 _NAMED = ("watcher", "socket", "plugin", "env")
 _FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
@@ -52,14 +56,21 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """The files that were read, the main one first."""
 
 
-def _take_any_stream(_: Mapping[str, Any]) -> tuple[()]:
+def take_any_stream(_: Mapping[str, Any]) -> tuple[()]:
+    """Find nothing wrong with any stream."""
+    return ()
+
+
+def take_any_plugin(_: PluginSpec) -> tuple[()]:
+    """Find nothing wrong with any plugin."""
     return ()
 
 
 def build(
     raw: RawConfig,
     environ: Mapping[str, str],
-    find_stream_faults: FindStreamFaults = _take_any_stream,
+    find_stream_faults: FindStreamFaults = take_any_stream,
+    find_plugin_faults: FindPluginFaults = take_any_plugin,
 ) -> Loaded:
     """Turn merged sections into specs, sorted by name."""
     findings = Findings(list(raw.problems), list(raw.warnings))
@@ -84,6 +95,7 @@ def build(
     with_streams = {f"watcher:{one.name}": one for one in watchers if one}
     with_streams |= {f"plugin:{one.name}": one.watcher for one in plugins if one}
     faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
+    _refuse_plugins(raw.sections, [one for one in plugins if one], find_plugin_faults, findings)
     return Loaded(
         arbiter=arbiter,
         watchers=tuple(one for one in watchers if one and one not in faulty),
@@ -204,6 +216,23 @@ def _refuse_streams(
             findings.refuse(section, refused)
             faulty.append(spec)
     return [one for one in faulty if one]
+
+
+def _refuse_plugins(
+    sections: Iterable[RawSection],
+    plugins: Iterable[PluginSpec],
+    find: FindPluginFaults,
+    findings: Findings,
+) -> None:
+    for section in sections:
+        kind, _, name = section.name.partition(":")
+        for plugin in plugins if kind.strip() == "plugin" else ():
+            if plugin.name != name.strip():
+                continue
+            for fault in find(plugin):
+                add = findings.doubt if fault.is_doubt else findings.refuse
+                text = HIDDEN if fault.hidden else None
+                add(section, Refused(fault.sentence, fault.allowed, fault.key), fault.key, text)
 
 
 def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:

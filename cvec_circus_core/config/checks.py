@@ -15,7 +15,7 @@ from cvec_circus_core.config.keys import Refused
 from cvec_circus_core.model.amounts import NONE
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.readiness import Sign
-from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
 from cvec_circus_core.model.specs import WatcherSpec
 
@@ -43,13 +43,29 @@ def watcher_faults(
 class StreamFault(Protocol):
     """What is wrong with one option of a stream."""
 
-    key: str
-    sentence: str
-    allowed: str
+    @property
+    def key(self) -> str: ...
+    @property
+    def sentence(self) -> str: ...
+    @property
+    def allowed(self) -> str: ...
 
 
 FindStreamFaults = Callable[[Mapping[str, Any]], Iterable[StreamFault]]
 """Finds what is wrong with the settings of a stream; its classes are not known to this room."""
+
+
+class PluginFault(StreamFault, Protocol):
+    """What is wrong with one option of a plugin."""
+
+    @property
+    def hidden(self) -> bool: ...
+    @property
+    def is_doubt(self) -> bool: ...
+
+
+FindPluginFaults = Callable[[PluginSpec], Iterable[PluginFault]]
+"""Finds what is wrong with the options of a plugin; its class is not known to this room."""
 
 
 def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Refused]:

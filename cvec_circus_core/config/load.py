@@ -11,8 +11,8 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from cvec_circus_core.config.build import Loaded, build
-from cvec_circus_core.config.checks import FindStreamFaults
+from cvec_circus_core.config.build import Loaded, build, take_any_plugin, take_any_stream
+from cvec_circus_core.config.checks import FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
@@ -40,11 +40,13 @@ def load(
     path: str | Path,
     formats: Sequence[Format],
     environ: Mapping[str, str],
-    find_stream_faults: FindStreamFaults | None = None,
+    find_stream_faults: FindStreamFaults = take_any_stream,
+    find_plugin_faults: FindPluginFaults = take_any_plugin,
 ) -> Loaded:
     """Read a configuration file and all that it includes. Never raises for what is in them.
 
-    Without ``find_stream_faults``, the options of streams are not looked at.
+    Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
+    not without ``find_plugin_faults``.
     """
     main = _read(Path(path), formats)
     parts = [main]
@@ -60,7 +62,7 @@ def load(
         tuple(problem for part in parts for problem in part.problems),
         (*(warning for part in parts for warning in part.warnings), *warnings),
     )
-    loaded = build(raw, environ, *((find_stream_faults,) if find_stream_faults else ()))
+    loaded = build(raw, environ, find_stream_faults, find_plugin_faults)
     return replace(loaded, files=tuple(map(str, files)))
 
 

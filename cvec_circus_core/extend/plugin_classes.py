@@ -15,6 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from cvec_circus_core.extend.plugin_settings import SettingFault, settings_faults
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.values import Struct
@@ -81,6 +82,26 @@ def find_class(use: str) -> Any:
     if not module or not name:
         raise ConfigError(f"no plugin is named {use!r}{_near(use, sorted(names.plugins))}")
     return _from_module(module, name, use)
+
+
+def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[SettingFault]:
+    """Find what is wrong with the section of a plugin, as far as entry points and options go.
+
+    What a dotted name means is left alone: its module may only be found by the plugin's process.
+    """
+    names = PluginNames.installed()
+    point = names.point(use)
+    if point is None:
+        if "." not in use and ":" not in use:
+            yield SettingFault("use", f"names no plugin{_near(use, sorted(names.plugins))}")
+        return
+    try:
+        declared = getattr(load_point(point, "plugin"), "settings_type", None)
+    except ConfigError as error:
+        yield SettingFault("use", f"can not be used: {error}")
+        return
+    if declared is not None:
+        yield from settings_faults(declared, options)
 
 
 def make(found: Any, facts: PluginFacts, options: Mapping[str, Any]) -> Any:

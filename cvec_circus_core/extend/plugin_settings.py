@@ -17,7 +17,8 @@ keeps the plugin; whatever is neither is named in the log, for it may be a slip 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -38,32 +39,66 @@ Settings = TypeVar("Settings")
 _OF_THE_HOST = frozenset({"use", "active", "isolate"})
 
 
+@dataclass(frozen=True, slots=True)
+class SettingFault:
+    """What is wrong with one option of a plugin; the sentence continues the option's name."""
+
+    key: str
+    """Empty where the options do not fit together."""
+    sentence: str
+    allowed: str = ""
+    hidden: bool = False
+    """Whether what was given is a secret."""
+    is_doubt: bool = False
+    """Whether it does no harm, and is probably not meant."""
+
+
 def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: str) -> Settings:
     """Return what a configuration says, as values.
 
     Raises `ConfigError` with one sentence that names all options that can not be used; a secret is
     not told even then.
     """
-    read: type = declared
-    names = option_names(read)
-    options = declared_options(read)
+    values, faults = _read(declared, config)
+    refused = []
+    for one in faults:
+        if one.is_doubt:
+            log.warning("plugin %s: %s %s", plugin, one.key, one.sentence)
+        else:
+            shown = "" if one.hidden else f": {config[one.key]!r}"
+            refused.append(f"{one.key} {one.sentence}{shown}")
+    if refused:
+        raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
+    return declared(**values)
+
+
+def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[SettingFault]:
+    """Find everything that is wrong with the options of a plugin."""
+    values, faults = _read(declared, config)
+    yield from faults
+    if all(one.is_doubt for one in faults):
+        try:
+            declared(**values)
+        except ConfigError as error:
+            yield SettingFault("", str(error))
+
+
+def _read(declared: type, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[SettingFault]]:
+    names, options = option_names(declared), declared_options(declared)
     values: dict[str, Any] = {}
-    refused: list[str] = []
+    faults: list[SettingFault] = []
     for key, given in config.items():
         if key in names:
             one = options[names[key]]
             try:
                 values[one.name] = read_setting(one, given)
             except ValueError as error:
-                shown = "" if one.secret else f": {given!r}"
-                refused.append(f"{key} isn't {error}{shown}")
+                faults.append(SettingFault(key, f"isn't {error}", one.kind.allowed, one.secret))
         elif not _is_of_the_watcher(key):
             meant = get_close_matches(key, names, n=1)
             hint = f"; did you mean {meant[0]}?" if meant else ""
-            log.warning("plugin %s has no option %s%s", plugin, key, hint)
-    if refused:
-        raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
-    return declared(**values)
+            faults.append(SettingFault(key, f"is no option of this plugin{hint}", is_doubt=True))
+    return values, faults
 
 
 def read_setting(one: Option, given: Any) -> Any:

@@ -166,7 +166,7 @@ def test_a_daemon_that_does_not_answer_is_not_up(start: Start) -> None:
     ],
 )
 def test_a_bad_option_is_told_in_a_sentence(start: Start, options: str, told: str) -> None:
-    lines = section(free_port(), "isolate = False").splitlines()
+    lines = section(free_port(), "flapping.active = False").splitlines()
     kept = [one for one in lines if not (one.startswith("port") and options.startswith("port"))]
     daemon: Any = start("\n".join([*kept, options]) + "\n")
     until(lambda: daemon.said(told))

@@ -120,6 +120,6 @@ def test_one_that_does_not_tell_is_an_error(
 
 @pytest.mark.parametrize("url", ["http://x:secret@y/", "redis://x:secret@y:port/"])
 def test_a_bad_address_is_told_without_its_password(start: Start, heard: Statsd, url: str) -> None:
-    daemon = start(section(url, heard, "isolate = False"))
+    daemon = start(section(url, heard, "flapping.active = false"))
     until(lambda: daemon.said("redis_url isn't an address such as redis://localhost:6379/0"))
     assert "secret" not in daemon.text()

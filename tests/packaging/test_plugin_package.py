@@ -149,3 +149,17 @@ def test_a_mistake_of_the_plugin_is_told_in_a_sentence(environment: Environment)
     done = environment.run("circus-plugin", "journal", "-o", "bodies=maybe")
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "plugin journal: bodies isn't a boolean: 'maybe'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("plugin", "package", "extra"),
+    [("redis_observer", "redis", "redis"), ("prometheus", "prometheus_client", "prometheus")],
+)
+def test_one_of_ours_says_which_package_it_lacks(
+    environment: Environment, plugin: str, package: str, extra: str
+) -> None:
+    done = environment.run("circus-plugin", plugin)
+    sentence = f"the package {package} is missing, pip install 'cvec-circus[{extra}]' brings it"
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

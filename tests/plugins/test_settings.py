@@ -66,8 +66,8 @@ def test_all_mistakes_are_told_in_one_sentence() -> None:
 @pytest.mark.parametrize(
     ("key", "told"),
     [
-        ("cuont", "plugin ping has no option cuont; did you mean count?"),
-        ("zzz", "plugin ping has no option zzz"),
+        ("cuont", "plugin ping: cuont is no option of this plugin; did you mean count?"),
+        ("zzz", "plugin ping: zzz is no option of this plugin"),
         ("priority", None),
         ("active", None),
         ("rlimit_nofile", None),
