@@ -32,8 +32,11 @@ _VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\)
 _SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
 _ANY_SLOT = 1
 _FIRST_IN_A_ROW = 3
-_OF_THE_DAEMON = ("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID")
-"""Variables that speak of the daemon's own descriptors."""
+_OF_THE_DAEMON = (
+    *("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"),
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
+)
+"""Variables that speak of the daemon's own descriptors, and of who has started it."""
 _SHELL = "/bin/sh"
 
 
