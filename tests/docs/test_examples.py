@@ -135,3 +135,23 @@ def test_sockets_are_served_in_three_ways(tmp_path: Path) -> None:
 def read(log: Path) -> str:
     """Return what a program has said so far."""
     return log.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_the_hardened_server_has_few_rights(tmp_path: Path) -> None:
+    # What it serves does not matter here, and not every python3 may be run by everybody.
+    served = {"python3 -m http.server --bind 127.0.0.1 8080": "sleep 1000"}
+    configuration = moved("hardened.ini", tmp_path, **served)
+    ask = Control(HERE, f"ipc://{tmp_path}/control")
+    with HERE.running("circusd", str(configuration), log=tmp_path / "log", cwd=ROOT):
+        ask.wait_for("active", "status", "web")
+        (pid,) = ask.pids("web")
+        wait_until(lambda: read(Path(f"/proc/{pid}/comm")) == "sleep\n")
+        rows = (line.partition(":\t") for line in read(Path(f"/proc/{pid}/status")).splitlines())
+        status = {key: value.split()[0] for key, _, value in rows if value}
+        wanted = {"Uid": "65534", "NoNewPrivs": "1", "Umask": "0077"}
+        wanted |= dict.fromkeys(("CapPrm", "CapEff", "CapBnd", "CapAmb"), f"{1 << 10:016x}")
+        assert {key: status[key] for key in wanted} == wanted
+        assert read(Path(f"/proc/{pid}/oom_score_adj")) == "300\n"
+        assert read(Path(f"/proc/{pid}/environ")) == "PATH=/usr/local/bin:/usr/bin:/bin\0"
+        assert ask("quit", "--waiting")[:2] == (0, "ok\n")

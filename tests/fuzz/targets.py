@@ -104,6 +104,8 @@ def dispatch(data: bytes) -> None:
         assert not _said(daemon), (message, _said(daemon))
     if number:
         assert _SECRET.encode() not in frame, message
+    if _said(daemon):
+        _daemon.cache_clear()
 
 
 def config(data: bytes) -> None:
@@ -173,7 +175,9 @@ def _option_names(spec: type) -> tuple[str, ...]:
     return (*declared_options(spec), *aliases, *prefixes)
 
 
+@cache
 def _daemon() -> FakeSupervisor:
+    """Return a daemon, the same one until somebody has changed something."""
     web = FakeWatcher("web", allow_users=["bob"], env={"TOKEN": _SECRET}).up()
     return FakeSupervisor(web, FakeWatcher("db", env={"TOKEN": _SECRET}))
 

@@ -74,7 +74,7 @@ ROWS: dict[str, Row] = {
     ),
     "hooks": ("hooks.before_spawn = leaky_hooks.before\nhooks.after_spawn = leaky_hooks.after", {}),
     "notify": ("ready = notify", {"told": {"NOTIFY_SOCKET"}}),
-    "watchdog": ("watchdog = 3600", {"told": {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}}),
+    "watchdog": ("watchdog = 3600", {"told": {"NOTIFY_SOCKET", "WATCHDOG_USEC"}}),
     "numbered": (
         "use_sockets = yes\nargs = $(circus.sockets.web)",
         {"numbered": 1},
