@@ -45,12 +45,16 @@ _OF_WATCHERS = {
     "wanted": ("processes_wanted", "Processes that are to run."),
     "ready": ("processes_ready", "Running processes that are ready."),
 }
-_OF_PROCESSES: Mapping[str, tuple[str, str, Callable[[Any], float]]] = {
-    "cpu": ("cpu_percent", "Share of a processor since the last look.", figure),
-    "mem": ("memory_percent", "Share of the machine's memory.", figure),
-    "mem_info1": ("resident_memory_bytes", "Resident memory.", size),
-    "mem_info2": ("virtual_memory_bytes", "Virtual memory.", size),
-    "create_time": ("start_time_seconds", "Start, as Unix time.", figure),
+_OF_PROCESSES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], float | None]]] = {
+    "cpu_percent": ("Share of a processor since the last look.", lambda info: _known(info, "cpu")),
+    "memory_percent": ("Share of the machine's memory.", lambda info: _known(info, "mem")),
+    "resident_memory_bytes": ("Resident memory.", lambda info: _resident(info)),
+    "virtual_memory_bytes": (
+        "Virtual memory.",
+        lambda info: _known(info, "vms", size(info.get("mem_info2"))),
+    ),
+    "start_time_seconds": ("Start, as Unix time.", lambda info: _known(info, "create_time")),
+    "threads": ("Threads.", lambda info: _known(info, "threads")),
 }
 
 
@@ -81,7 +85,7 @@ class Prometheus(CircusPlugin):
     ``circus_watcher_processes``, ``…_processes_wanted``, ``…_processes_ready`` and
     ``circus_watcher_restarts_total``, processes replaced because they had died. Of each process, by
     ``watcher`` and ``wid``: ``circus_process_cpu_percent``, ``…_cpu_seconds_total``,
-    ``…_memory_percent``, ``…_resident_memory_bytes``, ``…_virtual_memory_bytes``,
+    ``…_memory_percent``, ``…_resident_memory_bytes``, ``…_virtual_memory_bytes``, ``…_threads``,
     ``…_start_time_seconds``, and ``circus_process_extra`` for numbers that packages bring. Of the
     daemon: ``circus_daemon_cpu_seconds_total``, ``circus_daemon_resident_memory_bytes`` and
     ``circus_info``. ``circus_events_total`` counts events by ``watcher`` and ``event`` since the
@@ -185,12 +189,12 @@ def _of_daemon(info: Mapping[str, Any]) -> Iterator[Metric]:
     about.add_metric((__version__,), 1)
     yield about
     yield CounterMetricFamily(
-        "circus_daemon_cpu_seconds", "Processor time of the daemon.", seconds(info.get("ctime"))
+        "circus_daemon_cpu_seconds", "Processor time of the daemon.", _used(info)
     )
     yield GaugeMetricFamily(
         "circus_daemon_resident_memory_bytes",
         "Resident memory of the daemon.",
-        size(info.get("mem_info1")),
+        _resident(info),
     )
 
 
@@ -202,22 +206,37 @@ def _of_processes(infos: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
         for info in some.values()
         if isinstance(info, Mapping)  # one that has just ended is told as a text
     ]
-    for key, (name, about, read) in _OF_PROCESSES.items():
+    for name, (about, read) in _OF_PROCESSES.items():
         gauge = GaugeMetricFamily(f"circus_process_{name}", about, labels=labels)
         for whose, info in known:
-            gauge.add_metric(whose, read(info.get(key)))
+            if (value := read(info)) is not None:
+                gauge.add_metric(whose, value)
         yield gauge
     used = CounterMetricFamily("circus_process_cpu_seconds", "Processor time.", labels=labels)
     extra = GaugeMetricFamily(
         "circus_process_extra", "Numbers that packages bring.", labels=(*labels, "name")
     )
     for whose, info in known:
-        used.add_metric(whose, seconds(info.get("ctime")))
+        used.add_metric(whose, _used(info))
         for name, value in (info.get("extra") or {}).items():
             if isinstance(value, int | float):
                 extra.add_metric((*whose, str(name)), value)
     yield used
     yield extra
+
+
+def _known(info: Mapping[str, Any], key: str, otherwise: float | None = None) -> float | None:
+    """Return a number; what may not be read, or an older daemon does not tell, is left out."""
+    value = info.get(key)
+    return float(value) if isinstance(value, int | float) else otherwise
+
+
+def _resident(info: Mapping[str, Any]) -> float:
+    return _known(info, "rss") or size(info.get("mem_info1"))
+
+
+def _used(info: Mapping[str, Any]) -> float:
+    return _known(info, "cpu_time") or seconds(info.get("ctime"))
 
 
 def seconds(text: Any) -> float:

@@ -187,7 +187,13 @@ def test_the_printed_example_runs_letter_for_letter(hosted: Hosted, source: str)
     hosted.daemon.write(WATCHERS + section)
     hosted.launch()
     until(log.exists)
-    hosted.announce("hello")
+
+    def hears() -> bool:
+        # What it writes shows when its buffer is full.
+        hosted.announce("hello")
+        return bool(log.read_text(encoding="utf-8"))
+
+    until(hears)
     assert hosted.daemon.stop() == 0
     assert 'watcher.some_web.app.hello::{"' in log.read_text(encoding="utf-8")
 

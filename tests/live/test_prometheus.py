@@ -78,6 +78,7 @@ def test_watchers_processes_and_the_daemon_are_told(served: tuple[Daemon, int]) 
         whose = of_web | {("wid", str(wid))}
         told = found["circus_process_resident_memory_bytes", whose]
         assert told == pytest.approx(process.memory_info().rss, rel=0.3)
+        assert found["circus_process_threads", whose] == 1
         began = found["circus_process_start_time_seconds", whose]
         assert began == pytest.approx(process.create_time(), abs=2)
         assert found["circus_process_cpu_seconds_total", whose] < 5
