@@ -13,7 +13,9 @@ possible. Three methods are called if they are there: ``open()`` at each start o
 ``close()`` when it has stopped, ``reopen()`` when log files are to be opened anew.
 
 Calls come one at a time. They are made in a thread of the stream's own, so that a slow one makes
-its processes wait and nobody else; one that never takes long may say ``in_loop = True``.
+its processes wait and nobody else; one that never takes long may say ``in_loop = True``. A line
+whose rest does not come for a second is delivered as it is, unless the stream says
+``whole_lines = True``.
 
 A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
 is told when the configuration is read, and the reference knows them.
@@ -71,6 +73,9 @@ class Stream:
 
     in_loop: bool = field(init=False, repr=False, default=False)
     """Whether calls are so quick that the event loop may make them."""
+
+    whole_lines: bool = field(init=False, repr=False, default=False)
+    """Whether an unfinished line is to wait for its rest: it could not be gone on with."""
 
     def __post_init__(self) -> None:
         """Read all options."""

@@ -48,6 +48,7 @@ class FileWriter(Stream):
         super().__post_init__()
         self.in_loop = True
         if self.time_format is not None or self.prefix is not None:
+            self.whole_lines = True
             self._stamp = Stamp(self.time_format, self.prefix)
 
     def __call__(self, data: Mapping[str, Any], /) -> None:

@@ -33,6 +33,7 @@ class FancyStdoutStream(Stream):
     def __post_init__(self) -> None:
         """Read all options, and choose the colour."""
         super().__post_init__()
+        self.whole_lines = True
         wanted = (self.color or "").strip().lower()
         self.color = wanted if wanted in COLOURS else secrets.choice(tuple(COLOURS))
         self._begin = f"\x1b[{COLOURS[self.color]};{_BACKGROUND}m"

@@ -41,6 +41,7 @@ class JsonStream(Stream):
     def __post_init__(self) -> None:
         """Read all options. Raises `BadOption`."""
         super().__post_init__()
+        self.whole_lines = True
         if self.filename is None:
             self._out = StdoutStream()
             return

@@ -70,6 +70,7 @@ class SyslogStream(Stream):
     def __post_init__(self) -> None:
         """Read all options. Raises `BadOption`."""
         super().__post_init__()
+        self.whole_lines = True
         self.facility, self.priority = self.facility.lower(), self.priority.lower()
         if self.facility not in SysLogHandler.facility_names:
             known = ", ".join(SysLogHandler.facility_names)

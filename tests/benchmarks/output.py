@@ -1,9 +1,12 @@
 """How fast output gets through: ``python -m tests.benchmarks.output --help``.
 
-One worker writes lines of 100 bytes as fast as it can, in pieces of 8 KB as programs with a buffer
-do, into the log file that its keeper was told to write. Measured is the time from the worker's
-first byte until the file has all of them, and the processor time of the daemon meanwhile. The limit
-is a shell that leads the worker's output to a file and does nothing else.
+Workers write lines of 100 bytes as fast as they can, in pieces of 8 KB as programs with a buffer
+do, into the log file that their keeper was told to write: one worker all of them, or each of a
+hundred its share at the same time. Measured is the time from the word to begin, which is given when
+all are ready, until the files have all of them, and the processor time of the daemon meanwhile. The
+limit is a shell that leads the output to files and does nothing else. (The older circus is not
+asked for a time before every line: it puts one before every piece, so nobody knows how long its
+file should be.)
 """
 
 import argparse
@@ -15,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.command import parser as common_parser
@@ -29,10 +33,11 @@ LOOK_EVERY = 0.003
 
 WRITER = """\
 import os, sys, time
-begun, count = sys.argv[1], int(sys.argv[2])
+folder, count = sys.argv[1], int(sys.argv[2])
 piece = (b"x" * 99 + b"\\n") * 80
-with open(begun, "w") as file:
-    file.write(str(time.monotonic_ns()))
+open(f"{folder}/ready-{os.getpid()}", "x").close()
+while not os.path.exists(f"{folder}/go"):
+    time.sleep(0.001)
 write = os.write
 for _ in range(count // 80):
     write(1, piece)
@@ -47,6 +52,7 @@ class Task:
     folder: Path
     words: tuple[str, ...]
     file: Path
+    workers: int
 
     @property
     def line(self) -> str:
@@ -64,16 +70,19 @@ class Sample:
 
 def shell(task: Task, place: Place) -> list[str]:
     """The limit."""
-    return ["/bin/sh", "-c", f"{task.line} > {task.file} & wait"]
+    files = (f"{task.file}.{number}" for number in range(task.workers))
+    return ["/bin/sh", "-c", "".join(f"{task.line} > {file} & " for file in files) + "wait"]
 
 
-def supervisor(task: Task, place: Place) -> list[str]:
-    """supervisor, as released."""
+def supervisor(task: Task, place: Place, largest: int = 0) -> list[str]:
+    """supervisor, as released; each of its processes has a file of its own."""
     config = task.folder / "supervisord.conf"
     config.write_text(
         f"[supervisord]\nlogfile = {task.folder}/log\npidfile = {task.folder}/pid\n"
         f"[program:w]\ncommand = {task.line}\nstderr_logfile = NONE\n"
-        f"stdout_logfile = {task.file}\nstdout_logfile_maxbytes = 0\n"
+        f"numprocs = {task.workers}\nprocess_name = %(process_num)s\n"
+        f"stdout_logfile = {task.file}.%(process_num)s\n"
+        f"stdout_logfile_maxbytes = {largest}\nstdout_logfile_backups = 1000\n"
     )
     program = programs_of("supervisor", place.cache) / "supervisord"
     return [str(program), "--nodaemon", "--configuration", str(config)]
@@ -86,7 +95,8 @@ def circus(task: Task, place: Place, options: str = "", kind: type[Circus] = Cir
     config.write_text(
         f"[circus]\nendpoint = tcp://127.0.0.1:{control}\n"
         f"pubsub_endpoint = tcp://127.0.0.1:{events}\nlogoutput = {task.folder}/log\n"
-        f"[watcher:w]\ncmd = {task.line}\nstdout_stream.class = FileStream\n"
+        f"[watcher:w]\ncmd = {task.line}\nnumprocesses = {task.workers}\n"
+        "stdout_stream.class = FileStream\n"
         f"stdout_stream.filename = {task.file}\n{options}"
     )
     return [str(kind(place).programs() / "circusd"), str(config)]
@@ -97,20 +107,41 @@ def ours(options: str = "") -> Callable[[Task, Place], list[str]]:
     return lambda task, place: circus(task, place, options, Ours)
 
 
-ROTATED = "stdout_stream.max_bytes = 10000000\nstdout_stream.backup_count = 1000\n"
+LARGEST = 10 * MEGABYTE
+ROTATED = f"stdout_stream.max_bytes = {LARGEST}\nstdout_stream.backup_count = 1000\n"
 
 TIMED = "stdout_stream.prefix = {time}_\nstdout_stream.time_format = %H:%M:%S\n"
 
-KEEPERS: dict[str, Callable[[Task, Place], list[str]]] = {
-    "shell": shell,
-    "supervisor": supervisor,
-    "circus": circus,
-    "ours": ours(),
-    "ours, files of 10 MB": ours(ROTATED),
-    "ours, time before every line": ours(TIMED),
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """One who takes output: how it is started, for how many workers, and what it adds to a line."""
+
+    command: Callable[[Task, Place], list[str]]
+    workers: int = 1
+    extra: int = 0
+    beside: tuple[str, str, str] = ("shell", "supervisor", "circus")
+    """With whom it is compared."""
+
+
+MANY = 100
+_ROTATING = ("shell", "supervisor, files of 10 MB", "circus, files of 10 MB")
+_MANY = (f"shell, {MANY} workers", f"supervisor, {MANY} workers", f"circus, {MANY} workers")
+
+KEEPERS: dict[str, Keeper] = {
+    "shell": Keeper(shell),
+    "supervisor": Keeper(supervisor),
+    "circus": Keeper(circus),
+    "ours": Keeper(ours()),
+    "supervisor, files of 10 MB": Keeper(partial(supervisor, largest=LARGEST), beside=_ROTATING),
+    "circus, files of 10 MB": Keeper(partial(circus, options=ROTATED), beside=_ROTATING),
+    "ours, files of 10 MB": Keeper(ours(ROTATED), beside=_ROTATING),
+    "ours, time before every line": Keeper(ours(TIMED), extra=len("12:34:56_")),
+    f"shell, {MANY} workers": Keeper(shell, MANY, beside=_MANY),
+    f"supervisor, {MANY} workers": Keeper(supervisor, MANY, beside=_MANY),
+    f"circus, {MANY} workers": Keeper(circus, MANY, beside=_MANY),
+    f"ours, {MANY} workers": Keeper(ours(), MANY, beside=_MANY),
 }
-EXTRA = {"ours, time before every line": len("12:34:56_")}
-"""Bytes of each line that its keeper adds."""
 
 
 def measure(name: str, place: Place, megabytes: int, limit: float) -> Sample:
@@ -118,20 +149,24 @@ def measure(name: str, place: Place, megabytes: int, limit: float) -> Sample:
     with tempfile.TemporaryDirectory(prefix="bench-output-") as home:
         folder = Path(home)
         (folder / "writer.py").write_text(WRITER)
-        begun, file = folder / "begun", folder / "out.log"
-        lines = megabytes * MEGABYTE // LINE // 80 * 80
-        words = (sys.executable, "-I", "-S", str(folder / "writer.py"), str(begun), str(lines))
-        daemon = Daemon(KEEPERS[name](Task(folder, words, file), place), folder, {})
+        keeper = KEEPERS[name]
+        share = megabytes * MEGABYTE // keeper.workers // LINE // 80 * 80
+        lines = share * keeper.workers
+        words = (sys.executable, "-I", "-S", str(folder / "writer.py"), str(folder), str(share))
+        task = Task(folder, words, folder / "out.log", keeper.workers)
+        daemon = Daemon(keeper.command(task, place), folder, {})
         try:
             end = time.monotonic() + limit
-            while not begun.exists():
+            while sum(1 for _ in folder.glob("ready-*")) < keeper.workers:
                 _look(daemon, end)
             before = cpu_seconds([daemon.process.pid])
-            while _written(folder) != lines * (LINE + EXTRA.get(name, 0)):
+            begun = time.monotonic()
+            (folder / "go").touch()
+            while _written(folder) != lines * (LINE + keeper.extra):
                 _look(daemon, end)
-            took = time.monotonic_ns() - int(begun.read_text())
+            took = time.monotonic() - begun
             return Sample(
-                lines * LINE / MEGABYTE / (took / 1e9),
+                lines * LINE / MEGABYTE / took,
                 cpu_seconds([daemon.process.pid]) - before,
             )
         finally:
@@ -181,18 +216,20 @@ def main() -> int:
 
 
 def table(samples: dict[str, list[Sample]]) -> str:
-    """The medians, beside the shell and the older circus."""
+    """The medians, beside those of the shell, supervisor and the older circus."""
     medians = {
         name: statistics.median(one.rate for one in found) for name, found in samples.items()
     }
-    lines = [f"{'':30}{'MB/s':>8}{'of shell':>10}{'x circus':>10}{'daemon s':>10}"]
+    head = ("MB/s", "of shell", "x superv.", "x circus", "daemon s")
+    lines = [f"{'':30}" + "".join(f"{one:>10}" for one in head)]
     for name, rate in medians.items():
         cpu = statistics.median(one.cpu for one in samples[name])
         shares = [
             f"{rate / medians[other]:.2f}" if other in medians else ""
-            for other in ("shell", "circus")
+            for other in KEEPERS[name].beside
         ]
-        lines.append(f"{name:30}{rate:8.0f}{shares[0]:>10}{shares[1]:>10}{cpu:10.2f}")
+        told = "".join(f"{one:>10}" for one in shares)
+        lines.append(f"{name:30}{rate:10.0f}{told}{cpu:10.2f}")
     return "\n".join(lines)
 
 

@@ -139,7 +139,49 @@ def test_lines_are_delivered_whole() -> None:
     run(test)
 
 
-def test_an_unfinished_line_waits_for_its_end_but_not_alone() -> None:
+def test_an_unfinished_line_waits_for_ever_where_it_could_not_be_gone_on_with() -> None:
+    async def test() -> None:
+        paper, lines = Paper(), Paper()
+        lines.whole_lines = True  # type: ignore[attr-defined]
+        desk = Desk(stdout_stream={"stream": paper}, stderr_stream={"stream": lines})
+        ends = desk.begin(1)
+        for end in ends:
+            os.write(end, b"one\ntw")
+        await until(lambda: paper.text == b"one\ntw")
+        assert lines.text == b"one\n"
+        for end in ends:
+            os.write(end, b"o\n")
+        await until(lambda: (paper.text, lines.text) == (b"one\ntwo\n",) * 2)
+        for end in ends:
+            os.close(end)
+        await until(lambda: not desk.world.outputs.readers)
+
+    run(test)
+
+
+def test_a_line_is_not_cut_because_nobody_had_time_to_read_its_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        paper = Paper()
+        desk = Desk(stdout_stream={"stream": paper})
+        end = desk.begin(1)[0]
+        os.write(end, b"one\ntw")
+        await until(lambda: paper.text)
+        time.sleep(0.1)  # noqa: ASYNC251 – the loop has other things to do, for longer than patience
+        os.write(end, b"o\n")
+        await until(lambda: paper.text == b"one\ntwo\n")
+        assert paper.pieces == [(1, b"one\n"), (1, b"two\n")]
+        os.close(end)
+        await until(lambda: not desk.world.outputs.readers)
+
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.PATIENCE", 0.05)
+    run(test)
+
+
+def test_an_unfinished_line_waits_for_its_end_but_not_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def test() -> None:
         paper = Paper()
         desk = Desk(stdout_stream={"stream": paper})
@@ -155,6 +197,7 @@ def test_an_unfinished_line_waits_for_its_end_but_not_alone() -> None:
         os.close(one)
         await until(lambda: paper.pieces[2:] == [(1, b"yes\n"), (1, b"no end")])
 
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.PATIENCE", 0.2)
     run(test)
 
 

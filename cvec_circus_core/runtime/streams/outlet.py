@@ -69,6 +69,11 @@ class Outlet:
         return self._worker is not None and self._worker.is_full
 
     @property
+    def wants_whole_lines(self) -> bool:
+        """Whether an unfinished line should wait for its rest, however long that takes."""
+        return bool(getattr(self._sink, "whole_lines", False))
+
+    @property
     def waiting(self) -> int:
         """Bytes that the sink has not taken yet."""
         return 0 if self._worker is None else self._worker.waiting

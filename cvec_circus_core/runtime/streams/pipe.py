@@ -3,8 +3,8 @@
 Bytes are read in large pieces, a few of them per turn, so that a process that floods its pipe gets
 no more of the loop than others. What goes to the sink ends at a line's end, so that lines of
 several processes never mix: an unfinished line waits for its rest, until the pipe ends, until it is
-longer than `LONGEST`, or, where nobody else writes to the same sink, for `PATIENCE` seconds (a
-prompt or a row of dots shall be seen).
+longer than `LONGEST`, or, where nobody else writes to the same sink and it can go on with a line,
+for `PATIENCE` seconds in which the pipe is empty (a prompt or a row of dots shall be seen).
 
 The pipe's end is the only proof that all was read, so a process that has exited is not the end: its
 pipe is read until it is empty and closed. Where somebody else keeps it open, a grandchild that went
@@ -33,7 +33,7 @@ CALLS = 4
 LONGEST = 256 * 1024
 """Bytes of an unfinished line that are kept waiting at most."""
 
-PATIENCE = 0.2
+PATIENCE = 1.0
 """Seconds that an unfinished line waits where nobody else writes."""
 
 STUCK = 60
@@ -200,19 +200,23 @@ class PipeReader:
             self._flush()
         elif self._held:
             self._read_at = self._world.clock.now()
-            if self._timer is None and len(self.outlet.readers) == 1:
+            if self._timer is None and self._is_alone():
                 self._timer = self._world.clock.wait(PATIENCE, self._be_patient)
 
     def _be_patient(self) -> None:
         """Deliver an unfinished line, if nothing has come since."""
         self._timer = None
-        if not self._held or len(self.outlet.readers) > 1 or self._is_closed:
+        if not self._held or self._is_closed or not self._is_alone():
             return
         left = self._read_at + PATIENCE - self._world.clock.now()
-        if left > 0.001 or self.outlet.is_full:
-            self._timer = self._world.clock.wait(max(left, 0.01), self._be_patient)
-        else:
+        if left > 0.001 or self.outlet.is_full or not self._is_read:
+            self._timer = self._world.clock.wait(max(left, 0.05), self._be_patient)
+        elif not self._read() and not self._is_closed:
+            # The rest is not in the pipe either: nobody was merely too busy to read it.
             self._flush()
+
+    def _is_alone(self) -> bool:
+        return len(self.outlet.readers) == 1 and not self.outlet.wants_whole_lines
 
     def _flush(self) -> None:
         if self._held:
