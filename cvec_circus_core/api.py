@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.blocking import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
     from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.control.codec import encode_event
     from cvec_circus_core.control.connecting import is_open
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.control.stats_client import StatsClient
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
+    from cvec_circus_core.system.socket_table import read_sockets
     from cvec_circus_core.system.trusted_paths import Spot, hold
 
 __all__ = [
@@ -170,6 +172,7 @@ __all__ = [
     "declared_families",
     "declared_options",
     "each",
+    "encode_event",
     "extensions",
     "hold",
     "hookimpl",
@@ -188,6 +191,7 @@ __all__ = [
     "read_setting",
     "read_settings",
     "read_signal",
+    "read_sockets",
     "replace",
     "shown_option",
     "signal_name",
@@ -205,6 +209,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.blocking": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",
+    "cvec_circus_core.control.codec": "encode_event",
     "cvec_circus_core.control.connecting": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
     "cvec_circus_core.control.stats_client": "StatsClient",
@@ -238,6 +243,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
+    "cvec_circus_core.system.socket_table": "read_sockets",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}

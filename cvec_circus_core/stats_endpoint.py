@@ -16,7 +16,6 @@ import zmq
 from cvec_circus_core.config.properties import arbiter_from_mapping
 from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.broadcast import Broadcast
-from cvec_circus_core.control.codec import encode_event
 from cvec_circus_core.extend.stats_hosting import ACCESS
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
@@ -87,9 +86,9 @@ class StatsEndpoint:
         whole = _TOPIC + group.encode()
         return any(whole.startswith(one) or one.startswith(whole) for one in self._broadcast.topics)
 
-    def send(self, topic: str, body: Mapping[str, Any]) -> None:
-        """Send numbers to whoever subscribed to the topic, which is told without ``stat.``."""
-        self._broadcast.send(_TOPIC + topic.encode(), encode_event(dict(body)))
+    def send(self, topic: str, body: bytes) -> None:
+        """Send a JSON object to whoever subscribed to the topic, told without its ``stat.``."""
+        self._broadcast.send(_TOPIC + topic.encode(), body)
 
     def close(self) -> None:
         """Send nothing more; what waits may leave within half a second."""

@@ -1,9 +1,9 @@
 """What processes use: the info objects of the ``stats`` command and of the stream of statistics.
 
-`Census.take` is a plain function that reads a small file for each process, so in the daemon it is
-called in a worker thread. One look reads each process once, and the process table once for the
-children of all of them. What has not changed since the last look is not worked out again, which is
-most of it where most processes sleep.
+`Census.take` and `Census.read` are plain functions that look at each process once, and into the
+process table once for the children of all of them; in the daemon they are called in a worker
+thread. What has not run since the last look is not read again, which is nearly everything where
+most processes sleep.
 
 CPU per cent is the time used since the last sample of the same process. Callers that ask more often
 than every tenth of a second share a sample, because a shorter one says nothing.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
@@ -21,7 +21,7 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.accounts import user_name
 from cvec_circus_core.system.kinship import Kinship
 from cvec_circus_core.system.protocols import Clock
-from cvec_circus_core.system.usage import Details, Glimpse, Table, Usage, choose_table
+from cvec_circus_core.system.usage import Details, Table, Usage, choose_table
 
 GONE = "No such process (stopped?)"
 UNREADABLE = "N/A"
@@ -34,28 +34,37 @@ _SAME_START = 1.0
 """The start of a process is counted from the machine's, which is corrected with the wall clock."""
 _YOUNG = 5.0
 _DETAILS_FOR, _DETAILS_OF_YOUNG_FOR = 30.0, 1.0
-_DESCRIPTORS_FOR = 5.0
-"""Seconds for which the number of a process that did nothing meanwhile is taken to be the same."""
+_USAGE_FOR = 5.0
+"""Seconds for which the numbers of a process that does not run are taken to be the same: its memory
+may be taken away, and its niceness be changed, while it sleeps."""
 
 _T = TypeVar("_T")
+
+
+class Reading(NamedTuple):
+    """What was found of one process."""
+
+    told: Info
+    """What the info object says while nothing changes; the same object as long as that is so."""
+    cpu: float | str
+    age: float | str
+    children_cpu: float
+    children_rss: int
 
 
 class _Known(Struct):
     """What was seen of one process at the last look."""
 
-    glimpse: Glimpse = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage
+    usage_until: float = 0.0
+    pulse: float = -1.0
+    sampled_at: float | None = None
+    percent: float | str = 0.0
     details: Details = field(default_factory=Details)
     details_until: float = float("-inf")
-    descriptors: int | None = None
-    descriptors_until: float = float("-inf")
-    sampled_used: float | None = None
-    sampled_at: float = 0.0
-    looked_at_by: int = 0
+    look: int = 0
     """The number of the look that met it last."""
-    percent: float | str = 0.0
     told: Info = field(default_factory=dict)
-    """What the info object says while nothing changes."""
 
 
 class Census:
@@ -73,70 +82,76 @@ class Census:
         self._looks = 0
         self._lock = threading.Lock()
 
-    def take(
-        self,
-        pids: Iterable[int],
-        *,
-        children: bool = True,
-        pss: bool = False,
-        kin_for: float = 0.0,
-    ) -> dict[int, Info | str]:
+    def take(self, pids: Iterable[int], *, pss: bool = False) -> dict[int, Info | str]:
         """Return an info object for each pid, or the text `GONE`.
 
-        The info objects of all descendants are in it where ``children`` says so. ``kin_for`` is for
-        how many seconds we may go by what we know of who descends from whom.
+        The info objects of all descendants are in it. With ``pss`` the memory that is shared is
+        counted in parts, too, which takes long.
         """
-        wanted = list(pids)
         with self._lock:
-            self._looks += 1
-            look = _Look(self._looks, self._clock.now(), self._clock.wall())
-            if wanted and look.now - self._kin.looked_at >= kin_for:
-                self._look_around(wanted, look)
+            look = self._look_at(pids, 0.0)
             found: dict[int, Info | str] = {}
-            for pid in wanted:
+            for pid in look.wanted:
                 info = self._info(pid, look)
+                found[pid] = GONE if info is None else info
                 if info is not None:
-                    self._add_kin(pid, info, look, listed=children)
+                    info["children"] = self._children(pid, look, {pid})
                     if pss:
                         info["pss"] = _or_unreadable(self._table.proportional(pid))
-                found[pid] = GONE if info is None else info
-            self._forget_some()
             return found
 
-    def _look_around(self, roots: list[int], look: _Look) -> None:
+    def read(
+        self, pids: Iterable[int], *, pss: bool = False, kin_for: float = 0.0
+    ) -> dict[int, Reading]:
+        """Return what is so of each process that there is.
+
+        ``kin_for`` is for how many seconds we may go by what we know of who descends from whom.
+        """
+        with self._lock:
+            look = self._look_at(pids, kin_for)
+            readings = ((pid, self._reading(pid, look)) for pid in look.wanted)
+            found = {pid: reading for pid, reading in readings if reading is not None}
+        if pss:
+            for pid, reading in found.items():
+                size = _or_unreadable(self._table.proportional(pid))
+                found[pid] = reading._replace(told={**reading.told, "pss": size})
+        return found
+
+    def _look_at(self, pids: Iterable[int], kin_for: float) -> _Look:
+        self._looks += 1
+        look = _Look(self._looks, self._clock.now(), self._clock.wall(), list(pids))
+        if look.wanted and look.now - self._kin.looked_at >= kin_for:
+            self._look_around(look)
+        while len(self._known) > self._remembered:
+            del self._known[next(iter(self._known))]
+        return look
+
+    def _look_around(self, look: _Look) -> None:
         pids = self._table.pids()
 
         def parent_of(pid: int) -> int | None:
-            glimpse = look.glimpses[pid] = self._table.glimpse(pid)
-            return None if glimpse is None else self._table.usage(glimpse).parent
+            if (known := self._known.get(pid)) is not None:
+                return known.usage.parent
+            usage = look.usages[pid] = self._table.usage(pid)
+            return None if usage is None else usage.parent
 
-        self._kin.look(roots, pids, parent_of, look.now)
+        self._kin.look(look.wanted, pids, parent_of, look.now)
         for pid in self._known.keys() - frozenset(pids):
             del self._known[pid]
 
     def _info(self, pid: int, look: _Look) -> Info | None:
-        known = self._sampled(pid, look)
-        if known is None:
+        reading = self._reading(pid, look)
+        if reading is None:
             return None
-        created = known.usage.created
+        told, cpu, age, children_cpu, children_rss = reading
         return {
-            **known.told,
-            "cpu": known.percent,
-            "age": UNREADABLE if created is None else max(0.0, look.wall - created),
+            **told,
+            "cpu": cpu,
+            "age": age,
             "children": [],
+            "children_cpu": children_cpu,
+            "children_rss": children_rss,
         }
-
-    def _add_kin(self, pid: int, info: Info, look: _Look, *, listed: bool) -> None:
-        cpu, resident = 0.0, 0
-        if below := self._kin.below((pid,)):
-            for one in below:
-                if (known := self._sampled(one, look)) is not None:
-                    cpu += known.percent if isinstance(known.percent, float) else 0.0
-                    resident += known.usage.resident or 0
-            if listed:
-                info["children"] = self._children(pid, look, {pid})
-        info["children_cpu"] = round(cpu, 1)
-        info["children_rss"] = resident
 
     def _children(self, pid: int, look: _Look, met: set[int]) -> list[Info]:
         """Return the info objects of all descendants, each in its parent's."""
@@ -149,45 +164,59 @@ class Census:
                 found.append(info)
         return found
 
+    def _reading(self, pid: int, look: _Look) -> Reading | None:
+        known = self._sampled(pid, look)
+        if known is None:
+            return None
+        cpu, resident = 0.0, 0
+        if pid in self._kin.children:
+            for one in self._kin.below((pid,)):
+                if (below := self._sampled(one, look)) is not None:
+                    cpu += below.percent if isinstance(below.percent, float) else 0.0
+                    resident += below.usage.resident or 0
+        created = known.usage.created
+        age: float | str = UNREADABLE
+        if created is not None:
+            age = round(max(0.0, look.wall - created), 2)
+        return Reading(known.told, known.percent, age, round(cpu, 1), resident)
+
     def _sampled(self, pid: int, look: _Look) -> _Known | None:
         """Return what is so of a process now; None if it is gone, or dead and only not reaped."""
         known = self._known.get(pid)
-        if known is not None and known.looked_at_by == look.number:
+        if known is not None and known.look == look.number:
             return known
-        glimpse = look.glimpses[pid] if pid in look.glimpses else self._table.glimpse(pid)
-        usage = None if glimpse is None else self._usage(glimpse, known)
-        if usage is None or usage.is_dead:
+        pulse = self._table.pulse(pid)
+        if pulse is None:
+            known = None
+        elif known is None or pulse != known.pulse or look.now >= known.usage_until:
+            known = self._known_anew(pid, known, look)
+        if pulse is None or known is None:
             self._known.pop(pid, None)
             return None
-        if known is None or not _is_same(usage, known.usage):
-            # Put in last, so that the first is the one not met for the longest.
-            self._known.pop(pid, None)
-            known = self._known[pid] = _Known()
-        is_changed = usage is not known.usage
-        known.glimpse, known.usage, known.looked_at_by = glimpse, usage, look.number
-        if self._look_closer(pid, known, look, is_changed=is_changed) or is_changed:
-            known.told = self._told(pid, known, look)
-        _measure(known, look.now)
+        known.look = look.number
+        _measure(known, pulse, look.now)
         return known
 
-    def _usage(self, glimpse: Glimpse, known: _Known | None) -> Usage:
-        if known is not None and glimpse == known.glimpse:
-            return known.usage
-        return self._table.usage(glimpse)
-
-    def _look_closer(self, pid: int, known: _Known, look: _Look, *, is_changed: bool) -> bool:
-        """Read what is expensive, where it is time for it; tell whether it was."""
-        looked = False
+    def _known_anew(self, pid: int, known: _Known | None, look: _Look) -> _Known | None:
+        """Read all that is due; None where nobody lives."""
+        usage = look.usages[pid] if pid in look.usages else self._table.usage(pid)
+        if usage is None or usage.is_dead:
+            return None
+        if known is None or not _is_same(usage, known.usage):
+            # Put in last, so that the first is the one that was met first.
+            self._known.pop(pid, None)
+            known = self._known[pid] = _Known(usage)
+        known.usage, known.usage_until = usage, look.now + _USAGE_FOR
         if look.now >= known.details_until:
             known.details = self._table.details(pid)
-            is_young = look.wall - (known.usage.created or 0.0) < _YOUNG
+            is_young = look.wall - (usage.created or 0.0) < _YOUNG
             # Not all at the same look.
             rest = _DETAILS_OF_YOUNG_FOR if is_young else _DETAILS_FOR + pid % 16
-            known.details_until, looked = look.now + rest, True
-        if is_changed or look.now >= known.descriptors_until:
-            known.descriptors = self._table.descriptors(pid)
-            known.descriptors_until, looked = look.now + _DESCRIPTORS_FOR, True
-        return looked
+            known.details_until = look.now + rest
+        told = self._told(pid, known, look)
+        if told != known.told:
+            known.told = told
+        return known
 
     def _told(self, pid: int, known: _Known, look: _Look) -> Info:
         usage, memory = known.usage, self._memory
@@ -205,26 +234,25 @@ class Census:
             "vms": _or_unreadable(usage.virtual),
             "cpu_time": _or_unreadable(usage.used),
             "threads": _or_unreadable(usage.threads),
-            "fds": _or_unreadable(known.descriptors),
+            "fds": _or_unreadable(self._table.descriptors(pid)),
             "state": _or_unreadable(usage.state),
         }
 
-    def _forget_some(self) -> None:
-        while len(self._known) > self._remembered:
-            del self._known[next(iter(self._known))]
 
-
-def _measure(known: _Known, now: float) -> None:
-    used, last = known.usage.used, known.sampled_used
-    if used is None:
+def _measure(known: _Known, pulse: float, now: float) -> None:
+    if pulse < 0:
         known.percent = UNREADABLE
-    elif last is None:
+        return
+    if known.sampled_at is None:
         known.percent = 0.0
     elif now - known.sampled_at < _SHORTEST:
         return
+    elif pulse == known.pulse:
+        known.percent = 0.0
     else:
-        known.percent = round(100 * max(0.0, used - last) / (now - known.sampled_at), 1)
-    known.sampled_used, known.sampled_at = used, now
+        used = max(0.0, pulse - known.pulse)
+        known.percent = round(100 * used / (now - known.sampled_at), 1)
+    known.pulse, known.sampled_at = pulse, now
 
 
 def _is_same(usage: Usage, last: Usage) -> bool:
@@ -241,7 +269,8 @@ class _Look(Struct):
     number: int
     now: float
     wall: float
-    glimpses: dict[int, Glimpse | None] = field(default_factory=dict)
+    wanted: list[int]
+    usages: dict[int, Usage | None] = field(default_factory=dict)
     """What was read of the process table already."""
     names: dict[int, str] = field(default_factory=dict)
 

@@ -26,6 +26,7 @@ class StatsRequest(Request):
         None, "pid of one process, or its number in the watcher", positional=True, metavar="PID"
     )
     extended: bool = prop(False, "add what the watcher's extended_stats hook knows")
+    pss: bool = prop(False, "add memory with shared parts counted in parts; takes long")
 
 
 class Stats(Command):
@@ -44,14 +45,18 @@ class Stats(Command):
          "info": {"pid": 4711, "wid": 1, "cmdline": "web", "username": "www", "nice": 0,
                   "cpu": 0.1, "mem": 0.1, "mem_info1": "3.00M", "mem_info2": "2.00G",
                   "ctime": "0:00.41", "create_time": 1332265600.1, "started": 1332265600.1,
-                  "age": 55.8, "children": []}}
+                  "age": 55.8, "rss": 3145728, "vms": 2147483648, "cpu_time": 0.41,
+                  "threads": 4, "fds": 12, "state": "sleeping",
+                  "children_cpu": 0.0, "children_rss": 0, "children": []}}
 
+    Sizes are bytes, where they are numbers; `children` are all living children with theirs, and
+    `children_cpu` and `children_rss` the sums of all of them. With `pss` there is a key `pss`.
     Processor shares are those since the last time somebody asked. What may not be read is N/A.
     Where a package brings more numbers (``circus_extra_stats``), they stand in `extra`.
 
     Command line::
 
-        circusctl stats [NAME] [PID] [--extended]
+        circusctl stats [NAME] [PID] [--extended] [--pss]
     """
 
     name = "stats"
@@ -99,7 +104,8 @@ async def _measured(
     ]
     # Others' numbers are looked for while the process table is read.
     found, extras = await asyncio.gather(
-        supervisor.process_info([one.pid for one in subjects]), supervisor.extra_stats(subjects)
+        supervisor.process_info([one.pid for one in subjects], pss=request.pss),
+        supervisor.extra_stats(subjects),
     )
     infos: dict[str, dict[str, Any]] = {}
     for watcher, some in chosen:

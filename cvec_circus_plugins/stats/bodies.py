@@ -1,83 +1,94 @@
-"""What is published of one sample: topics and bodies. Pure.
+"""What is published of one sample: bodies. Pure.
 
-Topics are told without their ``stat.``. A watcher stands in them as in events, in lower case with
-underscores for blanks; its name as it was written is in every body. Readers of the older system
-find their keys where they were, and skip those that are new.
+A watcher stands in topics as in those of events, in lower case with underscores for blanks; its
+name as it was written is in every body. Readers of the older system find their keys where they
+were, and skip those that are new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-from cvec_circus_core.api import topic_name
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 UNREADABLE = "N/A"
-DAEMONS = "circus"
-"""The group of the daemon's own processes."""
 
 Body = dict[str, Any]
-Published = tuple[str, Body]
-"""A topic and its body."""
+Extra = Mapping[str, Any]
+"""Numbers of other packages about one process."""
+
+_SUMMED = ("mem", "rss", "vms", "pss", "threads", "fds")
 
 
-def of_watcher(
-    watcher: str,
-    wids: Mapping[int, int],
-    infos: Mapping[int, Any],
-    extras: Mapping[int, Mapping[str, Any]],
-) -> Iterator[Published]:
-    """Yield what is published of one watcher; ``wids`` are the numbers of its processes by pid."""
-    topic = topic_name(watcher)
-    living: list[Body] = []
-    for pid, wid in wids.items():
-        info = infos.get(pid)
-        if not isinstance(info, dict):
-            continue  # It has gone, which an event tells.
-        body = {**info, "children": [], "subtopic": pid, "name": None}
-        body["watcher"], body["wid"] = watcher, wid
-        if pid in extras:
-            body["extra"] = extras[pid]
-        living.append(body)
-        yield f"{topic}.{pid}", body
-    yield topic, {**sums(living), "watcher": watcher}
+class Reading(Protocol):
+    """What was found of one process."""
+
+    @property
+    def told(self) -> Body:
+        """What does not change while the process sleeps."""
+
+    @property
+    def cpu(self) -> float | str:
+        """Per cent of one processor."""
+
+    @property
+    def age(self) -> float | str:
+        """Seconds."""
+
+    @property
+    def children_cpu(self) -> float:
+        """Per cent of one processor, of all descendants."""
+
+    @property
+    def children_rss(self) -> int:
+        """Bytes, of all descendants."""
 
 
-def of_daemons(roles: Mapping[int, str], infos: Mapping[int, Any]) -> Iterator[Published]:
-    """Yield what is published of the daemon and its own processes, by pid and role."""
-    living: list[Body] = []
-    for pid, role in roles.items():
-        info = infos.get(pid)
-        if isinstance(info, dict):
-            living.append({**info, "children": [], "subtopic": pid, "name": role})
-            yield f"{DAEMONS}.{pid}", living[-1]
-    yield DAEMONS, sums(living)
-
-
-def sums(infos: Iterable[Mapping[str, Any]]) -> Body:
-    """Return the sums and averages of some processes."""
-    some = list(infos)
-    cpu, mem = _column(some, "cpu"), _column(some, "mem")
-    total = sum(cpu) if cpu is not None else UNREADABLE
-    body: Body = {
-        "pid": [one["pid"] for one in some],
-        "cpu": UNREADABLE if cpu is None else round(sum(cpu) / len(cpu), 2) if cpu else 0.0,
-        "cpu_sum": total if isinstance(total, str) else round(total, 1),
-        "mem": UNREADABLE if mem is None else round(sum(mem), 3),
-        "age": max(_column(some, "age") or [0.0]) if some else 0.0,
-        "processes": len(some),
+def of_process(reading: Reading, extra: Extra | None, **more: Any) -> Body:
+    """Return the body of one process, but its age."""
+    body = {
+        **reading.told,
+        "cpu": reading.cpu,
+        "children": [],
+        "children_cpu": reading.children_cpu,
+        "children_rss": reading.children_rss,
+        "subtopic": reading.told["pid"],
+        "name": None,
+        **more,
     }
-    for key in ("rss", "vms", "pss", "threads", "fds", "children_cpu", "children_rss"):
-        if some and key not in some[0]:
-            continue
-        column = _column(some, key)
-        body[key] = UNREADABLE if column is None else round(sum(column), 1) if column else 0
-    if extra := extra_sums(one.get("extra", {}) for one in some):
+    if extra:
         body["extra"] = extra
     return body
 
 
-def extra_sums(extras: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+def of_group(readings: Sequence[Reading], sums: Body, extras: Iterable[Extra] = ()) -> Body:
+    """Return the body of all processes of a watcher. ``sums`` are those of `sums_of`."""
+    cpu = _known(one.cpu for one in readings)
+    body: Body = {
+        **sums,
+        "cpu": round(sum(cpu) / len(cpu), 2) if cpu else UNREADABLE if readings else 0.0,
+        "cpu_sum": round(sum(cpu), 1) if cpu or not readings else UNREADABLE,
+        "age": max(_known(one.age for one in readings), default=UNREADABLE) if readings else 0.0,
+        "children_cpu": round(sum(one.children_cpu for one in readings), 1),
+        "children_rss": sum(one.children_rss for one in readings),
+    }
+    if extra := extra_sums(extras):
+        body["extra"] = extra
+    return body
+
+
+def sums_of(told: Sequence[Body]) -> Body:
+    """Add up what does not change while processes sleep."""
+    sums: Body = {"pid": [one["pid"] for one in told], "processes": len(told)}
+    for key in _SUMMED:
+        if told and key not in told[0]:
+            continue
+        values = _known(one.get(key) for one in told)
+        total = sum(values) if values or not told else UNREADABLE
+        sums[key] = round(total, 3) if isinstance(total, float) else total
+    return sums
+
+
+def extra_sums(extras: Iterable[Extra]) -> dict[str, float]:
     """Add up the numbers of other packages; what is no number is not added up."""
     found: dict[str, float] = {}
     for one in extras:
@@ -87,8 +98,5 @@ def extra_sums(extras: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _column(infos: Iterable[Mapping[str, Any]], key: str) -> list[float] | None:
-    """Return the numbers that could be read; None where there are processes and no number."""
-    values = [one.get(key) for one in infos]
-    known = [value for value in values if isinstance(value, int | float)]
-    return None if values and not known else known
+def _known(values: Iterable[Any]) -> list[float]:
+    return [value for value in values if isinstance(value, int | float)]

@@ -55,6 +55,7 @@ class Statistics(CircusPlugin):
     name = "statistics"
     settings_type: ClassVar[type[StatisticsSettings]] = StatisticsSettings
     settings: StatisticsSettings
+    timeout: ClassVar[float] = 5.0
     topics: ClassVar[tuple[str, ...]] = ()
     kinds: ClassVar[frozenset[str] | None] = frozenset()
 
@@ -73,7 +74,10 @@ class Statistics(CircusPlugin):
         access = await self._who_may_read()
         self._roster = Roster(self.acall, os.getpid())
         sources = Sources(
-            self._roster, api.Census(clock), api.ExtraStats.installed(), Sockets(self.acall)
+            self._roster,
+            api.Census(clock),
+            api.ExtraStats.installed(),
+            Sockets(self.acall, api.read_sockets),
         )
         self._beat = Beat(clock, self.settings.interval, self._begin_sample)
         self._audience = await self._bound(access)

@@ -1,18 +1,25 @@
 """One sample: who is there, what do they use, and tell those who want to know.
 
 Only what somebody has subscribed to is measured, in one look at the process table for all of it.
+Topics are told without their ``stat.``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from cvec_circus_core.api import StatsSubject, topic_name
-from cvec_circus_plugins.stats.bodies import DAEMONS, Published, of_daemons, of_watcher
+from cvec_circus_core.api import StatsSubject, encode_event, topic_name
+from cvec_circus_plugins.stats.bodies import Extra, Reading, of_group, of_process
+from cvec_circus_plugins.stats.press import Press
 from cvec_circus_plugins.stats.roster import Roster
-from cvec_circus_plugins.stats.sockets import SOCKETS, Sockets
+
+DAEMONS = "circus"
+"""The group of the daemon's own processes."""
+SOCKETS = "sockets"
+"""The group of the managed sockets."""
 
 KIN_FOR = 5.0
 """Seconds between two looks at who descends from whom, which costs a reading of all of /proc."""
@@ -21,17 +28,22 @@ KIN_FOR = 5.0
 class Census(Protocol):
     """Looks at processes."""
 
-    def take(
-        self, pids: Iterable[int], *, children: bool, pss: bool, kin_for: float
-    ) -> Mapping[int, Any]:
-        """Return an info object for each, or a text."""
+    def read(self, pids: Iterable[int], *, pss: bool, kin_for: float) -> Mapping[int, Reading]:
+        """Return what is so of each process that there is."""
 
 
 class Extras(Protocol):
     """Asks other packages for their numbers."""
 
-    async def of(self, subjects: list[StatsSubject]) -> Mapping[int, Mapping[str, Any]]:
+    async def of(self, subjects: list[StatsSubject]) -> Mapping[int, Extra]:
         """Return them by pid."""
+
+
+class Sockets(Protocol):
+    """Looks at the managed sockets."""
+
+    async def sample(self) -> Iterable[tuple[str | None, Mapping[str, Any]]]:
+        """Return number and body of each, and the body of all without a number."""
 
 
 class Audience(Protocol):
@@ -40,7 +52,7 @@ class Audience(Protocol):
     def wants(self, group: str) -> bool:
         """Tell whether anybody wants something of a group."""
 
-    def send(self, topic: str, body: Mapping[str, Any]) -> None:
+    def send(self, topic: str, body: bytes) -> None:
         """Send something to whoever wants it."""
 
 
@@ -61,28 +73,62 @@ class Sampler:
         self._from = sources
         self._audience = audience
         self._pss = pss
+        self._press = Press()
 
     async def sample(self) -> None:
         """Measure what is wanted, and send it. Raises `CircusError` where nobody tells who is."""
         roster, wants = self._from.roster, self._audience.wants
         await roster.renew()
-        watchers = {name: wids for name, wids in roster.watchers.items() if wants(topic_name(name))}
+        topics = {name: topic_name(name) for name in roster.watchers}
+        watchers = {name: wids for name, wids in roster.watchers.items() if wants(topics[name])}
         daemons = roster.daemons if wants(DAEMONS) else {}
         pids = {pid for wids in watchers.values() for pid in wids} | set(daemons)
-        infos = self._from.census.take(pids, children=False, pss=self._pss, kin_for=KIN_FOR)
+        readings = self._from.census.read(pids, pss=self._pss, kin_for=KIN_FOR)
+        extras = await self._extras(watchers)
+        if daemons:
+            self._tell_daemons(daemons, readings)
+        for name, wids in watchers.items():
+            self._tell_watcher(name, topics[name], wids, readings, extras)
+        self._press.turn()
+        if wants(SOCKETS):
+            for number, body in await self._from.sockets.sample():
+                topic = SOCKETS if number is None else f"{SOCKETS}.{number}"
+                self._audience.send(topic, encode_event(dict(body)))
+
+    async def _extras(self, watchers: Mapping[str, Mapping[int, int]]) -> Mapping[int, Extra]:
         subjects = [
             StatsSubject(name, wid, pid)
             for name, wids in watchers.items()
             for pid, wid in wids.items()
         ]
-        extras = await self._from.extras.of(subjects)
-        if daemons:
-            self._send(of_daemons(daemons, infos))
-        for name, wids in watchers.items():
-            self._send(of_watcher(name, wids, infos, extras))
-        if wants(SOCKETS):
-            self._send(await self._from.sockets.sample())
+        return await self._from.extras.of(subjects)
 
-    def _send(self, published: Iterable[Published]) -> None:
-        for topic, body in published:
-            self._audience.send(topic, body)
+    def _tell_daemons(self, roles: Mapping[int, str], readings: Mapping[int, Reading]) -> None:
+        living = {pid: readings[pid] for pid in roles if pid in readings}
+        for pid, reading in living.items():
+            topic = f"{DAEMONS}.{pid}"
+            make = partial(of_process, reading, None, name=roles[pid])
+            self._audience.send(topic, self._press.process(topic, reading, None, make))
+        some = tuple(living.values())
+        self._audience.send(DAEMONS, encode_event(of_group(some, self._press.sums(DAEMONS, some))))
+
+    def _tell_watcher(
+        self,
+        watcher: str,
+        group: str,
+        wids: Mapping[int, int],
+        readings: Mapping[int, Reading],
+        extras: Mapping[int, Extra],
+    ) -> None:
+        # Who has gone is left out; an event tells of that.
+        living = {pid: readings[pid] for pid in wids if pid in readings}
+        for pid, reading in living.items():
+            topic, extra = f"{group}.{pid}", extras.get(pid)
+            make = partial(of_process, reading, extra, watcher=watcher, wid=wids[pid])
+            self._audience.send(topic, self._press.process(topic, reading, extra, make))
+        some = tuple(living.values())
+        more = (extras[pid] for pid in living if pid in extras)
+        # A watcher may have the name of a group; its sums are kept apart by the blank.
+        body = of_group(some, self._press.sums(f"{group} ", some), more)
+        body["watcher"] = watcher
+        self._audience.send(group, encode_event(body))

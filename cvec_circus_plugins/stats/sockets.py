@@ -1,31 +1,79 @@
-"""What the managed sockets do, as published."""
+"""What the managed sockets do, as published.
+
+``reads`` is what older readers show as hits: connections that were not there at the last sample.
+One that came and went between two samples without a trace is not counted.
+"""
 
 from __future__ import annotations
 
-from cvec_circus_plugins.stats.bodies import Published
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
 from cvec_circus_plugins.stats.roster import Ask
 
-SOCKETS = "sockets"
-"""The group of the managed sockets."""
+UNREADABLE = "N/A"
+
+Address = str | tuple[str, int]
+Told = tuple[str | None, Mapping[str, Any]]
+"""The number of a socket, or None for all of them, and what is published."""
+
+
+class Use(Protocol):
+    """What the kernel tells of one address."""
+
+    queued: int
+    connections: int
+    queued_bytes: int
+    seen: set[bytes]
+
+
+Read = Callable[[Iterable[Address]], Mapping[Address, Use]]
 
 
 class Sockets:
     """The managed sockets of a daemon."""
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Ask, read: Read) -> None:
         self._ask = ask
+        self._read = read
+        self._seen: dict[Address, set[bytes]] = {}
 
-    async def sample(self) -> list[Published]:
+    async def sample(self) -> list[Told]:
         """Look at them all."""
         reply = await self._ask("listsockets")
         views = reply.get("sockets", [])
-        found: list[Published] = []
-        addresses = []
-        for view in views:
-            address = view.get("path") or f"{view.get('host')}:{view.get('port')}"
-            addresses.append(address)
-            fd = view["fd"]
-            found.append(
-                (f"{SOCKETS}.{fd}", {"fd": fd, "subtopic": fd, "reads": 0, "address": address})
-            )
-        return [*found, (SOCKETS, {"addresses": addresses, "reads": 0})]
+        used = self._read(address_of(one) for one in views)
+        told = [self._told(one, used.get(address_of(one))) for one in views]
+        self._seen = {address: use.seen for address, use in used.items()}
+        sums: dict[str, Any] = {"addresses": [body["address"] for body in told]}
+        for key in ("reads", "queued", "connections"):
+            known = [body[key] for body in told if body[key] != UNREADABLE]
+            sums[key] = sum(known) if known or not told else UNREADABLE
+        return [*((str(body["fd"]), body) for body in told), (None, sums)]
+
+    def _told(self, view: Mapping[str, Any], use: Use | None) -> dict[str, Any]:
+        address = address_of(view)
+        fd = view["fd"]
+        body = {
+            "fd": fd,
+            "subtopic": fd,
+            "name": view.get("name"),
+            "address": address if isinstance(address, str) else f"{address[0]}:{address[1]}",
+            "backlog": view.get("backlog"),
+            "reads": 0,
+            "queued": UNREADABLE,
+            "connections": UNREADABLE,
+        }
+        if use is not None:
+            before = self._seen.get(address, use.seen)
+            body["reads"] = len(use.seen - before)
+            body["queued"], body["connections"] = use.queued, use.connections
+            if use.queued_bytes:
+                body["queued_bytes"] = use.queued_bytes
+        return body
+
+
+def address_of(view: Mapping[str, Any]) -> Address:
+    """Return where a socket listens."""
+    path = view.get("path")
+    return str(path) if path else (str(view.get("host")), int(view.get("port") or 0))

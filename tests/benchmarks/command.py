@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from tests.benchmarks import chart, herd, report, wire
+from tests.benchmarks import chart, herd, numbers, report, wire
 from tests.benchmarks.peers import PEERS, Circus, Missing, Peer, Place
 from tests.benchmarks.results import Results
 from tests.benchmarks.starts import TooSlow, Worker, build_worker
@@ -22,12 +22,13 @@ from tests.benchmarks.yard import PeerFailed, become_subreaper, sweep
 DESCRIPTION = """\
 Compare keepers of processes on the same work in one run: the limit (bare), runit, s6, supervisor,
 the older circus, and ours. Suites: herd (one watcher with many processes), many (a much larger
-one), control (requests to the daemon and circusctl), watchers (status of many watchers)."""
+one), control (requests to the daemon and circusctl), watchers (status of many watchers),
+statistics (their cost, and whom they keep waiting)."""
 EPILOG = """\
 circus and supervisor are installed from PyPI into the cache folder; runit and s6 come with
 "apt-get install runit s6". A peer that is not there is left out and the report says so.
 A full run takes about half an hour; a first look: --quick. Keep the machine free of other work."""
-SUITES = ("herd", "many", "control", "watchers")
+SUITES = ("herd", "many", "control", "watchers", "statistics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +189,13 @@ def _suites(
     many = herd.Trial(worker, options.many, idle=idle, limit=limit)
     small = herd.Trial(worker, 10, limit=limit)
     watchers = herd.Trial(worker, 1, watchers=options.watchers, limit=limit)
+    told = herd.Trial(worker, options.processes, idle=min(idle, 20.0), limit=limit, statistics=True)
     every = {
         "herd": Suite(tuple(PEERS), trial, herd.live),
         "many": Suite(("bare", *speaking), many, herd.live_many),
         "control": Suite(speaking, small, _speaking(wire.control)),
         "watchers": Suite(speaking, watchers, _speaking(wire.status)),
+        "statistics": Suite(speaking, told, _speaking(numbers.statistics_of)),
     }
     return ((name, every[name]) for name in SUITES if name in options.suites)
 

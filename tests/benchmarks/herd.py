@@ -33,6 +33,7 @@ class Trial:
     idle: float = 0.0
     kills: int = 0
     limit: float = 120.0
+    statistics: bool = False
 
 
 class Herd:
@@ -47,7 +48,7 @@ class Herd:
         folder = Path(self._folder.name)
         self.starts = Starts(folder / "starts")
         words = (*trial.worker.words, str(self.starts.path))
-        self.job = Job(folder, words, trial.processes, trial.watchers)
+        self.job = Job(folder, words, trial.processes, trial.watchers, trial.statistics)
 
     def __enter__(self) -> "Herd":
         self.starts.__enter__()

@@ -37,6 +37,10 @@ MEASURES = (
     Measure("round_trip", "round trip of a small request", "ms", 3, "circus"),
     Measure("pipelined", "pipelined requests", "1/s", 0, "circus"),
     Measure("status", "status of {watchers} watchers", "ms", 2, "circus"),
+    Measure("stats_unheard", "statistics of {processes}, nobody listens", "%", 3, "circus"),
+    Measure("stats_heard", "statistics of {processes}, one subscriber", "%", 2, "circus"),
+    Measure("stats_all", "stats of {processes} processes", "ms", 0, "circus"),
+    Measure("stats_all_meanwhile", "another request meanwhile, at worst", "ms", 1, "circus"),
     Measure("circusctl", "circusctl numprocesses NAME", "ms", 0, "circus"),
 )
 BY_KEY = {measure.key: measure for measure in MEASURES}
@@ -94,4 +98,8 @@ TARGETS = (
     Target("pipelined", 2, "circus", at_least=True),
     Target("status", 1, "circus"),
     Target("circusctl", 0.6, "circus"),
+    Target("stats_unheard", 0.05),
+    Target("stats_heard", 0.1, "circus"),
+    Target("stats_all", 100),
+    Target("stats_all_meanwhile", 20),
 )

@@ -21,10 +21,16 @@ PIPELINED, WINDOW = 5000, 64
 class Wire:
     """A blocking client that does as little as possible."""
 
-    def __init__(self, endpoint: str, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        context: "zmq.Context[zmq.Socket[bytes]]",
+        patience: float = PATIENCE_MS / 1000,
+    ) -> None:
+        self._patience = patience
         self._socket = context.socket(zmq.DEALER)
         self._socket.linger = 0
-        self._socket.rcvtimeo = PATIENCE_MS
+        self._socket.rcvtimeo = int(patience * 1000)
         self._socket.connect(endpoint)
 
     def close(self) -> None:
@@ -32,7 +38,7 @@ class Wire:
 
     def check(self, body: bytes, **expected: object) -> None:
         """Raise unless the answer to `body` holds what is expected: only work done counts."""
-        answer = json.loads(self._ask(body))
+        answer = json.loads(self.answer(body))
         wrong = {key: answer.get(key) for key in expected if answer.get(key) != expected[key]}
         if wrong:
             raise PeerFailed(f"answered {wrong} to {body.decode()}")
@@ -42,7 +48,7 @@ class Wire:
         took = []
         for _ in range(count):
             begun = time.perf_counter()
-            self._ask(body)
+            self.answer(body)
             took.append(1000 * (time.perf_counter() - begun))
         return took
 
@@ -58,7 +64,8 @@ class Wire:
             self._receive()
         return count / (time.perf_counter() - begun)
 
-    def _ask(self, body: bytes) -> bytes:
+    def answer(self, body: bytes) -> bytes:
+        """The answer to one request."""
         self._socket.send(body)
         return self._receive()
 
@@ -66,7 +73,7 @@ class Wire:
         try:
             return bytes(self._socket.recv())
         except zmq.Again:
-            raise PeerFailed(f"no answer within {PATIENCE_MS / 1000:g} s") from None
+            raise PeerFailed(f"no answer within {self._patience:g} s") from None
 
 
 def request(command: str, **properties: str) -> bytes:

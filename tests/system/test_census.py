@@ -82,10 +82,11 @@ def test_it_says_what_psutil_says(family: psutil.Process, table: type[ProcTable]
     assert [child["children"] for child in info["children"]] == [[], []]
 
 
-def test_children_can_be_left_out(family: psutil.Process) -> None:
-    info = Census(FakeClock()).take([family.pid], children=False)[family.pid]
-    assert isinstance(info, dict)
-    assert info["children"] == []
+def test_a_reading_has_the_children_only_as_sums(family: psutil.Process) -> None:
+    (reading,) = Census(FakeClock()).read([family.pid, 2**22 + 1], pss=True).values()
+    assert reading.told["pid"] == family.pid
+    assert reading.told["pss"] > 0
+    assert reading.children_rss > 0
 
 
 def test_the_gone_and_the_dead_are_told_so(family: psutil.Process) -> None:
@@ -107,13 +108,13 @@ class OneProcess:
         self.read.append("all")
         return [7]
 
-    def glimpse(self, pid: int) -> Usage | None:
-        self.read.append("glimpse")
-        return self.now
+    def pulse(self, pid: int) -> float | None:
+        self.read.append("pulse")
+        return -1.0 if self.now.used is None else self.now.used
 
-    def usage(self, glimpse: Usage) -> Usage:
+    def usage(self, pid: int) -> Usage | None:
         self.read.append("usage")
-        return glimpse
+        return self.now
 
     def details(self, pid: int) -> Details:
         self.read.append("details")
@@ -147,31 +148,45 @@ def test_cpu_is_what_was_used_since_the_last_sample() -> None:
     ]:
         clock.advance(passed)
         table.now = used(total, created)
-        info = looked.take([7], children=False)[7]
+        info = looked.take([7])[7]
         assert isinstance(info, dict)
         said.append(info["cpu"])
     assert said == [0.0, 50.0, 0.0, 0.0, 300.0, 0.0, 50.0]
 
 
-def test_what_sleeps_is_not_worked_out_again() -> None:
+def test_what_sleeps_is_not_read_again() -> None:
     table, clock = OneProcess(used(1.0, created=0.0)), FakeClock()
     looked = Census(clock, table=table)
-    looked.take([7], kin_for=60)
-    assert sorted(table.read) == ["all", "descriptors", "details", "glimpse", "usage", "usage"]
+    first = looked.read([7], kin_for=60)[7]
+    assert table.read == ["all", "usage", "pulse", "details", "descriptors"]
     for _ in range(4):
         table.read.clear()
         clock.advance(1)
-        looked.take([7], kin_for=60)
-        assert table.read == ["glimpse"]
+        again = looked.read([7], kin_for=60)[7]
+        assert table.read == ["pulse"]
+        assert again.told is first.told
     table.now = used(1.5, created=0.0)
-    looked.take([7], kin_for=60)
-    assert table.read == ["glimpse", "glimpse", "usage", "descriptors"]
+    table.read.clear()
+    changed = looked.read([7], kin_for=60)[7]
+    assert table.read == ["pulse", "usage", "descriptors"]
+    assert (changed.told["cpu_time"], first.told["cpu_time"]) == (1.5, 1.0)
+
+
+def test_what_sleeps_long_is_looked_at_now_and_then() -> None:
+    table, clock = OneProcess(used(1.0, created=0.0)), FakeClock()
+    looked = Census(clock, table=table)
+    first = looked.read([7], kin_for=600)[7]
+    table.now = table.now._replace(resident=0, nice=10)
+    clock.advance(6)
+    told = looked.read([7], kin_for=600)[7].told
+    assert (told["rss"], told["nice"]) == (0, 10)
+    assert first.told["rss"] == 4096
 
 
 def test_a_look_reads_each_process_once() -> None:
     table = OneProcess(used(1.0))
     Census(FakeClock(), table=table).take([7, 7])
-    assert table.read.count("glimpse") == 1
+    assert (table.read.count("usage"), table.read.count("pulse")) == (1, 1)
 
 
 def test_what_may_not_be_read_is_marked() -> None:
@@ -182,7 +197,7 @@ def test_what_may_not_be_read_is_marked() -> None:
         def descriptors(self, pid: int) -> int | None:
             return None
 
-    info = Census(FakeClock(), table=Closed(Usage())).take([7], children=False, pss=True)[7]
+    info = Census(FakeClock(), table=Closed(Usage())).take([7], pss=True)[7]
     assert isinstance(info, dict)
     assert {key: value for key, value in info.items() if value != "N/A"} == {
         "pid": 7,
@@ -198,10 +213,10 @@ def test_samples_do_not_pile_up() -> None:
             return list(range(100))
 
     looked = Census(FakeClock(), remembered=10, table=Anybody(used(1.0)))
-    looked.take(range(100))
-    assert list(looked._known) == list(range(90, 100))
-    looked.take(range(5), children=False)
-    assert set(looked._known) == {*range(5), *range(95, 100)}
+    for _ in range(3):
+        looked.take(range(100))
+        looked.take(range(5))
+        assert len(looked._known) <= 15
 
 
 def test_whoever_is_gone_is_forgotten() -> None:

@@ -12,6 +12,7 @@ class Circus(Peer):
 
     name = "circus"
     endpoint = ""
+    stats_endpoint = ""
 
     def programs(self) -> Path:
         """The folder that holds circusd and circusctl."""
@@ -22,14 +23,17 @@ class Circus(Peer):
         return PINS["circus"].partition("==")[2]
 
     def command(self, job: Job) -> list[str]:
-        control, events = _free_ports(2)
+        control, events, numbers = _free_ports(3)
         self.endpoint = f"tcp://127.0.0.1:{control}"
+        self.stats_endpoint = f"tcp://127.0.0.1:{numbers}"
         lines = [
             "[circus]",
             f"endpoint = {self.endpoint}",
             f"pubsub_endpoint = tcp://127.0.0.1:{events}",
             f"logoutput = {job.folder / 'circus.log'}",
         ]
+        if job.statistics:
+            lines += ["statsd = True", f"stats_endpoint = {self.stats_endpoint}"]
         for number in range(job.watchers):
             lines += [
                 f"[watcher:w{number}]",

@@ -14,6 +14,7 @@ class Job:
     worker: tuple[str, ...]
     processes: int
     watchers: int = 1
+    statistics: bool = False
 
     @property
     def total(self) -> int:

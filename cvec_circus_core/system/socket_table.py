@@ -1,0 +1,135 @@
+"""What listening sockets do, from the kernel's tables in /proc/net.
+
+Of a listening TCP socket the kernel tells how many connections wait to be accepted, and every
+connection stands in the same table with the address it came to. A connection that is closed stays
+there for a while where this side closed it first, so that most short ones are seen, too. A Unix
+socket's connections carry its path; those that nobody has accepted yet are "connecting". Where
+there is no /proc/net nothing is known.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from cvec_circus_core.model.values import Struct, field
+
+_LISTENING = b"0A"
+_ESTABLISHED = b"01"
+_BEGINNING = (b"02", b"03", b"0C")
+"""Connections that are no conversation yet: SYN_SENT, SYN_RECV, NEW_SYN_RECV."""
+_UNIX_CONNECTING, _UNIX_CONNECTED = b"02", b"03"
+_UNIX_LISTENING = 0x10000
+"""The flag __SO_ACCEPTCON."""
+
+Address = str | tuple[str, int]
+"""A path, or an IP address and a port."""
+
+
+class SocketUse(Struct):
+    """What was found of one address."""
+
+    is_listening: bool = False
+    queued: int = 0
+    """Connections that nobody has accepted yet."""
+    connections: int = 0
+    """Connections that are open."""
+    queued_bytes: int = 0
+    """Of a datagram socket, what nobody has read yet."""
+    seen: set[bytes] = field(default_factory=set)
+    """A name for every connection that there is or was a short time ago."""
+
+
+def read_sockets(addresses: Iterable[Address]) -> Mapping[Address, SocketUse]:
+    """Look at all addresses, each table being read once; those not in use are left out."""
+    wanted = set(addresses)
+    found: dict[Address, SocketUse] = {}
+    paths = {one.encode(): one for one in wanted if isinstance(one, str)}
+    if paths:
+        _read_unix(paths, found)
+    ports = _by_port(one for one in wanted if isinstance(one, tuple))
+    if ports:
+        for name in ("tcp", "tcp6"):
+            for words in _rows(name):
+                _add_tcp(words, ports, found)
+        for name in ("udp", "udp6"):
+            for words in _rows(name):
+                _add_udp(words, ports, found)
+    return {address: use for address, use in found.items() if use.is_listening}
+
+
+def _by_port(addresses: Iterable[tuple[str, int]]) -> dict[bytes, list[tuple[bytes, Address]]]:
+    """Return the kernel's spelling of addresses, by its spelling of ports."""
+    found: dict[bytes, list[tuple[bytes, Address]]] = {}
+    for host, port in addresses:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            packed = socket.inet_pton(family, host)
+        except OSError:
+            continue  # a name, which is no address that anything is bound to
+        words = struct.unpack(f"={len(packed) // 4}I", packed)
+        spelled = b"".join(b"%08X" % word for word in words)
+        found.setdefault(b"%04X" % port, []).append((spelled, (host, port)))
+    return found
+
+
+def _rows(name: str) -> Iterator[list[bytes]]:
+    try:
+        with open(f"/proc/net/{name}", "rb", buffering=1 << 18) as table:
+            next(table, None)
+            for line in table:
+                yield line.split(None, 7)
+    except OSError:
+        return
+
+
+def _add_tcp(
+    words: list[bytes],
+    ports: Mapping[bytes, list[tuple[bytes, Address]]],
+    found: dict[Address, SocketUse],
+) -> None:
+    _, local, remote, state, queues, *_ = words
+    host, _, port = local.partition(b":")
+    for spelled, address in ports.get(port, ()):
+        if state == _LISTENING:
+            if host == spelled:
+                use = found.setdefault(address, SocketUse())
+                use.is_listening = True
+                use.queued += int(queues.partition(b":")[2], 16)
+        elif state not in _BEGINNING and _reaches(host, spelled):
+            use = found.setdefault(address, SocketUse())
+            use.connections += state == _ESTABLISHED
+            use.seen.add(remote)
+
+
+def _add_udp(
+    words: list[bytes],
+    ports: Mapping[bytes, list[tuple[bytes, Address]]],
+    found: dict[Address, SocketUse],
+) -> None:
+    host, _, port = words[1].partition(b":")
+    for spelled, address in ports.get(port, ()):
+        if host == spelled and (address not in found or not found[address].is_listening):
+            use = found[address] = SocketUse(is_listening=True)
+            use.queued_bytes = int(words[4].partition(b":")[2], 16)
+
+
+def _reaches(host: bytes, listener: bytes) -> bool:
+    """Tell whether a connection to ``host`` is one to the listener: itself, or any address."""
+    return host == listener or not listener.strip(b"0")
+
+
+def _read_unix(paths: Mapping[bytes, str], found: dict[Address, SocketUse]) -> None:
+    for words in _rows("unix"):
+        if len(words) < 8 or (path := words[7].rstrip(b"\n")) not in paths:
+            continue
+        use = found.setdefault(paths[path], SocketUse())
+        flags, state, inode = int(words[3], 16), words[5], words[6]
+        if flags & _UNIX_LISTENING:
+            use.is_listening = True
+        elif state == _UNIX_CONNECTING:
+            use.queued += 1
+        elif state == _UNIX_CONNECTED:
+            use.connections += 1
+            use.seen.add(inode)

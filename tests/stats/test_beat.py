@@ -1,0 +1,97 @@
+"""Samples are taken at a fixed interval while somebody listens, and never else."""
+
+from __future__ import annotations
+
+import pytest
+
+from cvec_circus_core.system.fakes import FakeClock
+from cvec_circus_plugins.stats.beat import Beat
+
+
+class Listened:
+    """A beat whose samples take as long as the test says."""
+
+    def __init__(self, interval: float = 1.0) -> None:
+        self.clock = FakeClock()
+        self.took: list[float] = []
+        self.cost = 0.0
+        self.at_once = True
+        self.beat = Beat(self.clock, interval, self._sample)
+
+    def _sample(self) -> None:
+        self.took.append(self.clock.now())
+        if self.at_once:
+            self.beat.sampled(self.cost)
+
+
+def test_nothing_happens_while_nobody_listens() -> None:
+    one = Listened()
+    one.clock.advance(1000)
+    assert (one.took, one.clock.pending()) == ([], 0)
+
+
+def test_the_first_sample_comes_at_once_and_the_others_in_time() -> None:
+    one = Listened()
+    one.clock.advance(0.3)
+    one.beat.want(True)
+    one.beat.want(True)
+    one.clock.advance(3.5)
+    assert one.took == pytest.approx([0.3, 1.3, 2.3, 3.3])
+
+
+def test_it_rests_when_the_last_one_has_gone() -> None:
+    one = Listened()
+    one.beat.want(True)
+    one.clock.advance(1.5)
+    one.beat.want(False)
+    one.clock.advance(1000)
+    assert (one.took, one.clock.pending()) == ([0.0, 1.0], 0)
+    one.beat.want(True)
+    one.clock.advance(1)
+    assert one.took == [0.0, 1.0, 1001.5, 1002.5]
+
+
+def test_a_sample_that_takes_time_does_not_move_the_others() -> None:
+    one = Listened()
+    one.at_once = False
+    one.beat.want(True)
+    for late in (0.2, 0.9, 0.1):
+        one.clock.advance(late)
+        one.beat.sampled(0.01)
+        one.clock.advance(1 - late)
+    assert one.took == pytest.approx([0.0, 1.0, 2.0, 3.0])
+
+
+def test_one_that_takes_longer_than_the_interval_is_followed_at_once_by_one() -> None:
+    one = Listened()
+    one.at_once = False
+    one.beat.want(True)
+    one.clock.advance(3.7)
+    one.beat.sampled(0.01)
+    one.clock.advance(0)
+    one.beat.sampled(0.01)
+    one.clock.advance(1)
+    assert one.took == pytest.approx([0.0, 3.7, 4.7])
+
+
+def test_leaving_during_a_sample_ends_it_there_and_coming_back_does_not_double_it() -> None:
+    one = Listened()
+    one.at_once = False
+    one.beat.want(True)
+    one.beat.want(False)
+    one.beat.sampled(0.01)
+    assert one.clock.pending() == 0
+    one.beat.want(True)
+    one.beat.want(False)
+    one.beat.want(True)
+    assert len(one.took) == 2
+    one.beat.sampled(0.01)
+    assert one.clock.pending() == 1
+
+
+def test_expensive_samples_come_less_often() -> None:
+    one = Listened()
+    one.cost = 0.5
+    one.beat.want(True)
+    one.clock.advance(20)
+    assert one.took == [0.0, 5.0, 10.0, 15.0, 20.0]
