@@ -66,6 +66,9 @@ PROCESS_COLUMNS = (
     Column("memory_bar", "", 8, Kind.BAR, 12, most=16, value="memory"),
     Column("resident", "RSS", 5, Kind.BYTES, 4),
     Column("virtual", "VIRT", 5, Kind.BYTES, 15),
+    Column("pss", "PSS", 5, Kind.BYTES, 19),
+    Column("below_cpu", "CHLD%", 6, Kind.PERCENT, 17),
+    Column("below_resident", "CHLDRSS", 7, Kind.BYTES, 18),
     Column("age", "AGE", 6, Kind.AGE, 6),
     Column("time", "TIME", 8, Kind.TIME, 11),
 )

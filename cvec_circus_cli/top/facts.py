@@ -36,6 +36,11 @@ class Process:
     memory: float | None = None
     resident: float | None = None
     virtual: float | None = None
+    pss: float | None = None
+    """Resident bytes, where shared ones count in parts."""
+    below_cpu: float | None = None
+    """What all that descends from it uses."""
+    below_resident: float | None = None
     age: float | None = None
     time: float | None = None
     extra: Extra = field(default_factory=dict)
@@ -59,7 +64,7 @@ _PROCESS_KEYS = {
     *("pid", "wid", "cmdline", "username", "nice", "cpu", "mem", "mem_info1", "mem_info2"),
     *("ctime", "children", "create_time", "age", "started", "status", "subtopic", "name"),
     *("num_threads", "threads", "num_fds", "fds", "state", "rss", "vms", "watcher", "process_id"),
-    *("time", "seq", "cpu_time"),
+    *("time", "seq", "cpu_time", "pss", "children_cpu", "children_rss"),
 }
 _SOCKET_KEYS = {"fd", "subtopic", "address", "reads", "name", "watcher", "time", "seq"}
 
@@ -84,6 +89,9 @@ def read_process(watcher: str, body: Mapping[str, Any]) -> Process | None:
         memory=number(body.get("mem")),
         resident=size(_first(body, "rss", "mem_info1")),
         virtual=size(_first(body, "vms", "mem_info2")),
+        pss=size(body.get("pss")),
+        below_cpu=number(body.get("children_cpu")),
+        below_resident=size(body.get("children_rss")),
         age=number(body.get("age")),
         time=seconds(_first(body, "cpu_time", "ctime")),
         extra=extra(body, _PROCESS_KEYS),

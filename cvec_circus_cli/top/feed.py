@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 """Seconds of silence that are nothing strange, where the stream is not slower than that itself."""
+PATIENCE_AT_FIRST = 15.0
+"""The same while it is not known how slow the stream is."""
 _LOOK_UP = 0.2
 _GAPS = 2.5
 _ASK_EVERY = 2.0
@@ -43,8 +45,9 @@ class Feed:
         self._news = threading.Event()
         self._stopped = threading.Event()
         self._heard_at = clock()
-        self._longest_gap = 0.0
-        self._begun_at = 0.0
+        self._gap: float | None = None
+        """Seconds between two rounds, once there were two."""
+        self._begun_at: float | None = None
         self._thread = threading.Thread(target=self._listen, name="stream", daemon=True)
 
     def start(self) -> None:
@@ -61,7 +64,7 @@ class Feed:
         with self._lock:
             snapshot = self._ledger.snapshot()
             silent = self._clock() - self._heard_at
-            patience = max(PATIENCE, _GAPS * self._longest_gap)
+            patience = self._patience()
         return snapshot, Link(self.endpoint, silent if silent > patience else None)
 
     def wait_rounds(self, count: int, timeout: float) -> bool:
@@ -115,11 +118,15 @@ class Feed:
         self._news.set()
 
     def _round_began(self, now: float) -> None:
-        # A silence in which the daemon was away is no sign of a slow stream.
-        gap = now - self._begun_at if self._begun_at else 0.0
-        if now - self._heard_at <= max(PATIENCE, _GAPS * self._longest_gap):
-            self._longest_gap = gap
+        # A silence in which the daemon was away is no sign of a slow stream; the first one may be.
+        if self._begun_at is not None and (
+            self._gap is None or now - self._heard_at <= self._patience()
+        ):
+            self._gap = now - self._begun_at
         self._begun_at = now
+
+    def _patience(self) -> float:
+        return PATIENCE_AT_FIRST if self._gap is None else max(PATIENCE, _GAPS * self._gap)
 
 
 class Inquirer:

@@ -2,8 +2,9 @@
 
 The stream tells of each process and each watcher about once a second, in no promised order, and may
 lose bodies. So nothing is believed for ever: the pids that a watcher's own body names are the ones
-it has, and what was not heard of for a while is forgotten. That while is counted by the stream's
-own clock, the time of the last body: when nobody talks any more, the last picture stays.
+it has, and what was not heard of for a while, and a whole round long, is forgotten. That while is
+counted by the stream's own clock, the time of the last body: when nobody talks any more, the last
+picture stays, and a stream that is slow on purpose loses nothing.
 
 A round is over when something is told of for the second time; then the totals enter the history.
 """
@@ -25,6 +26,14 @@ _TOPIC = "stat."
 _SOCKETS = "sockets"
 
 
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """When something was heard of: by the clock, and in which round."""
+
+    at: float
+    round: int
+
+
 def _history() -> deque[float]:
     return deque(maxlen=REMEMBERED)
 
@@ -32,20 +41,20 @@ def _history() -> deque[float]:
 @dataclass(slots=True)
 class _HeardProcess:
     fact: Process
-    at: float
+    when: _Moment
     history: deque[float] = field(default_factory=_history)
 
 
 @dataclass(slots=True)
 class _HeardSocket:
     fact: Socket
-    at: float
+    when: _Moment
     history: deque[float] = field(default_factory=_history)
 
 
 @dataclass(slots=True)
 class _HeardGroup:
-    at: float
+    when: _Moment
     mean: float | None = None
     processes: dict[int, _HeardProcess] = field(default_factory=dict)
     history: deque[float] = field(default_factory=_history)
@@ -73,12 +82,13 @@ class Ledger:
         self._cpu = _history()
         self._memory = _history()
 
-    def take(self, topic: str, body: Any, now: float) -> None:
+    def take(self, topic: str, body: Any, at: float) -> None:
         """Take what was published; what can not be understood is left out."""
         if not topic.startswith(_TOPIC) or not isinstance(body, Mapping):
             return
         self._begin(topic)
-        self.heard_at = now
+        self.heard_at = at
+        now = _Moment(at, self.rounds)
         rest = topic[len(_TOPIC) :]
         if rest.partition(".")[0] == _SOCKETS and ("fd" in body or "addresses" in body):
             self._take_socket(body, now)
@@ -117,45 +127,47 @@ class Ledger:
             self._in_round.clear()
         self._in_round.add(topic)
 
-    def _take_group(self, name: str, body: Mapping[str, Any], now: float) -> None:
+    def _take_group(self, name: str, body: Mapping[str, Any], now: _Moment) -> None:
         group = self._groups.setdefault(name, _HeardGroup(now))
-        group.at = now
+        group.when = now
         group.mean = number(body.get("cpu"))
         alive = {whole(pid) for pid in body["pid"]}
         for pid in group.processes.keys() - alive:
             del group.processes[pid]
         group.history.append(group.cpu())
 
-    def _take_process(self, name: str, body: Mapping[str, Any], now: float) -> None:
+    def _take_process(self, name: str, body: Mapping[str, Any], now: _Moment) -> None:
         fact = read_process(name, body)
         if fact is None:
             return
         group = self._groups.setdefault(name, _HeardGroup(now))
         heard = group.processes.setdefault(fact.pid, _HeardProcess(fact, now))
-        heard.fact, heard.at = fact, now
+        heard.fact, heard.when = fact, now
         heard.history.append(fact.cpu or 0.0)
 
-    def _take_socket(self, body: Mapping[str, Any], now: float) -> None:
+    def _take_socket(self, body: Mapping[str, Any], now: _Moment) -> None:
         if "addresses" in body:
             self._reads = number(body.get("reads"))
             return
         fact = read_socket(body)
         if fact is not None:
             heard = self._sockets.setdefault(fact.fd, _HeardSocket(fact, now))
-            heard.fact, heard.at = fact, now
+            heard.fact, heard.when = fact, now
             heard.history.append(fact.reads or 0.0)
 
     def _forget(self) -> None:
-        if self.heard_at is None:
-            return
-        limit = self.heard_at - self.forget_after
         for name, group in list(self._groups.items()):
             for pid, one in list(group.processes.items()):
-                if one.at < limit:
+                if self._is_over(one.when):
                     del group.processes[pid]
-            if group.at < limit and not group.processes:
+            if self._is_over(group.when) and not group.processes:
                 del self._groups[name]
-        self._sockets = {fd: one for fd, one in self._sockets.items() if one.at >= limit}
+        for fd in [fd for fd, one in self._sockets.items() if self._is_over(one.when)]:
+            del self._sockets[fd]
+
+    def _is_over(self, when: _Moment) -> bool:
+        is_old = self.heard_at is not None and self.heard_at - when.at > self.forget_after
+        return is_old and self.rounds - when.round > 1
 
 
 def _name(body: Mapping[str, Any], from_topic: str) -> str:

@@ -101,13 +101,14 @@ def print_lines(feed: Feed, wanted: Wanted, place: Place, order: Order) -> int:
     """Print snapshots until there are enough of them."""
     # The first round after a pause knows of no processor shares yet: they are differences.
     feed.wait_rounds(1, wanted.timeout)
-    printed = 0
+    printed, is_lost = 0, False
     while True:
         feed.wait_quiet(_SETTLED, _SETTLED_AT_LAST)
         snapshot, link = feed.look()
-        if link.silent is not None:
+        was_lost, is_lost = is_lost, link.silent is not None
+        if is_lost and not was_lost:
             complain(f"no answer from {link.endpoint}, trying again")
-        else:
+        elif not is_lost:
             show = plain.json_text if order.json else plain.text
             gap = "\n" if printed and not order.json else ""
             print(gap + show(snapshot, link, order.view), flush=True)

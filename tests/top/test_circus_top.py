@@ -76,7 +76,7 @@ def test_once(top: Run, words: tuple[str, ...], names: list[str]) -> None:
     assert "watchers 2 processes 3 cpu 119.0% mem 6.5%" in summary
     assert title.split() == [
         *("WATCHER", "/", "PROCESS", "PID", "USER", "STATE", "NI", "THR", "FDS", "CPU%", "MEM%"),
-        *("RSS", "VIRT", "AGE", "TIME", "REQUESTS"),
+        *("RSS", "VIRT", "PSS", "CHLD%", "CHLDRSS", "AGE", "TIME", "REQUESTS"),
     ]
     assert [line[:20].split("  ")[0 if line[0] != " " else 1].strip() for line in lines] == names
 
@@ -84,8 +84,8 @@ def test_once(top: Run, words: tuple[str, ...], names: list[str]) -> None:
 def test_a_line_has_the_numbers(top: Run) -> None:
     (line,) = [line for line in top("--once").out.splitlines() if " 11 " in line]
     assert line.split() == [
-        *("1", "sleep", "11", "root", "-", "0", "-", "-", "9.0", "0.0", "1.4M", "2.4M", "36s"),
-        *("0:00.00", "17"),
+        *("1", "sleep", "11", "root", "-", "0", "-", "-", "9.0", "0.0", "1.4M", "2.4M"),
+        *("-", "-", "-", "36s", "0:00.00", "17"),
     ]
 
 

@@ -63,6 +63,15 @@ def test_no_process_without_a_pid(body: dict[str, Any]) -> None:
     assert read_process("web", body) is None
 
 
+def test_newer_numbers_are_read_where_they_are_told() -> None:
+    body = process(1, rss=4096, vms=8192, pss=1024, cpu_time=7.5, threads=3, fds=9, state="running")
+    found = read_process("web", {**body, "children_cpu": 2.5, "children_rss": 2048})
+    assert found is not None
+    assert (found.resident, found.virtual, found.pss, found.time) == (4096, 8192, 1024, 7.5)
+    assert (found.threads, found.files, found.state) == (3, 9, "running")
+    assert (found.below_cpu, found.below_resident, dict(found.extra)) == (2.5, 2048, {})
+
+
 def test_numbers_of_plugins_are_kept_under_their_names() -> None:
     body = process(1, requests=17, pool={"free": 3, "name": "main"}, ok=True, gone=None, list=[1])
     found = read_process("web", body)

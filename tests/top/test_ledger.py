@@ -11,12 +11,14 @@ from cvec_circus_cli.top.snapshot import Health, Snapshot, read_healths
 from tests.top.publishing import World, process
 
 
-def heard(*worlds: World, ledger: Ledger | None = None, start: float = 100.0) -> Snapshot:
-    """Return what is known when these rounds were told, a second apart."""
+def heard(
+    *worlds: World, ledger: Ledger | None = None, start: float = 100.0, every: float = 1.0
+) -> Snapshot:
+    """Return what is known when these rounds were told, so many seconds apart."""
     ledger = ledger or Ledger()
-    for second, world in enumerate(worlds):
+    for number, world in enumerate(worlds):
         for topic, body in world.told():
-            ledger.take(topic, body, start + second)
+            ledger.take(topic, body, start + number * every)
     return ledger.snapshot()
 
 
@@ -60,13 +62,23 @@ def test_what_is_not_heard_of_is_forgotten_by_the_clock_of_the_stream() -> None:
     assert shown(heard(both, *[one] * 4)) == {"web": [1]}
 
 
+def test_a_slow_stream_loses_nothing() -> None:
+    both = World({"web": [process(1)], "gone": [process(2)]})
+    one = World({"web": [process(1)]})
+    found = heard(*[both] * 4, every=60.0)
+    assert shown(found) == {"web": [1], "gone": [2]}
+    assert len(found.groups[0].processes[0].history) == 4
+    assert shown(heard(both, one, every=60.0)) == {"web": [1], "gone": [2]}
+    assert shown(heard(both, one, one, every=60.0)) == {"web": [1]}
+
+
 def test_nothing_is_forgotten_while_nobody_talks() -> None:
     ledger = Ledger()
     heard(World({"web": [process(1)]}), ledger=ledger)
     assert shown(ledger.snapshot()) == {"web": [1]}
     # Another daemon has come: what the old one told is gone after a while.
     new = World({"other": [process(9)]})
-    assert shown(heard(*[new] * 2, ledger=ledger, start=500.0)) == {"other": [9]}
+    assert shown(heard(*[new] * 3, ledger=ledger, start=500.0)) == {"other": [9]}
 
 
 def test_histories_have_a_sample_a_round_and_an_end() -> None:
