@@ -157,9 +157,7 @@ def text_of(column: Column, value: Value) -> str:
     if isinstance(value, tuple) or column.is_drawn:
         return ""
     show = _SHOWN.get(column.kind, drawing.number_text)
-    if isinstance(value, str):
-        return value
-    return show(value)
+    return clean(value) if isinstance(value, str) else show(value)
 
 
 _SHOWN: dict[Kind, Callable[[float | None], str]] = {

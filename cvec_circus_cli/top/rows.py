@@ -139,6 +139,7 @@ def process_values(one: Process) -> dict[str, Value]:
     """Return what is known of a process, by column."""
     label = one.label if one.wid is None else f"{one.wid} {one.label}"
     return {
+        **one.extra,
         "name": clean(label),
         "pid": one.pid,
         "user": clean(one.user),
@@ -156,19 +157,18 @@ def process_values(one: Process) -> dict[str, Value]:
         "age": one.age,
         "time": one.time,
         "history": one.history,
-        **one.extra,
     }
 
 
 def socket_values(one: Socket) -> dict[str, Value]:
     """Return what is known of a socket, by column."""
     return {
+        **one.extra,
         "address": clean(one.address),
         "fd": one.fd,
         "name": clean(one.name),
         "reads": one.reads,
         "history": one.history,
-        **one.extra,
     }
 
 

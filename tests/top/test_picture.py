@@ -112,11 +112,12 @@ def test_a_column_of_which_nothing_is_known_takes_no_room() -> None:
 
 
 def test_numbers_of_plugins_have_columns() -> None:
-    some = process("web", 1, extra={"requests": 17.0, "in_flight": 0.5})
+    some = process("web", 1, 5.0, extra={"requests": 17.0, "in_flight": "a\x1bb", "cpu": 99.0})
     lines = texts(drawn(snapshot=Snapshot(groups=(group("web", some),)), size=(120, 24)))
     assert "REQUESTS" in lines[4]
     assert "IN_FLIGHT" in lines[4]
-    assert lines[6].split()[-2:] == ["0.50", "17"]
+    assert lines[6].split()[-2:] == ["a?b", "17"]
+    assert " 5.0 " in lines[6]
 
 
 def test_the_list_scrolls_with_what_is_chosen() -> None:
