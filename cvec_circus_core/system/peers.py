@@ -62,7 +62,7 @@ class Peers:
     def meet(self, fd: int) -> Meeting:
         """Hold on to the connection that a descriptor is now, and tell who is there."""
         try:
-            held = socket.socket(fileno=os.dup(fd))
+            held = _held(fd)
         except OSError:
             return Meeting(None, _CLOSED)
         try:
@@ -96,6 +96,16 @@ class Peers:
         if uid == self._unmapped:
             return _NOBODY_HERE
         return LocalUser(uid, pid if pid > 0 else None)
+
+
+def _held(fd: int) -> socket.socket:
+    copy = os.dup(fd)
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        # The number means something else by now, no socket at all.
+        os.close(copy)
+        raise
 
 
 def _ends(held: socket.socket) -> Ends:

@@ -28,7 +28,8 @@ GROWTH = 24 * MEGABYTE
 PATIENCE = 5.0
 """Seconds that a good request may take on a machine that has other things to do."""
 _OPEN_AT_ONCE = 200
-_SPARE = 8
+_CALM = 1.0
+_SPARE = 2
 """Descriptors that may come and go by themselves."""
 _WARM_UP = 300
 
@@ -164,11 +165,12 @@ class _Rudeness:
         """Be rude for so long, and tell how it was borne. Raises AssertionError."""
         with Caller(self._daemon.endpoint) as good, ExitStack() as stack:
             stack.callback(self._let_go, 0)
-            self._ask(good)
-            descriptors = self._process.num_fds()
             for _ in range(_WARM_UP):
                 self._one()
-            before, end = self._daemon.rss(), time.monotonic() + seconds
+            self._let_go(0)
+            self._ask(good)
+            descriptors, before = self._calm(), self._daemon.rss()
+            end = time.monotonic() + seconds
             while time.monotonic() < end:
                 self._one()
                 if self.peers % 20 == 0:
@@ -182,6 +184,15 @@ class _Rudeness:
             f"{self.peers} rude peers, {self.answered} good requests answered, the slowest in "
             f"{self.slowest * 1000:.0f} ms, memory grew by {grown:.1f} MB"
         )
+
+    def _calm(self) -> int:
+        """Return the daemon's descriptors when it has begun everything that it begins at first."""
+        found, since = self._process.num_fds(), time.monotonic()
+        while time.monotonic() < since + _CALM:
+            time.sleep(0.05)
+            if (now := self._process.num_fds()) != found:
+                found, since = now, time.monotonic()
+        return found
 
     def _settle(self, growth: Callable[[], int], most: int, what: str) -> None:
         end = time.monotonic() + LIMIT

@@ -123,6 +123,18 @@ def test_a_descriptor_that_is_no_socket_is_a_strangers(peers: Peers) -> None:
     assert isinstance(met(peers, reads), Stranger)
 
 
+def test_a_descriptor_that_is_no_socket_is_not_kept_open(peers: Peers) -> None:
+    read, write = os.pipe()
+    try:
+        before = os.listdir("/proc/self/fd")
+        for _ in range(10):
+            peers.meet(read).close()
+        assert os.listdir("/proc/self/fd") == before
+    finally:
+        os.close(read)
+        os.close(write)
+
+
 def test_who_is_turned_away_reads_the_end(
     peers: Peers, pair: tuple[socket.socket, Callable[[], socket.socket]]
 ) -> None:
