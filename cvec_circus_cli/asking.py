@@ -63,6 +63,7 @@ class Connection:
             timeout=timeout,
             ssh_server=said.ssh,
             ssh_keyfile=said.ssh_keyfile,
+            keys=said.keys,
         )
 
     def _wait(self, message: dict[str, Any]) -> dict[str, Any]:

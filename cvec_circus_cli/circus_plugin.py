@@ -69,6 +69,7 @@ def _order(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Order:
         "pubsub_endpoint": given.pubsub,
         "check_delay": given.check_delay,
         "ssh_server": given.ssh,
+        "keys": given.keys,
         "loglevel": given.log_level,
         "logoutput": given.log_output,
     }
@@ -150,6 +151,11 @@ def _parser() -> argparse.ArgumentParser:
         "--log-output", metavar="WHERE", help="log file, - for standard error (the default)"
     )
     parser.add_argument("--ssh", metavar="SERVER", help="go to the daemon through ssh")
+    parser.add_argument(
+        "--keys",
+        metavar="FOLDER",
+        help="keys for a daemon elsewhere; else $CIRCUS_KEYS, else ~/.config/circus",
+    )
     parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
     parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
     return parser

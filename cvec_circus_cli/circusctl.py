@@ -16,7 +16,7 @@ from cvec_circus_cli.arguments import UsageError
 from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.printing import complain
 from cvec_circus_cli.running import run_command, show_help
-from cvec_circus_cli.settings import Settings
+from cvec_circus_cli.settings import KEY_COMMANDS, Settings
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
 
         return Shell(settings).run()
     name, *rest = words
+    if name in KEY_COMMANDS:
+        from cvec_circus_cli.keys import run_key_command
+
+        return run_key_command(settings, name, rest)
     match name:
         case "--version":
             print(f"circusctl {api.__version__}")

@@ -17,9 +17,10 @@ from cvec_circus_cli.arguments import ALSO_CALLED, Line, UsageError, is_switch, 
 from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
 from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
+from cvec_circus_cli.keys import key_command
 from cvec_circus_cli.printing import complain
 from cvec_circus_cli.running import show_help
-from cvec_circus_cli.settings import SWITCHES, VALUES, Settings
+from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES, Settings
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def candidates(
     if name in ("help", "--help", "-h", "?"):
         return _beginning(last, _names() if not given else ())
     try:
-        line = Line(find(name))
+        line = Line(key_command(name) if name in KEY_COMMANDS else find(name))
     except (UnknownName, BrokenCommand):
         return []
     place = _Place(line, ask)

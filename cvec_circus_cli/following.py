@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.printing import complain, print_reply
-from cvec_circus_cli.settings import DEFAULT_TIMEOUT
+from cvec_circus_cli.printing import print_reply
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 _ALL_LINES = 10_000
 _LOOK_AGAIN = 0.5
 _LONG = 3600.0
+_PATIENCE = 2.0
 
 
 def follow(
@@ -43,12 +43,15 @@ def follow(
         endpoint=endpoint,
         ssh_server=settings.ssh,
         ssh_keyfile=settings.ssh_keyfile,
+        keys=settings.keys,
     )
     with consumer:
         try:
-            if not consumer.wait_connected(settings.timeout or DEFAULT_TIMEOUT):
-                complain(f"nothing listens at {endpoint} so far; waiting for it")
-            Follower(settings, connection, properties).run(consumer, reply)
+            follower = Follower(settings, connection, properties)
+            follower.begin(reply)
+            # Who may only read the output of this watcher is not let in where events are told.
+            hears = consumer.wait_connected(min(_PATIENCE, settings.timeout or _PATIENCE))
+            follower.run(consumer, _LONG if hears else _LOOK_AGAIN)
         except KeyboardInterrupt:
             sys.stdout.flush()
     return exit_codes.OK
@@ -67,20 +70,23 @@ class Follower:
         """How many bytes of each process are printed."""
         self._last: int | None = None
 
-    def run(self, consumer: CircusConsumer, reply: Mapping[str, Any]) -> None:
-        """Print the output of a reply, then what comes, for ever."""
+    def begin(self, reply: Mapping[str, Any]) -> None:
+        """Print the output of the first reply."""
         for one in reply["output"]:
             if not one["ended"] or len(reply["output"]) == 1:
                 self._ends[one["process_pid"]] = one["end"]
                 self._print(one, bytes_of(one))
+
+    def run(self, consumer: CircusConsumer, longest: float) -> None:
+        """Print what comes, for ever; where nothing comes for so many seconds, ask for it."""
         # The subscription may have come too late for what was written meanwhile.
         pause = _LOOK_AGAIN
         while True:
             received = consumer.receive(pause)
             if received is not None:
                 self._take(json.loads(received[1]))
-            elif pause == _LOOK_AGAIN:
-                pause = _LONG
+            else:
+                pause = longest
                 self._catch_up()
 
     def _take(self, piece: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
+from cvec_circus_cli.key_manuals import KEY_MANUALS
 from cvec_circus_core.api import Command
 
 GROUP = "cvec_circus.commands"
@@ -25,6 +26,7 @@ the daemon that the line means by --endpoint or $CIRCUSCTL_ENDPOINT. For the run
     fish:       circusctl completion fish | source
 
 The same line in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish makes it last.""",
+    **KEY_MANUALS,
 }
 """Manuals of the commands that circusctl does alone; the first line is the summary."""
 

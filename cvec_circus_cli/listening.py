@@ -25,11 +25,19 @@ def listen(settings: Settings, words: Sequence[str]) -> int:
     topics = [word for word in words if "://" not in word]
     endpoint = endpoints[-1] if endpoints else settings.endpoint or EVENT_ENDPOINT
     consumer = api.CircusConsumer(
-        topics or [""], endpoint=endpoint, ssh_server=settings.ssh, ssh_keyfile=settings.ssh_keyfile
+        topics or [""],
+        endpoint=endpoint,
+        ssh_server=settings.ssh,
+        ssh_keyfile=settings.ssh_keyfile,
+        keys=settings.keys,
     )
     with consumer:
         try:
-            if not consumer.wait_connected(settings.timeout or DEFAULT_TIMEOUT):
+            timeout = settings.timeout or DEFAULT_TIMEOUT
+            if not consumer.wait_connected(timeout):
+                trouble = consumer.trouble(timeout)
+                if isinstance(trouble, api.NotLetIn):
+                    raise trouble
                 complain(f"nothing listens at {endpoint} so far; waiting for it")
             for topic, body in consumer:
                 print(event_line(settings, topic, body), flush=True)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 5.0
 VARIABLE = "CIRCUSCTL_ENDPOINT"
+KEY_COMMANDS = ("keygen", "authorize", "revoke", "trust", "keys")
+"""Commands of circusctl's own that are about files of keys, and reach no daemon."""
 
 SWITCHES = {
     "--json": "print the reply as JSON",
@@ -23,6 +25,7 @@ VALUES = {
     "--timeout": ("SECONDS", f"how long to wait for the answer, {DEFAULT_TIMEOUT:g} unless told"),
     "--ssh": ("USER@HOST[:PORT]", "go through ssh"),
     "--ssh_keyfile": ("FILE", "key for ssh"),
+    "--keys": ("FOLDER", "keys for daemons elsewhere; else $CIRCUS_KEYS, else ~/.config/circus"),
 }
 
 
@@ -34,6 +37,7 @@ class Settings:
         self.timeout: float | None = None
         self.ssh: str | None = None
         self.ssh_keyfile: str | None = None
+        self.keys: str | None = None
         self.json = False
         self.prettify = False
         self.colourless = bool(os.environ.get("NO_COLOR"))
@@ -79,6 +83,8 @@ class Settings:
                 self.timeout = _seconds(text)
             case "--ssh":
                 self.ssh = text
+            case "--keys":
+                self.keys = text
             case _:
                 self.ssh_keyfile = text
         return True

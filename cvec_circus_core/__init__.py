@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         CircusError,
         Conflict,
     )
+    from cvec_circus_core.model.keys import CurveKeys, KeyPair
     from cvec_circus_core.system.sockets import CircusSocket, CircusSockets
 
 __version__ = "0.1.0"
@@ -50,6 +51,8 @@ __all__ = [
     "CircusSocket",
     "CircusSockets",
     "Conflict",
+    "CurveKeys",
+    "KeyPair",
     "Process",
     "ProcessStatus",
     "StatsClient",
@@ -69,6 +72,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",
+    "cvec_circus_core.model.keys": "CurveKeys KeyPair",
     "cvec_circus_core.system.sockets": "CircusSocket CircusSockets",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}

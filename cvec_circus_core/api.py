@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
     from cvec_circus_core.control.client import AsyncCircusClient
     from cvec_circus_core.control.codec import encode_event
-    from cvec_circus_core.control.connecting import is_open
+    from cvec_circus_core.control.connecting import keys_folder
     from cvec_circus_core.control.consumer import CircusConsumer
+    from cvec_circus_core.control.key_making import new_pair
+    from cvec_circus_core.control.probing import is_open
     from cvec_circus_core.control.stats_client import StatsClient
     from cvec_circus_core.extend.command import Command
     from cvec_circus_core.extend.extra_stats import ExtraStats
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream
     from cvec_circus_core.extend.stats_hosting import ACCESS
+    from cvec_circus_core.model.access import KnownKey
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         GaveUp,
         NoAnswer,
         NothingListens,
+        NotLetIn,
         RequestError,
         SystemProblem,
         UnknownOption,
@@ -50,6 +54,14 @@ if TYPE_CHECKING:
         UnknownWatcher,
     )
     from cvec_circus_core.model.events import own_events
+    from cvec_circus_core.model.keys import (
+        BadKeys,
+        CurveKeys,
+        KeyPair,
+        read_key,
+        read_name,
+        read_role,
+    )
     from cvec_circus_core.model.kinds import (
         ACCOUNT,
         BOOLEAN,
@@ -95,6 +107,13 @@ if TYPE_CHECKING:
     from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
+    from cvec_circus_core.system.key_files import (
+        change_known,
+        keep_pair,
+        kept_pair,
+        known_keys,
+        trust,
+    )
     from cvec_circus_core.system.socket_table import read_sockets
     from cvec_circus_core.system.trusted_paths import Spot, hold
 
@@ -115,6 +134,7 @@ __all__ = [
     "AsyncCircusClient",
     "AsyncioClock",
     "BadConfig",
+    "BadKeys",
     "BadMessage",
     "BadOption",
     "CallError",
@@ -126,6 +146,7 @@ __all__ = [
     "Command",
     "ConfigError",
     "Conflict",
+    "CurveKeys",
     "Deadline",
     "Done",
     "Errno",
@@ -133,9 +154,12 @@ __all__ = [
     "ExtraStats",
     "GaveUp",
     "Health",
+    "KeyPair",
     "Kind",
+    "KnownKey",
     "Life",
     "NoAnswer",
+    "NotLetIn",
     "NothingListens",
     "Option",
     "OutputView",
@@ -169,6 +193,7 @@ __all__ = [
     "at_least",
     "between",
     "cast_message",
+    "change_known",
     "declared_families",
     "declared_options",
     "each",
@@ -177,9 +202,14 @@ __all__ = [
     "hold",
     "hookimpl",
     "is_open",
+    "keep_pair",
+    "kept_pair",
+    "keys_folder",
+    "known_keys",
     "make_json",
     "make_message",
     "name_key",
+    "new_pair",
     "one_of",
     "open_append",
     "option",
@@ -188,6 +218,9 @@ __all__ = [
     "own_events",
     "prop",
     "properties",
+    "read_key",
+    "read_name",
+    "read_role",
     "read_setting",
     "read_settings",
     "read_signal",
@@ -197,6 +230,7 @@ __all__ = [
     "signal_name",
     "thread_seconds",
     "topic_name",
+    "trust",
     "unix_time",
     "write_all",
 ]
@@ -210,8 +244,10 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.control.codec": "encode_event",
-    "cvec_circus_core.control.connecting": "is_open",
+    "cvec_circus_core.control.connecting": "keys_folder",
+    "cvec_circus_core.control.probing": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
+    "cvec_circus_core.control.key_making": "new_pair",
     "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
@@ -223,9 +259,11 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.extend.sink": "BadOption Stream",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
-    "Conflict Errno GaveUp NoAnswer NothingListens RequestError SystemProblem UnknownOption "
-    "UnknownProcess UnknownWatcher",
+    "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
+    "UnknownOption UnknownProcess UnknownWatcher",
+    "cvec_circus_core.model.access": "KnownKey",
     "cvec_circus_core.model.events": "own_events",
+    "cvec_circus_core.model.keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
     "Kind at_least between each one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
@@ -243,6 +281,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
+    "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
     "cvec_circus_core.system.socket_table": "read_sockets",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }

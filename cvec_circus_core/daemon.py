@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded
@@ -32,6 +33,7 @@ from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
+from cvec_circus_core.reception import InnerWays
 from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.descriptors import raise_nofile_limit, seal_descriptors
@@ -75,11 +77,15 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
 
     Options of plugins are looked at where the plugin is to run in a thread of ours; ``thoroughly``
-    the others', too, which means to load what only their processes would have loaded.
+    the others', too, which means to load what only their processes would have loaded. Keys are
+    read, so that bad ones are told before anything is done; that is a `ConfigError`.
     """
     find = _faults_of_all if thoroughly else _faults_of_threads
     loaded = load(flags.config, load_formats(), environ, Sinks().faults, find)
     good = accepted(loaded, skip_bad=flags.skip_bad)
+    if good.arbiter.curve_key is not None:
+        read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
+        read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
     return flags.over(replace(good, warnings=(*good.warnings, *doubts_of(good))))
 
 
@@ -135,13 +141,15 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         again = read(flags, os.environ)
         hosts = _hosts(again)
         engine.host(hosts.threads)
-        return _configured(again, hosts)
+        return _configured(again, hosts, inner)
 
+    inner = InnerWays()
     parts = Parts(
         commands=load_commands().things,
         hooks=Hooks.installed(),
         configure=configure,
         adopt=_adopt,
+        inner=inner,
         launcher=Launcher(sealed=True),
         # Process 1 of a container is given every orphan without asking.
         processes=subreaper_processes if _is_given_orphans() else choose_processes,
@@ -149,7 +157,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
         hosts = _hosts(loaded)
-        engine = Engine(_configured(loaded, hosts), parts)
+        engine = Engine(_configured(loaded, hosts, inner), parts)
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
@@ -221,9 +229,9 @@ def _hosts(loaded: Loaded) -> Hosts:
     return with_orders(assign(loaded.plugins, names), loaded.arbiter, names)
 
 
-def _configured(loaded: Loaded, hosts: Hosts) -> Configured:
+def _configured(loaded: Loaded, hosts: Hosts, inner: InnerWays) -> Configured:
     spec = loaded.arbiter
-    facts = PluginFacts(spec.endpoint, spec.pubsub_endpoint, spec.check_delay)
+    facts = PluginFacts(*inner.endpoints(spec), spec.check_delay)
     plugins = (watcher_of(one, facts, spec) for one in hosts.processes)
     stats = stats_watcher(spec, facts, hosts, loaded.watchers)
     return Configured(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)

@@ -36,7 +36,7 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.policy.commandline import Surroundings
-from cvec_circus_core.reception import Reception
+from cvec_circus_core.reception import InnerWays, Reception
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.desk import Desk, Outlook, Reading
@@ -81,6 +81,8 @@ class Parts(Struct, frozen=True):
     context: zmq.Context[Any] | None = None
     serves: bool = True
     """Whether endpoints are bound at all."""
+    inner: InnerWays = field(default_factory=InnerWays)
+    """Where processes of the daemon's come in while CURVE is spoken at its endpoints."""
 
 
 class Engine:
@@ -134,8 +136,10 @@ class Engine:
         self._open_doors(self._context)
 
     def _open_doors(self, context: zmq.Context[Any]) -> None:
-        audit = Audit(self.clock)
-        self._reception = hall = Reception(context, self.arbiter, self.clock, self.loop, audit)
+        audit = Audit(self.clock, self.bus.tell)
+        self._reception = hall = Reception(
+            context, self.arbiter, self.clock, self.loop, audit, self._parts.inner
+        )
         dispatcher = Dispatcher(self._parts.commands, self.desk, audit)
         self._server = ControlServer(
             context,
@@ -175,6 +179,15 @@ class Engine:
             )
             self.desk.plugins = self._plugins.views
         self._plugins.want(wanted)
+
+    def facts(self) -> PluginFacts | None:
+        """Return what plugins in processes of their own have to know; needs endpoints."""
+        if self.endpoints is None:
+            return None
+        spec, inner = self.arbiter.spec, self._parts.inner
+        control, pubsub = self.endpoints
+        bound = replace(spec, endpoint=control, pubsub_endpoint=pubsub)
+        return PluginFacts(*inner.endpoints(bound), spec.check_delay)
 
     def started(self) -> None:
         """Tell the kernel plugins that the daemon is there."""

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from cvec_circus_core.model.errors import ConfigError, SystemProblem
 from cvec_circus_core.model.events import (
+    CommandAudited,
     ProcessReaped,
     ProcessSpawned,
     Told,
@@ -79,6 +80,8 @@ def log_event(told: Told) -> None:
             log.warning(message, event.watcher, event.pid, event.exit_code)
         case WatcherStarted():
             log.info("%s started", event.watcher)
+        case CommandAudited():
+            pass  # Whoever tells it has written a line already.
         case WatcherStopped() if event.reason:
             log.error("%s stopped: %s", event.watcher, event.reason)
         case WatcherStopped():

@@ -35,6 +35,8 @@ class _Where(Struct, frozen=True, kw_only=True):
     pubsub_endpoint: str = _USUAL.pubsub_endpoint
     check_delay: float = _USUAL.check_delay
     ssh_server: str | None = None
+    keys: str | None = None
+    """Folder of keys for a daemon of another machine."""
     loglevel: str = _USUAL.loglevel
     logoutput: str = "-"
     is_watched: bool = False
@@ -92,7 +94,10 @@ def run(order: Order) -> int:
     try:
         plugin = make(find_class(order.use), facts, order.options)
         if isinstance(plugin, CircusPlugin):
-            attach(plugin, PluginLink(order.endpoint, order.pubsub_endpoint, order.ssh_server))
+            link = PluginLink(
+                order.endpoint, order.pubsub_endpoint, order.ssh_server, keys=order.keys
+            )
+            attach(plugin, link)
         log.info("Starting")
         plugin.start()
     except CircusError as error:

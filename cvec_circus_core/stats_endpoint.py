@@ -17,6 +17,7 @@ from cvec_circus_core.config.properties import arbiter_from_mapping
 from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.extend.stats_hosting import ACCESS
+from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.reception import Reception
@@ -39,11 +40,15 @@ class _House(Struct, frozen=True):
         return ()
 
 
+def _tell_nobody(event: Event) -> None:
+    """Leave it at a line in the log: this is not where events are told."""
+
+
 class StatsEndpoint:
     """Publishes statistics to those who may read; belongs to the running loop.
 
     ``access`` holds those of the options in `ACCESS` that are set. Raises `CannotBind` and
-    `BadMessage`.
+    `BadMessage`, and `ConfigError` for keys.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class StatsEndpoint:
         self._reception: Reception | None = None
         try:
             self._reception = hall = Reception(
-                self._context, _House(spec), clock, loop, Audit(clock)
+                self._context, _House(spec), clock, loop, Audit(clock, _tell_nobody)
             )
             self._broadcast = Broadcast(
                 self._context,
@@ -89,6 +94,11 @@ class StatsEndpoint:
     def send(self, topic: str, body: bytes) -> None:
         """Send a JSON object to whoever subscribed to the topic, told without its ``stat.``."""
         self._broadcast.send(_TOPIC + topic.encode(), body)
+
+    def renew(self) -> None:
+        """Read again who is let in by key, and turn away those who are there and are not."""
+        if self._reception is not None:
+            self._reception.renew()
 
     def close(self) -> None:
         """Send nothing more; what waits may leave within half a second."""

@@ -28,7 +28,7 @@ from cvec_circus_core.config.reading import doubt_resembling, given_options, pla
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.values import Struct, field_names
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 CONSOLE_SOCKET = "circushttpd"
@@ -119,8 +119,7 @@ def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:
 def _arbiter(section: RawSection, seen: Mapping[str, str], findings: Findings) -> ArbiterSpec:
     values = with_stats(plain_values(ArbiterSpec, section, seen, findings))
     spec = ArbiterSpec(**values)
-    shown = ("endpoint", "pubsub_endpoint", "stats_endpoint", "insecure")
-    for refused in arbiter_faults({key: getattr(spec, key) for key in shown}):
+    for refused in arbiter_faults({name: getattr(spec, name) for name in field_names(spec)}):
         findings.refuse(section, refused)
     return spec
 

@@ -112,9 +112,12 @@ def socket_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
 def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
     """Find all faults of the daemon's own options, given by name."""
     taken: dict[str, str] = {}
+    if values.get("insecure") and values.get("curve_key"):
+        yield Refused("and curve_key exclude each other: it lets everybody in", key="insecure")
     for key in ("endpoint", "pubsub_endpoint", "stats_endpoint"):
         address = values.get(key)
-        if address is not None and not values.get("insecure") and is_private(address) is False:
+        guarded = values.get("insecure") or values.get("curve_key")
+        if address is not None and not guarded and is_private(address) is False:
             yield Refused(REACHED_BY_OTHERS, key=key)
         if address is None or address.endswith((":0", ":*")):
             continue

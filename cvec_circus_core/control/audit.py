@@ -1,6 +1,7 @@
-"""Who did what, when, and with what outcome: a line in the log for each act and each refusal.
+"""Who did what, when, and with what outcome: a line in the log, and an event, for each act and each
+refusal.
 
-A line holds names, never values: what an option was set to may be a secret. All words come from
+They hold names, never values: what an option was set to may be a secret. All words come from
 outside, so they are written as Python would, on one line. A caller who is refused again and again
 does not fill the log.
 """
@@ -8,11 +9,12 @@ does not fill the log.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from cvec_circus_core.model.access import LocalUser, Visitor
+from cvec_circus_core.model.access import KeyHolder, LocalUser, Visitor
 from cvec_circus_core.model.errors import Errno
+from cvec_circus_core.model.events import CommandAudited, Event
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
 from cvec_circus_core.system.protocols import Clock
 
@@ -29,10 +31,11 @@ _LONGEST = 200
 
 
 class Audit:
-    """Writes the lines."""
+    """Writes the lines, and tells the events to ``emit``."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, emit: Callable[[Event], None]) -> None:
         self._clock = clock
+        self._emit = emit
         self._since = clock.now()
         self._refusals: dict[str, int] = {}
 
@@ -41,22 +44,29 @@ class Audit:
         refused = isinstance(reply, Failure) and reply.errno == Errno.NOT_ALLOWED
         if not (acts or refused) or (refused and not self._is_worth_a_line(visitor)):
             return
-        what = " ".join((_short(message.command), *_details(message.properties)))
+        details = _details(message.properties)
         match reply:
             case Failure(reason) if refused:
-                outcome = f"refused: {_short(reason)}"
+                outcome, line = "refused", f"refused: {_short(reason)}"
             case Failure(reason, number):
-                outcome = f"failed with errno {int(number)}: {_short(reason)}"
+                outcome, line = "failed", f"failed with errno {int(number)}: {_short(reason)}"
             case _:
-                outcome = "ok"
-        log.info("%s: %s: %s", _who(visitor), what, outcome)
+                reason, outcome, line = "", "ok", "ok"
+        words = (f"{key}={_short(value)}" for key, value in details.items())
+        said = " ".join((_short(message.command), *words))
+        log.info("%s: %s: %s", _who(visitor), said, line)
+        self._emit(_event(visitor, message.command, details, outcome, reason))
 
     def tell_turned_away(self, visitor: Visitor) -> None:
-        """Tell of somebody who wanted to hear events."""
-        if self._is_worth_a_line(visitor):
-            log.info(
-                "%s: events: refused: may not read; viewers in [circus] lets them", _who(visitor)
-            )
+        """Tell of somebody who was not let in, or not where events are told."""
+        if not self._is_worth_a_line(visitor):
+            return
+        is_by_key = isinstance(visitor.caller, KeyHolder)
+        what = "connect" if is_by_key and not visitor.rights.any else "events"
+        remedy = "circusctl authorize" if is_by_key else "viewers in [circus]"
+        reason = f"may not {'connect' if what == 'connect' else 'read'}; {remedy} lets them"
+        log.info("%s: %s: refused: %s", _who(visitor), what, reason)
+        self._emit(_event(visitor, what, {}, "refused", reason))
 
     def _is_worth_a_line(self, visitor: Visitor) -> bool:
         now = self._clock.now()
@@ -78,18 +88,41 @@ def _who(visitor: Visitor) -> str:
             return f"{visitor.name} (uid {uid})"
         case LocalUser(uid, pid):
             return f"{visitor.name} (uid {uid}, pid {pid})"
+        case KeyHolder(key, address) if not visitor.rights.any:
+            return f"{visitor.name} ({key} from {address})"
+        case KeyHolder(_, address):
+            return f"{visitor.name} (from {address})"
         case _:
             return visitor.name
 
 
-def _details(properties: Mapping[str, Any]) -> Iterable[str]:
+def _event(
+    visitor: Visitor, command: str, details: Mapping[str, Any], outcome: str, reason: str
+) -> Event:
+    name = command if command.isidentifier() and len(command) <= _LONGEST else "unknown"
+    told: dict[str, Any] = {"command": name, "outcome": outcome, "who": visitor.name}
+    match visitor.caller:
+        case LocalUser(uid, pid):
+            told |= {"uid": uid, "pid": pid}
+        case KeyHolder(key, address):
+            told |= {"key": key, "address": address}
+    if reason:
+        told["reason"] = reason[:_LONGEST]
+    watcher = str(details.get("name", ""))
+    return CommandAudited(watcher, name, {**told, "properties": dict(details)})
+
+
+def _details(properties: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
     for key in _TOLD:
-        if isinstance(properties.get(key), str | int | float):
-            yield f"{key}={_short(properties[key])}"
+        value = properties.get(key)
+        if isinstance(value, str | int | float):
+            told[key] = value[:_LONGEST] if isinstance(value, str) else value
     for key in _NAMED:
         names = properties.get(key)
         if isinstance(names, Mapping | list):
-            yield f"{key}={_short(','.join(str(name) for name in names))}"
+            told[key] = ",".join(str(name) for name in names)[:_LONGEST]
+    return told
 
 
 def _short(word: Any) -> str:

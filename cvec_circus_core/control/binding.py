@@ -1,7 +1,11 @@
 """Binding a ZeroMQ socket, with every refusal told in one sentence.
 
-What other machines can reach is not bound, unless the operator said so. The file of a Unix socket
-is for the daemon alone from its first moment, and given away after that.
+What other machines can reach is bound to speak CURVE, so that only those come in who show a key.
+Without a key of the daemon's it is not bound, unless the operator said so. libzmq lets one socket
+speak CURVE in one place and plainly in another; so the daemon's own processes, which have no key,
+come in by an inner way, a Unix socket without a file, where the kernel tells who they are.
+
+The file of a Unix socket is for the daemon alone from its first moment, and given away after that.
 """
 
 from __future__ import annotations
@@ -13,7 +17,8 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
+from cvec_circus_core.control.entrance import Bound
+from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private, speaks_curve
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.endpoint_files import folder_doubts, give, made_for_me
@@ -43,11 +48,17 @@ class Place(Struct, frozen=True):
     """Whether other users than the owner may connect to a Unix socket."""
     insecure: bool = False
     """Whether other machines may connect."""
+    secret: str | None = None
+    """The secret half of the daemon's key."""
+    inner: str | None = None
+    """Where the daemon's own processes come in, if CURVE is spoken at the endpoint."""
 
-    def bind(self, bound: zmq.Socket[Any]) -> str:
-        """Bind a socket and return the endpoint that it got. Raises `CannotBind`."""
+    def bind(self, bound: zmq.Socket[Any]) -> Bound:
+        """Bind a socket and tell where. Raises `CannotBind`."""
         for doubt in folder_doubts(self.endpoint):
             log.warning("%s %s", self.key, doubt)
+        if self.secret is not None and speaks_curve(self.endpoint, self.secret):
+            return self._bind_by_key(bound, self.secret)
         if not self.insecure and is_private(self.endpoint) is False:
             raise CannotBind(f"{self.key} {self.endpoint} {REACHED_BY_OTHERS}")
         with made_for_me():
@@ -55,7 +66,16 @@ class Place(Struct, frozen=True):
         if not self.insecure and not is_private(got):
             raise CannotBind(f"{self.key} {self.endpoint} {REACHED_BY_OTHERS}")
         give(got, self.owner, to_others=self.to_others)
-        return got
+        return Bound(got, by_key=False)
+
+    def _bind_by_key(self, bound: zmq.Socket[Any], secret: str) -> Bound:
+        if not zmq.has("curve"):
+            raise CannotBind(f"{self.key} {self.endpoint}: the ZeroMQ that is here knows no CURVE")
+        if self.inner is not None:
+            bind(bound, self.inner, self.key)
+        bound.setsockopt(zmq.CURVE_SERVER, 1)
+        bound.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(secret))
+        return Bound(bind(bound, self.endpoint, self.key), by_key=True)
 
 
 def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:

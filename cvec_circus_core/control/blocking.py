@@ -26,12 +26,15 @@ from cvec_circus_core.system.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cvec_circus_core.model.keys import CurveKeys
+
 
 class CircusClient:
     """Sends commands to a daemon and waits for the replies.
 
     Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
-    seconds. Not for use by several threads at once.
+    seconds. Not for use by several threads at once. ``keys`` is a folder of keys, or `CurveKeys`,
+    for daemons of other machines; without, they are found where `circusctl keygen` has put them.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class CircusClient:
         timeout: float = DEFAULT_TIMEOUT,
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
+        keys: str | CurveKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
@@ -49,7 +53,7 @@ class CircusClient:
         self._socket = used.socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
         self._monitor: zmq.Socket[bytes] | None = None
-        connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+        self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return its reply; for a cast, return an empty mapping at once.
@@ -74,7 +78,9 @@ class CircusClient:
         id = new_id()
         frame = encode(message, id)
         if not self._socket.poll(_milliseconds(self.timeout), zmq.POLLOUT):
-            raise unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel)
+            raise unreachable(
+                self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
+            )
         self._socket.send(frame, zmq.NOBLOCK)
         return id
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.binding import Place
-from cvec_circus_core.control.door import Entrance
 from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.control.entrance import Entrance, Place, open_behind
 
 _LONGEST_TOPIC = 1024
 
@@ -40,17 +39,10 @@ class Broadcast:
         self._entrance = entrance
         self._on_audience = on_audience
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
-        self._socket.linger = 0
         self._socket.setsockopt(zmq.SNDHWM, queued)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
-        try:
-            entrance.guard(self._socket)
-            self.endpoint = place.bind(self._socket)
-        except BaseException:
-            entrance.close()
-            self._socket.close()
-            raise
-        self._drain = Drain(self._socket, loop, self._on_subscription)
+        self.endpoint = open_behind(entrance, place, self._socket)
+        self._drain = Drain(self._socket, loop, self._on_subscription, copy=False)
 
     def send(self, topic: bytes, body: bytes) -> bool:
         """Send to whoever subscribed to the topic; return False where nobody could take it."""
@@ -70,9 +62,11 @@ class Broadcast:
         self._entrance.close()
         self._socket.close(linger=int(linger * 1000))
 
-    def _on_subscription(self, frames: list[bytes]) -> None:
-        said = frames[0]
+    def _on_subscription(self, frames: list[zmq.Frame]) -> None:
+        said = frames[0].bytes
         if said[:1] == b"\x01":
+            # Whose it is counts when lists change: see the door.
+            self._entrance.visitor(frames[0])
             self.topics |= {said[1:]}
         elif said[:1] == b"\x00":
             self.topics -= {said[1:]}

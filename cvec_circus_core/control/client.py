@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import zmq
 import zmq.asyncio
@@ -26,12 +26,16 @@ from cvec_circus_core.control.calls import (
 from cvec_circus_core.control.connecting import connect, unreachable
 from cvec_circus_core.model.errors import CallError, NoAnswer
 
+if TYPE_CHECKING:
+    from cvec_circus_core.model.keys import CurveKeys
+
 
 class AsyncCircusClient:
     """Sends commands to a daemon; any number of calls may be under way.
 
     Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
-    seconds. To be used within one event loop.
+    seconds. To be used within one event loop. ``keys`` is a folder of keys, or `CurveKeys`, for
+    daemons of other machines; without, they are found where `circusctl keygen` has put them.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class AsyncCircusClient:
         timeout: float = DEFAULT_TIMEOUT,
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
+        keys: str | CurveKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
@@ -50,7 +55,7 @@ class AsyncCircusClient:
         self._is_tunnel = ssh_server is not None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
-        connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+        self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
 
     async def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return its reply; for a cast, return an empty mapping at once.
@@ -99,7 +104,7 @@ class AsyncCircusClient:
             raise await asyncio.to_thread(self._unreachable) from None
 
     def _unreachable(self) -> CallError:
-        return unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel)
+        return unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key)
 
     async def _read(self) -> None:
         try:

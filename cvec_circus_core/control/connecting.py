@@ -1,20 +1,45 @@
-"""How a client's socket is made: it drops what it can not deliver, and may go through ssh."""
+"""How a client's socket is made: it drops what it can not deliver, and may go through ssh.
+
+A daemon of another machine is known by its key (CURVE): where the caller's folder of keys tells one
+for the endpoint, that one must be there, and the caller shows his own.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from cvec_circus_core.model.errors import CallError, NoAnswer, NothingListens
+from cvec_circus_core.model.errors import CallError, CircusError
 
-PROBE_SECONDS = 0.5
+if TYPE_CHECKING:
+    from cvec_circus_core.model.keys import CurveKeys
+
+
+KEYS_VARIABLE = "CIRCUS_KEYS"
+_KNOWN_DAEMONS = "known_daemons"
+
+
+def keys_folder() -> str:
+    """Return the folder of the caller's key and of the keys that he knows."""
+    told = os.environ.get(KEYS_VARIABLE)
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.join("~", ".config")
+    return os.path.expanduser(told or os.path.join(home, "circus"))
 
 
 def connect(
-    socket: zmq.Socket[Any], endpoint: str, ssh_server: str | None, ssh_keyfile: str | None
-) -> None:
+    socket: zmq.Socket[Any],
+    endpoint: str,
+    ssh_server: str | None,
+    ssh_keyfile: str | None,
+    keys: str | CurveKeys | None = None,
+) -> str | None:
     """Connect a client's socket, closing it where that can not be.
+
+    ``keys`` is a folder of them, or those for this very daemon. Returns the public half of the key
+    that is shown there, None where none is. Raises `CallError`.
 
     With IMMEDIATE, a request is taken only when somebody is there to get it. Otherwise a command
     whose call had long been given up would be carried out when the daemon comes back; and a client
@@ -26,6 +51,7 @@ def connect(
     if socket.type == zmq.DEALER:
         socket.set(zmq.IMMEDIATE, 1)
     try:
+        shown = _show_key(socket, endpoint, keys)
         if ssh_server is None:
             socket.connect(endpoint)
         else:
@@ -36,31 +62,40 @@ def connect(
     except BaseException:
         socket.close()
         raise
+    return shown
 
 
-def is_open(endpoint: str) -> bool:
-    """Tell whether somebody takes connections at an endpoint, whatever is spoken there."""
-    from socket import AF_UNIX, create_connection, socket  # only needed when all else has failed
-
-    transport, _, address = endpoint.partition("://")
-    try:
-        if transport == "ipc":
-            with socket(AF_UNIX) as probe:
-                probe.settimeout(PROBE_SECONDS)
-                probe.connect(address)
-        else:
-            host, _, port = address.rpartition(":")
-            create_connection((host.strip("[]"), int(port)), PROBE_SECONDS).close()
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def unreachable(endpoint: str, seconds: float, *, through_ssh: bool) -> CallError:
+def unreachable(
+    endpoint: str, seconds: float, *, through_ssh: bool, key: str | None = None
+) -> CallError:
     """Return the error for an endpoint with which no conversation could begin."""
-    if not through_ssh and is_open(endpoint):
-        return NoAnswer(endpoint, seconds)
-    return NothingListens(endpoint, seconds)
+    # Only needed when all else has failed.
+    found = import_module("cvec_circus_core.control.probing").unreachable
+    error: CallError = found(endpoint, seconds, through_ssh=through_ssh, key=key)
+    return error
+
+
+def _show_key(socket: zmq.Socket[Any], endpoint: str, keys: str | CurveKeys | None) -> str | None:
+    found: CurveKeys | None
+    if keys is None or isinstance(keys, str):
+        folder = keys_folder() if keys is None else os.path.expanduser(keys)
+        # Most callers have no keys: for them, nothing is loaded.
+        known = os.path.join(folder, _KNOWN_DAEMONS)
+        if not endpoint.startswith("tcp://") or not os.path.lexists(known):
+            return None
+        try:
+            read = import_module("cvec_circus_core.system.key_files").client_keys
+            found = read(folder, endpoint)
+        except CircusError as error:
+            raise CallError(str(error)) from None
+    else:
+        found = keys
+    if found is None:
+        return None
+    socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(found.server))
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(found.own.public))
+    socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(found.own.secret))
+    return found.own.public
 
 
 def _tunnel(socket: Any, endpoint: str, server: str, keyfile: str | None) -> None:

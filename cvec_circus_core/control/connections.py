@@ -69,10 +69,14 @@ class Connections:
 
     def caller(self, fd: int, handshake: int) -> Caller:
         """Return whose messages come over a descriptor after a handshake."""
-        connection = self._by_fd.get(fd)
-        while connection is not None and connection.number > handshake:
-            connection = connection.before
+        connection = self._connection(fd, handshake)
         return _NOT_KNOWN if connection is None else connection.caller
+
+    def is_of(self, fd: int, handshake: int, caller: Caller) -> None:
+        """Remember who has shown in a handshake that a connection is his."""
+        connection = self._connection(fd, handshake)
+        if connection is not None:
+            connection.caller = caller
 
     def look(self) -> None:
         """Read all news, and meet whoever has come."""
@@ -89,16 +93,22 @@ class Connections:
                 return
             met = {fd: self._peers.meet(fd) for fd in came}
 
-    def meet_again(self) -> None:
-        """Meet everybody who is there once more."""
+    def meet_again(self, on_met: OnMet) -> None:
+        """Meet everybody who is there once more, and decide anew."""
         self.look()
         for connection in [one for one in self._by_fd.values() if one.is_open]:
             meeting = self._peers.meet(connection.fd)
             self.look()
             if connection.is_open and self._by_fd[connection.fd] is connection:
-                self._on_met(connection.caller, meeting)
+                on_met(connection.caller, meeting)
             else:
                 meeting.close()
+
+    def _connection(self, fd: int, handshake: int) -> Connection | None:
+        connection = self._by_fd.get(fd)
+        while connection is not None and connection.number > handshake:
+            connection = connection.before
+        return connection
 
     def _read_all(self) -> tuple[set[int], set[int]]:
         """Return the descriptors that are new and open, and all that there is news of."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import zmq
 
-from cvec_circus_core.control.connecting import connect
+from cvec_circus_core.control.connecting import connect, unreachable
+
+if TYPE_CHECKING:
+    from cvec_circus_core.model.errors import CallError
+    from cvec_circus_core.model.keys import CurveKeys
 
 EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
 
@@ -25,6 +29,7 @@ class CircusConsumer:
         endpoint: str = EVENT_ENDPOINT,
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
+        keys: str | CurveKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
         used = context or zmq.Context()
@@ -33,8 +38,9 @@ class CircusConsumer:
         self._connected = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         for topic in topics:
             self._socket.subscribe(topic)
+        self._is_tunnel = ssh_server is not None
         try:
-            connect(self._socket, endpoint, ssh_server, ssh_keyfile)
+            self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
         except BaseException:
             # It has closed its socket; a context would wait for the other one without end.
             self._connected.close(linger=0)
@@ -59,6 +65,10 @@ class CircusConsumer:
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the publisher is there; return False where that takes longer, in seconds."""
         return bool(self._connected.poll(round(timeout * 1000)))
+
+    def trouble(self, timeout: float) -> CallError:
+        """Return why the publisher is not there, after so many seconds."""
+        return unreachable(self.endpoint, timeout, through_ssh=self._is_tunnel, key=self._key)
 
     def stop(self) -> None:
         """Close the connection."""

@@ -1,87 +1,69 @@
 """One endpoint, and who stands there: every message is tied to its caller.
 
 Each handshake is answered by us (ZAP, RFC 27). The answer gives the connection a few words that
-libzmq attaches to all its messages: the number of the handshake, and for ipc the user and pid that
-the kernel told libzmq when the connection was made. The number leads to the connection, and so to
-its user, for tcp (`connections.py`).
+libzmq attaches to all its messages: the number of the handshake, for ipc the user and pid that the
+kernel told libzmq when the connection was made, and for CURVE the key that was shown. The number
+leads to the connection, and so to its user, for tcp of this machine (`connections.py`).
 
 Events leave no room for a refusal, so the door of the event endpoint ends the connections of those
 who may not read, and does so before their handshake is answered. (Granting subscriptions one by
 one, by XPUB_MANUAL, can be tricked: after an upstream message that is no subscription libzmq grants
 the next ones to the wrong subscriber.)
+
+Where CURVE is spoken the kernel is not asked: a key that is not let in gets no handshake at all.
+When lists have changed, connections are ended whose key has no rights any more. Where only readers
+are let in that is at once, also for those that nobody has shown to be his: nothing was subscribed
+to over them, and who may come comes again. At other doors the rights count at once, and the
+connection stays a little for the reply to whoever has asked for the change.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 
 from cvec_circus_core.control.connections import Connections
-from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.control.entrance import Bound, Handshake
 from cvec_circus_core.control.monitoring import Monitor, News
-from cvec_circus_core.model.access import Anybody, Caller, Judge, Stranger, Visitor
-from cvec_circus_core.system.peers import Meeting, Peers
+from cvec_circus_core.model.access import Anybody, Caller, Judge, KeyHolder, Stranger, Visitor
+from cvec_circus_core.system.peers import Meeting, Peers, plain_host
 
 _KNOWN_AT_MOST = 10_000
 _INSIDE = Anybody("inside the daemon")
 _NOT_GREETED = Stranger("the connection is not known")
+_NO_KEY_YET = Stranger("no key was shown")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+LAST_REPLIES = 1.0
+"""Seconds that connections stay which have lost their rights."""
 
 TurnAway = Callable[[Visitor], None]
 """Is told who was not let in."""
-
-
-class Entrance(Protocol):
-    """Where messages come in, and who tells from whom they are."""
-
-    def guard(self, guarded: zmq.Socket[Any]) -> None:
-        """Take over the connections of a socket that is not bound yet."""
-
-    def visitor(self, frame: zmq.Frame) -> Visitor:
-        """Return who has sent a frame."""
-
-    def renew(self) -> None:
-        """Judge everybody anew."""
-
-    def close(self) -> None:
-        """Look after nobody any more; before the socket is closed."""
-
-
-class OpenDoor:
-    """Where everybody is let in, on purpose."""
-
-    def __init__(self, where: str, judge: Judge) -> None:
-        self._visitor = judge(Anybody(where))
-
-    def guard(self, guarded: zmq.Socket[Any]) -> None:
-        """Leave the socket as it is."""
-
-    def visitor(self, frame: zmq.Frame) -> Visitor:
-        """Return the same for all."""
-        return self._visitor
-
-    def renew(self) -> None:
-        """Change nothing."""
-
-    def close(self) -> None:
-        """There is nothing to close."""
 
 
 class Door:
     """Tells who is behind each message."""
 
     def __init__(
-        self, domain: str, peers: Peers, judge: Judge, loop: asyncio.AbstractEventLoop
+        self,
+        domain: str,
+        peers: Peers,
+        judge: Judge,
+        loop: asyncio.AbstractEventLoop,
+        turned_away: TurnAway,
     ) -> None:
         self.domain = domain
         self._peers = peers
         self._judge = judge
+        self._turned_away = turned_away
         self._known: dict[str, Visitor] = {}
         self._loop = loop
         self._monitor: Monitor | None = None
-        self._connections = Connections(self._news, peers, self._met)
+        self._key_places: list[tuple[str, int]] = []
+        self._connections = Connections(self._news, self, self._met)
 
     def guard(self, guarded: zmq.Socket[Any]) -> None:
         """Take over the connections of a socket that is not bound yet."""
@@ -89,11 +71,26 @@ class Door:
         guarded.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
         self._monitor = Monitor(guarded, self.domain, self._loop, self._connections.look)
 
-    def greet(self, address: str) -> str:
-        """Answer a handshake: return the words that will stand on every message after it."""
+    def opened(self, bound: Bound) -> None:
+        """Learn where the socket was bound."""
+        if bound.by_key:
+            host, _, port = bound.endpoint.rpartition("/")[2].rpartition(":")
+            self._key_places.append((plain_host(host), int(port)))
+
+    def greet(self, said: Handshake) -> str | None:
+        """Answer a handshake: return the words that will stand on every message after it.
+
+        None refuses it.
+        """
         number = self._connections.next_number()
+        if said.key is not None:
+            visitor = self._judge(KeyHolder(said.key, said.address))
+            if not self._lets_in(visitor):
+                self._turned_away(visitor)
+                return None
+            return f"{number} key {said.key} {said.address}"
         # Over ipc "PLACE:UID:GID:PID", over tcp an address and nothing else.
-        words = address.rsplit(":", 3)
+        words = said.address.rsplit(":", 3)
         if len(words) == 4 and words[0] == "localhost" and all(map(_is_number, words[1:])):
             return f"{number} {words[1]} {words[3]}"
         return str(number)
@@ -111,9 +108,18 @@ class Door:
             known = self._known[words] = self._judge(self._caller(words, frame))
         return known
 
+    def meet(self, fd: int) -> Meeting:
+        """Tell who is at the other end of a descriptor, as far as that is known by now."""
+        meeting = self._peers.meet(fd)
+        if meeting.place is not None and self._asks_for_keys(meeting.place):
+            meeting.caller = _NO_KEY_YET
+        return meeting
+
     def renew(self) -> None:
-        """Judge everybody anew."""
+        """Judge everybody anew, those who are in, too."""
         self._known.clear()
+        if self._key_places:
+            self._loop.call_later(LAST_REPLIES, self._meet_again)
 
     def close(self) -> None:
         """Look after nobody any more; before the socket is closed."""
@@ -121,8 +127,15 @@ class Door:
             self._monitor.close()
             self._monitor = None
 
+    def _lets_in(self, visitor: Visitor) -> bool:
+        return visitor.rights.any
+
     def _caller(self, words: str, frame: zmq.Frame) -> Caller:
         match words.split():
+            case [number, "key", key, address]:
+                holder = KeyHolder(key, address)
+                self._connections.is_of(int(frame.get(zmq.SRCFD)), int(number), holder)
+                return holder
             case [_, uid, pid]:
                 return self._peers.user(int(uid), int(pid))
             case _:
@@ -135,71 +148,52 @@ class Door:
         """Let everybody in: what he may is told him in answer to what he asks."""
         meeting.close()
 
+    def _met_again(self, caller: Caller, meeting: Meeting) -> None:
+        if isinstance(caller, KeyHolder) and not self._lets_in(self._judge(caller)):
+            meeting.turn_away()
+        else:
+            meeting.close()
+
+    def _meet_again(self) -> None:
+        if self._monitor is not None:
+            self._connections.meet_again(self._met_again)
+
+    def _asks_for_keys(self, place: tuple[str, int]) -> bool:
+        host, port = place
+        return any(port == asked and at in (host, *_EVERYWHERE) for at, asked in self._key_places)
+
 
 class ReadersDoor(Door):
     """Ends the connections of those who may not read."""
 
-    def __init__(
-        self,
-        domain: str,
-        peers: Peers,
-        judge: Judge,
-        loop: asyncio.AbstractEventLoop,
-        turned_away: TurnAway,
-    ) -> None:
-        super().__init__(domain, peers, judge, loop)
-        self._turned_away = turned_away
+    def guard(self, guarded: zmq.Socket[Any]) -> None:
+        """Take over the connections of a socket that is not bound yet."""
+        super().guard(guarded)
+        # Otherwise libzmq keeps subscriptions to itself that somebody else has made before.
+        guarded.setsockopt(zmq.XPUB_VERBOSE, 1)
 
     def renew(self) -> None:
         """Judge everybody anew, those who are in, too."""
-        super().renew()
-        if self._monitor is not None:
-            self._connections.meet_again()
+        self._known.clear()
+        self._meet_again()
+
+    def _lets_in(self, visitor: Visitor) -> bool:
+        return visitor.rights.reading
 
     def _met(self, caller: Caller, meeting: Meeting) -> None:
-        visitor = self._judge(caller)
-        if visitor.rights.reading:
+        if caller is _NO_KEY_YET:
             meeting.close()
         else:
+            self._met_again(caller, meeting)
+
+    def _met_again(self, caller: Caller, meeting: Meeting) -> None:
+        visitor = self._judge(caller)
+        if self._lets_in(visitor):
+            meeting.close()
+            return
+        if caller is not _NO_KEY_YET:
             self._turned_away(visitor)
-            meeting.turn_away()
-
-
-class Doorman:
-    """Answers the handshakes of a context, each for its door."""
-
-    def __init__(self, context: zmq.Context[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._doors: dict[bytes, Door] = {}
-        self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        try:
-            self._socket.bind("inproc://zeromq.zap.01")
-        except BaseException:
-            self._socket.close()
-            raise
-        self._drain = Drain(self._socket, loop, self._answer)
-
-    def watch(self, door: Door) -> None:
-        """Answer for a door."""
-        self._doors[door.domain.encode()] = door
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._drain.close()
-        self._socket.close()
-
-    def _answer(self, frames: list[bytes]) -> None:
-        # As in RFC 27: an envelope, the version, a number, the domain, the address, …
-        end = frames.index(b"") + 1
-        envelope, (version, number, domain, address, *_) = frames[:end], frames[end:]
-        door = self._doors.get(domain)
-        if door is None:
-            answer = [b"400", b"no door has this name", b"", b""]
-        else:
-            words = door.greet(address.decode("utf-8", "replace"))
-            answer = [b"200", b"", words.encode(), b""]
-        self._socket.send_multipart([*envelope, version, number, *answer], zmq.NOBLOCK)
-        self._drain.look_again()
+        meeting.turn_away()
 
 
 def _without_words(frame: zmq.Frame) -> Caller:

@@ -3,8 +3,8 @@
 Commands ask the `Supervisor` for what they need, so that is where limits hold, whatever a command
 makes of its request, and for commands of other packages, too. A viewer finds all watchers and may
 read; whoever a watcher lists may find that one and start, stop, renew, resize and signal it, but
-not set its options: a command line is as good as the user that it runs as. Values of env are for
-those who may do everything.
+not set its options: a command line is as good as the user that it runs as. Values of env, and what
+else sounds secret, are for those who may do everything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cvec_circus_core.control.hiding import spec_without_secrets, without_secrets
 from cvec_circus_core.extend.ports import (
     SignalSelection,
     SocketsPort,
@@ -19,11 +20,10 @@ from cvec_circus_core.extend.ports import (
     Ticket,
     WatcherPort,
 )
-from cvec_circus_core.model.access import NotAllowed, NotForYou, Visitor
+from cvec_circus_core.model.access import KeyHolder, NotAllowed, NotForYou, Visitor
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import (
     OutputView,
     PluginView,
@@ -31,9 +31,6 @@ from cvec_circus_core.model.views import (
     StatsSubject,
     WatcherView,
 )
-
-HIDDEN = "***"
-"""Stands for a value that is not for the caller."""
 
 
 class Limits:
@@ -56,23 +53,28 @@ class Limits:
 
     def refusal(self) -> NotAllowed:
         """Return the error for what is none of his business."""
-        lists = "allow_users" if self.acts else "viewers"
-        return NotAllowed(
-            f"{self.visitor.name} may not {self.command}; {lists} in [circus] lets them"
-        )
+        remedy = self._remedy("allow_users" if self.acts else "viewers")
+        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
 
     def refusal_of_secrets(self) -> NotAllowed:
         """Return the error for what only those may who may do everything."""
-        return NotAllowed(
-            f"{self.visitor.name} may not {self.command}; allow_users in [circus] lets them"
-        )
+        remedy = self._remedy("allow_users")
+        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
 
     def refusal_of(self, watcher: str) -> NotAllowed:
         """Return the error for a watcher that he sees and may not touch."""
+        remedy = f"allow_users in [watcher:{watcher}] or [circus]"
+        if isinstance(self.visitor.caller, KeyHolder):
+            remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
         return NotAllowed(
-            f"{self.visitor.name} may not {self.command} {watcher}; "
-            f"allow_users in [watcher:{watcher}] or [circus] lets them"
+            f"{self.visitor.name} may not {self.command} {watcher}; {remedy} lets them"
         )
+
+    def _remedy(self, lists: str) -> str:
+        if isinstance(self.visitor.caller, KeyHolder):
+            role = "viewer" if lists == "viewers" else "operator"
+            return f"circusctl authorize --role {role}"
+        return f"{lists} in [circus]"
 
 
 class LimitedWatcher:
@@ -91,18 +93,16 @@ class LimitedWatcher:
 
     @property
     def spec(self) -> WatcherSpec:
-        """What is wanted at the moment, without values of env."""
-        spec = self._real.spec
-        return replace(spec, env=dict.fromkeys(spec.env, HIDDEN))
+        """What is wanted at the moment, without secrets."""
+        return spec_without_secrets(self._real.spec)
 
     def view(self) -> WatcherView:
         """Return a picture of what is so."""
         return self._real.view()
 
     def options(self) -> Mapping[str, Any]:
-        """Return all options as JSON values, without values of env."""
-        options = self._real.options()
-        return {**options, "env": dict.fromkeys(options.get("env") or {}, HIDDEN)}
+        """Return all options as JSON values, without secrets."""
+        return without_secrets(self._real.options())
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
         """Return the last lines of output."""

@@ -39,7 +39,9 @@ class PluginLink:
         pubsub_endpoint: str,
         ssh_server: str | None = None,
         context: zmq.Context[Any] | None = None,
+        keys: str | None = None,
     ) -> None:
+        self._keys = keys
         self._endpoints = (endpoint, pubsub_endpoint)
         self._ssh_server = ssh_server
         self._given = context
@@ -57,7 +59,9 @@ class PluginLink:
         """Connect, and subscribe; belongs to a running loop. Raises `CallError`."""
         self.context = self._given or zmq.Context()
         self._kinds = kinds
-        self.client = CircusClient(self.context, self._endpoints[0], timeout, self._ssh_server)
+        self.client = CircusClient(
+            self.context, self._endpoints[0], timeout, self._ssh_server, keys=self._keys
+        )
         self._subscribe(topics)
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +74,11 @@ class PluginLink:
         """Send a request and await the reply."""
         if self._async is None:
             self._async = AsyncCircusClient(
-                self.context, self._endpoints[0], self.client.timeout, self._ssh_server
+                self.context,
+                self._endpoints[0],
+                self.client.timeout,
+                self._ssh_server,
+                keys=self._keys,
             )
         return await self._async.call(message)
 
@@ -109,7 +117,7 @@ class PluginLink:
         self.sub_socket.set(zmq.RCVHWM, QUEUED)
         for topic in topics:
             self.sub_socket.subscribe(topic)
-        connect(self.sub_socket, self._endpoints[1], self._ssh_server, None)
+        connect(self.sub_socket, self._endpoints[1], self._ssh_server, None, self._keys)
 
     def _unsubscribe(self) -> None:
         self.sub_socket.close()

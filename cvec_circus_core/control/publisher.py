@@ -12,10 +12,9 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.binding import Place
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.codec import encode_event
-from cvec_circus_core.control.door import Entrance
+from cvec_circus_core.control.entrance import Entrance, Place
 from cvec_circus_core.model.events import Told
 
 log = logging.getLogger(__name__)

@@ -15,12 +15,11 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.binding import Place
 from cvec_circus_core.control.bounds import Bounds, Word
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
 from cvec_circus_core.control.dispatch import Dispatcher, failure_of
-from cvec_circus_core.control.door import Entrance
 from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.control.entrance import Entrance, Place, open_behind
 from cvec_circus_core.model.access import Visitor
 from cvec_circus_core.model.errors import BadMessage, CircusError
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
@@ -60,16 +59,9 @@ class ControlServer:
         self._bounds = Bounds(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
-        self._socket.linger = 0
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         self._socket.setsockopt(zmq.RCVHWM, QUEUED)
-        try:
-            entrance.guard(self._socket)
-            self.endpoint = place.bind(self._socket)
-        except BaseException:
-            entrance.close()
-            self._socket.close()
-            raise
+        self.endpoint = open_behind(entrance, place, self._socket)
         self._drain = Drain(self._socket, loop, self._take, REQUESTS_AT_ONCE, copy=False)
 
     def bind_too(self, endpoint: str) -> None:

@@ -9,6 +9,7 @@ import msgspec.json
 import zmq
 
 from cvec_circus_core.control.consumer import CircusConsumer
+from cvec_circus_core.model.keys import CurveKeys
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 TOPIC = "stat."
@@ -33,9 +34,10 @@ class StatsClient:
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
         ssh_keyfile: str | None = None,
         topics: Sequence[str] = (TOPIC,),
+        keys: str | CurveKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self._consumer = CircusConsumer(topics, context, endpoint, ssh_server, ssh_keyfile)
+        self._consumer = CircusConsumer(topics, context, endpoint, ssh_server, ssh_keyfile, keys)
 
     def iter_messages(self) -> Iterator[Stat]:
         """Yield statistics without end; leave the loop, or interrupt it, to stop."""

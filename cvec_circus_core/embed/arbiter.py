@@ -12,7 +12,7 @@ from cvec_circus_core.embed.running import Running
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginFacts, PluginNames
+from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginNames
 from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
@@ -207,9 +207,9 @@ class Arbiter:
             pass
 
     def _host(self, engine: Engine) -> None:
-        if engine.endpoints is None:
+        facts = engine.facts()
+        if facts is None:
             return
-        facts = PluginFacts(*engine.endpoints, self._spec.check_delay)
         for one in self._plugins.processes:
             engine.arbiter.add(watcher_of(one, facts, self._spec))
         named = [one.spec for one in engine.arbiter.watchers()]

@@ -20,7 +20,10 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
 
-ACCESS = ("endpoint_owner", "allow_users", "allow_groups", "viewers", "insecure")
+ACCESS = (
+    *("endpoint_owner", "allow_users", "allow_groups", "viewers", "insecure"),
+    *("curve_key", "curve_authorized"),
+)
 """The options of the daemon that say who may read."""
 
 WATCHER = "circusd-stats"

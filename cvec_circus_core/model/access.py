@@ -1,12 +1,13 @@
 """Who calls, and what a caller may: the nouns (the judgement is in `policy/permission.py`).
 
-A caller is told by the kernel, never by what he says of himself. Whoever can not be told apart is
-a `Stranger`, and a stranger may nothing.
+A caller is told by the kernel or by a key that he holds, never by what he says of himself. Whoever
+can not be told apart is a `Stranger`, and a stranger may nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 
 from cvec_circus_core.model.errors import Errno, RequestError, UnknownWatcher
 from cvec_circus_core.model.values import Struct
@@ -14,12 +15,41 @@ from cvec_circus_core.model.values import Struct
 GROUP_MARK = "@"
 """What stands before the name of a group where users are listed."""
 
+KEY_MARK = "key:"
+"""What stands before the name of a key's holder there."""
+
+
+class Role(Enum):
+    """What the holder of a key may."""
+
+    OPERATOR = "operator"
+    """Everything, as the daemon's own user may."""
+    VIEWER = "viewer"
+    """Look, and hear events and statistics."""
+    GUEST = "guest"
+    """Only what the ``allow_users`` of a watcher lets him, as ``key:NAME``."""
+
+
+class KnownKey(Struct, frozen=True):
+    """One key that is let in."""
+
+    name: str
+    role: Role
+    key: str
+
 
 class LocalUser(Struct, frozen=True):
     """A process of this machine. Over TCP the kernel tells its user, but not its pid."""
 
     uid: int
     pid: int | None = None
+
+
+class KeyHolder(Struct, frozen=True):
+    """Whoever has shown that he holds a key (CURVE), and the address he calls from."""
+
+    key: str
+    address: str
 
 
 class Anybody(Struct, frozen=True):
@@ -34,7 +64,7 @@ class Stranger(Struct, frozen=True):
     why: str
 
 
-Caller = LocalUser | Anybody | Stranger
+Caller = LocalUser | KeyHolder | Anybody | Stranger
 
 
 class Rights(Struct, frozen=True):
@@ -43,7 +73,12 @@ class Rights(Struct, frozen=True):
     everything: bool = False
     reading: bool = False
     words: frozenset[str] = frozenset()
-    """All words by which a list may mean this caller: name, number, and @group."""
+    """All words by which a list may mean this caller: name, number, @group, or key:name."""
+
+    @property
+    def any(self) -> bool:
+        """Whether he may anything at all, or at least may be listed somewhere."""
+        return self.everything or self.reading or bool(self.words)
 
     def may_operate(self, listed: Iterable[str]) -> bool:
         """Tell whether he may act on a watcher whose allow_users are these."""

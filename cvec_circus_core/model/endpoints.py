@@ -60,7 +60,13 @@ def is_private(endpoint: str) -> bool | None:
     return (mapped or address).is_loopback
 
 
+def speaks_curve(endpoint: str, curve_key: str | None) -> bool:
+    """Tell whether only those come in at an endpoint who show a key."""
+    return curve_key is not None and is_private(endpoint) is not True
+
+
 REACHED_BY_OTHERS = (
     "can be reached by other machines, and who calls from there can not be told: "
-    "use 127.0.0.1 or ipc:// (and ssh from elsewhere), or say insecure = True in [circus]"
+    "let them in by key (circusctl keygen --daemon FILE, and curve_key = FILE in [circus]), "
+    "or say insecure = True in [circus] to obey everybody; else use 127.0.0.1 or ipc://"
 )

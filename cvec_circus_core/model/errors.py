@@ -174,6 +174,10 @@ class NothingListens(CallError):
         self.endpoint = endpoint
 
 
+class NotLetIn(CallError):
+    """The daemon at an endpoint and the client do not know each other by their keys."""
+
+
 class NoAnswer(CallError):
     """Somebody listens at the endpoint, but the answer did not come in time."""
 

@@ -17,12 +17,19 @@ class Event(Struct, frozen=True):
     """Something that happened to a watcher."""
 
     topic: ClassVar[str] = ""
+    family: ClassVar[str] = "watcher"
+    """The first part of the full topic; each family is numbered by itself."""
     watcher: str
 
     @property
     def name(self) -> str:
         """The last part of the full topic."""
         return self.topic
+
+    @property
+    def subject(self) -> str:
+        """What stands between family and name in the full topic."""
+        return f"{topic_name(self.watcher)}."
 
     def facts(self) -> Mapping[str, Any]:
         """Return what the body says beside time, watcher and sequence number."""
@@ -177,6 +184,27 @@ class NotReady(_ProcessEvent, frozen=True):
     topic = "not_ready"
 
 
+class CommandAudited(Event, frozen=True):
+    """Somebody has commanded the daemon, or was refused."""
+
+    family = "audit"
+    command: str
+    body: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The last part of the full topic."""
+        return self.command
+
+    @property
+    def subject(self) -> str:
+        """What stands between family and name: the watcher, or ``circus`` where none is named."""
+        return f"{topic_name(self.watcher) or 'circus'}."
+
+    def facts(self) -> Mapping[str, Any]:
+        return self.body
+
+
 def own_events(kind: type[Event] = Event) -> frozenset[str]:
     """Return the names of the daemon's own events."""
     below = (own_events(one) for one in kind.__subclasses__())
@@ -184,7 +212,7 @@ def own_events(kind: type[Event] = Event) -> frozenset[str]:
 
 
 class Told(Struct, frozen=True):
-    """An event as it was published: numbered from 1 by this daemon, and timed.
+    """An event as it was published: numbered from 1 within its family, and timed.
 
     ``time`` is Unix time in seconds. The body is made once, however many listen.
     """
@@ -195,8 +223,8 @@ class Told(Struct, frozen=True):
 
     @property
     def topic(self) -> str:
-        """The full topic, ``watcher.NAME.EVENT``."""
-        return f"watcher.{topic_name(self.event.watcher)}.{self.event.name}"
+        """The full topic, ``watcher.NAME.EVENT`` or ``audit.NAME.COMMAND``."""
+        return f"{self.event.family}.{self.event.subject}{self.event.name}"
 
     def body(self) -> dict[str, Any]:
         """Return the JSON object of the second frame."""

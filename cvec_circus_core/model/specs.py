@@ -319,6 +319,18 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         "obey everybody who reaches an endpoint that other machines can reach",
         changing=_LATER,
     )
+    curve_key: str | None = option(
+        None,
+        OPTIONAL_TEXT,
+        "file with the daemon's key; endpoints that other machines can reach then take only those "
+        "who are let in by key",
+        changing=_LATER,
+    )
+    curve_authorized: str | None = option(
+        None,
+        OPTIONAL_TEXT,
+        "file that lists who is let in by key; authorized_keys beside curve_key when not given",
+    )
     multicast_endpoint: str | None = option(
         None, MULTICAST, "udp group that answers discovery; off when not given", changing=_LATER
     )

@@ -2,17 +2,29 @@
 
 Root and the daemon's own user may do everything, and so may those whom the operator listed. Viewers
 may read. Everybody else may act on the watchers that list him, and else nothing. Lists are compared
-as they are written: by name, by number, or by ``@group``.
+as they are written: by name, by number, by ``@group``, or by ``key:NAME`` for the holder of a key,
+whose role says what he may beside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
-from cvec_circus_core.model.access import GROUP_MARK, Anybody, Caller, LocalUser, Rights, Stranger
+from cvec_circus_core.model.access import (
+    GROUP_MARK,
+    KEY_MARK,
+    Anybody,
+    Caller,
+    KeyHolder,
+    KnownKey,
+    LocalUser,
+    Rights,
+    Role,
+    Stranger,
+)
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.values import Struct, field
 
 ROOT = 0
 
@@ -23,6 +35,8 @@ class Rules(Struct, frozen=True):
     own_uid: int
     everything: frozenset[str] = frozenset()
     reading: frozenset[str] = frozenset()
+    keys: Mapping[str, KnownKey] = field(default_factory=dict)
+    """Those who come with a key, by key."""
 
     @property
     def words(self) -> frozenset[str]:
@@ -30,11 +44,12 @@ class Rules(Struct, frozen=True):
         return self.everything | self.reading
 
 
-def rules_of(spec: ArbiterSpec, own_uid: int) -> Rules:
-    """Return what the ``[circus]`` section says."""
+def rules_of(spec: ArbiterSpec, own_uid: int, keys: Mapping[str, KnownKey] | None = None) -> Rules:
+    """Return what the ``[circus]`` section says, and the list of keys."""
     owner = () if spec.endpoint_owner is None else (str(spec.endpoint_owner),)
     groups = (f"{GROUP_MARK}{name.removeprefix(GROUP_MARK)}" for name in spec.allow_groups)
-    return Rules(own_uid, frozenset({*owner, *spec.allow_users, *groups}), frozenset(spec.viewers))
+    everything = frozenset({*owner, *spec.allow_users, *groups})
+    return Rules(own_uid, everything, frozenset(spec.viewers), keys or {})
 
 
 def rights_of(rules: Rules, caller: Caller, words: Iterable[str] = ()) -> Rights:
@@ -45,11 +60,27 @@ def rights_of(rules: Rules, caller: Caller, words: Iterable[str] = ()) -> Rights
         case Stranger():
             return Rights()
         case LocalUser(uid):
-            known = frozenset(words)
-            everything = uid in (ROOT, rules.own_uid) or not known.isdisjoint(rules.everything)
-            return Rights(everything, everything or not known.isdisjoint(rules.reading), known)
+            return _listed(rules, frozenset(words), everything=uid in (ROOT, rules.own_uid))
+        case KeyHolder(key):
+            return _of_key(rules, rules.keys.get(key))
         case _:
             assert_never(caller)
+
+
+def _of_key(rules: Rules, known: KnownKey | None) -> Rights:
+    if known is None:
+        return Rights()
+    word = frozenset({f"{KEY_MARK}{known.name}"})
+    is_operator, is_viewer = known.role is Role.OPERATOR, known.role is Role.VIEWER
+    return _listed(rules, word, everything=is_operator, reading=is_viewer)
+
+
+def _listed(
+    rules: Rules, words: frozenset[str], *, everything: bool, reading: bool = False
+) -> Rights:
+    everything = everything or not words.isdisjoint(rules.everything)
+    reading = reading or everything or not words.isdisjoint(rules.reading)
+    return Rights(everything, reading, words)
 
 
 def listed_words(spec: ArbiterSpec, watchers: Iterable[WatcherSpec]) -> Iterator[str]:
@@ -60,10 +91,7 @@ def listed_words(spec: ArbiterSpec, watchers: Iterable[WatcherSpec]) -> Iterator
 
 
 def lets_others_in(spec: ArbiterSpec, watchers: Iterable[WatcherSpec]) -> bool:
-    """Tell whether anybody else than the owner of the endpoint has reason to connect."""
-    return bool(
-        spec.allow_users
-        or spec.allow_groups
-        or spec.viewers
-        or any(watcher.allow_users for watcher in watchers)
-    )
+    """Tell whether any other user of this machine has reason to connect."""
+    lists = (spec.allow_users, spec.viewers, *(watcher.allow_users for watcher in watchers))
+    words = (word for one in lists for word in one)
+    return bool(spec.allow_groups) or any(not word.startswith(KEY_MARK) for word in words)

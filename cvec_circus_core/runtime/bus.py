@@ -22,12 +22,12 @@ class Bus:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._listeners: dict[str, Listener] = {}
-        self._count = 0
+        self._counts: dict[str, int] = {}
 
     @property
     def count(self) -> int:
-        """How many events were told so far: the number of the last one."""
-        return self._count
+        """How many events of watchers were told so far: the number of the last one."""
+        return self._counts.get("watcher", 0)
 
     def listen(self, name: str, listener: Listener) -> None:
         """Tell every later event to a listener; the name stands in the log."""
@@ -39,8 +39,8 @@ class Bus:
 
     def tell(self, event: Event) -> None:
         """Tell an event to all."""
-        self._count += 1
-        told = Told(event, self._count, self._clock.wall())
+        number = self._counts[event.family] = self._counts.get(event.family, 0) + 1
+        told = Told(event, number, self._clock.wall())
         for name, listener in tuple(self._listeners.items()):
             try:
                 listener(told)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
-from cvec_circus_core.model.access import Anybody, Caller, LocalUser, Stranger, Visitor
+from cvec_circus_core.model.access import (
+    Anybody,
+    Caller,
+    KeyHolder,
+    KnownKey,
+    LocalUser,
+    Stranger,
+    Visitor,
+)
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.permission import ROOT, Rules, rights_of, rules_of
 from cvec_circus_core.system.accounts import user_name, words_for
@@ -16,13 +24,15 @@ KEPT = 10.0
 
 
 class AccountJudge:
-    """Judges callers by the daemon's options as they are now."""
+    """Judges callers by the daemon's options, and by its list of keys, as they are now."""
 
     def __init__(self, spec: Callable[[], ArbiterSpec], own_uid: int, clock: Clock) -> None:
+        self.keys: Mapping[str, KnownKey] = {}
+        """Those who are let in by key. To be replaced, never changed."""
         self._spec = spec
         self._own_uid = own_uid
         self._clock = clock
-        self._read: tuple[ArbiterSpec, Rules] | None = None
+        self._read: tuple[ArbiterSpec, Mapping[str, KnownKey], Rules] | None = None
         self._accounts: dict[int, tuple[str, frozenset[str]]] = {}
         self._accounts_until = 0.0
 
@@ -33,6 +43,10 @@ class AccountJudge:
             case LocalUser(uid):
                 name, words = self._account(uid)
                 return Visitor(caller, f"user {name!r}", rights_of(rules, caller, words))
+            case KeyHolder(key):
+                holder = rules.keys.get(key)
+                name = f"key {holder.name!r}" if holder else "an unknown key"
+                return Visitor(caller, name, rights_of(rules, caller))
             case Anybody(where):
                 return Visitor(caller, f"anybody ({where})", rights_of(rules, caller))
             case Stranger():
@@ -42,9 +56,9 @@ class AccountJudge:
 
     def _rules(self) -> Rules:
         spec = self._spec()
-        if self._read is None or self._read[0] is not spec:
-            self._read = spec, rules_of(spec, self._own_uid)
-        return self._read[1]
+        if self._read is None or self._read[0] is not spec or self._read[1] is not self.keys:
+            self._read = spec, self.keys, rules_of(spec, self._own_uid, self.keys)
+        return self._read[2]
 
     def _account(self, uid: int) -> tuple[str, frozenset[str]]:
         now = self._clock.now()

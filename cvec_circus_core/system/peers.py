@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import sys
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, ip_address
 
 from cvec_circus_core.model.access import Caller, LocalUser, Stranger
 from cvec_circus_core.system.accounts import unmapped_uid
@@ -30,11 +30,15 @@ _NOBODY_HERE = Stranger("the user is not one of this container")
 class Meeting:
     """One connection, held on to until it is clear what becomes of it."""
 
-    __slots__ = ("_socket", "caller")
+    __slots__ = ("_socket", "caller", "place")
 
-    def __init__(self, held: socket.socket | None, caller: Caller) -> None:
+    def __init__(
+        self, held: socket.socket | None, caller: Caller, place: tuple[str, int] | None = None
+    ) -> None:
         self._socket = held
         self.caller = caller
+        self.place = place
+        """Address and port of our own end, of a TCP connection."""
 
     def turn_away(self) -> None:
         """End the connection, for both sides, whoever else holds it."""
@@ -69,7 +73,7 @@ class Peers:
             caller = self._caller(held)
         except OSError:
             caller = _CLOSED
-        return Meeting(held, caller)
+        return Meeting(held, caller, _place(held))
 
     def close(self) -> None:
         """Ask nobody any more."""
@@ -124,6 +128,27 @@ def _address(name: tuple[str, int]) -> tuple[bytes, int]:
     host, port = name[0].partition("%")[0], name[1]
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.inet_pton(family, host), port
+
+
+def _place(held: socket.socket) -> tuple[str, int] | None:
+    if held.family not in (socket.AF_INET, socket.AF_INET6):
+        return None
+    try:
+        host, port = held.getsockname()[:2]
+    except OSError:
+        return None
+    return plain_host(host), port
+
+
+def plain_host(host: str) -> str:
+    """Return an address in the one form in which two of them are compared."""
+    host = host.strip("[]").partition("%")[0]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)
 
 
 def _is_loopback(ends: Ends) -> bool:

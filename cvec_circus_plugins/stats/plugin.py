@@ -56,8 +56,8 @@ class Statistics(CircusPlugin):
     settings_type: ClassVar[type[StatisticsSettings]] = StatisticsSettings
     settings: StatisticsSettings
     timeout: ClassVar[float] = 5.0
-    topics: ClassVar[tuple[str, ...]] = ()
-    kinds: ClassVar[frozenset[str] | None] = frozenset()
+    topics: ClassVar[tuple[str, ...]] = ("audit.circus.reloadconfig",)
+    """After which keys may not be let in any more that were before."""
 
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
@@ -85,7 +85,9 @@ class Statistics(CircusPlugin):
         log.info("Statistics at %s", self._audience.endpoint)
 
     def handle_recv(self, data: Any) -> None:
-        """Let events pass: none are subscribed to."""
+        """Let the list of keys hold as it is now."""
+        if self._audience is not None:
+            self._audience.renew()
 
     async def handle_stop(self) -> None:
         """Publish nothing more."""

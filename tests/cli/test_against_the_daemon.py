@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cvec_circus_cli.settings import KEY_COMMANDS
 from tests.programs import Control, Environment
 
 pytestmark = pytest.mark.live
@@ -136,4 +137,4 @@ def test_every_command_is_in_the_conversation() -> None:
     )
     names = set(re.findall(r"^  ([a-z]+) +\w", listed.stdout.partition("\ncommands:\n")[2], re.M))
     said = {word for words, _, _ in CONVERSATION for word in words}
-    assert names - said == {"completion", "help", "listen"}
+    assert names - said == {"completion", "help", "listen", *KEY_COMMANDS}

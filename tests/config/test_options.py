@@ -60,6 +60,8 @@ CIRCUS: list[Row] = [
     ("allow_groups", "wheel", ("wheel",), NUL, NAMES),
     ("viewers", "carol,@watch", ("carol", "@watch"), NUL, NAMES),
     ("insecure", "yes", True, "perhaps", BOOLEAN),
+    ("curve_key", "/etc/circus/daemon.key", "/etc/circus/daemon.key", NUL, TEXT),
+    ("curve_authorized", "/etc/circus/keys", "/etc/circus/keys", NUL, TEXT),
     (
         "multicast_endpoint",
         "udp://237.219.251.97:12027",

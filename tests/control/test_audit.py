@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.control.audit import PERIOD, REFUSALS, Audit
-from cvec_circus_core.model.access import LocalUser, Rights, Stranger, Visitor
+from cvec_circus_core.model.access import KeyHolder, LocalUser, Rights, Stranger, Visitor
 from cvec_circus_core.model.errors import Errno
+from cvec_circus_core.model.events import Event, Told
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
+from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.testing import FakeClock
 
 BOB = Visitor(LocalUser(1001, 4711), "user 'bob'", Rights())
@@ -62,9 +64,11 @@ def test_a_line(
     reply: Reply,
     line: str,
 ) -> None:
+    told: list[Event] = []
     with caplog.at_level("INFO"):
-        Audit(FakeClock()).tell(visitor, message, reply, acts=True)
+        Audit(FakeClock(), told.append).tell(visitor, message, reply, acts=True)
     assert caplog.messages == [line]
+    assert "hidden" not in str(told[0].facts())
 
 
 @pytest.mark.parametrize(
@@ -74,16 +78,17 @@ def test_a_line(
 def test_acts_and_refusals_are_told(
     caplog: pytest.LogCaptureFixture, acts: bool, reply: Reply, lines: int
 ) -> None:
+    told: list[Event] = []
     with caplog.at_level("INFO"):
-        Audit(FakeClock()).tell(BOB, said("list"), reply, acts=acts)
-    assert len(caplog.messages) == lines
+        Audit(FakeClock(), told.append).tell(BOB, said("list"), reply, acts=acts)
+    assert len(caplog.messages) == len(told) == lines
 
 
 def test_who_is_refused_again_and_again_does_not_fill_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = FakeClock()
-    audit = Audit(clock)
+    audit = Audit(clock, lambda event: None)
     with caplog.at_level("INFO"):
         for _ in range(1000):
             audit.tell(BOB, said("stop"), REFUSED, acts=True)
@@ -94,3 +99,68 @@ def test_who_is_refused_again_and_again_does_not_fill_the_log(
         clock.advance(PERIOD)
         audit.tell(BOB, said("stop"), REFUSED, acts=True)
     assert len(caplog.messages) == REFUSALS + 3
+
+
+ALICE = Visitor(KeyHolder("ab" * 32, "10.0.0.2"), "key 'alice'", Rights(True, True))
+UNKNOWN = Visitor(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
+
+
+@pytest.mark.parametrize(
+    ("visitor", "message", "reply", "body"),
+    [
+        (
+            BOB,
+            said("stop", name="my web"),
+            REFUSED,
+            {"watcher": "my web", "command": "stop", "outcome": "refused", "who": "user 'bob'"}
+            | {"uid": 1001, "pid": 4711, "properties": {"name": "my web"}}
+            | {"reason": "user 'bob' may not stop"},
+        ),
+        (
+            ALICE,
+            said("set", name="web", options={"env": {"TOKEN": "hidden"}}),
+            Success({}),
+            {"watcher": "web", "command": "set", "outcome": "ok", "who": "key 'alice'"}
+            | {"key": "ab" * 32, "address": "10.0.0.2"}
+            | {"properties": {"name": "web", "options": "env"}},
+        ),
+        (
+            BOB,
+            said("a\nb.c", waiting=True),
+            Failure("no", Errno.UNKNOWN_COMMAND),
+            {"watcher": "", "command": "unknown", "outcome": "failed", "who": "user 'bob'"}
+            | {"uid": 1001, "pid": 4711, "properties": {}, "reason": "no"},
+        ),
+    ],
+)
+def test_an_event(
+    visitor: Visitor, message: RequestMessage, reply: Reply, body: dict[str, Any]
+) -> None:
+    events: list[Event] = []
+    Audit(FakeClock(), events.append).tell(visitor, message, reply, acts=True)
+    [told] = [Told(one, 1, 2.5) for one in events]
+    assert told.body() == {**body, "time": 2.5, "seq": 1}
+    assert told.topic == f"audit.{topic_name(body['watcher']) or 'circus'}.{body['command']}"
+
+
+@pytest.mark.parametrize(
+    ("visitor", "line"),
+    [
+        (BOB, "user 'bob' (uid 1001, pid 4711): events: refused: may not read; viewers in "),
+        (
+            UNKNOWN,
+            f"an unknown key ({'cd' * 32} from 10.0.0.3): connect: refused: may not connect; "
+            "circusctl authorize lets them",
+        ),
+        (
+            Visitor(UNKNOWN.caller, "key 'carl'", Rights(words=frozenset({"key:carl"}))),
+            "key 'carl' (from 10.0.0.3): events: refused: may not read; circusctl authorize lets",
+        ),
+    ],
+)
+def test_who_is_not_let_in(caplog: pytest.LogCaptureFixture, visitor: Visitor, line: str) -> None:
+    events: list[Event] = []
+    with caplog.at_level("INFO"):
+        Audit(FakeClock(), events.append).tell_turned_away(visitor)
+    assert caplog.messages[0].startswith(line)
+    assert events[0].facts()["outcome"] == "refused"

@@ -24,7 +24,7 @@ class World:
         self.met: list[Caller] = []
         self.meanwhile: list[Callable[[], None]] = []
         """What happens while the kernel is asked, one at each question."""
-        self.connections = Connections(self.read, self, lambda caller, _: self.met.append(caller))
+        self.connections = Connections(self.read, self, self.meets)
 
     def read(self) -> list[News]:
         told, self.unread = self.unread, []
@@ -34,6 +34,9 @@ class World:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         return Meeting(None, self.there.get(fd, Stranger("nobody is there")))
+
+    def meets(self, caller: Caller, meeting: Meeting) -> None:
+        self.met.append(caller)
 
     def comes(self, caller: Caller, fd: int = FD) -> None:
         self.there[fd] = caller
@@ -133,7 +136,7 @@ def test_all_that_are_there_are_met_again(world: World) -> None:
     world.shakes_hands()
     world.goes(1)
     world.met.clear()
-    world.connections.meet_again()
+    world.connections.meet_again(world.meets)
     assert world.met == [EVIL]
 
 
@@ -147,5 +150,5 @@ def test_nobody_innocent_is_met_in_anothers_place(world: World) -> None:
         world.comes(GOOD)
 
     world.meanwhile = [change]
-    world.connections.meet_again()
+    world.connections.meet_again(world.meets)
     assert world.met == [GOOD], "as who has come, not in the place of who was there"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import zmq
 
-from cvec_circus_core.control.door import Door, Doorman, ReadersDoor
+from cvec_circus_core.control.door import Door, ReadersDoor
+from cvec_circus_core.control.doorman import Doorman
 from cvec_circus_core.control.draining import Drain
 from cvec_circus_core.model.access import Anybody, Caller, LocalUser, Rights, Visitor
 from cvec_circus_core.system.peers import CAN_TELL, Peers
@@ -33,12 +34,8 @@ class House:
         self.doorman = Doorman(self.context, self.loop)
         self.turned_away: list[Visitor] = []
         self.reads = readers or (lambda caller: True)
-        if readers is None:
-            self.door = Door("house", self.peers, self.judge, self.loop)
-        else:
-            self.door = ReadersDoor(
-                "house", self.peers, self.judge, self.loop, self.turned_away.append
-            )
+        kind = Door if readers is None else ReadersDoor
+        self.door = kind("house", self.peers, self.judge, self.loop, self.turned_away.append)
         self.doorman.watch(self.door)
         self.socket: zmq.Socket[Any] = self.context.socket(
             zmq.ROUTER if readers is None else zmq.XPUB

@@ -110,6 +110,7 @@ ELSEWHERE = {
     *("stderr_stream", "hooks", "hook_timeout", "stop_children", "finish_timeout"),
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
     *("allow_users", "allow_groups", "viewers", "insecure"),
+    *("curve_key", "curve_authorized"),
 }
 """Keys with a folder of tests of their own: sockets, reloads, streams, hooks, trees, callers."""
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 
+from cvec_circus_core.model.keys import CurveKeys
 from tests.live.wire import Caller, Ear
 from tests.programs import wait_until
 
@@ -51,6 +52,7 @@ class Daemon:
         logs_to_file: bool = False,
         program: Sequence[str] = (str(BIN / "circusd"), "--log-level", "debug"),
         tracebacks: int = 0,
+        keys: CurveKeys | None = None,
     ) -> None:
         self.mark = uuid.uuid4().hex
         # Unix sockets have short names: the folders that pytest makes may be too deep.
@@ -66,6 +68,7 @@ class Daemon:
         self.circus = circus
         self.program = program
         self.tracebacks = tracebacks
+        self.keys = keys
         self.flags = [*flags, "--log-output", str(self.log)] if logs_to_file else list(flags)
         self.adrift: set[int] = set()
         """Pids that were left running on purpose."""
@@ -109,7 +112,7 @@ class Daemon:
     def caller(self) -> Caller:
         """A connection to it."""
         if self._caller is None:
-            self._caller = Caller(self.endpoint)
+            self._caller = Caller(self.endpoint, keys=self.keys)
         return self._caller
 
     def call(self, command: str, **properties: Any) -> dict[str, Any]:

@@ -7,7 +7,8 @@
     python others.py UID storm ENDPOINT COUNT NAME
                                              COUNT connections, each closed as soon as it has sent
 
-Everything is imported before, since another user may not be able to read Python's own files.
+Everything is imported before, since another user may not be able to read Python's own files. With
+CURVE_KEYS in the environment, SERVER:PUBLIC:SECRET as hexadecimal digits, that key is shown.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 LIMIT = 20.0
+PATIENCE = 5.0
+NO_ANSWER = 9
+KEYS = "CURVE_KEYS"
 _GONE = (zmq.EVENT_DISCONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
 _NOT_LINGERING = struct.pack("ii", 1, 0)
 
@@ -52,11 +56,12 @@ def ask(endpoint: str) -> None:
     dealer = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
     dealer.ipv6 = True
+    show_key(dealer)
     dealer.connect(endpoint)
     for command, properties in requests:
         dealer.send(json.dumps({"command": command, "properties": properties}).encode())
-        if not dealer.poll(LIMIT * 1000):
-            sys.exit(f"no answer to {command}")
+        if not dealer.poll((PATIENCE if KEYS in os.environ else LIMIT) * 1000):
+            sys.exit(NO_ANSWER)
         print(dealer.recv().decode(), flush=True)
     dealer.close()
 
@@ -81,6 +86,7 @@ def hear(endpoint: str) -> None:
     """Subscribe to everything and tell how that goes."""
     subscriber = zmq.Context.instance().socket(zmq.SUB)
     subscriber.ipv6 = True
+    show_key(subscriber)
     subscriber.subscribe(b"")
     monitor = subscriber.get_monitor_socket()
     subscriber.connect(endpoint)
@@ -93,13 +99,23 @@ def hear(endpoint: str) -> None:
         if subscriber in ready:
             print("heard", subscriber.recv_multipart()[0].decode(), flush=True)
             break
-        if monitor in ready and recv_monitor_message(monitor)["event"] in _GONE:
-            turned_away += 1
+        if monitor in ready:
+            event = recv_monitor_message(monitor)["event"]
+            # Who shows a wrong key is told so, and does not try again.
+            turned_away += 5 if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH else event in _GONE
     else:
         print("turned away", flush=True)
         sys.stdin.readline()
         print(subscriber.poll(0), flush=True)
     os._exit(0)
+
+
+def show_key(shown: zmq.Socket[bytes]) -> None:
+    """Show the key that the environment holds, if it holds one."""
+    if KEYS in os.environ:
+        server, public, secret = map(bytes.fromhex, os.environ[KEYS].split(":"))
+        shown.curve_serverkey, shown.curve_publickey = server, public
+        shown.curve_secretkey = secret
 
 
 def storm(endpoint: str, count: int, name: str) -> None:
@@ -158,10 +174,11 @@ def received(one: socket.socket) -> bytes:
 class Other:
     """One process of another user."""
 
-    def __init__(self, uid: int, *words: object) -> None:
+    def __init__(self, uid: int, *words: object, keys: str | None = None) -> None:
         command = [sys.executable, __file__, str(uid), *map(str, words)]
+        environment = {**os.environ, KEYS: keys} if keys else None
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -173,6 +190,11 @@ class Other:
         out, _ = self._process.communicate(json.dumps(requests), timeout=60)
         assert self._process.returncode == 0
         return [json.loads(line) for line in out.splitlines()]
+
+    def gets_no_answer(self) -> bool:
+        """Tell whether it asks in vain."""
+        self._process.communicate(json.dumps([("list", {})]), timeout=60)
+        return self._process.returncode == NO_ANSWER
 
     def wait(self) -> str:
         """Return the rest of what it says, once it has ended."""

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import zmq
 
+from cvec_circus_core.model.keys import CurveKeys
+
 LIMIT = 30.0
 
 
@@ -23,10 +25,16 @@ class NoReply(AssertionError):
 class Caller:
     """One client socket: DEALER, or REQ."""
 
-    def __init__(self, endpoint: str, kind: int = zmq.DEALER) -> None:
+    def __init__(
+        self, endpoint: str, kind: int = zmq.DEALER, keys: CurveKeys | None = None
+    ) -> None:
         self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.ipv6 = True
+        if keys is not None:
+            self.socket.curve_serverkey = bytes.fromhex(keys.server)
+            self.socket.curve_publickey = bytes.fromhex(keys.own.public)
+            self.socket.curve_secretkey = bytes.fromhex(keys.own.secret)
         self.socket.connect(endpoint)
         self._others: dict[Any, dict[str, Any]] = {}
 
@@ -114,7 +122,7 @@ class Ear:
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, 0)
-        for topic in [*topics, f"watcher.{self.probe}"] if topics else [""]:
+        for topic in [*topics, f"watcher.{self.probe}"] if topics else ["watcher."]:
             self._socket.subscribe(topic)
         self._socket.connect(endpoint)
         self._closing = False

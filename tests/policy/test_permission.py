@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_core.model.access import Anybody, Caller, LocalUser, Stranger
+from cvec_circus_core.model.access import (
+    Anybody,
+    Caller,
+    KeyHolder,
+    KnownKey,
+    LocalUser,
+    Role,
+    Stranger,
+)
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.permission import lets_others_in, listed_words, rights_of, rules_of
 
@@ -79,3 +87,47 @@ def test_whether_others_have_reason_to_connect(
     spec: ArbiterSpec, watchers: list[WatcherSpec], others: bool
 ) -> None:
     assert lets_others_in(spec, watchers) is others
+
+
+KEYS = {
+    role.value: KnownKey(name, role, role.value)
+    for name, role in (("olga", Role.OPERATOR), ("vera", Role.VIEWER), ("gus", Role.GUEST))
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "key", "may"),
+    [
+        (NOTHING, "operator", ALL),
+        (NOTHING, "viewer", READS),
+        (NOTHING, "guest", NONE),
+        (NOTHING, "another", NONE),
+        (ArbiterSpec(allow_users=("key:gus",)), "guest", ALL),
+        (ArbiterSpec(viewers=("key:gus",)), "guest", READS),
+        (ArbiterSpec(allow_users=("gus", "guest", "0")), "guest", NONE),
+        (ArbiterSpec(allow_users=("key:another",)), "another", NONE),
+        (ArbiterSpec(insecure=True), "another", NONE),
+    ],
+)
+def test_what_the_holder_of_a_key_may(spec: ArbiterSpec, key: str, may: str) -> None:
+    rights = rights_of(rules_of(spec, DAEMON, KEYS), KeyHolder(key, "10.0.0.2"))
+    assert (rights.everything, rights.reading) == (may == ALL, may != NONE)
+
+
+@pytest.mark.parametrize(
+    ("key", "listed", "may"),
+    [
+        ("guest", ("key:gus",), True),
+        ("guest", ("gus",), False),
+        ("viewer", ("key:gus",), False),
+        ("operator", (), True),
+        ("another", ("key:another", "key:"), False),
+    ],
+)
+def test_a_watcher_lists_holders_of_keys(key: str, listed: tuple[str, ...], may: bool) -> None:
+    rights = rights_of(rules_of(NOTHING, DAEMON, KEYS), KeyHolder(key, "10.0.0.2"))
+    assert rights.may_operate(listed) is may
+
+
+def test_a_holder_of_a_key_is_no_reason_to_let_users_in() -> None:
+    assert not lets_others_in(ArbiterSpec(viewers=("key:gus",)), ())
