@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import psutil
 import pytest
 
 from tests.live.conftest import Start
-from tests.live.daemon import until
+from tests.live.daemon import Daemon, until
 from tests.live.wire import Caller, Ear
 
 Listen = Callable[..., Ear]
@@ -40,12 +42,18 @@ def test_a_crashing_program_is_stopped_tried_again_and_given_up(
     assert reason.endswith("given up after 2 tries")
     assert reason in daemon.control("status", "--long", "loop").stdout
     ear.forget()
-    daemon.ok("start", name="loop")
+    assert daemon.control("start", "loop").returncode == 0
     (again, *_) = ear.wait_for("flapping", "loop")
     assert (again.body["round"], again.body["gave_up"]) == (1, False)
     daemon.ok("stop", name="loop", waiting=True)
     assert daemon.pids("beside") == before
     assert daemon.status("beside")["restarts"] == 0
+
+
+def processor_time(daemon: Daemon) -> float:
+    """Return the seconds of processor that the daemon has used, and all its dead children."""
+    used = psutil.Process(daemon.process.pid).cpu_times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
@@ -55,12 +63,34 @@ def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
     said = daemon.status("loop")
     assert said["reason"].endswith("try 1 of 5 comes after 7 s")
     spawned = daemon.text().count("running loop process")
-    used = psutil.Process(daemon.process.pid).cpu_times()
+    used = processor_time(daemon)
     with Caller(daemon.endpoint) as quiet:
         assert quiet.is_silent(3.0)
-    now = psutil.Process(daemon.process.pid).cpu_times()
     assert daemon.text().count("running loop process") == spawned < 100
-    assert (now.user + now.system) - (used.user + used.system) < 0.3
+    assert processor_time(daemon) - used < 0.3
+
+
+@pytest.mark.slow
+def test_from_the_first_crash_to_the_last_under_the_defaults(start: Start, listen: Listen) -> None:
+    daemon = start(BESIDE + LOOP + "autostart = no\n")
+    before = daemon.until_active("beside")
+    ear = listen(daemon)
+    used, begun = processor_time(daemon), time.monotonic()
+    daemon.ok("start", name="loop")
+    told = ear.wait_for("flapping", "loop", count=6, limit=100)
+    until(lambda: daemon.status("loop")["status"] == "stopped")
+    share = (processor_time(daemon) - used) / (time.monotonic() - begun)
+    spawned = len(ear.of("spawn", "loop"))
+    print(f"{100 * share:.1f} % of a processor in all, {spawned} processes")
+    assert share < 0.1
+    assert spawned < 600
+    assert [one.body["round"] for one in told] == [1, 2, 3, 4, 5, 5]
+    assert [one.body["gave_up"] for one in told] == [False] * 5 + [True]
+    rests = [later.body["time"] - one.body["time"] for one, later in pairwise(told)]
+    assert all(7.0 <= rest < 20.0 for rest in rests), rests
+    assert daemon.status("loop")["reason"].endswith("given up after 5 tries")
+    assert daemon.pids("beside") == before
+    assert ear.kinds("beside") == []
 
 
 def _until_resting(daemon: Any) -> str:
