@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
-import time
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +14,6 @@ import pytest
 
 from tests.live.conftest import accounted
 from tests.live.daemon import ROOT, Daemon, until
-from tests.live.wire import Caller
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -271,15 +270,19 @@ class Stopwatch:
 
     def p99(self, seconds: float) -> float:
         """Return the 99th percentile of the answers within some seconds, in milliseconds."""
-        took = []
-        with Caller(self.daemon.endpoint) as caller:
-            caller.call("numwatchers")
-            end = time.monotonic() + seconds
-            while (begun := time.monotonic()) < end:
-                caller.call("numwatchers")
-                took.append(1000 * (time.monotonic() - begun))
-                time.sleep(0.005)
-        return statistics.quantiles(took, n=100)[98]
+        asked = asking("times", self.daemon.endpoint, str(seconds))
+        took = sorted(json.loads(asked.communicate(timeout=60)[0]))
+        return float(took[len(took) * 99 // 100])
+
+
+def asking(*words: str) -> subprocess.Popen[bytes]:
+    """Run a process that asks; what this one does is not in its way."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.live.asking", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
 
 
 @pytest.mark.parametrize("use", ["Sleeping", "Spinning", "Flooding"])
@@ -292,31 +295,14 @@ def test_a_plugin_that_misbehaves_slows_nobody(troubled: Hosted, use: str) -> No
 
 
 @contextmanager
-def events(daemon: Daemon, each_second: int) -> Iterator[Callable[[], int]]:
-    """Let so many events happen each second, in a thread; yields how many there were so far."""
-    import threading
-
-    options = {f"x.{number}": number for number in range(50)}
-    asked = {"name": "Some Web.app", "options": options}
-    # Made once: this process also measures, and must not be busy itself.
-    frame = json.dumps({"msg_type": "cast", "command": "set", "properties": asked}).encode()
-    sent, over = [0], threading.Event()
-
-    def send() -> None:
-        with Caller(daemon.endpoint) as caller:
-            begun = time.monotonic()
-            while not over.is_set():
-                caller.socket.send(frame)
-                sent[0] += len(options)
-                over.wait(max(0.0, begun + sent[0] / each_second - time.monotonic()))
-
-    thread = threading.Thread(target=send)
-    thread.start()
+def events(daemon: Daemon, each_second: int) -> Iterator[Callable[[], tuple[int, float]]]:
+    """Let so many events happen each second meanwhile; yields what ends it, with their number."""
+    sender = asking("events", daemon.endpoint, "Some Web.app", str(each_second))
     try:
-        yield lambda: sent[0]
+        yield lambda: json.loads(sender.communicate(timeout=60)[0])
     finally:
-        over.set()
-        thread.join()
+        sender.kill()
+        sender.wait()
 
 
 def test_ten_thousand_events_a_second_go_through(troubled: Hosted) -> None:
@@ -333,12 +319,16 @@ def test_ten_thousand_events_a_second_go_through(troubled: Hosted) -> None:
 
     # The first round also tells that the subscription is there. A machine that is busy with other
     # things may need a better moment: what comes too fast for a plugin is lost, by design.
-    for _ in range(5):
+    tried = []
+    for _ in range(6):
         before = heard()
-        with events(troubled.daemon, 10_000) as sent:
+        with events(troubled.daemon, 10_000) as ended:
             p99 = watch.p99(1.5)
-        share = (heard() - before) / sent()
-        print(f"heard {share:.3f} of {sent()}, p99 {p99:.1f} ms, at rest {watch.quiet:.1f} ms")
-        if share > 0.99 and p99 < watch.limit:
-            return
-    pytest.fail("events were lost, or answers came late")
+            sent, seconds = ended()
+        share, rate = (heard() - before) / sent, sent / seconds
+        tried.append(f"heard {share:.3f} of {rate:.0f} a second, p99 {p99:.1f} ms")
+        if share > 0.99 and rate > 9_000 and p99 < watch.limit:
+            break
+    else:
+        pytest.fail(f"lost, or late: {tried}, at rest {watch.quiet:.1f} ms")
+    print(f"{tried[-1]}, at rest {watch.quiet:.1f} ms")

@@ -1,0 +1,54 @@
+"""Asks a daemon from a process of its own, where no other thread is in the way of the clock.
+
+python asking.py times ENDPOINT SECONDS      prints how many ms each answer took, as JSON
+python asking.py events ENDPOINT WATCHER RATE
+                                             lets so many events happen each second until its
+                                             input ends; prints how many there were
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import sys
+import time
+
+from tests.live.wire import Caller
+
+OPTIONS = 50
+"""Options that one request sets: as many events."""
+LATE = 0.05
+"""Seconds that may be made up for."""
+
+
+def times(endpoint: str, seconds: str) -> list[float]:
+    """Return how long each of many answers took."""
+    took = []
+    with Caller(endpoint) as caller:
+        caller.call("numwatchers")
+        end = time.monotonic() + float(seconds)
+        while (begun := time.monotonic()) < end:
+            caller.call("numwatchers")
+            took.append(1000 * (time.monotonic() - begun))
+            time.sleep(0.005)
+    return took
+
+
+def events(endpoint: str, watcher: str, rate: str) -> tuple[int, float]:
+    """Let events happen, and return how many there were in how many seconds."""
+    asked = {"name": watcher, "options": {f"x.{number}": number for number in range(OPTIONS)}}
+    frame = json.dumps({"msg_type": "cast", "command": "set", "properties": asked}).encode()
+    sent, step = 0, OPTIONS / float(rate)
+    with Caller(endpoint) as caller:
+        begun = due = time.monotonic()
+        while not select.select([sys.stdin], [], [], max(0.0, due - time.monotonic()))[0]:
+            caller.socket.send(frame)
+            sent += OPTIONS
+            # What the machine gave no time for is let go: made up for, it would be a flood.
+            due = max(due + step, time.monotonic() - LATE)
+        caller.call("numwatchers")  # All casts before have been taken.
+        return sent, time.monotonic() - begun
+
+
+if __name__ == "__main__":
+    print(json.dumps({"times": times, "events": events}[sys.argv[1]](*sys.argv[2:])))
