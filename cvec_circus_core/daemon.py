@@ -145,7 +145,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
 
     inner = InnerWays()
     parts = Parts(
-        commands=load_commands().things,
+        commands=load_commands(),
         hooks=Hooks.installed(),
         configure=configure,
         adopt=_adopt,

@@ -189,7 +189,7 @@ class Arbiter:
 
     def _engine(self) -> Engine:
         parts = Parts(
-            commands=load_commands().things if self._serves else {},
+            commands=load_commands() if self._serves else {},
             hooks=Hooks.installed(),
             context=self._context,
             serves=self._serves,

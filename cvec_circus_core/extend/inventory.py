@@ -52,7 +52,7 @@ def _of(group: str) -> Iterator[Extension]:
             yield Extension(short, point.name, point.value, *whose, state, reason)
         return
     loaded = load_group(group, _anything, quietly=True)
-    for one in loaded.origins.values():
+    for one in map(origin_of, loaded.points.values()):
         yield Extension(short, one.name, one.value, one.distribution, one.version, "loaded")
     for failure in loaded.failures:
         one = failure.origin

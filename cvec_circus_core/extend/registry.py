@@ -10,9 +10,10 @@ first one wins and the other is named as a failure.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from stevedore import ExtensionManager
@@ -32,10 +33,12 @@ DEFAULT_PLUGINS = "cvec_circus.default_plugins"
 OLDER_NAMES = "cvec_circus.older_names"
 """Dotted names that the older system had for what is ours now."""
 
-OWN_DISTRIBUTION = "cvec-circus"
+OWN_PACKAGES = ("cvec_circus_core", "cvec_circus_plugins", "cvec_circus_cli")
 
 FAILED: dict[EntryPoint, str] = {}
 """What this process could not load, and why; `sys.modules` only remembers what it could."""
+
+NOTHING: Mapping[str, EntryPoint] = MappingProxyType({})
 
 Thing = TypeVar("Thing")
 
@@ -59,21 +62,26 @@ class LoadFailure(Struct, frozen=True):
 class Loaded(Struct, Generic[Thing], frozen=True):
     """What one group of entry points brought."""
 
-    things: dict[str, Thing]
-    origins: dict[str, Origin]
+    things: Mapping[str, Thing]
+    points: Mapping[str, EntryPoint]
     failures: tuple[LoadFailure, ...]
 
 
 def load_group(
-    group: str, accept: Callable[[Any], Thing], *, quietly: bool = False
+    group: str,
+    accept: Callable[[Any], Thing],
+    *,
+    quietly: bool = False,
+    besides: Mapping[str, EntryPoint] = NOTHING,
 ) -> Loaded[Thing]:
     """Load every entry point of a group, and log what fails unless ``quietly``.
 
     ``accept`` turns the loaded object into the thing to keep, or raises TypeError with a phrase
-    that says what is wrong with it.
+    that says what is wrong with it. What stands in ``besides`` is not loaded, and its names are
+    taken.
     """
-    found = sorted(entry_points(group=group), key=_own_first)
-    ExtensionManager.ENTRY_POINT_CACHE[group] = found
+    listed = (one for one in entry_points(group=group) if one not in besides.values())
+    ExtensionManager.ENTRY_POINT_CACHE[group] = sorted(listed, key=_own_first)
     failures: list[LoadFailure] = []
 
     def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
@@ -82,19 +90,19 @@ def load_group(
 
     manager = ExtensionManager(group, on_load_failure_callback=on_failure)
     things: dict[str, Thing] = {}
-    origins: dict[str, Origin] = {}
+    points = dict(besides)
     for extension in manager:
-        origin = origin_of(extension.entry_point)
-        if extension.name in things:
-            other = origins[extension.name].distribution
-            failures.append(LoadFailure(origin, f"{other} has brought this name already"))
+        name, point = extension.name, extension.entry_point
+        if name in points:
+            other = origin_of(points[name]).distribution
+            failures.append(LoadFailure(origin_of(point), f"{other} has brought this name already"))
             continue
         try:
-            things[extension.name] = accept(extension.plugin)
+            things[name] = accept(extension.plugin)
         except TypeError as error:
-            failures.append(LoadFailure(origin, str(error)))
+            failures.append(LoadFailure(origin_of(point), str(error)))
         else:
-            origins[extension.name] = origin
+            points[name] = point
     for failure in () if quietly else failures:
         log.warning(
             "%s %s of %s is left out: %s",
@@ -103,7 +111,7 @@ def load_group(
             failure.origin.distribution,
             failure.reason,
         )
-    return Loaded(things, origins, tuple(failures))
+    return Loaded(things, points, tuple(failures))
 
 
 def load_point(point: EntryPoint, what: str) -> Any:
@@ -122,9 +130,33 @@ def load_point(point: EntryPoint, what: str) -> Any:
     return found
 
 
-def load_commands() -> Loaded[Command]:
-    """Load every installed command, by the name that its entry point has."""
-    return load_group(COMMANDS, _as_command)
+class CommandTable(Mapping[str, Command]):
+    """Commands by the name of their entry point. Ours are loaded when somebody gives them.
+
+    A daemon is given a handful of its commands in its life. Those of other packages are loaded at
+    its start, so that their mistakes are told then.
+    """
+
+    def __init__(self, own: Mapping[str, EntryPoint], others: Mapping[str, Command]) -> None:
+        self._own = own
+        self._loaded = dict(others)
+
+    def __getitem__(self, name: str) -> Command:
+        if name not in self._loaded:
+            self._loaded[name] = _as_command(self._own[name].load())
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._own, **self._loaded})
+
+    def __len__(self) -> int:
+        return len({**self._own, **self._loaded})
+
+
+def load_commands() -> CommandTable:
+    """Return every installed command."""
+    own = {one.name: one for one in entry_points(group=COMMANDS) if _is_own(one)}
+    return CommandTable(own, load_group(COMMANDS, _as_command, besides=own).things)
 
 
 def load_formats() -> tuple[Any, ...]:
@@ -146,8 +178,13 @@ def _as_command(found: Any) -> Command:
     return found()
 
 
+def _is_own(point: EntryPoint) -> bool:
+    # Asking for the distribution's name would parse its METADATA, at every start.
+    return point.module.partition(".")[0] in OWN_PACKAGES
+
+
 def _own_first(point: EntryPoint) -> tuple[bool, str]:
-    return (origin_of(point).distribution != OWN_DISTRIBUTION, point.name)
+    return (not _is_own(point), point.name)
 
 
 def origin_of(point: EntryPoint) -> Origin:
@@ -156,8 +193,7 @@ def origin_of(point: EntryPoint) -> Origin:
     return Origin(point.name, point.value, name, version)
 
 
-# A distribution parses its whole METADATA file each time it is asked for either of the two, which
-# for our own commands alone took a sixth of the daemon's start.
+# A distribution parses its whole METADATA file each time it is asked for either of the two.
 @cache
 def _name_and_version(distribution: Distribution) -> tuple[str, str]:
     metadata = distribution.metadata

@@ -23,7 +23,7 @@ from cvec_circus_core.model.errors import Errno, UnknownWatcher
 from cvec_circus_core.testing import FakeSupervisor, FakeWatcher
 
 BOB = LocalUser(1001)
-COMMANDS: Mapping[str, Command] = load_commands().things
+COMMANDS: Mapping[str, Command] = load_commands()
 
 ADMIN = Visitor(BOB, "user 'bob'", Rights(everything=True, reading=True))
 VIEWER = Visitor(BOB, "user 'bob'", Rights(reading=True))

@@ -160,7 +160,7 @@ def _commands() -> Mapping[str, Command]:
     root = logging.getLogger()
     root.addHandler(_Scream())
     logging.raiseExceptions = False
-    return load_commands().things
+    return load_commands()
 
 
 @cache

@@ -23,7 +23,7 @@ async def run(file: str) -> None:
     """Run until SIGTERM."""
     loaded = read(Flags(config=file), os.environ)
     set_up(replace(loaded.arbiter, loglevel="debug"))
-    parts = Parts(commands=load_commands().things, processes=thread_processes)
+    parts = Parts(commands=load_commands(), processes=thread_processes)
     engine = Engine(Configured(loaded.arbiter, loaded.watchers), parts)
     engine.bus.listen("log", log_event)
     engine.serve()
