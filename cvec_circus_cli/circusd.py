@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+import cvec_circus_core.postponed  # noqa: F401 - before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__
 from cvec_circus_core.daemon import OK, Flags, read, run

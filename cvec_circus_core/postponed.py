@@ -1,0 +1,47 @@
+"""Modules of the standard library that come along unasked, loaded when somebody uses them.
+
+asyncio brings TLS, `importlib.metadata` brings zip files and temporary folders, stevedore brings
+hashes: two megabytes that stay, and a sixth of the imports' time, in a daemon that uses none of
+them. Importing this module, before those, leaves a placeholder for each. The first use of any name
+of it loads the module itself, as if it had been imported there: plugins notice nothing.
+
+For programs only, whose process is theirs; the library does not touch what others import.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from threading import Lock
+from types import ModuleType
+from typing import Any
+
+SELDOM_USED = (
+    *("ssl", "asyncio.sslproto"),
+    *("zipfile", "csv", "tempfile"),
+    *("hashlib", "tokenize", "msgspec.inspect"),
+)
+
+_lock = Lock()
+
+
+class _Placeholder(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        own = self.__name__
+        with _lock:
+            if sys.modules.get(own) is self:
+                del sys.modules[own]
+        # Whoever comes meanwhile waits at the import's own lock.
+        return getattr(import_module(own), name)
+
+
+def _postpone(name: str) -> None:
+    if name not in sys.modules:
+        placeholder = _Placeholder(name)
+        placeholder.__spec__ = ModuleSpec(name, None)
+        sys.modules[name] = placeholder
+
+
+for _name in SELDOM_USED:
+    _postpone(_name)
