@@ -11,9 +11,8 @@ that works depends on it: the number is far above any count of locks.
 
 from __future__ import annotations
 
+import os
 import resource
-import secrets
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,7 +27,7 @@ class Birthmarks:
     """Numbers for trees: no two of them alike, in this daemon or one that it runs."""
 
     def __init__(self) -> None:
-        self._next = _FIRST | secrets.randbits(28) << _SERIALS
+        self._next = _FIRST | int.from_bytes(os.urandom(4)) >> 4 << _SERIALS
         self._are_usable = _are_kept()
 
     def new(self) -> int | None:

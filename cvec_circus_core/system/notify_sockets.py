@@ -16,7 +16,6 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterable
-from secrets import token_hex
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.notices import LONGEST
@@ -40,7 +39,7 @@ class NotifySocket:
         """Open it. Raises `SystemProblem`."""
         if not sys.platform.startswith("linux"):
             raise SystemProblem("notify sockets need Linux")
-        self.address = f"@cvec-circus/notify/{token_hex(16)}"
+        self.address = f"@cvec-circus/notify/{os.urandom(16).hex()}"
         self._loop = loop
         self._heard = heard
         self._pid = 0
