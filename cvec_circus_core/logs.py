@@ -1,23 +1,19 @@
 """The daemon's own log: standard error, a file, or syslog; or a logging configuration of one's own.
 
-Files are opened anew when they were moved away, and at SIGHUP and SIGUSR1. Nobody can lead us to
-another file (`system/trusted_paths.py`); where a file can not be opened any more, lines go to
-standard error. Format and addresses follow spec: config, section circus.
+Files are opened anew at SIGHUP and SIGUSR1, and when they were moved away (`log_targets.py`). The
+format follows spec: config, section circus.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import logging.handlers
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
 
-from cvec_circus_core.model.errors import ConfigError, SystemProblem
+from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.events import (
     CommandAudited,
     ProcessReaped,
@@ -28,13 +24,11 @@ from cvec_circus_core.model.events import (
 )
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import ArbiterSpec
-from cvec_circus_core.system.files import open_append
 
 log = logging.getLogger(__name__)
 
 FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
-_SYSLOG_PORT = 514
 
 
 def set_up(spec: ArbiterSpec) -> None:
@@ -93,40 +87,11 @@ def log_event(told: Told) -> None:
 def _handler(output: str) -> logging.Handler:
     if output == "-":
         return logging.StreamHandler(sys.stderr)
+    # Most daemons write to standard error, and do without what these bring.
+    targets = import_module("cvec_circus_core.log_targets")
     if output.startswith("syslog://"):
-        return _syslog(output)
-    try:
-        return LogFile(output, encoding="utf-8")
-    except SystemProblem as error:
-        raise ConfigError(f"logoutput {error}") from None
-
-
-class LogFile(logging.handlers.WatchedFileHandler):
-    """A log file, opened as safely as the files of streams."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, to standard error where the file is out of reach."""
-        try:
-            super().emit(record)
-        except (OSError, SystemProblem) as error:
-            sys.stderr.write(f"{self.format(record)} (not in the log: {error})\n")
-
-    def _open(self) -> TextIOWrapper:
-        return open(open_append(self.baseFilename), "a", encoding=self.encoding)
-
-
-def _syslog(output: str) -> logging.Handler:
-    address = urlsplit(output)
-    facility = address.query or "user"
-    if facility not in logging.handlers.SysLogHandler.facility_names:
-        raise ConfigError(f"logoutput {output} names no syslog facility: {facility}")
-    try:
-        target = (
-            (address.hostname, address.port or _SYSLOG_PORT) if address.hostname else address.path
-        )
-        return logging.handlers.SysLogHandler(target, facility=facility)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"logoutput {output} can not be used: {error}") from None
+        return cast(logging.Handler, targets.to_syslog(output))
+    return cast(logging.Handler, targets.to_file(output))
 
 
 def _configure(path: str) -> None:

@@ -10,6 +10,7 @@ For programs only, whose process is theirs; the library does not touch what othe
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -45,3 +46,5 @@ def _postpone(name: str) -> None:
 
 for _name in SELDOM_USED:
     _postpone(_name)
+# The standard library as one zip file, which is seldom there: `importlib.metadata` would open it.
+sys.path[:] = [one for one in sys.path if not one.endswith(".zip") or os.path.exists(one)]

@@ -7,8 +7,8 @@ declarations in `model` say everything that is asked here, so no option is named
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.model.options import (
@@ -112,7 +112,8 @@ def probably_meant(of: type, key: str) -> str | None:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that is probably meant, or None."""
-    close = get_close_matches(name.lower(), list(known), n=1, cutoff=0.8)
+    likeness = import_module("difflib")  # for mistakes only, and not small
+    close: list[str] = likeness.get_close_matches(name.lower(), list(known), n=1, cutoff=0.8)
     return close[0] if close else None
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.logs import LogFile
+from cvec_circus_core.log_targets import LogFile
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.system.endpoint_files import folder_doubts, give
