@@ -17,6 +17,7 @@ from cvec_circus_core.api import BadConfig, CircusError, __version__
 from cvec_circus_core.daemon import OK, Flags, read, run
 
 FAILED = 1
+_USUAL_WIDTH = 80
 
 _EPILOG = """\
 examples:
@@ -75,12 +76,29 @@ def _say(sentence: str) -> int:
     return FAILED
 
 
+class _Page(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal. argparse would ask shutil, which brings every compressor."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):
+        return _USUAL_WIDTH
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="circusd",
         description="Run, watch and restart the processes that a configuration file names.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Page,
     )
     parser.add_argument("config", nargs="?", help="configuration file")
     parser.add_argument("--check", action="store_true", help="only tell whether the file is good")

@@ -20,7 +20,7 @@ from typing import Any
 
 SELDOM_USED = (
     *("ssl", "asyncio.sslproto"),
-    *("zipfile", "csv", "tempfile"),
+    *("zipfile", "csv", "tempfile", "shutil"),
     *("hashlib", "tokenize", "msgspec.inspect"),
 )
 
