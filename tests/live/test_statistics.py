@@ -19,12 +19,13 @@ import psutil
 import pytest
 
 from cvec_circus_core import StatsClient
-from tests.live.daemon import BIN, LIMIT, Daemon, free_port, until
+from tests.live.daemon import BIN, LIMIT, ROOT, Daemon, free_port, until
 from tests.live.others import Other
 from tests.programs import Environment
 
 Start = Callable[..., Daemon]
 WORKER = Path(__file__).parent / "working.py"
+EXAMPLE = ROOT / "docs" / "examples" / "hungry.py"
 NEAR = 0.05
 """How far numbers may be from what psutil and ps say."""
 
@@ -329,6 +330,16 @@ def test_the_older_client_hears_the_stream(crew: tuple[Daemon, str], older: Envi
     assert ["sleeping_one", True] in json.loads(heard.stdout) or ["busy", True] in json.loads(
         heard.stdout
     )
+
+
+def test_the_example_finds_who_is_busy(crew: tuple[Daemon, str], tmp_path: Path) -> None:
+    daemon, where = crew
+    pid = pid_of(daemon, "busy")
+    said = tmp_path / "said"
+    here = Environment(Path(sys.prefix))
+    with here.running("python", str(EXAMPLE), where, log=said):
+        until(lambda: f"busy {pid} " in said.read_text())
+    assert "sleeping" not in said.read_text().lower()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be other users")
