@@ -115,7 +115,7 @@ def test_a_section_of_a_file_says_all(start: Start, project: Write) -> None:
         (("statsd_emiter",), 1, r"circus-plugin: no plugin is named .*; did you mean \S+\?"),
         (("-o", "port", "statsd_emitter"), 2, r"(?s).*-o takes KEY=VALUE, not 'port'"),
         (("--config", "port=1", "statsd_emitter"), 2, r"(?s).*--config takes key:value:::.*"),
-        (("-o", "port=x", "statsd_emitter"), 1, r"circus-plugin: port isn't a number: 'x'"),
+        (("-o", "port=x", "statsd_emitter"), 1, r".*plugin statsd: port isn't an integer: 'x'"),
         (("-o", "active=no", "flapping"), 1, r"circus-plugin: plugin flapping is not active"),
         (("--config-file", "/no/such", "x"), 1, r"(?s)error: .*no such file.*"),
         (("--log-level", "loud", "flapping"), 2, r"(?s).*invalid choice: 'loud'.*"),
