@@ -199,18 +199,34 @@ def test_with_bad_sockets_nothing_starts() -> None:
     assert "running" not in said
 
 
+BAD = {
+    "taken": ("host = 127.0.0.1\nport = {taken}", "somebody listens there already"),
+    "folder": ("path = /no/such/file", "the folder is not there"),
+    "forbidden": ("path = /sys/kernel/file", "permission denied"),
+    "family": ("family = AF_NOPE", "isn't one of AF_INET, AF_INET6 or AF_UNIX"),
+    "address": ("host = 192.0.2.1\nport = 0", "no network device of this machine has that address"),
+}
+
+
 def test_bad_sockets_can_be_left_out(start: Start) -> None:
-    daemon = start(
-        "[socket:b]\npath = /no/such/b\n"
-        + WEB
-        + watcher(f"{SERVE} fd $(circus.sockets.web)")
-        + watcher("sleep 1000", "stdin_socket = b", "max_retry = 1", name="lost"),
-        "--skip-bad",
-    )
-    (pid,) = daemon.until_active("w")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        bad = "".join(f"[socket:{name}]\n{lines}\n" for name, (lines, _) in BAD.items())
+        daemon = start(
+            bad.replace("{taken}", str(port))
+            + WEB
+            + watcher(f"{SERVE} fd $(circus.sockets.web)")
+            + watcher("sleep 1000", "stdin_socket = folder", "max_retry = 1", name="lost"),
+            "--skip-bad",
+        )
+        (pid,) = daemon.until_active("w")
     assert who(address(daemon, "web")) == pid
-    until(lambda: "the socket 'b' is not there" in str(daemon.status("lost")["reason"]))
+    until(lambda: "the socket 'folder' is not there" in str(daemon.status("lost")["reason"]))
     assert [one["name"] for one in daemon.ok("listsockets")["sockets"]] == ["web"]
+    for name, (_, why) in BAD.items():
+        assert any(
+            f"[socket:{name}]" in line and why in line for line in daemon.text().splitlines()
+        )
 
 
 def test_commands(start: Start) -> None:

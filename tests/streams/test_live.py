@@ -373,6 +373,15 @@ def test_reloadconfig_leads_the_output_elsewhere(start: Start, tmp_path: Path) -
     assert "is no option of FileStream" in daemon.refused("reloadconfig")[1]
 
 
+def own_address() -> str:
+    """Return an address of this machine by which others reach it."""
+    found = [one.address for all_ in psutil.net_if_addrs().values() for one in all_]
+    far = [one for one in found if re.fullmatch(r"[\d.]+", one) and not one.startswith("127.")]
+    if not far:
+        pytest.skip("this machine has no address for others")
+    return far[0]
+
+
 class TestTail:
     """circusctl tail, once and for ever."""
 
@@ -392,17 +401,26 @@ class TestTail:
         assert (refused.returncode, refused.stdout) == (3, "")
         assert "'w' has no stderr_stream: its output does not pass the daemon" in refused.stderr
 
-    def test_follows_every_line_once_over_a_restart(self, start: Start, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("how", ["ipc", "tcp", "another address"])
+    def test_follows_every_line_once_over_a_restart(
+        self, start: Start, tmp_path: Path, how: str
+    ) -> None:
         daemon = start(
             f"[watcher:w]\ncmd = {chatter('x', 300, 0, 'flush')}\n"
-            f"stdout_stream.filename = {tmp_path}/out\n"
+            f"stdout_stream.filename = {tmp_path}/out\n",
+            circus="insecure = True" if how == "another address" else "",
+            tcp=how != "ipc",
+            host="0.0.0.0" if how == "another address" else "127.0.0.1",
         )
+        endpoint = daemon.endpoint
+        if how == "another address":
+            endpoint = endpoint.replace("0.0.0.0", own_address())
         until(lambda: all_there(tmp_path, "out", 1, 300))
         pids = daemon.pids("w")
         with (tmp_path / "said").open("wb") as said:
             follower = subprocess.Popen(
                 [
-                    *(Path(sys.prefix) / "bin" / "circusctl", "--endpoint", daemon.endpoint),
+                    *(Path(sys.prefix) / "bin" / "circusctl", "--endpoint", endpoint),
                     *("tail", "-f", "-n", "5", "w:1"),
                 ],
                 stdout=said,
