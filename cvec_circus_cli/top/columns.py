@@ -76,9 +76,13 @@ SOCKET_COLUMNS = (
     Column("address", "ADDRESS", 24, Kind.TEXT, 0, most=60),
     Column("fd", "FD", 4, Kind.NUMBER, 1),
     Column("name", "NAME", 12, Kind.TEXT, 3, most=24),
+    Column("connections", "CONNS", 6, Kind.NUMBER, 7),
     Column("reads", "READS", 7, Kind.NUMBER, 2),
-    Column("share", "", 12, Kind.SHARE, 4, most=30),
-    Column("history", "HISTORY", 14, Kind.HISTORY, 5, most=50),
+    Column("share", "", 10, Kind.SHARE, 8, most=24),
+    Column("history", "HISTORY", 12, Kind.HISTORY, 9, most=50),
+    Column("queued", "QUEUED", 7, Kind.NUMBER, 4),
+    Column("queue_bar", "", 8, Kind.SHARE, 5, most=20),
+    Column("backlog", "BACKLOG", 8, Kind.NUMBER, 10),
 )
 _ALWAYS = 6
 """Columns up to this rank are there though nothing may be known of any row."""
@@ -90,9 +94,8 @@ def columns_of(sheet: Sheet, extras: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a sheet, with one for each number that a plugin adds."""
     own = SOCKET_COLUMNS if sheet is Sheet.SOCKETS else PROCESS_COLUMNS
     known = {column.name for column in own}
-    rank = 4 if sheet is Sheet.SOCKETS else _EXTRA_RANK
     return own + tuple(
-        Column(name, clean(name).upper()[:12], max(6, min(12, len(name))), Kind.NUMBER, rank)
+        Column(name, clean(name).upper()[:12], max(6, min(12, len(name))), Kind.NUMBER, _EXTRA_RANK)
         for name in extras
         if name not in known
     )

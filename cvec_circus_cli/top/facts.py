@@ -56,6 +56,12 @@ class Socket:
     address: str
     name: str = ""
     reads: float | None = None
+    """New connections since the last sample, as far as they were seen."""
+    queued: float | None = None
+    """Connections that wait to be accepted."""
+    backlog: float | None = None
+    """How many may wait."""
+    connections: float | None = None
     extra: Extra = field(default_factory=dict)
     history: tuple[float, ...] = ()
 
@@ -66,10 +72,15 @@ _PROCESS_KEYS = {
     *("num_threads", "threads", "num_fds", "fds", "state", "rss", "vms", "watcher", "process_id"),
     *("time", "seq", "cpu_time", "pss", "children_cpu", "children_rss"),
 }
-_SOCKET_KEYS = {"fd", "subtopic", "address", "reads", "name", "watcher", "time", "seq"}
+_SOCKET_KEYS = {
+    *("fd", "subtopic", "address", "reads", "name", "watcher", "time", "seq"),
+    *("queued", "backlog", "connections"),
+}
 
 
-def read_process(watcher: str, body: Mapping[str, Any]) -> Process | None:
+def read_process(
+    watcher: str, body: Mapping[str, Any], history: tuple[float, ...] = ()
+) -> Process | None:
     """Return what a body tells of a process, or None where it tells of none."""
     pid = whole(body.get("pid"))
     if pid is None:
@@ -96,6 +107,7 @@ def read_process(watcher: str, body: Mapping[str, Any]) -> Process | None:
         time=seconds(_first(body, "cpu_time", "ctime")),
         extra=extra(body, _PROCESS_KEYS),
         children=_children(watcher, body.get("children")),
+        history=history,
     )
 
 
@@ -109,6 +121,9 @@ def read_socket(body: Mapping[str, Any]) -> Socket | None:
         words(body.get("address")),
         words(body.get("name")),
         number(body.get("reads")),
+        number(body.get("queued")),
+        number(body.get("backlog")),
+        number(body.get("connections")),
         extra(body, _SOCKET_KEYS),
     )
 

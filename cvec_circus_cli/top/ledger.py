@@ -42,7 +42,7 @@ def _history() -> deque[float]:
 class _HeardProcess:
     fact: Process
     when: _Moment
-    history: deque[float] = field(default_factory=_history)
+    history: deque[float]
 
 
 @dataclass(slots=True)
@@ -137,13 +137,16 @@ class Ledger:
         group.history.append(group.cpu())
 
     def _take_process(self, name: str, body: Mapping[str, Any], now: _Moment) -> None:
-        fact = read_process(name, body)
-        if fact is None:
+        pid = whole(body.get("pid"))
+        if pid is None:
             return
         group = self._groups.setdefault(name, _HeardGroup(now))
-        heard = group.processes.setdefault(fact.pid, _HeardProcess(fact, now))
-        heard.fact, heard.when = fact, now
-        heard.history.append(fact.cpu or 0.0)
+        heard = group.processes.get(pid)
+        history = heard.history if heard else _history()
+        history.append(number(body.get("cpu")) or 0.0)
+        fact = read_process(name, body, tuple(history))
+        if fact is not None:
+            group.processes[pid] = _HeardProcess(fact, now, history)
 
     def _take_socket(self, body: Mapping[str, Any], now: _Moment) -> None:
         if "addresses" in body:
@@ -177,9 +180,7 @@ def _name(body: Mapping[str, Any], from_topic: str) -> str:
 
 
 def _group(name: str, heard: _HeardGroup, health: Health | None) -> Group:
-    processes = tuple(
-        replace(one.fact, history=tuple(one.history)) for one in heard.processes.values()
-    )
+    processes = tuple(one.fact for one in heard.processes.values())
     return Group(
         health.name if health else name,
         processes,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
 
 
 class Tone(Enum):
@@ -88,6 +89,7 @@ def cropped(whole: Line, columns: int) -> Line:
     return Line(tuple(spans), whole.is_chosen)
 
 
+@cache
 def _columns(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
         return 0

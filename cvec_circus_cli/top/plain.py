@@ -127,6 +127,9 @@ def _socket(one: Socket) -> dict[str, Any]:
         "name": one.name or None,
         "address": one.address,
         "reads": one.reads,
+        "queued": one.queued,
+        "backlog": one.backlog,
+        "connections": one.connections,
         "extra": dict(one.extra),
     }
 

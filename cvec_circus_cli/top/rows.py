@@ -127,6 +127,8 @@ def _socket_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
     ]
     for one in _ordered(shown, view, socket_values):
         values = {**socket_values(one), "share": (one.reads or 0.0) / most if most else 0.0}
+        if one.queued is not None and one.backlog:
+            values["queue_bar"] = one.queued / one.backlog
         yield Row(f"socket/{one.fd}", values)
 
 
@@ -168,6 +170,9 @@ def socket_values(one: Socket) -> dict[str, Value]:
         "fd": one.fd,
         "name": clean(one.name),
         "reads": one.reads,
+        "queued": one.queued,
+        "backlog": one.backlog,
+        "connections": one.connections,
         "history": one.history,
     }
 

@@ -146,7 +146,7 @@ class Screen(App[None]):
         self._pen = pen
         self._connect = connect
         self._cores = cores
-        self._seen: Snapshot | None = None
+        self._seen, self._link = Snapshot(), Link("")
         self._scene = Scene((), 0)
         self._ticking: Timer | None = None
         self.board = Board(_COLOURED if has_colours else _COLOURLESS, self.press_key)
@@ -188,13 +188,13 @@ class Screen(App[None]):
         if self._ticking is not None:
             self._ticking.stop()
         self._ticking = self.set_timer(self._state.interval, self._tick)
-        self._draw(look_again=True)
-
-    def _draw(self, *, look_again: bool = False) -> None:
-        snapshot, link = self._look()
-        if self._seen is None or (look_again and not self._state.is_frozen):
+        snapshot, self._link = self._look()
+        if not self._state.is_frozen:
             self._seen = snapshot
-        drawn = self._picture(self._seen, link)
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn = self._picture(self._seen, self._link)
         self._state, self._scene = drawn.console, drawn.scene
         self.board.show(drawn.lines)
 

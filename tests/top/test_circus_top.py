@@ -91,8 +91,8 @@ def test_a_line_has_the_numbers(top: Run) -> None:
 
 def test_sockets_once(top: Run) -> None:
     assert rows(top("--once", "--sockets").out) == [
-        ["ADDRESS", "FD", "NAME", "READS"],
-        ["127.0.0.1:80", "7", "-", "4"],
+        ["ADDRESS", "FD", "NAME", "CONNS", "READS", "QUEUED", "BACKLOG"],
+        ["127.0.0.1:80", "7", "-", "-", "4", "-", "-"],
     ]
 
 

@@ -92,11 +92,9 @@ def test_a_role_goes_before_a_command() -> None:
 
 
 def test_a_socket() -> None:
-    body = {"fd": 7, "subtopic": 7, "address": "[::1]:80", "reads": 3, "queue": 2}
+    body = {"fd": 7, "subtopic": 7, "address": "[::1]:80", "reads": 3, "queued": 2, "more": 1}
     found = read_socket(body)
     assert found is not None
-    assert (found.fd, found.address, found.reads, dict(found.extra)) == (
-        *(7, "[::1]:80", 3.0),
-        {"queue": 2.0},
-    )
+    assert (found.fd, found.address, found.reads, found.queued) == (7, "[::1]:80", 3.0, 2.0)
+    assert (found.backlog, found.connections, dict(found.extra)) == (None, None, {"more": 1.0})
     assert read_socket({"address": "x"}) is None

@@ -182,10 +182,14 @@ def test_nothing_known_yet_and_nothing_there() -> None:
 
 
 def test_the_sockets() -> None:
-    lines = texts(drawn(Console(View(Sheet.SOCKETS, "reads"))))
-    assert lines[4].split() == ["ADDRESS", "FD", "NAME", "READSv", "QUEUE"]
-    assert lines[5].split()[:3] == ["/run/x.sock", "8", "90"]
-    assert lines[6].split()[:4] == ["127.0.0.1:80", "7", "web", "30"]
+    lines = texts(drawn(Console(View(Sheet.SOCKETS, "reads")), size=(120, 24)))
+    assert lines[4].split() == [
+        *("ADDRESS", "FD", "NAME", "CONNS", "READSv", "HISTORY", "QUEUED", "BACKLOG", "REFUSED"),
+    ]
+    assert lines[5].split()[:4] == ["/run/x.sock", "8", "-", "90"]
+    words = lines[6].split()
+    assert words[:5] == ["127.0.0.1:80", "7", "web", "5", "30"]
+    assert words[-4:] == ["64", "||||.....", "128", "2"]
 
 
 @pytest.mark.parametrize("may_act", [False, True])

@@ -119,4 +119,4 @@ def test_extra_numbers_can_be_sorted_by() -> None:
     assert extras_of(snapshot, Sheet.PROCESSES) == ["requests"]
     rows = rows_of(snapshot, View(sort="requests"))
     assert [row.pid for row in rows] == [None, 2, 3, 1, 4]
-    assert extras_of(SNAPSHOT, Sheet.SOCKETS) == ["queue"]
+    assert extras_of(SNAPSHOT, Sheet.SOCKETS) == ["refused"]

@@ -37,7 +37,14 @@ DB = group("db", process("db", 21, 30.0, wid=1, user="pg", memory=6.0, age=86400
 OFF = group("off", health=Health("off", "stopped", 0, 1, 7))
 OWN = group("circus", process("circus", 1, 0.2, label="circusd", user="root"))
 SOCKETS = (
-    Socket(7, "127.0.0.1:80", "web", 30.0, {"queue": 2.0}, (10.0, 30.0)),
+    Socket(
+        *(7, "127.0.0.1:80", "web", 30.0),
+        queued=64.0,
+        backlog=128.0,
+        connections=5.0,
+        extra={"refused": 2.0},
+        history=(10.0, 30.0),
+    ),
     Socket(8, "/run/x.sock", "", 90.0),
 )
 SNAPSHOT = Snapshot(1795249556.0, (WEB, DB, OFF, OWN), SOCKETS, 120.0, (20.0, 119.2), (8.0, 9.0))
