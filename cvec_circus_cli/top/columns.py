@@ -95,7 +95,9 @@ def columns_of(sheet: Sheet, extras: Sequence[str]) -> tuple[Column, ...]:
     own = SOCKET_COLUMNS if sheet is Sheet.SOCKETS else PROCESS_COLUMNS
     known = {column.name for column in own}
     return own + tuple(
-        Column(name, clean(name).upper()[:12], max(6, min(12, len(name))), Kind.NUMBER, _EXTRA_RANK)
+        Column(
+            name, clean(name).upper()[:12], max(6, min(12, len(name) + 1)), Kind.NUMBER, _EXTRA_RANK
+        )
         for name in extras
         if name not in known
     )
@@ -139,7 +141,9 @@ def titles(
     spans = []
     for column, room in columns:
         is_sorted = column.name == sort
-        title = column.title + ((pen.down if falls else pen.up) if is_sorted else "")
+        title = column.title
+        if is_sorted:
+            title = title[: room - 1] + (pen.down if falls else pen.up)
         right = column.kind not in (Kind.NAME, Kind.TEXT) and not column.is_drawn
         text = fitted(title, room, right=right, cut="")
         spans += [Span(text, Tone.SORTED if is_sorted else Tone.HEAD), Span(" ", Tone.HEAD)]

@@ -260,7 +260,8 @@ def test_where_only_ascii_can_be_written(open_terminal: Open, stats: str) -> Non
 
 
 def test_a_dumb_terminal_gets_lines(open_terminal: Open, stats: str) -> None:
-    top = open_terminal("circus-top", "--endpoint", stats, "-n", "2", *QUICK, kind="dumb", rows=250)
+    words = ("circus-top", "--endpoint", stats, "-n", "2", *QUICK)
+    top = open_terminal(*words, kind="dumb", columns=160, rows=250)
     top.wait_for("TERM=dumb: no screen to draw on, so lines are printed")
     assert top.exit_code() == 0
     assert top.screen().count("circus-top 20") == 2

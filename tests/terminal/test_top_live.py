@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,13 +45,13 @@ def make() -> Iterator[Make]:
     """Start a daemon that publishes statistics, unless it is told otherwise."""
     with accounted() as daemons:
 
-        def make(*, publishes: bool = True, tcp: bool = False) -> Daemon:
+        def make(*, publishes: bool = True, tcp: bool = False, **environment: str) -> Daemon:
             daemon = Daemon(WATCHERS, tcp=tcp)
             if publishes:
                 daemon.circus = f"stats_endpoint = {stats_of(daemon)}\n"
                 daemon.write(WATCHERS)
             daemons.append(daemon)
-            daemon.start()
+            daemon.start(**environment)
             daemon.until_active("some web.app", 3)
             return daemon
 
@@ -163,6 +164,39 @@ def test_acting_on_it(make: Make, open_terminal: Open) -> None:
     console.wait_for(f"really send SIGKILL to process {pids[0]} of Some Web.app? y/n")
     console.press("y")
     until(lambda: pids[0] not in daemon.pids("some web.app"))
+
+
+def steps(terminal: Terminal, begin: str, end: str) -> int:
+    """Return how many sorted columns lie between two titles: those that show no drawing."""
+    titles = terminal.lines()[4].replace("CPU HISTORY", "").split()
+    return titles.index(end) - titles.index(begin)
+
+
+PLUGIN = """
+from cvec_circus_core.extend.hookspecs import hookimpl
+
+class Requests:
+    @hookimpl
+    def circus_extra_stats(self, processes):
+        return {one.pid: {"requests": 1000 + one.wid} for one in processes}
+"""
+
+
+def test_numbers_of_a_plugin_have_a_column(make: Make, open_terminal: Open, tmp_path: Path) -> None:
+    (tmp_path / "counting.py").write_text(PLUGIN, encoding="utf-8")
+    info = tmp_path / "counting-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[cvec_circus.kernel]\nmine = counting:Requests\n")
+    console = begin(open_terminal, make(PYTHONPATH=str(tmp_path)))
+    console.wait_for("REQUESTS")
+    console.wait(lambda: "1003" in row(console, "3", "sleep"), "the number of the third")
+    console.write("/web.app")
+    console.press("Enter")
+    console.press(*[">"] * steps(console, "CPU%↓", "REQUESTS"))
+    console.wait_for("REQUESTS↓")
+    pids = [line.split()[1] for line in console.lines() if "sleep" in line]
+    assert pids == ["3", "2", "1"]
 
 
 @pytest.mark.parametrize("tcp", [False, True])

@@ -120,6 +120,16 @@ def test_numbers_of_plugins_have_columns() -> None:
     assert " 5.0 " in lines[6]
 
 
+@pytest.mark.parametrize("name", [column.name for column in PROCESS_COLUMNS if not column.is_drawn])
+def test_the_sorted_column_has_an_arrow_however_narrow_it_is(name: str) -> None:
+    some = process("web", 1, threads=1, files=1, pss=1.0, below_cpu=1.0, below_resident=1.0)
+    snapshot = Snapshot(groups=(group("web", some),))
+    for is_reversed in (False, True):
+        console = Console(View(sort=name, is_reversed=is_reversed))
+        title = texts(drawn(console, snapshot, (250, 24), pen=UNICODE))[4]
+        assert title.count("↑") + title.count("↓") == 1
+
+
 def test_the_list_scrolls_with_what_is_chosen() -> None:
     console = Console(View(chosen="web/50"))
     found = drawn(console, crowd(100))
