@@ -143,14 +143,20 @@ def test_what_is_no_beat_is_told_and_does_no_harm(start: Start, listen: Listen, 
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("msg_regex = (", "msg_regex isn't a regular expression"),
-        ("msg_regex = .*", "msg_regex has no group named pid"),
-        ("ip = 192.0.2.1", "can not be listened at: "),
-        ("watchers_stop_signal = NOPE", "watchers_stop_signal isn't a signal"),
+        ("msg_regex = (", "isn't a regular expression"),
+        ("msg_regex = .*", "msg_regex has no group named pid: .*"),
+        ("watchers_stop_signal = NOPE", "isn't a signal"),
+        ("max_count = 0", "isn't a number at least 1"),
     ],
 )
-def test_what_can_not_be_is_told_in_a_sentence(
-    start: Start, port: int, option: str, why: str
-) -> None:
-    daemon = start(section(port, False, option))
-    until(lambda: daemon.said(why))
+def test_mistakes_are_told_before_anything_starts(port: int, option: str, why: str) -> None:
+    daemon = Daemon(section(port, False, option))
+    assert daemon.launch().wait(30) == 1
+    assert daemon.said("[plugin:dog]")
+    assert daemon.said(why)
+    daemon.clean_up()
+
+
+def test_an_address_that_can_not_be_had_is_told_in_a_sentence(start: Start, port: int) -> None:
+    daemon = start(section(port, False, "ip = 192.0.2.1"))
+    until(lambda: daemon.said(f"192.0.2.1:{port} can not be listened at: "))
