@@ -24,7 +24,8 @@ from tests.live.others import GREETING, READY, connected, received
 from tests.live.wire import Caller
 
 MEGABYTE = 1 << 20
-GROWTH = 24 * MEGABYTE
+GROWTH = 64 * MEGABYTE
+"""What the C library may keep for itself of the memory that a crowd has needed for a moment."""
 PATIENCE = 5.0
 """Seconds that a good request may take on a machine that has other things to do."""
 _OPEN_AT_ONCE = 200
