@@ -21,8 +21,9 @@ from collections.abc import Callable
 
 from cvec_circus_core.system.table import child_pids
 
-_PAUSE = 0.05
-"""Deaths come in crowds, and our own children's are collected meanwhile."""
+_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+"""Deaths come in crowds, and our own children's are collected meanwhile. The pause doubles while
+all zombies are our own: to list a thousand children takes milliseconds."""
 
 
 class OrphanReaper:
@@ -33,12 +34,13 @@ class OrphanReaper:
         self._is_ours = is_ours
         self._seen: set[int] = set()
         self._next: TimerHandle | None = None
+        self._pause = _PAUSE
         self.reaped = 0
 
     def child_died(self) -> None:
         """Look soon: this is what to do at SIGCHLD."""
         if self._next is None:
-            self._next = self._loop.call_later(_PAUSE, self._look)
+            self._next = self._loop.call_later(self._pause, self._look)
 
     def close(self) -> None:
         """Look no more."""
@@ -48,7 +50,10 @@ class OrphanReaper:
 
     def _look(self) -> None:
         self._next = None
-        zombies = self._find() if _peek(os.P_ALL, 0) else set()
+        there_is_one = _peek(os.P_ALL, 0)
+        zombies = self._find() if there_is_one else set()
+        is_crowd_of_ours = there_is_one and not zombies
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE) if is_crowd_of_ours else _PAUSE
         for pid in zombies & self._seen:
             self.reaped += _reap(pid)
         self._seen = zombies - self._seen

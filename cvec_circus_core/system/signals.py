@@ -39,6 +39,7 @@ class DaemonSignals:
         self._alarm_clock: tuple[int, int] | None = None
         """The pipe whose byte wakes the loop; there while the handlers are."""
         self._woken_before = -1
+        self._is_told_of_deaths = False
 
     def install(self, handlers: Mapping[int, Heard]) -> bool:
         """Have these called, in the loop; False outside the main thread, where nothing is changed.
@@ -80,7 +81,16 @@ class DaemonSignals:
 
     def _tell(self, heard: Heard, signum: int, frame: FrameType | None) -> None:
         # In the middle of whatever the main thread does: only note it.
-        self._loop.call_soon_threadsafe(heard)
+        if signum != signal.SIGCHLD:
+            self._loop.call_soon_threadsafe(heard)
+        elif not self._is_told_of_deaths:
+            # Deaths come in crowds, and are counted elsewhere: one word for all of them will do.
+            self._is_told_of_deaths = True
+            self._loop.call_soon_threadsafe(self._tell_of_deaths, heard)
+
+    def _tell_of_deaths(self, heard: Heard) -> None:
+        self._is_told_of_deaths = False
+        heard()
 
 
 def _nothing(signum: int, frame: FrameType | None) -> None:
