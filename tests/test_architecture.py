@@ -46,7 +46,12 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.control": Room(
         (
             *(MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.endpoint_files"),
-            *(f"{SYSTEM}.deadline", f"{SYSTEM}.protocols", f"{SYSTEM}.key_files"),
+            *(
+                f"{SYSTEM}.deadline",
+                f"{SYSTEM}.protocols",
+                f"{SYSTEM}.key_files",
+                f"{SYSTEM}.hangup",
+            ),
         ),
         ("zmq", "msgspec"),
     ),

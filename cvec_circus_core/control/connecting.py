@@ -103,8 +103,10 @@ def _tunnel(socket: Any, endpoint: str, server: str, keyfile: str | None) -> Non
         raise CallError(f"ssh leads to tcp endpoints only, not to {endpoint!r}")
     from zmq import ssh  # brings pexpect or paramiko, which nobody else should wait for
 
+    hangups_ignored = import_module("cvec_circus_core.system.hangup").hangups_ignored
     try:
-        ssh.tunnel_connection(socket, endpoint, server, keyfile)
+        with hangups_ignored():
+            ssh.tunnel_connection(socket, endpoint, server, keyfile)
     except ImportError:
         raise CallError("a way through ssh needs the package pexpect or paramiko") from None
     except (OSError, RuntimeError, ValueError) as error:
