@@ -89,9 +89,20 @@ def test_leaving_during_a_sample_ends_it_there_and_coming_back_does_not_double_i
     assert one.clock.pending() == 1
 
 
-def test_expensive_samples_come_less_often() -> None:
+@pytest.mark.parametrize(
+    ("cost", "seconds"),
+    [
+        (0.0, 1.0),
+        (0.02, 1.0),
+        (0.03, 1.5),  # two hundredths of a processor are aimed at
+        (0.05, 2.5),
+        (0.2, 2.5),  # nobody has to wait longer for that
+        (0.5, 5.0),  # but a tenth is never passed
+    ],
+)
+def test_expensive_samples_come_less_often(cost: float, seconds: float) -> None:
     one = Listened()
-    one.cost = 0.5
+    one.cost = cost
     one.beat.want(True)
     one.clock.advance(20)
-    assert one.took == [0.0, 5.0, 10.0, 15.0, 20.0]
+    assert one.took[:4] == pytest.approx([0.0, seconds, 2 * seconds, 3 * seconds])
