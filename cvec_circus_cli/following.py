@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ def follow(
     reply = connection.call(command.name, properties)
     if reply.get("status") == "error":
         return print_reply(settings, command, reply, "")
+    if reply["pubsub_endpoint"] is None:
+        return _ask_again_and_again(Follower(settings, connection, properties), reply)
     endpoint = reachable(reply["pubsub_endpoint"], settings.control_endpoint)
     consumer = api.CircusConsumer(
         [f"stream.{api.topic_name(properties['name'])}."],
@@ -54,6 +57,23 @@ def follow(
             follower.run(consumer, _LONG if hears else _LOOK_AGAIN)
         except KeyboardInterrupt:
             sys.stdout.flush()
+    return exit_codes.OK
+
+
+class Silence:
+    """Stands for events where none may be heard."""
+
+    def receive(self, timeout: float) -> None:
+        """Wait, and hear nothing."""
+        threading.Event().wait(timeout)
+
+
+def _ask_again_and_again(follower: Follower, reply: Mapping[str, Any]) -> int:
+    try:
+        follower.begin(reply)
+        follower.run(Silence(), _LOOK_AGAIN)
+    except KeyboardInterrupt:
+        sys.stdout.flush()
     return exit_codes.OK
 
 
@@ -77,7 +97,7 @@ class Follower:
                 self._ends[one["process_pid"]] = one["end"]
                 self._print(one, bytes_of(one))
 
-    def run(self, consumer: CircusConsumer, longest: float) -> None:
+    def run(self, consumer: CircusConsumer | Silence, longest: float) -> None:
         """Print what comes, for ever; where nothing comes for so many seconds, ask for it."""
         # The subscription may have come too late for what was written meanwhile.
         pause = _LOOK_AGAIN

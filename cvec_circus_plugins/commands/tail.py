@@ -82,7 +82,7 @@ class Tail(Command):
         found = list(watcher.recent(request.channel, request.lines, request.process))
         room = _MOST_BYTES // max(1, len(found))
         return {
-            "pubsub_endpoint": supervisor.spec.pubsub_endpoint,
+            "pubsub_endpoint": _events_of(supervisor),
             "output": [_told(one, room) for one in found],
         }
 
@@ -107,6 +107,13 @@ class Tail(Command):
             text = data_of(one).decode(errors="replace")
             texts.append(heading(one) + text if heads else text)
         return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
+
+
+def _events_of(supervisor: Supervisor) -> str | None:
+    try:
+        return supervisor.spec.pubsub_endpoint
+    except api.RequestError:
+        return None  # Who may only see this watcher does not hear events.
 
 
 def heading(one: Mapping[str, Any]) -> str:

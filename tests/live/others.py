@@ -1,7 +1,8 @@
 """Other users, made real: a process that becomes somebody else and then talks to the daemon.
 
     python others.py UID ask ENDPOINT        requests as JSON on stdin, a reply per line on stdout
-    python others.py UID hear ENDPOINT       says "heard" or "turned away", then what came after
+    python others.py UID hear ENDPOINT [TOPIC]
+                                             says "heard" or "turned away", then what came after
     python others.py UID flood ENDPOINT COUNT
                                              COUNT requests at once; prints the errnos
     python others.py UID storm ENDPOINT COUNT NAME
@@ -82,12 +83,12 @@ def flood(endpoint: str, count: int) -> None:
     dealer.close()
 
 
-def hear(endpoint: str) -> None:
-    """Subscribe to everything and tell how that goes."""
+def hear(endpoint: str, topic: str = "") -> None:
+    """Subscribe to everything that begins so, and tell how that goes."""
     subscriber = zmq.Context.instance().socket(zmq.SUB)
     subscriber.ipv6 = True
     show_key(subscriber)
-    subscriber.subscribe(b"")
+    subscriber.subscribe(topic)
     monitor = subscriber.get_monitor_socket()
     subscriber.connect(endpoint)
     poller = zmq.Poller()
@@ -214,8 +215,8 @@ if __name__ == "__main__":
     match sys.argv[2:]:
         case ["ask", endpoint]:
             ask(endpoint)
-        case ["hear", endpoint]:
-            hear(endpoint)
+        case ["hear", endpoint, *topic]:
+            hear(endpoint, *topic)
         case ["flood", endpoint, count]:
             flood(endpoint, int(count))
         case ["storm", endpoint, count, name]:
