@@ -42,6 +42,7 @@ from cvec_circus_core.system.notify import ServiceManager
 from cvec_circus_core.system.orphans import OrphanReaper
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.priority import go_first
 from cvec_circus_core.system.processes import choose_processes, subreaper_processes
 from cvec_circus_core.system.signals import DaemonSignals
 
@@ -162,6 +163,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
         engine.serve()
+        go_first(loaded.arbiter.nice)
         ending = Ending(engine)
         stack.callback(_hear_signals(engine, ending))
         engine.host(hosts.threads)

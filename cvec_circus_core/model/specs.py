@@ -344,6 +344,12 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     statsd_close_outputs: bool = option(
         False, BOOLEAN, "throw the statistics process's output away"
     )
+    nice: int = option(
+        -10,
+        between(INTEGER, -20, 0),
+        "niceness of the daemon, where it may choose; what it starts has the usual one",
+        changing=_LATER,
+    )
     debug: bool = option(
         False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER
     )

@@ -50,6 +50,25 @@ def test_loggerconfig_says_everything(build: Build) -> None:
     until(lambda: "SHORT w started" in (house.folder / "configured").read_text())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may go first")
+@pytest.mark.parametrize(
+    ("options", "given", "daemon", "child"),
+    [("", 0, -10, 0), ("nice = -3\n", 0, -3, 0), ("nice = 0\n", 0, 0, 0), ("", 5, 5, 5)],
+)
+def test_nice_is_the_daemons_alone(
+    build: Build, options: str, given: int, daemon: int, child: int
+) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, given)
+    try:
+        house = build(SLEEPER, options)
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+    [worker] = house.until_active("w", 1)
+    assert os.getpriority(os.PRIO_PROCESS, house.process.pid) == daemon
+    assert os.getpriority(os.PRIO_PROCESS, worker) == child
+
+
 def test_debug_gc_tells_of_collections(build: Build) -> None:
     house = build(SLEEPER, "debug_gc = yes\n")
     until(lambda: "gc: collecting generation" in (house.folder / "out").read_text())
@@ -73,6 +92,7 @@ WRONG = [
     ("[watcher:w]", "stop_signal", "SIGNOPE", "signal"),
     ("[watcher:w]", "rlimit_nofile", "lots", "unlimited"),
     ("[watcher:w]", "umask", "99", "octal"),
+    ("[circus]", "nice", "5", "an integer from -20 to 0"),
     ("[watcher:w]", "no_new_privs", "perhaps", "yes, true"),
     ("[watcher:w]", "capabilities", "fly", "net_bind_service, or none, or ~"),
     ("[watcher:w]", "oom_score_adj", "1001", "an integer from -1000 to 1000"),
@@ -111,8 +131,9 @@ ELSEWHERE = {
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
     *("allow_users", "allow_groups", "viewers", "insecure"),
     *("curve_key", "curve_authorized"),
+    *("stats_endpoint", "statsd", "stats_interval", "stats_pss", "statsd_close_outputs"),
 }
-"""Keys with a folder of tests of their own: sockets, reloads, streams, hooks, trees, callers."""
+"""Keys with tests of their own: sockets, reloads, streams, hooks, trees, callers, statistics."""
 
 
 def shown_here() -> str:
