@@ -91,7 +91,7 @@ def dispatch(data: bytes) -> None:
     if message is None:
         return
     daemon = _daemon()
-    audit = Audit(FakeClock())
+    audit = Audit(FakeClock(), lambda event: None)
     dispatcher = Dispatcher(_commands(), daemon, audit)
     reply = _loop().run_until_complete(dispatcher.answer(message, _VISITORS[number]))
     if isinstance(reply, Failure):
