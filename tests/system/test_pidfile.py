@@ -31,7 +31,11 @@ def test_it_holds_our_pid_readable_for_all(path: Path) -> None:
     held.release()
 
 
-@pytest.mark.parametrize("content", ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "rubbish"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "rubbish"],
+    ids=["empty", "other", "own", "huge", "rubbish"],
+)
 def test_a_stale_file_never_stops_a_start(path: Path, content: str) -> None:
     path.write_text(content)
     held = PidFile(path)
