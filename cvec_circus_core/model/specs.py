@@ -345,7 +345,7 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         False, BOOLEAN, "throw the statistics process's output away"
     )
     nice: int = option(
-        -10,
+        -20,
         between(INTEGER, -20, 0),
         "niceness of the daemon, where it may choose; what it starts has the usual one",
         changing=_LATER,

@@ -53,7 +53,7 @@ def test_loggerconfig_says_everything(build: Build) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may go first")
 @pytest.mark.parametrize(
     ("options", "given", "daemon", "child"),
-    [("", 0, -10, 0), ("nice = -3\n", 0, -3, 0), ("nice = 0\n", 0, 0, 0), ("", 5, 5, 5)],
+    [("", 0, -20, 0), ("nice = -3\n", 0, -3, 0), ("nice = 0\n", 0, 0, 0), ("", 5, 5, 5)],
 )
 def test_nice_is_the_daemons_alone(
     build: Build, options: str, given: int, daemon: int, child: int

@@ -20,9 +20,12 @@ from tests.live.wire import Caller, Ear
 
 MEGABYTE = 1 << 20
 COUNT = 1000
-USUAL = 0.050 if os.getloadavg()[0] < (os.cpu_count() or 1) else 0.150
+IS_ALONE = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") == "1" and os.getloadavg()[0] < (
+    os.cpu_count() or 1
+)
+USUAL = 0.050 if IS_ALONE else 0.150
 """Seconds within which 99 of 100 answers come; more where others keep the machine busy."""
-LONGEST = 0.250
+LONGEST = 0.250 if IS_ALONE else 0.500
 """Seconds within which every answer comes, on two cores that others use, too."""
 
 

@@ -80,7 +80,8 @@ def test_places_may_be_exchanged(launcher: Launcher) -> None:
 
 
 def test_with_a_user_a_folder_and_limits(launcher: Launcher, sockets: list[socket.socket]) -> None:
-    how: dict[str, Any] = {"rlimits": {"nofile": 64}, "working_dir": "/"}
+    # The process of the tests may have many descriptors open itself.
+    how: dict[str, Any] = {"rlimits": {"nofile": 512}, "working_dir": "/"}
     if os.geteuid() == 0:
         how |= {"argv": ("python3", "-I", "-c", LOOK), "uid": "nobody"}
     found = look(launcher, in_a_row=(sockets[0].fileno(),), **how)

@@ -14,6 +14,7 @@ from cvec_circus_core.system.accounts import identity, uid_of, user_name
 from cvec_circus_core.system.census import GONE, Census, cpu_time_text, size_text
 from cvec_circus_core.system.fakes import FakeClock
 from cvec_circus_core.system.usage import Details, ProcTable, PsutilTable, Usage
+from tests.live.daemon import until
 
 pytestmark = pytest.mark.live
 
@@ -22,6 +23,8 @@ KEYS = {
     *("children", "create_time", "age", "rss", "vms", "cpu_time", "threads", "fds", "state"),
     *("children_cpu", "children_rss"),
 }
+
+ASLEEP = ("sleep", "sleeping")
 
 
 @pytest.fixture
@@ -35,6 +38,8 @@ def family() -> Iterator[psutil.Process]:
     assert parent.stdout is not None
     parent.stdout.readline()
     process = psutil.Process(parent.pid)
+    # What has not loaded all of itself yet is another one at the next look.
+    until(lambda: [(one.name(), one.status()) for one in process.children()] == [ASLEEP] * 2)
     yield process
     for child in process.children():
         child.kill()
