@@ -25,7 +25,7 @@ IS_ALONE = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") == "1" and os.getloa
 )
 USUAL = 0.050 if IS_ALONE else 0.150
 """Seconds within which 99 of 100 answers come; more where others keep the machine busy."""
-LONGEST = 0.250 if IS_ALONE else 0.500
+LONGEST = 0.250
 """Seconds within which every answer comes, on two cores that others use, too."""
 
 
