@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,14 @@ def wait_until(fact: Callable[[], bool], limit: float = 30) -> None:
     while not fact():
         assert time.monotonic() < end, "it never came to be"
         time.sleep(0.05)
+
+
+def need(program: str, package: str = "") -> str:
+    """Return where a program is; skip the test where it is not, but fail where CI is set."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if found is None:
+        how = f"{program} is not here: apt-get install {package or program}"
+        if os.environ.get("CI"):
+            pytest.fail(f"{how} (.ci/run was to do it)")
+        pytest.skip(how)
+    return found

@@ -4,24 +4,39 @@ import os
 import struct
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.benchmarks import command, herd
 from tests.benchmarks.peers import PEERS, Job, Missing, Place
 from tests.benchmarks.peers.bare import Bare
 from tests.benchmarks.starts import Start, Starts, TooSlow, build_worker
-from tests.benchmarks.yard import PeerFailed, tree
+from tests.benchmarks.yard import PeerFailed
 
 NOWHERE = Place(Path("/nonexistent"), Path("/nonexistent"))
 ROOT = Path(__file__).resolve().parents[2]
+MARK = "HERD_TEST_MARK"
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """No pauses: three workers are calm at once."""
     monkeypatch.setattr(herd, "SETTLE", 0.0)
+
+
+@pytest.fixture
+def left_behind(monkeypatch):
+    """Tell what descends from the herd of this test; other tests have processes of their own."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    return lambda: [
+        one.pid
+        for one in psutil.process_iter(["environ"])
+        if (one.info["environ"] or {}).get(MARK) == mark
+    ]
 
 
 class Broken(Bare):
@@ -60,8 +75,7 @@ def test_waiting_for_starts_has_an_end(tmp_path):
 
 
 @pytest.mark.live
-def test_a_whole_life_is_measured_and_leaves_nothing(quick, tmp_path):
-    before = tree(os.getpid())
+def test_a_whole_life_is_measured_and_leaves_nothing(quick, tmp_path, left_behind):
     trial = herd.Trial(build_worker(tmp_path), 3, idle=0.05, kills=3, limit=20)
     values = herd.live(Bare(NOWHERE), trial, ignore)
     assert set(values) == {
@@ -70,7 +84,7 @@ def test_a_whole_life_is_measured_and_leaves_nothing(quick, tmp_path):
     }  # fmt: skip
     assert 0 < values["first"] <= values["start"] < 20
     assert values["memory"] > 1
-    assert tree(os.getpid()) == before
+    assert not left_behind()
 
 
 @pytest.mark.live
@@ -78,12 +92,13 @@ def test_a_whole_life_is_measured_and_leaves_nothing(quick, tmp_path):
     ("peer", "problem", "words"),
     [(Broken, PeerFailed, "code 1: no such option"), (Lazy, TooSlow, "2 of 3")],
 )
-def test_a_peer_that_fails_is_told_and_cleaned_up(quick, tmp_path, peer, problem, words):
-    before = tree(os.getpid())
+def test_a_peer_that_fails_is_told_and_cleaned_up(
+    quick, tmp_path, left_behind, peer, problem, words
+):
     trial = herd.Trial(build_worker(tmp_path), 3, limit=0.5)
     with pytest.raises(problem, match=words):
         herd.live(peer(NOWHERE), trial, ignore)
-    assert tree(os.getpid()) == before
+    assert not left_behind()
 
 
 @pytest.mark.live

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.programs import need
 
 EXPOSURE = 50
 """What systemd may find exposed, of 100; without any sandboxing it finds 96."""
@@ -15,7 +16,6 @@ EXPOSURE = 50
 UNIT = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "circusd.service"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
 def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     text = UNIT.read_text(encoding="utf-8")
     assert "/opt/circus/bin/circusd" in text
@@ -24,7 +24,7 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     program = str(Path(sys.prefix) / "bin" / "circusd")
     copy.write_text(text.replace("/opt/circus/bin/circusd", program), encoding="utf-8")
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(copy)],
+        [need("systemd-analyze", "systemd"), "verify", "--man=no", str(copy)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -33,11 +33,13 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
     assert (done.returncode, about_it) == (0, []), done.stderr
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
 def test_systemd_finds_the_unit_well_shut_in() -> None:
     words = ["--offline=true", f"--threshold={EXPOSURE}", "--no-pager", str(UNIT)]
     done = subprocess.run(
-        ["systemd-analyze", "security", *words], capture_output=True, text=True, timeout=60
+        [need("systemd-analyze", "systemd"), "security", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd judges only what runs")

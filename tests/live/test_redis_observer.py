@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,8 +12,8 @@ import pytest
 from tests.live.conftest import Start
 from tests.live.daemon import free_port, until
 from tests.live.receivers import Statsd, statsd
+from tests.programs import need
 
-PROGRAM = shutil.which("redis-server")
 PASSWORD = "a-password-nobody-else-has"
 STATS = r"circus\.app\.watcher\.redis_stats"
 WATCHERS = "[watcher:cache]\ncmd = sleep 1000\n"
@@ -25,10 +23,17 @@ class Redis:
     """One redis-server, with a password, at a port of its own."""
 
     def __init__(self, folder: Path) -> None:
-        assert PROGRAM is not None
         self.port = free_port()
         self.url = f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
-        words = [PROGRAM, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        words = [
+            need("redis-server"),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]
         words += ["--dir", str(folder), "--requirepass", PASSWORD]
         with (folder / "redis.log").open("wb") as out:
             self.process = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT)
@@ -44,10 +49,6 @@ class Redis:
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
-    if PROGRAM is None:
-        if os.environ.get("CI"):
-            pytest.fail("redis-server is not here, and .ci/run was to install it")
-        pytest.skip("redis-server is not here: apt-get install redis-server")
     one = Redis(tmp_path)
     yield one
     one.close()

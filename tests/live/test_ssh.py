@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -13,15 +12,9 @@ import pytest
 
 from tests.live.daemon import BIN, LIMIT, Daemon, free_port, until
 from tests.live.keyring import Start
-from tests.programs import Environment
+from tests.programs import Environment, need
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-
-pytestmark = [
-    pytest.mark.skipif(os.getuid() != 0, reason="an sshd for anybody else takes more"),
-    pytest.mark.skipif(not os.path.exists(SSHD), reason="openssh-server is not here"),
-    pytest.mark.skipif(shutil.which("ssh") is None, reason="openssh-client is not here"),
-]
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="an sshd for anybody else takes more")
 
 SETTINGS = """
 HostKey {folder}/host
@@ -46,7 +39,8 @@ class Server:
         settings.write_text(SETTINGS.format(folder=folder), encoding="utf-8")
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         self.port = free_port()
-        words = [SSHD, "-D", "-e", "-p", str(self.port), "-o", "ListenAddress=127.0.0.1"]
+        words = [need("sshd", "openssh-server"), "-D", "-e", "-p", str(self.port)]
+        words += ["-o", "ListenAddress=127.0.0.1"]
         self._log = (folder / "log").open("wb")
         self.process = subprocess.Popen([*words, "-f", str(settings)], stderr=self._log)
         # The tools ask nobody whether a host is known; ssh reads that from here.
@@ -76,6 +70,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    need("ssh", "openssh-client")
     made = Server(tmp_path_factory.mktemp("sshd"))
     known = Path.home() / ".ssh" / "known_hosts"
     before = known.read_bytes() if known.exists() else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.live.conftest import accounted
 from tests.live.daemon import BIN, Daemon
+from tests.programs import need
 from tests.terminal.terminal import KIND, Terminal
 
 Open = Callable[..., Terminal]
@@ -45,14 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/terminal/" in item.path.as_posix():
             item.add_marker(pytest.mark.live)
-
-
-def need(program: str) -> None:
-    """Skip a test that needs a program which is not here; where CI is set, it has to be."""
-    if shutil.which(program) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{program} is not installed, which CI has to have for this test")
-        pytest.skip(f"{program} is not installed: the test drives it in a real terminal")
 
 
 @pytest.fixture(scope="package")

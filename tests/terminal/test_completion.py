@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.live.daemon import Daemon
-from tests.terminal.conftest import need
+from tests.programs import need
 from tests.terminal.terminal import Terminal
 
 PROMPT = "$ "
