@@ -1,7 +1,9 @@
 """Flapping: a watcher whose processes keep dying is stopped, tried again later, and given up.
 
 What counts is a death that nobody asked for, per slot: two workers that die once each do not flap.
-The daemon slows a crash loop down by itself; this plugin ends it. What it does to a watcher:
+The daemon slows a crash loop down by itself, slot by slot, and goes on with all others; this plugin
+ends it where so many processes of a watcher flap that the rest are no use (``share``). Of one that
+flaps alone it only tells. What it does to a watcher:
 
     WATCHED    deaths are counted
     STOPPING   it was stopped, with a reason; counts when the stop event tells this reason
@@ -22,6 +24,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from math import floor
 from typing import Any, ClassVar
 
 from cvec_circus_core.api import (
@@ -30,6 +33,7 @@ from cvec_circus_core.api import (
     NUMBER,
     CallError,
     CircusPlugin,
+    between,
     declared_options,
     option,
     read_setting,
@@ -50,6 +54,8 @@ OLDER_OPTIONS = {
 BUSY = 5
 """Errno of a daemon that has no time for this: an older one, in the middle of a supervision."""
 BUSY_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+"""Seconds that the daemon may hold a crashing process back by itself (``retry_pause_max``)."""
 
 
 class Phase(Enum):
@@ -69,6 +75,9 @@ class Rule:
     attempts: int = option(2, INTEGER, "deaths of one worker that are too many")
     window: float = option(1.0, NUMBER, "seconds within which they have to fall")
     retry_in: float = option(7.0, NUMBER, "seconds of rest before it is tried again")
+    share: float = option(
+        0.5, between(NUMBER, 0, 1), "stops all processes when more than this share of them flap"
+    )
     max_retry: int = option(5, INTEGER, "rounds before it is given up; -1 for no limit")
     active: bool = option(True, BOOLEAN, "false leaves watchers alone, all of them or this one")
 
@@ -95,8 +104,12 @@ class Record:
     rule: Rule = field(default_factory=Rule)
     rule_until: float = 0.0
     """When the rule has to be asked for again: an option may have been set."""
+    wanted: int = 1
+    """How many processes it is to have."""
     phase: Phase = Phase.WATCHED
     deaths: dict[Any, deque[float]] = field(default_factory=dict)
+    flapping: dict[Any, float] = field(default_factory=dict)
+    """The slots that flap, and when each died last."""
     rounds: int = 0
     up_at: float = 0.0
     """When it came up after the last new start."""
@@ -105,12 +118,44 @@ class Record:
     """Whether this stop is the one that gives up."""
     timer: asyncio.TimerHandle | None = None
 
+    def count_death(self, wid: Any, now: float) -> bool:
+        """Take in the death of one slot's process; tell whether this slot has begun to flap."""
+        rule = self.rule
+        deaths = self.deaths.setdefault(wid, deque())
+        deaths.append(now)
+        while len(deaths) > max(1, rule.attempts):
+            deaths.popleft()
+        is_quick = len(deaths) >= rule.attempts and deaths[-1] - deaths[0] <= rule.window
+        was_flapping = self._still_flaps(wid, now)
+        if is_quick or was_flapping:
+            self.flapping[wid] = now
+        else:
+            self.flapping.pop(wid, None)
+        return is_quick and not was_flapping
+
+    def is_hopeless(self, wid: Any, now: float) -> bool:
+        """Tell whether too many slots flap for the others to be of use."""
+        # A daemon of the older kind tells no slots: there the watcher is all that flaps.
+        enough = 1 if wid is None else min(floor(self.rule.share * self.wanted) + 1, self.wanted)
+        if len(self.flapping) < enough:
+            return False
+        self.flapping = {
+            one: at for one, at in self.flapping.items() if self._still_flaps(one, now)
+        }
+        return len(self.flapping) >= enough
+
+    def _still_flaps(self, wid: Any, now: float) -> bool:
+        """Tell whether a slot has not lived for longer than its pauses since it began to flap."""
+        at = self.flapping.get(wid)
+        return at is not None and now - at <= self.rule.window + LONGEST_PAUSE
+
     def begin_anew(self) -> None:
         """Forget everything but the rule."""
         if self.timer is not None:
             self.timer.cancel()
         self.phase, self.rounds, self.reason, self.timer = Phase.WATCHED, 0, "", None
         self.deaths.clear()
+        self.flapping.clear()
 
 
 class Flapping(CircusPlugin):
@@ -159,17 +204,20 @@ class Flapping(CircusPlugin):
         rule = self._rule_at(body["time"], name, record)
         if not rule.active or record.phase is Phase.STOPPING:
             return
-        deaths = record.deaths.setdefault(body.get("process_id"), deque())
-        deaths.append(body["time"])
-        while len(deaths) > max(1, rule.attempts):
-            deaths.popleft()
-        if len(deaths) >= rule.attempts and deaths[-1] - deaths[0] <= rule.window:
-            self._on_flapping(name, record, rule, body)
-
-    def _on_flapping(self, name: str, record: Record, rule: Rule, body: Mapping[str, Any]) -> None:
         wid = body.get("process_id")
+        has_begun = record.count_death(wid, body["time"])
+        if record.is_hopeless(wid, body["time"]):
+            self._end(name, record, wid, body["time"])
+        elif has_begun:
+            log.warning("watcher %s: %s", name, _what(rule, wid))
+            self._announce(name, record, wid)
+
+    def _end(self, name: str, record: Record, wid: Any, now: float) -> None:
+        """Stop a watcher that flaps."""
+        rule = record.rule
         record.deaths.clear()
-        lived = body["time"] - record.up_at
+        record.flapping.clear()
+        lived = now - record.up_at
         if record.phase is not Phase.RETRIED and lived > rule.window + rule.retry_in:
             record.rounds = 0  # It was well for a while.
         gives_up = 0 <= rule.max_retry <= record.rounds
@@ -179,17 +227,23 @@ class Flapping(CircusPlugin):
         record.phase = Phase.STOPPING
         log.warning("watcher %s: %s", name, record.reason)
         self._stop(name, record)
+        self._announce(name, record, wid)
+
+    def _announce(self, name: str, record: Record, wid: Any) -> None:
+        stops = record.phase is Phase.STOPPING
+        gave_up = stops and record.is_final
         self._ask(
             "announce",
             name=name,
             event="flapping",
             body={
                 "process_id": wid,
-                "attempts": rule.attempts,
-                "window": rule.window,
+                "attempts": record.rule.attempts,
+                "window": record.rule.window,
+                "stopped": stops,
                 "round": record.rounds,
-                "retry_in": None if gives_up else rule.retry_in,
-                "gave_up": gives_up,
+                "retry_in": record.rule.retry_in if stops and not gave_up else None,
+                "gave_up": gave_up,
             },
         )
 
@@ -238,11 +292,12 @@ class Flapping(CircusPlugin):
 
     def _rule_at(self, now: float, name: str, record: Record) -> Rule:
         if now >= record.rule_until:
-            record.rule, record.rule_until = self._rule_of(name), now + RULE_HOLDS
+            options = self._ask("options", name=name).get("options") or {}
+            record.rule, record.rule_until = self._rule_in(options, name), now + RULE_HOLDS
+            record.wanted = max(1, int(options.get("numprocesses") or 1))
         return record.rule
 
-    def _rule_of(self, name: str) -> Rule:
-        options = self._ask("options", name=name).get("options") or {}
+    def _rule_in(self, options: Mapping[str, Any], name: str) -> Rule:
         own = {short: options[old] for old, short in OLDER_OPTIONS.items() if old in options}
         own.update(
             {
@@ -269,9 +324,13 @@ class Flapping(CircusPlugin):
             record.begin_anew()
 
 
-def _reason(rule: Rule, record: Record, wid: Any) -> str:
+def _what(rule: Rule, wid: Any) -> str:
     who = "processes" if wid is None else f"process {wid}"
-    what = f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
+    return f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
+
+
+def _reason(rule: Rule, record: Record, wid: Any) -> str:
+    what = _what(rule, wid)
     if record.is_final:
         tries = "1 try" if record.rounds == 1 else f"{record.rounds} tries"
         return f"{what}; given up after {tries}"

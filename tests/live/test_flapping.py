@@ -28,7 +28,7 @@ def test_a_crashing_program_is_stopped_tried_again_and_given_up(
     before = daemon.until_active("beside")
     ear = listen(daemon)
     daemon.ok("start", name="loop")
-    told = ear.wait_for("flapping", "loop", count=3)
+    told = ear.wait_for("flapping", "loop", count=3, stopped=True)
     assert [(one.body["round"], one.body["gave_up"]) for one in told] == [
         (1, False),
         (2, False),
@@ -43,7 +43,7 @@ def test_a_crashing_program_is_stopped_tried_again_and_given_up(
     assert reason in daemon.control("status", "--long", "loop").stdout
     ear.forget()
     assert daemon.control("start", "loop").returncode == 0
-    (again, *_) = ear.wait_for("flapping", "loop")
+    (again, *_) = ear.wait_for("flapping", "loop", stopped=True)
     assert (again.body["round"], again.body["gave_up"]) == (1, False)
     daemon.ok("stop", name="loop", waiting=True)
     assert daemon.pids("beside") == before
@@ -70,6 +70,21 @@ def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
     assert processor_time(daemon) - used < 0.3
 
 
+def test_one_bad_worker_does_not_stop_its_good_brothers(start: Start, listen: Listen) -> None:
+    daemon = start(
+        "[watcher:mixed]\ncmd = sh -c 'test $1 = 2 && exit 1; exec sleep 1000' x $WID\n"
+        "numprocesses = 3\nautostart = no\nretry_pause_max = 0.3\n"
+    )
+    ear = listen(daemon)
+    daemon.ok("start", name="mixed")
+    ear.wait_for("reap", "mixed", count=8)
+    (told,) = ear.of("flapping", "mixed")
+    assert (told.body["process_id"], told.body["stopped"]) == (2, False)
+    assert ear.of("stop", "mixed") == []
+    assert {one.body["process_id"] for one in ear.of("reap", "mixed")} == {2}
+    daemon.ok("stop", name="mixed", waiting=True)
+
+
 @pytest.mark.slow
 def test_from_the_first_crash_to_the_last_under_the_defaults(start: Start, listen: Listen) -> None:
     daemon = start(BESIDE + LOOP + "autostart = no\n")
@@ -77,7 +92,7 @@ def test_from_the_first_crash_to_the_last_under_the_defaults(start: Start, liste
     ear = listen(daemon)
     used, begun = processor_time(daemon), time.monotonic()
     daemon.ok("start", name="loop")
-    told = ear.wait_for("flapping", "loop", count=6, limit=100)
+    told = ear.wait_for("flapping", "loop", count=6, limit=100, stopped=True)
     until(lambda: daemon.status("loop")["status"] == "stopped")
     share = (processor_time(daemon) - used) / (time.monotonic() - begun)
     spawned = len(ear.of("spawn", "loop"))
@@ -104,7 +119,7 @@ def test_an_operators_stop_is_not_undone(start: Start, listen: Listen) -> None:
     daemon = start(LOOP + "flapping.retry_in = 0.7\nautostart = no\n")
     ear = listen(daemon)
     daemon.ok("start", name="loop")
-    ear.wait_for("flapping", "loop")
+    ear.wait_for("flapping", "loop", stopped=True)
     _until_resting(daemon)
     daemon.ok("stop", name="loop", waiting=True)
     ear.forget()

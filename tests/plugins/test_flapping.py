@@ -92,6 +92,7 @@ def test_it_stops_rests_and_tries_again() -> None:
             "process_id": 1,
             "attempts": 2,
             "window": 1.0,
+            "stopped": True,
             "round": 1,
             "retry_in": 7.0,
             "gave_up": False,
@@ -144,6 +145,47 @@ def test_options_of_the_plugin_and_of_the_watcher(
     scene = Scene(config, **options)
     scene.dies(*(10.0 + 0.1 * number for number in range(deaths)))
     assert len(scene.told("stop")) == stops
+
+
+@pytest.mark.parametrize(
+    ("count", "config", "flapping", "is_stopped"),
+    [
+        (1, {}, 1, True),
+        (2, {}, 1, False),
+        (2, {}, 2, True),
+        (10, {}, 5, False),
+        (10, {}, 6, True),
+        (10, {"share": "0"}, 1, True),
+        (10, {"share": "1"}, 9, False),
+        (10, {"share": "1"}, 10, True),
+    ],
+)
+def test_a_few_that_flap_do_not_stop_the_others(
+    count: int, config: dict[str, Any], flapping: int, is_stopped: bool
+) -> None:
+    scene = Scene(config, numprocesses=count)
+    for wid in range(1, flapping + 1):
+        scene.dies(10.0 + wid / 100, 10.2 + wid / 100, wid=wid)
+    assert len(scene.told("stop")) == is_stopped
+    assert [one["body"]["stopped"] for one in scene.told("announce")] == (
+        [False] * (flapping - is_stopped) + [True] * is_stopped
+    )
+
+
+def test_one_that_goes_on_flapping_is_told_once_until_it_has_lived_for_a_while() -> None:
+    scene = Scene(numprocesses=3)
+    # As far apart as the daemon's own pauses let them be.
+    scene.dies(10.0, 10.1, 10.4, 11.0, 12.5, 16.0, 26.1)
+    (told,) = scene.told("announce")
+    assert told["body"]["retry_in"] is None
+    scene.dies(60.0)
+    assert scene.said == []
+    scene.dies(60.1)
+    assert len(scene.told("announce")) == 1
+    scene.dies(60.2, wid=2)
+    assert scene.said == []
+    scene.dies(60.3, wid=2)
+    assert len(scene.told("stop")) == 1
 
 
 def test_an_option_set_later_counts() -> None:
