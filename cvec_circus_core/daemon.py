@@ -36,13 +36,17 @@ from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.reception import InnerWays
 from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
-from cvec_circus_core.system.descriptors import raise_nofile_limit, seal_descriptors
+from cvec_circus_core.system.descriptors import (
+    make_room,
+    raise_nofile_limit,
+    seal_descriptors,
+)
 from cvec_circus_core.system.launching import Launcher
 from cvec_circus_core.system.notify import ServiceManager
 from cvec_circus_core.system.orphans import OrphanReaper
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
-from cvec_circus_core.system.priority import go_first
+from cvec_circus_core.system.priority import REALTIME_PRIORITY, Way, precedence
 from cvec_circus_core.system.processes import choose_processes, subreaper_processes
 from cvec_circus_core.system.signals import DaemonSignals
 
@@ -51,6 +55,8 @@ log = logging.getLogger(__name__)
 OK = 0
 _OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
 _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
+_DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
+"""Our own and those of connections; and a process's end and its two pipes."""
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -130,6 +136,8 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
         for warning in loaded.warnings:
             log.warning("%s", warning)
         raise_nofile_limit()
+        processes = sum(one.numprocesses for one in loaded.watchers)
+        make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
         seal_descriptors()
         if spec.debug_gc:
             gc.set_debug(_GC_DEBUG)
@@ -162,8 +170,9 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
-        engine.serve()
-        go_first(loaded.arbiter.nice)
+        way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
+        engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
+        precedence.spread()
         ending = Ending(engine)
         stack.callback(_hear_signals(engine, ending))
         engine.host(hosts.threads)

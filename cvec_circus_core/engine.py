@@ -48,6 +48,8 @@ from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.load import Load
+from cvec_circus_core.system.priority import precedence
 from cvec_circus_core.system.processes import Defer, LocalProcesses, choose_processes
 from cvec_circus_core.system.protocols import Clock
 
@@ -91,8 +93,9 @@ class Engine:
     def __init__(self, configured: Configured, parts: Parts) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = AsyncioClock(self.loop)
-        self._turns = Turns(self.clock, self.loop)
-        self.processes = parts.processes(self.loop, parts.launcher, self._turns.add)
+        self._load = Load()
+        self._turns = Turns(self.clock, self.loop, self._load.runnable)
+        self.processes = parts.processes(self.loop, parts.launcher, self._turns.add_death)
         self.bus = Bus(self.clock)
         self._parts = parts
         self.outputs = Outputs()
@@ -117,10 +120,11 @@ class Engine:
             return None
         return self._server.endpoint, self._publisher.endpoint
 
-    def serve(self) -> None:
+    def serve(self, realtime: int | None = None) -> None:
         """Open the managed sockets and bind the endpoints. Raises `CannotBind` with all problems.
 
-        Bad sockets are left out where bad watchers are.
+        Bad sockets are left out where bad watchers are. ``realtime`` is the priority of the thread
+        that carries messages; the caller has made sure that it is allowed.
         """
         spec: ArbiterSpec = self.arbiter.spec
         problems = self.sockets.put_all(self._configured.sockets)
@@ -133,6 +137,9 @@ class Engine:
         # Made here and not earlier: a context does not survive the forks of daemonizing.
         self._context = self._parts.context if _needs_given(spec) else None
         self._context = self._context or zmq.Context()
+        if realtime is not None:
+            self._context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_RR)
+            self._context.set(zmq.THREAD_PRIORITY, realtime)
         self._open_doors(self._context)
 
     def _open_doors(self, context: zmq.Context[Any]) -> None:
@@ -175,7 +182,11 @@ class Engine:
                 self._server.endpoint, self._publisher.endpoint, self.arbiter.spec.check_delay
             )
             self._plugins = PluginThreads(
-                self._context, inproc, facts, (self.bus.listen, self.bus.leave)
+                self._context,
+                inproc,
+                facts,
+                (self.bus.listen, self.bus.leave),
+                precedence.join,
             )
             self.desk.plugins = self._plugins.views
         self._plugins.want(wanted)
@@ -215,6 +226,7 @@ class Engine:
             await asyncio.to_thread(self._context.term)
         self.processes.close()
         self.sockets.close()
+        self._load.close()
 
     def _surrounds(self) -> Surroundings:
         """Return what processes get; another object whenever the sockets have changed."""

@@ -41,9 +41,14 @@ class PluginThread:
     """One plugin in its thread."""
 
     def __init__(
-        self, spec: PluginSpec, facts: PluginFacts, link: Callable[[], InsideLink]
+        self,
+        spec: PluginSpec,
+        facts: PluginFacts,
+        link: Callable[[], InsideLink],
+        begin: Callable[[], None],
     ) -> None:
         self.spec = spec
+        self._begin = begin
         self._facts = facts
         self._link = link
         self._plugin: CircusPlugin | None = None
@@ -65,6 +70,7 @@ class PluginThread:
             self._plugin.stop()
 
     def _work(self) -> None:
+        self._begin()
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             try:
@@ -101,11 +107,17 @@ class PluginThread:
 
 
 class PluginThreads:
-    """All plugins that run inside one daemon."""
+    """All plugins that run inside one daemon; each thread calls ``begin`` at first."""
 
     def __init__(
-        self, context: zmq.Context[Any], endpoint: str, facts: PluginFacts, ears: Ears
+        self,
+        context: zmq.Context[Any],
+        endpoint: str,
+        facts: PluginFacts,
+        ears: Ears,
+        begin: Callable[[], None],
     ) -> None:
+        self._begin = begin
         self._context = context
         self._endpoint = endpoint
         self._facts = facts
@@ -124,7 +136,8 @@ class PluginThreads:
         for name, spec in wanted.items():
             if name not in self._threads:
                 sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL))
-                self._threads[name] = PluginThread(spec, self._facts, partial(self._link, name))
+                link = partial(self._link, name)
+                self._threads[name] = PluginThread(spec, self._facts, link, self._begin)
 
     def views(self) -> tuple[PluginView, ...]:
         """Return how each of them fares."""

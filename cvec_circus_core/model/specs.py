@@ -347,7 +347,13 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     nice: int = option(
         -20,
         between(INTEGER, -20, 0),
-        "niceness of the daemon, where it may choose; what it starts has the usual one",
+        "below 0 the daemon goes before what it starts, where it may; see realtime",
+        changing=_LATER,
+    )
+    realtime: bool = option(
+        True,
+        BOOLEAN,
+        "go first in real time (SCHED_RR), and only where that is not allowed by nice",
         changing=_LATER,
     )
     debug: bool = option(

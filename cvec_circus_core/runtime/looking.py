@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.system.priority import precedence
 from cvec_circus_core.system.protocols import Clock
 
 FRESH = 0.1
@@ -77,6 +78,7 @@ class SharedCensus:
                 self._last = look
 
     def _read(self, look: _Look) -> Mapping[int, Any]:
+        precedence.join()
         if self._census is None:
             self._census = self._make(self._clock)
         return self._census.take(look.pids, pss=look.pss)

@@ -79,7 +79,7 @@ class Performer:
         """Carry out one effect."""
         match effect:
             case Spawn(wid):
-                self._world.turns.add(lambda: self._spawn(wid))
+                self._world.turns.add_birth(lambda: self._spawn(wid))
             case AskHook():
                 self._hooks.ask(effect)
             case Signal(pid, signum):

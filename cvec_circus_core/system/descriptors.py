@@ -11,6 +11,10 @@ all, and one that uses select() breaks. There are two ways to hand the original 
 
 `move_up` keeps the first way open: what lives long goes above the original limit, and the low
 numbers stay free for what comes and goes.
+
+Linux doubles the table of descriptors as it fills, and a process with threads waits each time until
+every processor has passed a quiet moment: 10 to 30 ms, in the middle of a thousand starts. So
+`make_room` has it grow once, before there are threads.
 """
 
 from __future__ import annotations
@@ -23,6 +27,8 @@ from contextlib import contextmanager
 
 _SPARE = 64
 """So many low numbers must be free before the limit is lowered for a moment."""
+_LARGEST_TABLE = 65_535
+"""A table for so many descriptors takes half a megabyte; who has more may wait for it."""
 
 
 class NofileLimit:
@@ -94,6 +100,16 @@ nofile = NofileLimit()
 def raise_nofile_limit() -> int:
     """Lift our soft limit of open descriptors to the hard one; children get the original."""
     return nofile.raise_to_hard()
+
+
+def make_room(count: int) -> None:
+    """Let the table of descriptors grow now, for so many above those that are low."""
+    low = nofile.original[0] if nofile.is_raised else 0
+    last = min(low + count, nofile.current[0] - 1, _LARGEST_TABLE)
+    try:
+        os.close(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, last))
+    except OSError:
+        return  # It grows as it fills.
 
 
 def seal_descriptors() -> None:

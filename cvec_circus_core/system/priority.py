@@ -1,13 +1,18 @@
 """The daemon before those that it starts: a supervisor has to answer when nobody else gets a turn.
 
-A thousand processes that end at once want both processors for a moment, and the daemon would stand
+A thousand processes that end at once want all processors for a moment, and the daemon would stand
 in line with them: answers then came up to a tenth of a second late. Its own work is short, so it
-may go first. Linux only.
+may go first, one of two ways. Linux only.
 
-* `SCHED_RESET_ON_FORK` gives what we start the usual niceness back.
-* Where the kernel schedules sessions as groups (autogroup), niceness counts inside of a session
-  only. A daemon that leads its session raises that, too; the session of somebody's shell is left
-  alone.
+* In real time (`SCHED_RR`): whenever it has something to do, it does it. The kernel keeps a
+  twentieth of each processor for everybody else, whatever happens.
+* By niceness, where that is not allowed. Where the kernel schedules sessions as groups (autogroup),
+  niceness counts inside of a session only. A daemon that leads its session raises that, too; the
+  session of somebody's shell is left alone.
+
+`SCHED_RESET_ON_FORK` gives what we start the usual priority back, and our own threads as well. One
+that holds the interpreter must not stand in line while the loop waits for it, so threads of ours
+that run Python `join`.
 """
 
 from __future__ import annotations
@@ -15,31 +20,78 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
+from enum import Enum
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+REALTIME_PRIORITY = 1
+"""The lowest there is: it is enough to go before everybody who has none."""
+
 _SELF = Path("/proc/self")
 
 
-def go_first(niceness: int) -> bool:
-    """Give all threads of this process a niceness below 0; tell whether that was possible.
+class Way(Enum):
+    """How a process goes before others."""
 
-    What somebody has chosen for us already stays as it is.
-    """
-    if niceness >= 0 or not hasattr(os, "SCHED_RESET_ON_FORK"):
-        return False
-    if os.getpriority(os.PRIO_PROCESS, 0) != 0 or os.sched_getscheduler(0) != os.SCHED_OTHER:
-        return False
-    try:
-        policy = os.SCHED_OTHER | os.SCHED_RESET_ON_FORK
-        os.sched_setscheduler(0, policy, os.sched_param(0))
-        for thread in os.listdir(_SELF / "task"):
-            os.setpriority(os.PRIO_PROCESS, int(thread), niceness)
-    except OSError as error:
-        log.debug("niceness stays as it is: %s", error)
-        return False
-    if os.getsid(0) == os.getpid():
+    NOT = "as everybody does"
+    REALTIME = "in real time"
+    NICE = "by niceness"
+
+
+class Precedence:
+    """How this process goes before others; nothing changes until it is asked to."""
+
+    def __init__(self) -> None:
+        self.way = Way.NOT
+        self._niceness = 0
+
+    def take(self, niceness: int, *, realtime: bool = True) -> Way:
+        """Let the calling thread go first, and all that join; tell how.
+
+        What somebody has chosen for us already stays as it is.
+        """
+        if niceness >= 0 or not hasattr(os, "SCHED_RESET_ON_FORK"):
+            return self.way
+        if os.getpriority(os.PRIO_PROCESS, 0) != 0 or os.sched_getscheduler(0) != os.SCHED_OTHER:
+            return self.way
+        self._niceness = niceness
+        for way in (Way.REALTIME, Way.NICE) if realtime else (Way.NICE,):
+            try:
+                self._let_go_first(way)
+            except OSError as error:
+                log.debug("not %s: %s", way.value, error)
+            else:
+                self.way = way
+                break
+        if self.way is Way.NICE and os.getsid(0) == os.getpid():
+            with suppress(OSError):
+                (_SELF / "autogroup").write_text(str(niceness), encoding="ascii")
+        return self.way
+
+    def join(self) -> None:
+        """Let the calling thread do what the process does."""
         with suppress(OSError):
-            (_SELF / "autogroup").write_text(str(niceness), encoding="ascii")
-    return True
+            self._let_go_first(self.way)
+
+    def spread(self) -> None:
+        """Let threads join that know nothing of us, so far as that may be done to others."""
+        if self.way is Way.NICE:
+            with suppress(OSError):
+                for thread in os.listdir(_SELF / "task"):
+                    os.setpriority(os.PRIO_PROCESS, int(thread), self._niceness)
+
+    def _let_go_first(self, way: Way) -> None:
+        if way is Way.REALTIME:
+            _schedule(os.SCHED_RR, REALTIME_PRIORITY)
+        elif way is Way.NICE:
+            _schedule(os.SCHED_OTHER, 0)
+            os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
+
+
+def _schedule(policy: int, priority: int) -> None:
+    os.sched_setscheduler(0, policy | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
+
+
+precedence = Precedence()
+"""It belongs to the process, so there is one of these."""

@@ -76,6 +76,7 @@ CIRCUS: list[Row] = [
     ("httpd_close_outputs", "yes", True, "", BOOLEAN),
     ("statsd_close_outputs", "YES", True, "ja", BOOLEAN),
     ("nice", "-5", -5, "1", "an integer from -20 to 0"),
+    ("realtime", "no", False, "maybe", BOOLEAN),
     ("debug", "True", True, "tru", BOOLEAN),
     ("debug_gc", "true", True, "None", BOOLEAN),
     ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,26 @@ def test_loggerconfig_says_everything(build: Build) -> None:
     until(lambda: "SHORT w started" in (house.folder / "configured").read_text())
 
 
+def may_be_realtime() -> bool:
+    """Tell whether the kernel and the sandbox around us let a process go first."""
+    code = "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"
+    return subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def policies(threads: Iterable[int]) -> set[int]:
+    """Return how threads are scheduled."""
+    return {os.sched_getscheduler(one) for one in threads}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may go first")
 @pytest.mark.parametrize(
     ("options", "given", "daemon", "child"),
-    [("", 0, -20, 0), ("nice = -3\n", 0, -3, 0), ("nice = 0\n", 0, 0, 0), ("", 5, 5, 5)],
+    [
+        ("realtime = no\n", 0, -20, 0),
+        ("realtime = no\nnice = -3\n", 0, -3, 0),
+        ("nice = 0\n", 0, 0, 0),
+        ("", 5, 5, 5),
+    ],
 )
 def test_nice_is_the_daemons_alone(
     build: Build, options: str, given: int, daemon: int, child: int
@@ -67,6 +84,24 @@ def test_nice_is_the_daemons_alone(
     [worker] = house.until_active("w", 1)
     assert os.getpriority(os.PRIO_PROCESS, house.process.pid) == daemon
     assert os.getpriority(os.PRIO_PROCESS, worker) == child
+
+
+@pytest.mark.skipif(not may_be_realtime(), reason="real time is not allowed here")
+def test_realtime_is_the_daemons_alone(build: Build, tmp_path: Path) -> None:
+    # One is started in the quick way, one in the way of those that want more.
+    house = build(
+        f"{SLEEPER}[watcher:there]\ncmd = sleep 1000\nworking_dir = /\n"
+        f"[watcher:loud]\ncmd = sh -c 'echo; exec sleep 1000'\n"
+        f"stdout_stream.class = JsonStream\nstdout_stream.filename = {tmp_path}/loud\n"
+    )
+    until(lambda: (tmp_path / "loud").exists() and (tmp_path / "loud").stat().st_size)
+    threads = [int(one) for one in os.listdir(f"/proc/{house.process.pid}/task")]
+    assert threads[0] == house.process.pid
+    assert policies(threads) == {os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.SCHED_RR}
+    assert os.sched_getscheduler(house.process.pid) == os.SCHED_RR | os.SCHED_RESET_ON_FORK
+    workers = [house.until_active(name, 1)[0] for name in ("w", "there", "loud")]
+    assert policies(workers) == {os.SCHED_OTHER}
+    assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers} == {0}
 
 
 def test_debug_gc_tells_of_collections(build: Build) -> None:

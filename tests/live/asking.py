@@ -1,6 +1,9 @@
 """Asks a daemon from a process of its own, where no other thread is in the way of the clock.
 
 python asking.py times ENDPOINT SECONDS      prints how many ms each answer took, as JSON
+python asking.py status ENDPOINT WATCHER
+                                             asks until its input ends; prints for each answer when
+                                             it was wanted and how many ms it took, as JSON
 python asking.py events ENDPOINT WATCHER RATE
                                              lets so many events happen each second until its
                                              input ends; prints how many there were
@@ -9,6 +12,7 @@ python asking.py events ENDPOINT WATCHER RATE
 from __future__ import annotations
 
 import json
+import os
 import select
 import sys
 import time
@@ -34,6 +38,27 @@ def times(endpoint: str, seconds: str) -> list[float]:
     return took
 
 
+def status(endpoint: str, watcher: str) -> list[tuple[float, float]]:
+    """Return when each of many answers was wanted and how long it took.
+
+    It is the daemon that is judged, so who asks goes before everybody, where that is allowed:
+    else a busy machine is measured, on which any client waits for a processor.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+    except OSError:
+        print("ordinary", flush=True)
+    else:
+        print("first", flush=True)
+    took = []
+    with Caller(endpoint) as caller:
+        while not select.select([sys.stdin], [], [], 0.003)[0]:
+            begun = time.monotonic()
+            caller.call("status", name=watcher)
+            took.append((begun, 1000 * (time.monotonic() - begun)))
+    return took
+
+
 def events(endpoint: str, watcher: str, rate: str) -> tuple[int, float]:
     """Let events happen, and return how many there were in how many seconds."""
     asked = {"name": watcher, "options": {f"x.{number}": number for number in range(OPTIONS)}}
@@ -51,4 +76,5 @@ def events(endpoint: str, watcher: str, rate: str) -> tuple[int, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"times": times, "events": events}[sys.argv[1]](*sys.argv[2:])))
+    ways = {"times": times, "status": status, "events": events}
+    print(json.dumps(ways[sys.argv[1]](*sys.argv[2:])))

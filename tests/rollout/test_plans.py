@@ -54,7 +54,7 @@ class House:
         self.told: list[Event] = []
         self.file = Configured(ArbiterSpec(), first)
         loop = asyncio.get_running_loop()
-        turns = Turns(self.clock, loop)
+        turns = Turns(self.clock, loop, lambda: 1)
         world = World(loop, self.clock, self.processes, turns, self.told.append)
         self.arbiter = ArbiterActor(self.file, world, lambda: self.file)
 

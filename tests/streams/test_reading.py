@@ -68,7 +68,11 @@ class Desk:
         clock = AsyncioClock(loop)
         self.spec = WatcherSpec(name="web", cmd="x", **settings)
         self.world = World(
-            loop, clock, FakeProcesses(FakeClock()), Turns(clock, loop), lambda event: None
+            loop,
+            clock,
+            FakeProcesses(FakeClock()),
+            Turns(clock, loop, lambda: 1),
+            lambda event: None,
         )
         self.streams = WatcherStreams(self.world, lambda: self.spec)
 

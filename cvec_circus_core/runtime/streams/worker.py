@@ -14,6 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from cvec_circus_core.system.priority import precedence
+
 log = logging.getLogger(__name__)
 
 ROOM = 1 << 20
@@ -87,6 +89,7 @@ class Worker:
             threading.stack_size(usual)
 
     def _run(self) -> None:
+        precedence.join()
         while (taken := self._next()) is not None:
             job, weight = taken
             try:
