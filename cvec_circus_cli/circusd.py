@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import cvec_circus_core.postponed  # noqa: F401 - before anything brings what it postpones
+import cvec_circus_core.postponed as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__
 from cvec_circus_core.daemon import OK, Flags, read, run
@@ -32,6 +32,7 @@ While it runs, drive it with circusctl: `circusctl status`, `circusctl --help`.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd and return its exit code."""
+    postponed.all_loaded()
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.config is None:
