@@ -31,13 +31,28 @@ FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
 
 
+class _Lines(logging.Formatter):
+    """Our format. A second is written out once, however many lines it has."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT.format(pid=os.getpid()), TIMES)
+        self._second = (-1, "")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the time of a line."""
+        second = int(record.created)
+        if self._second[0] != second:
+            self._second = second, super().formatTime(record, datefmt)
+        return self._second[1]
+
+
 def set_up(spec: ArbiterSpec) -> None:
     """Send the log where the spec says. Raises `ConfigError` naming what can not be used."""
     if spec.loggerconfig and spec.loggerconfig != "default":
         _configure(spec.loggerconfig)
         return
     handler = _handler(spec.logoutput)
-    handler.setFormatter(logging.Formatter(FORMAT.format(pid=os.getpid()), TIMES))
+    handler.setFormatter(_Lines())
     _gather_less()
     root = logging.getLogger()
     for old in tuple(root.handlers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import read_notice
@@ -38,26 +38,33 @@ class WatcherNotices:
         self._awaited: dict[int, dict[str, bytes]] = {}
         """By pid and channel, the beginning of a line of those that have yet to say the word."""
 
-    @contextmanager
-    def equip(self, plan: LaunchPlan) -> Iterator[Equipped]:
+    def equip(self, plan: LaunchPlan) -> AbstractContextManager[Equipped]:
         """Give a process its notify socket; set the pid once it is there.
 
         Raises `SystemProblem` where there can be no such socket.
         """
         spec = self._spec()
-        begun = Equipped(plan)
-        if spec.ready.sign is not Sign.NOTIFY and spec.watchdog <= 0:
-            yield begun
-            if begun.pid and spec.ready.sign is Sign.LOG:
-                self._awaited[begun.pid] = {}
-            return
+        if spec.ready.sign is Sign.NOTIFY or spec.watchdog > 0:
+            return self._equip_with_socket(spec, Equipped(plan))
+        if spec.ready.sign is Sign.LOG:
+            return self._listen_for_line(Equipped(plan))
+        return nullcontext(Equipped(plan))
+
+    @contextmanager
+    def _listen_for_line(self, begun: Equipped) -> Iterator[Equipped]:
+        yield begun
+        if begun.pid:
+            self._awaited[begun.pid] = {}
+
+    @contextmanager
+    def _equip_with_socket(self, spec: WatcherSpec, begun: Equipped) -> Iterator[Equipped]:
         notify = NotifySocket(
             self._world.loop, lambda message: self._post(Noticed(begun.pid, read_notice(message)))
         )
         extra = {"NOTIFY_SOCKET": notify.address}
         if spec.watchdog > 0:
             extra["WATCHDOG_USEC"] = str(int(spec.watchdog * 1e6))
-        begun.plan = replace(plan, env={**plan.env, **extra})
+        begun.plan = replace(begun.plan, env={**begun.plan.env, **extra})
         try:
             yield begun
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import assert_never
 
@@ -145,10 +145,15 @@ class Performer:
             self._launch = (spec, around, prepare(spec, around))
         return self._launch[2]
 
-    @contextmanager
-    def _plan(self, wid: int) -> Iterator[LaunchPlan]:
+    def _plan(self, wid: int) -> AbstractContextManager[LaunchPlan]:
         """Give the plan for one slot, with sockets of its own that are the child's alone."""
         launch = self.launch()
+        if launch.own_sockets:
+            return self._plan_with_sockets(launch, wid)
+        return nullcontext(launch.for_slot(wid))
+
+    @contextmanager
+    def _plan_with_sockets(self, launch: Launch, wid: int) -> Iterator[LaunchPlan]:
         with ExitStack() as stack:
             own = {
                 name: stack.enter_context(self._world.sockets.one_of_its_own(name)).fileno()

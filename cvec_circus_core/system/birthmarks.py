@@ -14,8 +14,6 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 _LOCKS = 10
 """RLIMIT_LOCKS; Python has no name for it."""
@@ -39,18 +37,25 @@ class Birthmarks:
         return self._next
 
 
-@contextmanager
-def carrying(mark: int | None) -> Iterator[None]:
-    """Carry a mark for a moment, so that the child that is started in it has it from birth."""
-    if mark is None:
-        yield
-        return
-    usual = resource.getrlimit(_LOCKS)
-    resource.setrlimit(_LOCKS, (mark, usual[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(_LOCKS, usual)
+class Carrying:
+    """Carry a mark for a moment, so that the child that is started in it has it from birth.
+
+    It is on the way of each spawn, so no generator.
+    """
+
+    __slots__ = ("_mark", "_usual")
+
+    def __init__(self, mark: int | None) -> None:
+        self._mark = mark
+
+    def __enter__(self) -> None:
+        if self._mark is not None:
+            self._usual = resource.getrlimit(_LOCKS)
+            resource.setrlimit(_LOCKS, (self._mark, self._usual[1]))
+
+    def __exit__(self, *_: object) -> None:
+        if self._mark is not None:
+            resource.setrlimit(_LOCKS, self._usual)
 
 
 def mark_of(pid: int) -> int | None:
@@ -69,7 +74,7 @@ def _are_kept() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
-        with carrying(_FIRST):
+        with Carrying(_FIRST):
             return resource.getrlimit(_LOCKS)[0] == _FIRST
     except (OSError, ValueError):
         return False

@@ -24,7 +24,7 @@ from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
-from cvec_circus_core.system.birthmarks import carrying
+from cvec_circus_core.system.birthmarks import Carrying
 from cvec_circus_core.system.cgroups import Leaf
 from cvec_circus_core.system.descriptors import nofile
 from cvec_circus_core.system.explaining import explain
@@ -68,7 +68,7 @@ class Launcher:
         rights = plan_privileges(plan, who)
         _check_streams(plan)
         try:
-            with _entrance(leaf) as entrance:
+            with nullcontext() if leaf is None else _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
                 in_child = _in_child(who, limits, ignored, entrance)
                 if rights is not None:
@@ -79,7 +79,7 @@ class Launcher:
                 if lowers_limit and not nofile.is_low_number_free():
                     in_child, lowers_limit = _InChild(who), False
                 lowered = nofile.original_in_force() if lowers_limit else nullcontext()
-                with lowered, carrying(mark):
+                with lowered, Carrying(mark):
                     return self._start(plan, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CannotSpawn(explain(plan, who, error)) from error
@@ -94,7 +94,8 @@ class Launcher:
             settings["close_fds"] = False
         else:
             settings["pass_fds"] = plan.keep_descriptors
-        with _inheritable(plan.keep_descriptors) if self.sealed else nullcontext():
+        lets_pass = self.sealed and plan.keep_descriptors
+        with _inheritable(plan.keep_descriptors) if lets_pass else nullcontext():
             quick = quick_start(plan) if self.sealed and in_child is None else None
             return quick or subprocess.Popen(
                 plan.argv,
@@ -164,10 +165,7 @@ def _in_child(
 
 
 @contextmanager
-def _entrance(leaf: Leaf | None) -> Iterator[int | None]:
-    if leaf is None:
-        yield None
-        return
+def _entrance(leaf: Leaf) -> Iterator[int]:
     entrance = leaf.entrance()
     try:
         yield entrance
