@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BOOLEAN, NAMES, CallError, CircusPlugin, ConfigError, option
+from cvec_circus_core.api import BOOLEAN, NAMES, CircusPlugin, ConfigError, option
 from cvec_circus_plugins._program_files import Chosen, Stamp, program_files, stamp, working_dir
 
 log = logging.getLogger("circus.plugins.command_reloader")
@@ -177,17 +177,17 @@ class CommandReloader(CircusPlugin):
                     program.touched = path
 
     async def _act(self, name: str, program: Program, path: Path) -> bool:
-        if (await self._ask("status", name=name)).get("status") != "active":
+        if (await self.ask("status", name=name)).get("status") != "active":
             return True  # Whoever starts it starts what is there.
         action = program.settings.action
         log.info("watcher %s: %s has changed; %s follows", name, path, action)
-        reply = await self._ask(action, name=name)
+        reply = await self.ask(action, name=name)
         return bool(reply.get("status") != "error")
 
     async def _learn(self) -> None:
         """Ask for the options of those that may have others now."""
         if self._now() >= self._all_anew_at:
-            reply = await self._ask("list")
+            reply = await self.ask("list")
             if reply.get("status") == "error":
                 return
             self._stale.update(reply["watchers"])
@@ -205,7 +205,7 @@ class CommandReloader(CircusPlugin):
         wanted = any(fnmatchcase(name.lower(), one.lower()) for one in self.settings.watchers)
         if not wanted or name.startswith(OF_PLUGINS):
             return
-        options = (await self._ask("options", name=name)).get("options")
+        options = (await self.ask("options", name=name)).get("options")
         if options is None:
             return
         settings = self.settings.of_watcher(options, name)
@@ -239,12 +239,3 @@ class CommandReloader(CircusPlugin):
     def _now(self) -> float:
         assert self.loop is not None
         return self.loop.time()
-
-    async def _ask(self, command: str, **props: Any) -> Mapping[str, Any]:
-        try:
-            reply = await self.acall(command, **props)
-        except CallError as error:
-            reply = {"status": "error", "reason": str(error)}
-        if reply.get("status") == "error":
-            log.info("command_reloader: %s: %s", command, reply.get("reason"))
-        return reply

@@ -14,12 +14,12 @@ import asyncio
 import errno
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import CallError, CircusPlugin, ConfigError, Kind, option
+from cvec_circus_core.api import CircusPlugin, ConfigError, Kind, option
 
 log = logging.getLogger("circus.plugins.watchdog")
 
@@ -171,24 +171,24 @@ class WatchDog(CircusPlugin):
             *(heart.watcher, pid, silent),
         )
         body = {"process_pid": pid, "process_id": heart.wid, "silent": round(silent, 3)}
-        await self._ask("announce", name=heart.watcher, event=EVENT, body=body)
+        await self.ask("announce", name=heart.watcher, event=EVENT, body=body)
         how = {
             "signum": self.settings.watchers_stop_signal,
             "graceful_timeout": self.settings.watchers_graceful_timeout,
         }
         given = {key: value for key, value in how.items() if value is not None}
-        reply = await self._ask("kill", name=heart.watcher, pid=pid, **given)
+        reply = await self.ask("kill", name=heart.watcher, pid=pid, **given)
         heart.is_told = reply["status"] != "error"
 
     async def _learn(self) -> None:
         """Ask who is there: an event may have been missed, above all before the first one."""
         there: dict[int, tuple[str, Any]] = {}
-        reply = await self._ask("list")
+        reply = await self.ask("list")
         if reply["status"] == "error":
             return
         for watcher in reply["watchers"]:
             if self._is_ours(watcher):
-                reply = await self._ask("list", name=watcher)
+                reply = await self.ask("list", name=watcher)
                 pids = reply.get("pids") or ()
                 wids = reply.get("processes") or (None,) * len(pids)
                 there.update((pid, (watcher, wid)) for pid, wid in zip(pids, wids, strict=False))
@@ -208,15 +208,6 @@ class WatchDog(CircusPlugin):
     def _now(self) -> float:
         assert self.loop is not None
         return self.loop.time()
-
-    async def _ask(self, command: str, **props: Any) -> Mapping[str, Any]:
-        try:
-            reply = await self.acall(command, **props)
-        except CallError as error:
-            reply = {"status": "error", "reason": str(error)}
-        if reply.get("status") == "error":
-            log.info("watchdog: %s: %s", command, reply.get("reason"))
-        return reply
 
 
 class _Ear(asyncio.DatagramProtocol):

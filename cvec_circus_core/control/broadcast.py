@@ -16,6 +16,8 @@ from cvec_circus_core.control.draining import Drain
 from cvec_circus_core.control.entrance import Entrance, Place, open_behind
 
 _LONGEST_TOPIC = 1024
+_TOPICS = 10_000
+"""What is subscribed to beyond is sent as well, where there is anything to be sent."""
 
 
 def _nobody_cares() -> None:
@@ -67,7 +69,8 @@ class Broadcast:
         if said[:1] == b"\x01":
             # Whose it is counts when lists change: see the door.
             self._entrance.visitor(frames[0])
-            self.topics |= {said[1:]}
+            if len(self.topics) < _TOPICS:
+                self.topics |= {said[1:]}
         elif said[:1] == b"\x00":
             self.topics -= {said[1:]}
         else:

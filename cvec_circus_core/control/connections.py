@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from cvec_circus_core.control.holding import Held
 from cvec_circus_core.control.monitoring import News
 from cvec_circus_core.model.access import Caller, Stranger
 from cvec_circus_core.system.peers import Meeting
@@ -25,23 +26,32 @@ from cvec_circus_core.system.peers import Meeting
 _GONE = Stranger("the connection was closed too soon")
 _NOT_KNOWN = Stranger("the connection is not known")
 
-OnMet = Callable[[Caller, Meeting], None]
-"""Decides what becomes of a connection once it is known whose it is."""
+OnMet = Callable[[Caller, Meeting], Held | None]
+"""Decides what becomes of a connection once it is known whose it is; returns what is held."""
 
 
 class Connection:
     """One accepted connection, and the one that had its descriptor before."""
 
-    __slots__ = ("before", "caller", "fd", "is_open", "number")
+    __slots__ = ("before", "caller", "fd", "held", "is_open", "number")
 
     def __init__(self, fd: int, number: int, before: Connection | None) -> None:
         self.fd = fd
         self.number = number
         self.caller: Caller = _GONE
         self.is_open = True
+        self.held: Held | None = None
         self.before = before
         if before is not None:
             before.before = None  # A message from before that is from a stranger.
+            before.close()
+
+    def close(self) -> None:
+        """Be told that it is gone."""
+        self.is_open = False
+        if self.held is not None:
+            self.held.close()
+            self.held = None
 
 
 class Meets(Protocol):
@@ -72,11 +82,26 @@ class Connections:
         connection = self._connection(fd, handshake)
         return _NOT_KNOWN if connection is None else connection.caller
 
-    def is_of(self, fd: int, handshake: int, caller: Caller) -> None:
-        """Remember who has shown in a handshake that a connection is his."""
+    def is_of(self, fd: int, handshake: int, caller: Caller) -> Held | None:
+        """Remember who has shown in a handshake that a connection is his; return what is held."""
         connection = self._connection(fd, handshake)
-        if connection is not None:
-            connection.caller = caller
+        if connection is None:
+            return None
+        connection.caller = caller
+        return connection.held
+
+    def heard(self, fd: int, handshake: int) -> None:
+        """Be told that a whole message has come over a connection."""
+        connection = self._connection(fd, handshake)
+        if connection is not None and connection.held is not None:
+            connection.held.heard = True
+
+    def let_go(self, fd: int, handshake: int) -> None:
+        """Hold a connection no more: its user may do everything."""
+        connection = self._connection(fd, handshake)
+        if connection is not None and connection.held is not None:
+            connection.held.close()
+            connection.held = None
 
     def look(self) -> None:
         """Read all news, and meet whoever has come."""
@@ -87,8 +112,9 @@ class Connections:
                 met.pop(fd).close()
             for fd, meeting in met.items():
                 # No news of it since the kernel was asked: this is who it said.
-                self._by_fd[fd].caller = meeting.caller
-                self._on_met(meeting.caller, meeting)
+                connection = self._by_fd[fd]
+                connection.caller = meeting.caller
+                connection.held = self._on_met(meeting.caller, meeting)
             if not disturbed:
                 return
             met = {fd: self._peers.meet(fd) for fd in came}
@@ -123,5 +149,5 @@ class Connections:
             else:
                 came.discard(fd)
                 if fd in self._by_fd:
-                    self._by_fd[fd].is_open = False
+                    self._by_fd[fd].close()
         return came, disturbed

@@ -20,6 +20,7 @@ connection stays a little for the reply to whoever has asked for the change.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -27,6 +28,7 @@ import zmq
 
 from cvec_circus_core.control.connections import Connections
 from cvec_circus_core.control.entrance import Bound, Handshake
+from cvec_circus_core.control.holding import CONNECTIONS_OF_ADDRESS, STRANGERS_STAY, Held, Holding
 from cvec_circus_core.control.monitoring import Monitor, News
 from cvec_circus_core.model.access import Anybody, Caller, Judge, KeyHolder, Stranger, Visitor
 from cvec_circus_core.system.peers import Meeting, Peers, plain_host
@@ -63,6 +65,7 @@ class Door:
         self._loop = loop
         self._monitor: Monitor | None = None
         self._key_places: list[tuple[str, int]] = []
+        self._holding = Holding(loop)
         self._connections = Connections(self._news, self, self._met)
 
     def guard(self, guarded: zmq.Socket[Any]) -> None:
@@ -106,6 +109,9 @@ class Door:
             if len(self._known) >= _KNOWN_AT_MOST:
                 self._known.clear()
             known = self._known[words] = self._judge(self._caller(words, frame))
+        if not known.rights.everything:
+            number = int(words.partition(" ")[0])
+            self._connections.heard(int(frame.get(zmq.SRCFD)), number)
         return known
 
     def meet(self, fd: int) -> Meeting:
@@ -123,6 +129,7 @@ class Door:
 
     def close(self) -> None:
         """Look after nobody any more; before the socket is closed."""
+        self._holding.close()
         if self._monitor is not None:
             self._monitor.close()
             self._monitor = None
@@ -134,19 +141,36 @@ class Door:
         match words.split():
             case [number, "key", key, address]:
                 holder = KeyHolder(key, address)
-                self._connections.is_of(int(frame.get(zmq.SRCFD)), int(number), holder)
+                self._shown(holder, int(frame.get(zmq.SRCFD)), int(number))
                 return holder
             case [_, uid, pid]:
                 return self._peers.user(int(uid), int(pid))
             case _:
                 return self._connections.caller(int(frame.get(zmq.SRCFD)), int(words))
 
+    def _shown(self, holder: KeyHolder, fd: int, number: int) -> None:
+        """Count a connection as his who has shown his key."""
+        visitor = self._judge(holder)
+        held = self._connections.is_of(fd, number, holder)
+        if held is not None and visitor.rights.everything:
+            self._connections.let_go(fd, number)
+        elif held is not None and not held.belongs_to(visitor.name):
+            held.end()
+
     def _news(self) -> Iterable[News]:
         return () if self._monitor is None else self._monitor.read()
 
-    def _met(self, caller: Caller, meeting: Meeting) -> None:
+    def _met(self, caller: Caller, meeting: Meeting) -> Held | None:
         """Let everybody in: what he may is told him in answer to what he asks."""
-        meeting.close()
+        visitor = self._judge(caller)
+        if visitor.rights.everything:
+            meeting.close()
+            return None
+        if caller is _NO_KEY_YET:
+            # Until a key is shown, an address is all that is known of somebody.
+            return self._holding.hold(meeting.origin, meeting, CONNECTIONS_OF_ADDRESS)
+        stays = math.inf if visitor.rights.any else STRANGERS_STAY
+        return self._holding.hold(visitor.name, meeting, stays=stays)
 
     def _met_again(self, caller: Caller, meeting: Meeting) -> None:
         if isinstance(caller, KeyHolder) and not self._lets_in(self._judge(caller)):
@@ -180,11 +204,11 @@ class ReadersDoor(Door):
     def _lets_in(self, visitor: Visitor) -> bool:
         return visitor.rights.reading
 
-    def _met(self, caller: Caller, meeting: Meeting) -> None:
-        if caller is _NO_KEY_YET:
-            meeting.close()
-        else:
-            self._met_again(caller, meeting)
+    def _met(self, caller: Caller, meeting: Meeting) -> Held | None:
+        if caller is _NO_KEY_YET or self._lets_in(self._judge(caller)):
+            return super()._met(caller, meeting)
+        self._met_again(caller, meeting)
+        return None
 
     def _met_again(self, caller: Caller, meeting: Meeting) -> None:
         visitor = self._judge(caller)

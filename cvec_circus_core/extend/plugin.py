@@ -32,9 +32,9 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from cvec_circus_core.extend.plugin_loop import Link, Periodic, run
+from cvec_circus_core.extend.plugin_loop import Link, Periodic, log, run
 from cvec_circus_core.extend.plugin_settings import read_settings
-from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.errors import CallError, ConfigError
 
 _EVENTS = "watcher."
 _NO = frozenset({"false", "no", "off", "0", ""})
@@ -97,6 +97,19 @@ class CircusPlugin:
     async def acall(self, command: str, /, **props: Any) -> dict[str, Any]:
         """Send a command and await its reply; for ``async def`` handlers."""
         return await self._linked.acall({"command": command, "properties": props})
+
+    async def ask(self, command: str, /, **props: Any) -> dict[str, Any]:
+        """Do the same, and say in the log why nothing came of it; such a reply's status is error.
+
+        For plugins that go on all the same.
+        """
+        try:
+            reply = await self.acall(command, **props)
+        except CallError as error:
+            reply = {"status": "error", "reason": str(error)}
+        if reply.get("status") == "error":
+            log.info("%s: %s: %s", self.name, command, reply.get("reason"))
+        return reply
 
     def cast(self, command: str, /, **props: Any) -> None:
         """Send a command and want no reply. The daemon's log says where it was refused."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
+from functools import partial
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.values import Struct
@@ -24,19 +26,26 @@ class Handover(Struct, frozen=True):
     plan: LaunchPlan
     sealed: bool
 
-    def __call__(self) -> None:
-        """Run the program; return where it can not be run."""
-        plan, free = self.plan, FIRST + len(self.plan.in_a_row)
-        places = range(FIRST, free)
+    def prepare(self) -> Callable[[], None]:
+        """Get out of the way what is in the places; return what does the rest.
+
+        Takes numbers that a limit may forbid which has yet to be set.
+        """
+        free = FIRST + len(self.plan.in_a_row)
         # A place may be that of another one of the row, or of the pipe that Popen reports through.
-        copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, free) for fd in plan.in_a_row]
-        before = {place: _moved(place, free) for place in places}
-        for place, copy in zip(places, copies, strict=True):
-            os.dup2(copy, place)
+        copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, free) for fd in self.plan.in_a_row]
+        before = {place: _moved(place, free) for place in range(FIRST, free)}
         if not self.sealed:
             for fd in open_descriptors():
                 if fd >= free:
                     _close_at_exec(fd)
+        return partial(self._run, copies, before)
+
+    def _run(self, copies: list[int], before: dict[int, int | None]) -> None:
+        """Run the program; return where it can not be run."""
+        plan = self.plan
+        for place, copy in zip(before, copies, strict=True):
+            os.dup2(copy, place)
         try:
             env = {**plan.env, "LISTEN_PID": str(os.getpid())}
             os.execvpe(plan.executable or plan.argv[0], plan.argv, env)

@@ -126,6 +126,7 @@ class _InChild(Struct, frozen=True):
     last: Handover | None = None
 
     def __call__(self) -> None:
+        hand_over = None if self.last is None else self.last.prepare()
         if self.entrance is not None:
             _enter(self.entrance)
         if nofile.is_raised:
@@ -143,8 +144,8 @@ class _InChild(Struct, frozen=True):
         for signum in self.signals:
             signal.signal(signum, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if self.last is not None:
-            self.last()
+        if hand_over is not None:
+            hand_over()
 
 
 def _enter(entrance: int) -> None:

@@ -9,6 +9,8 @@ was duplicated is for the caller to confirm (`control/door.py`).
 from __future__ import annotations
 
 import os
+import resource
+import select
 import socket
 import struct
 import sys
@@ -22,6 +24,13 @@ CAN_TELL = sys.platform.startswith("linux")
 """Whether this system tells who is at the other end at all."""
 
 _CREDENTIALS = struct.Struct("=iII")
+_RECEIVED = struct.Struct("=Q")
+_RECEIVED_AT = 128
+"""Where tcp_info tells the bytes that have come (tcpi_bytes_received, Linux 4.1)."""
+_INFO_SIZE = 232
+_ALLOWED = 2 << 20
+_ALLOWED_TO_GROW = 64 << 20
+"""Bytes; the largest message that libzmq lets in has one million."""
 _CLOSED = Stranger("the connection was closed too soon")
 _ELSEWHERE = Stranger("the connection does not come from this machine")
 _NOBODY_HERE = Stranger("the user is not one of this container")
@@ -39,6 +48,60 @@ class Meeting:
         self.caller = caller
         self.place = place
         """Address and port of our own end, of a TCP connection."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether there is a connection at all."""
+        return self._socket is not None
+
+    @property
+    def counts_for_itself(self) -> bool:
+        """Whether the kernel counts what comes over this very connection (TCP)."""
+        return self.place is not None
+
+    @property
+    def allowance(self) -> int:
+        """How much `received` may grow while one message comes, of somebody with limits."""
+        return _ALLOWED if self.counts_for_itself else _ALLOWED_TO_GROW
+
+    @property
+    def origin(self) -> str:
+        """The address of the other end, of a TCP connection."""
+        if self._socket is None or not self.counts_for_itself:
+            return ""
+        try:
+            return plain_host(self._socket.getpeername()[0])
+        except OSError:
+            return ""
+
+    def fileno(self) -> int:
+        """Return the descriptor by which it is held, or -1."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def received(self) -> int:
+        """Return the bytes that have come over it.
+
+        Nobody counts those of a Unix socket; for one, it is the bytes of memory that we have.
+        """
+        if self._socket is None:
+            return 0
+        if not self.counts_for_itself:
+            return _memory()
+        try:
+            info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)
+        except OSError:
+            return 0
+        if len(info) < _RECEIVED.size + _RECEIVED_AT:
+            return 0  # a kernel that does not count
+        return int(_RECEIVED.unpack_from(info, _RECEIVED_AT)[0])
+
+    def is_readable(self) -> bool:
+        """Tell whether something has come that libzmq has not taken yet."""
+        if self._socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def turn_away(self) -> None:
         """End the connection, for both sides, whoever else holds it."""
@@ -100,6 +163,11 @@ class Peers:
         if uid == self._unmapped:
             return _NOBODY_HERE
         return LocalUser(uid, pid if pid > 0 else None)
+
+
+def _memory() -> int:
+    with open("/proc/self/statm", "rb", buffering=0) as file:
+        return int(file.read(128).split()[1]) * resource.getpagesize()
 
 
 def _held(fd: int) -> socket.socket:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.live.daemon import Daemon
+from tests.live.others import Other
 from tests.live.wire import Caller, Ear
 from tests.programs import Environment
 
@@ -102,6 +103,20 @@ def connect() -> Iterator[Callable[..., Caller]]:
     yield connect
     for caller in callers:
         caller.close()
+
+
+@pytest.fixture
+def other() -> Iterator[Callable[..., Other]]:
+    """Start processes of other users."""
+    made: list[Other] = []
+
+    def make(*words: Any, **how: Any) -> Other:
+        made.append(Other(*words, **how))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,14 @@
                                              COUNT requests at once; prints the errnos
     python others.py UID storm ENDPOINT COUNT NAME
                                              COUNT connections, each closed as soon as it has sent
+    python others.py UID hasty ENDPOINT COUNT NAME
+                                             the same by ZeroMQ, with the key of the environment
+    python others.py UID endless ENDPOINT MEGABYTES
+                                             one message without an end; prints the megabytes that
+                                             were taken of it
+    python others.py UID crowd ENDPOINT COUNT
+                                             COUNT connections that stay; prints how many may, and
+                                             goes when stdin ends
 
 Everything is imported before, since another user may not be able to read Python's own files. With
 CURVE_KEYS in the environment, SERVER:PUBLIC:SECRET as hexadecimal digits, that key is shown.
@@ -136,6 +144,56 @@ def storm(endpoint: str, count: int, name: str) -> None:
     print(count, flush=True)
 
 
+def hasty(endpoint: str, count: int, name: str) -> None:
+    """Show a key, send a command, and hang up at once or a moment later, again and again."""
+    context = zmq.Context.instance()
+    for number in range(count):
+        one = context.socket(zmq.DEALER)
+        one.linger = number % 5
+        show_key(one)
+        one.connect(endpoint)
+        body = {"command": "add", "properties": {"name": f"{name}-{number}", "cmd": "true"}}
+        one.send(json.dumps({**body, "msg_type": "cast"}).encode())
+        one.close()
+        if number % 50 == 49:
+            time.sleep(0.05)
+    context.term()
+    print(count, flush=True)
+
+
+def endless(endpoint: str, megabytes: int) -> None:
+    """Send parts of a message, and more, and more."""
+    part = b"\x03" + struct.pack(">Q", 1 << 16) + bytes(1 << 16)
+    one = connected(endpoint)
+    sent = 0
+    try:
+        send(one, {"command": "list"})
+        while sent < megabytes << 20:
+            sent += one.send(part)
+    except OSError:
+        pass
+    print(sent >> 20, flush=True)
+    one.close()
+
+
+def crowd(endpoint: str, count: int) -> None:
+    """Connect, and stay."""
+    those = [connected(endpoint) for _ in range(count)]
+    welcome = 0
+    for one in those:
+        one.settimeout(LIMIT)
+        try:
+            one.sendall(GREETING)
+            heard = b""
+            while len(heard) < len(GREETING):
+                heard += received(one)
+            welcome += 1
+        except OSError:
+            pass
+    print(welcome, flush=True)
+    sys.stdin.read()
+
+
 def connected(endpoint: str) -> socket.socket:
     """Return a plain socket that is connected to a ZeroMQ endpoint."""
     transport, _, place = endpoint.partition("://")
@@ -221,3 +279,9 @@ if __name__ == "__main__":
             flood(endpoint, int(count))
         case ["storm", endpoint, count, name]:
             storm(endpoint, int(count), name)
+        case ["hasty", endpoint, count, name]:
+            hasty(endpoint, int(count), name)
+        case ["endless", endpoint, megabytes]:
+            endless(endpoint, int(megabytes))
+        case ["crowd", endpoint, count]:
+            crowd(endpoint, int(count))

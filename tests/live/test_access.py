@@ -7,7 +7,7 @@ import select
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +53,6 @@ def of_kind(start: Start, kind: str, body: str = WATCHERS, circus: str = CIRCUS)
     for folder in (daemon.folder, daemon.folder / "doors"):
         folder.chmod(0o755)
     return daemon
-
-
-@pytest.fixture
-def other() -> Iterator[Callable[..., Other]]:
-    """Start processes of other users."""
-    made: list[Other] = []
-
-    def make(*words: object) -> Other:
-        made.append(Other(*words))  # type: ignore[arg-type]
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.kill()
 
 
 ALL = {ROOT, LISTED, GROUPED}

@@ -8,7 +8,7 @@ import select
 import socket
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +54,6 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 @pytest.fixture(scope="module")
 def shared(start_shared: Start, ring: Keyring) -> Daemon:
     return by_key(start_shared, ring, WATCHERS)
-
-
-@pytest.fixture
-def other() -> Iterator[Others]:
-    made: list[Other] = []
-
-    def make(*words: Any, **how: Any) -> Other:
-        made.append(Other(*words, **how))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.kill()
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -341,3 +328,24 @@ def test_files_and_the_log_show_no_secret(shared: Daemon, ring: Keyring) -> None
     assert [one for one in secrets if one in said] == []
     for file in (ring.daemon_key, ring.folder / "olga" / "client.key"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_storm_of_the_hasty_gets_nothing_and_disturbs_nobody(
+    shared: Daemon, ring: Keyring, other: Others
+) -> None:
+    storms = [
+        other(OTHER, "hasty", shared.endpoint, 400, f"hasty-{name}", keys=ring.words(name))
+        for name in ("vera", "gus", "eve")
+    ]
+    answered = 0
+    while any(one._process.poll() is None for one in storms):
+        assert shared.ok("list")["watchers"]
+        answered += 1
+    for one in storms:
+        assert one.wait().strip() == "400"
+    print(f"{answered} good requests were answered meanwhile")
+    assert answered > 10
+    assert not [name for name in shared.ok("list")["watchers"] if name.startswith("hasty")]
+    # Who has a right to anything gets it afterwards, too.
+    (reply,) = other(OTHER, "ask", shared.endpoint, keys=ring.words("vera")).asks([("list", {})])
+    assert reply["watchers"] == shared.ok("list")["watchers"]

@@ -10,12 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from cvec_circus_core.control.bounds import ASKED_A_SECOND, LONGEST_OF_OTHERS
-from tests.live.daemon import Daemon
+from cvec_circus_core.control.holding import CONNECTIONS_OF_ONE
+from tests.live.daemon import Daemon, until
 from tests.live.others import Other
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 NOBODY = 65534
 COUNT = 20_000
+MEGABYTE = 1 << 20
 
 
 def test_a_flood_is_bounded_and_others_are_answered(start: Callable[..., Daemon]) -> None:
@@ -48,3 +50,49 @@ def test_a_large_request_of_another_user_is_refused(start: Callable[..., Daemon]
     assert reply["errno"] == 3
     assert reply["reason"].startswith("user 'nobody' may send 65536 bytes in a request, and not ")
     assert daemon.refused("status", **large)[1].endswith(" not found")
+
+
+def test_a_message_without_an_end_is_ended(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:sleeper]\ncmd = sleep 1000\n", tcp=True)
+    daemon.ok("list")
+    before = daemon.rss()
+    for _ in range(3):
+        taken = int(Other(NOBODY, "endless", daemon.endpoint, 2000).wait())
+        grown = (daemon.rss() - before) / MEGABYTE
+        print(f"{taken} MB were taken, and the daemon grew by {grown:.0f} MB")
+        assert taken < 400
+    assert grown < 200
+    assert daemon.said("user 'nobody' sends a message without an end; the connection is ended")
+    assert daemon.ok("list")["watchers"] == ["sleeper"]
+
+
+def test_nor_does_one_on_a_unix_socket(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:sleeper]\ncmd = sleep 1000\n", circus="viewers = nobody\n")
+    daemon.folder.chmod(0o755)
+    daemon.ok("list")
+    before = daemon.rss()
+    taken = int(Other(NOBODY, "endless", daemon.endpoint, 2000).wait())
+    grown = (daemon.rss() - before) / MEGABYTE
+    print(f"{taken} MB were taken, and the daemon grew by {grown:.0f} MB")
+    assert taken < 1000
+    assert grown < 1000
+    assert daemon.said("sends a message without an end")
+    (reply,) = Other(NOBODY, "ask", daemon.endpoint).asks([("list", {})])
+    assert reply["watchers"] == ["sleeper"]
+
+
+def test_one_user_does_not_take_all_connections(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:sleeper]\ncmd = sleep 1000\n", tcp=True)
+    for endpoint in (daemon.endpoint, daemon.events):
+        crowd = Other(NOBODY, "crowd", endpoint, 3 * CONNECTIONS_OF_ONE)
+        try:
+            welcome = int(crowd.said.readline())
+            # Who may not read events has no place at them at all.
+            assert welcome <= (CONNECTIONS_OF_ONE if endpoint == daemon.endpoint else 0)
+            assert daemon.ok("list")["watchers"] == ["sleeper"]
+        finally:
+            crowd.kill()
+    held = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= held)
+    (reply,) = Other(NOBODY, "ask", daemon.endpoint).asks([("list", {})])
+    assert reply["errno"] == 7

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,19 +32,6 @@ graceful_timeout = 1
 """
 
 Others = Callable[..., Other]
-
-
-@pytest.fixture
-def other() -> Iterator[Others]:
-    made: list[Other] = []
-
-    def make(*words: Any, **how: Any) -> Other:
-        made.append(Other(*words, **how))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.kill()
 
 
 @pytest.mark.parametrize("kind", ["ipc", "tcp4"])
