@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cvec_circus_core.control.guard import LimitedSupervisor, Limits
+from cvec_circus_core.control.guard import LimitedSupervisor
+from cvec_circus_core.control.limits import Limits
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.ports import Supervisor
 from cvec_circus_core.model.access import NotAllowed, Stranger, Visitor

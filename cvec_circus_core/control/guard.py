@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cvec_circus_core.control.hiding import spec_without_secrets, without_secrets
+from cvec_circus_core.control.limits import Limits
 from cvec_circus_core.extend.ports import (
     SignalSelection,
     SocketsPort,
@@ -20,7 +21,7 @@ from cvec_circus_core.extend.ports import (
     Ticket,
     WatcherPort,
 )
-from cvec_circus_core.model.access import KeyHolder, NotAllowed, NotForYou, Visitor
+from cvec_circus_core.model.access import NotForYou
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -31,50 +32,6 @@ from cvec_circus_core.model.views import (
     StatsSubject,
     WatcherView,
 )
-
-
-class Limits:
-    """What one visitor may in one request, and the sentence for all else."""
-
-    __slots__ = ("acts", "command", "visitor")
-
-    def __init__(self, visitor: Visitor, command: str, *, acts: bool) -> None:
-        self.visitor = visitor
-        self.command = command
-        self.acts = acts
-
-    def may_see(self, spec: WatcherSpec) -> bool:
-        """Tell whether a watcher is there at all, for this visitor."""
-        return self.visitor.rights.reading or self.may_act_on(spec)
-
-    def may_act_on(self, spec: WatcherSpec) -> bool:
-        """Tell whether he may start and stop it."""
-        return self.visitor.rights.may_operate(spec.allow_users)
-
-    def refusal(self) -> NotAllowed:
-        """Return the error for what is none of his business."""
-        remedy = self._remedy("allow_users" if self.acts else "viewers")
-        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
-
-    def refusal_of_secrets(self) -> NotAllowed:
-        """Return the error for what only those may who may do everything."""
-        remedy = self._remedy("allow_users")
-        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
-
-    def refusal_of(self, watcher: str) -> NotAllowed:
-        """Return the error for a watcher that he sees and may not touch."""
-        remedy = f"allow_users in [watcher:{watcher}] or [circus]"
-        if isinstance(self.visitor.caller, KeyHolder):
-            remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
-        return NotAllowed(
-            f"{self.visitor.name} may not {self.command} {watcher}; {remedy} lets them"
-        )
-
-    def _remedy(self, lists: str) -> str:
-        if isinstance(self.visitor.caller, KeyHolder):
-            role = "viewer" if lists == "viewers" else "operator"
-            return f"circusctl authorize --role {role}"
-        return f"{lists} in [circus]"
 
 
 class LimitedWatcher:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.extend.plugin import attach
-from cvec_circus_plugins.flapping import Flapping, Phase
+from cvec_circus_plugins._flapping import Phase
+from cvec_circus_plugins.flapping import Flapping
 
 FIRST = "flapping: process 1 died 2 times in 1 s; try 1 of 5 comes after 7 s"
 SECOND = FIRST.replace("try 1", "try 2")

@@ -1,0 +1,141 @@
+"""Flapping, as far as it is judgement: what counts, when it is too much, and what is said then."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import floor
+from typing import Any
+
+from cvec_circus_core.api import (
+    BOOLEAN,
+    INTEGER,
+    NUMBER,
+    between,
+    declared_options,
+    option,
+    read_setting,
+)
+
+log = logging.getLogger("circus.plugins.flapping")
+
+LONGEST_PAUSE = 10.0
+"""Seconds that the daemon may hold a crashing process back by itself (``retry_pause_max``)."""
+
+
+class Phase(Enum):
+    """What was done to a watcher."""
+
+    WATCHED = "watched"
+    STOPPING = "stopping"
+    RESTING = "resting"
+    RETRIED = "retried"
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a watcher flaps, and what follows."""
+
+    attempts: int = option(2, INTEGER, "deaths of one worker that are too many")
+    window: float = option(1.0, NUMBER, "seconds within which they have to fall")
+    retry_in: float = option(7.0, NUMBER, "seconds of rest before it is tried again")
+    share: float = option(
+        0.5, between(NUMBER, 0, 1), "stops all processes when more than this share of them flap"
+    )
+    max_retry: int = option(5, INTEGER, "rounds before it is given up; -1 for no limit")
+    active: bool = option(True, BOOLEAN, "false leaves watchers alone, all of them or this one")
+
+    def with_options(self, options: Mapping[str, Any], whose: str) -> Rule:
+        """Return the rule with what options say; those that can not be read are told in the log."""
+        said: dict[str, Any] = {}
+        for key, one in declared_options(Rule).items():
+            if key not in options:
+                continue
+            try:
+                said[key] = read_setting(one, options[key])
+            except ValueError as error:
+                log.warning(
+                    "flapping: %s of %s isn't %s: %r; %r counts",
+                    *(key, whose, error, options[key], getattr(self, key)),
+                )
+        return replace(self, **said)
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known about one watcher."""
+
+    rule: Rule = field(default_factory=Rule)
+    rule_until: float = 0.0
+    """When the rule has to be asked for again: an option may have been set."""
+    wanted: int = 1
+    """How many processes it is to have."""
+    phase: Phase = Phase.WATCHED
+    deaths: dict[Any, deque[float]] = field(default_factory=dict)
+    flapping: dict[Any, float] = field(default_factory=dict)
+    """The slots that flap, and when each died last."""
+    rounds: int = 0
+    up_at: float = 0.0
+    """When it came up after the last new start."""
+    reason: str = ""
+    is_final: bool = False
+    """Whether this stop is the one that gives up."""
+    timer: asyncio.TimerHandle | None = None
+
+    def count_death(self, wid: Any, now: float) -> bool:
+        """Take in the death of one slot's process; tell whether this slot has begun to flap."""
+        rule = self.rule
+        deaths = self.deaths.setdefault(wid, deque())
+        deaths.append(now)
+        while len(deaths) > max(1, rule.attempts):
+            deaths.popleft()
+        is_quick = len(deaths) >= rule.attempts and deaths[-1] - deaths[0] <= rule.window
+        was_flapping = self._still_flaps(wid, now)
+        if is_quick or was_flapping:
+            self.flapping[wid] = now
+        else:
+            self.flapping.pop(wid, None)
+        return is_quick and not was_flapping
+
+    def is_hopeless(self, wid: Any, now: float) -> bool:
+        """Tell whether too many slots flap for the others to be of use."""
+        # A daemon of the older kind tells no slots: there the watcher is all that flaps.
+        enough = 1 if wid is None else min(floor(self.rule.share * self.wanted) + 1, self.wanted)
+        if len(self.flapping) < enough:
+            return False
+        self.flapping = {
+            one: at for one, at in self.flapping.items() if self._still_flaps(one, now)
+        }
+        return len(self.flapping) >= enough
+
+    def _still_flaps(self, wid: Any, now: float) -> bool:
+        """Tell whether a slot has not lived for longer than its pauses since it began to flap."""
+        at = self.flapping.get(wid)
+        return at is not None and now - at <= self.rule.window + LONGEST_PAUSE
+
+    def begin_anew(self) -> None:
+        """Forget everything but the rule."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.phase, self.rounds, self.reason, self.timer = Phase.WATCHED, 0, "", None
+        self.deaths.clear()
+        self.flapping.clear()
+
+
+def told(rule: Rule, wid: Any) -> str:
+    who = "processes" if wid is None else f"process {wid}"
+    return f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
+
+
+def reason_of(rule: Rule, record: Record, wid: Any) -> str:
+    what = told(rule, wid)
+    if record.is_final:
+        tries = "1 try" if record.rounds == 1 else f"{record.rounds} tries"
+        return f"{what}; given up after {tries}"
+    limit = "" if rule.max_retry < 0 else f" of {rule.max_retry}"
+    return f"{what}; try {record.rounds}{limit} comes after {rule.retry_in:g} s"
