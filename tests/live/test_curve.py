@@ -314,9 +314,12 @@ def test_a_plugin_elsewhere_shows_its_key(shared: Daemon, ring: Keyring, tmp_pat
         )
     try:
         until(lambda: "Starting" in log.read_text(encoding="utf-8"))
-        until(lambda: shared.said("key 'paula'") or process.poll() is None)
+        # It hears of this one's deaths, and may ask of it, but not stop it.
+        shared.ok("add", name="shaky", cmd="false", start=True, options={"retry_pause_max": 0.2})
+        until(lambda: shared.said("key 'paula' may not stop"))
         assert process.poll() is None, log.read_text(encoding="utf-8")
     finally:
+        shared.ok("rm", name="shaky", waiting=True)
         process.terminate()
         assert process.wait(LIMIT) == 0, log.read_text(encoding="utf-8")
 
