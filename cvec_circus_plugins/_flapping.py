@@ -128,11 +128,13 @@ class Record:
 
 
 def told(rule: Rule, wid: Any) -> str:
+    """Return what happened, in words; without a wid it is about several processes."""
     who = "processes" if wid is None else f"process {wid}"
     return f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
 
 
 def reason_of(rule: Rule, record: Record, wid: Any) -> str:
+    """Return why a watcher is stopped, and what comes next, in words."""
     what = told(rule, wid)
     if record.is_final:
         tries = "1 try" if record.rounds == 1 else f"{record.rounds} tries"

@@ -33,6 +33,7 @@ _TO_STAND_STILL = 0.002
 _HELD_AT_MOST = 0.3
 """Seconds that a process may take to stand still; a machine that slow has other troubles."""
 _SIGNAL_SETS = (b"SigBlk:", b"SigIgn:", b"SigCgt:")
+_SIGWAIT = b"do_sigtimedwait"
 _STILL = frozenset(b"TtZXx")
 
 
@@ -140,14 +141,27 @@ def mortals(pid: int, signum: int) -> list[Row]:
 
 
 def dies_of(pid: int, signum: int) -> bool:
-    """Tell whether a signal ends a process unawares: not caught, not ignored, and not blocked."""
+    """Tell whether a signal ends a process unawares: not caught, ignored, blocked, or waited for.
+
+    While a thread stands in sigwait, the kernel shows what it waits for as not blocked.
+    """
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
             lines = file.readall().splitlines()
     except OSError:
         return False
     sets = [int(line[7:], 16) for line in lines if line.startswith(_SIGNAL_SETS)]
-    return bool(sets) and not any(one >> signum - 1 & 1 for one in sets)
+    if not sets or any(one >> signum - 1 & 1 for one in sets):
+        return False
+    return not _waits_for_signals(pid)
+
+
+def _waits_for_signals(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
+            return file.readall().startswith(_SIGWAIT)
+    except OSError:
+        return False
 
 
 def _can_look(members: list[Row]) -> bool:

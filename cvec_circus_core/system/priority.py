@@ -12,7 +12,8 @@ may go first, one of two ways. Linux only.
 
 `SCHED_RESET_ON_FORK` gives what we start the usual priority back, and our own threads as well. One
 that holds the interpreter must not stand in line while the loop waits for it, so threads of ours
-that run Python `join`.
+that run Python `join`: by niceness, also where the daemon is in real time. They run the code of
+others, too, plugins and hooks; one that never ends must not keep a processor from the daemon.
 """
 
 from __future__ import annotations
@@ -64,15 +65,16 @@ class Precedence:
             else:
                 self.way = way
                 break
-        if self.way is Way.NICE and os.getsid(0) == os.getpid():
+        if self.way is not Way.NOT and os.getsid(0) == os.getpid():
             with suppress(OSError):
                 (_SELF / "autogroup").write_text(str(niceness), encoding="ascii")
         return self.way
 
     def join(self) -> None:
-        """Let the calling thread do what the process does."""
-        with suppress(OSError):
-            self._let_go_first(self.way)
+        """Let the calling thread, which runs Python, go before others by niceness."""
+        if self.way is not Way.NOT:
+            with suppress(OSError):
+                self._let_go_first(Way.NICE)
 
     def spread(self) -> None:
         """Let threads join that know nothing of us, so far as that may be done to others."""

@@ -25,8 +25,22 @@ LATE = 0.05
 """Seconds that may be made up for."""
 
 
+def go_first() -> bool:
+    """Go before everybody, and tell whether that is allowed.
+
+    It is the daemon that is judged: else a busy machine is measured, on which any client waits for
+    a processor.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
+    except OSError:
+        return False
+    return True
+
+
 def times(endpoint: str, seconds: str) -> list[float]:
     """Return how long each of many answers took."""
+    go_first()
     took = []
     with Caller(endpoint) as caller:
         caller.call("numwatchers")
@@ -39,17 +53,8 @@ def times(endpoint: str, seconds: str) -> list[float]:
 
 
 def status(endpoint: str, watcher: str) -> list[tuple[float, float]]:
-    """Return when each of many answers was wanted and how long it took.
-
-    It is the daemon that is judged, so who asks goes before everybody, where that is allowed:
-    else a busy machine is measured, on which any client waits for a processor.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(2))
-    except OSError:
-        print("ordinary", flush=True)
-    else:
-        print("first", flush=True)
+    """Return when each of many answers was wanted and how long it took."""
+    print("first" if go_first() else "ordinary", flush=True)
     took = []
     with Caller(endpoint) as caller:
         while not select.select([sys.stdin], [], [], 0.003)[0]:

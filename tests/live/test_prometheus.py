@@ -136,7 +136,7 @@ def test_a_taken_port_is_told_in_a_sentence(start: Start, isolate: bool) -> None
         daemon = start(section(port, f"isolate = {isolate}", "flapping.active = False"))
         told = f"prometheus can not be served at 127.0.0.1:{port}: address already in use"
         until(lambda: daemon.said(told))
-        assert daemon.status(WEB)["status"] == "active"
+        daemon.until_active(WEB)
 
 
 def test_a_daemon_that_does_not_answer_is_not_up(start: Start) -> None:

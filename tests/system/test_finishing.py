@@ -65,9 +65,13 @@ def test_who_dies_of_a_signal(program: str, dies: bool) -> None:
     words = [sys.executable, "-S", "-c", program]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        process.stdout.readline()
-        assert dies_of(process.pid, TERM) is dies
-        process.kill()
+        try:
+            process.stdout.readline()
+            # It says so a moment before it stands there.
+            wait_until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S", LIMIT)
+            assert dies_of(process.pid, TERM) is dies
+        finally:
+            process.kill()
 
 
 def test_who_is_gone_dies_of_nothing() -> None:

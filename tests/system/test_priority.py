@@ -57,11 +57,12 @@ def taken(given: int, niceness: int, *, realtime: bool, forbids: bool = False) -
 USUAL = [os.SCHED_OTHER, 0]
 
 
-def test_in_real_time_children_and_strange_threads_are_as_usual() -> None:
+def test_in_real_time_other_threads_go_by_niceness_and_children_as_usual() -> None:
     told = taken(0, -20, realtime=True)
     if told["way"] != "REALTIME":
         pytest.skip("real time is not allowed here")
-    assert told["self"] == told["joined"] == [os.SCHED_RR, 0]
+    assert told["self"] == [os.SCHED_RR, 0]
+    assert told["joined"] == [os.SCHED_OTHER, -20]
     assert told["child"] == told["stranger"] == USUAL
 
 

@@ -47,9 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.live)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    """Return a daemon that all tests here talk to, and leave as they found it."""
+    """Return a daemon that all tests of a file talk to, and leave as they found it."""
     need("tmux")
     with accounted() as daemons:
         one = Daemon(WATCHERS)

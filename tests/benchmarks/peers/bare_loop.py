@@ -10,16 +10,10 @@ import signal
 import sys
 
 
-class Ended(BaseException):
-    """SIGTERM came."""
-
-
-def end(*_: object) -> None:
-    raise Ended
-
-
-def keep(count: int, words: list[str]) -> None:
+def keep(count: int, words: list[str], ending: int) -> None:
+    """Keep so many, until there is something to read from `ending`."""
     epoll = select.epoll()
+    epoll.register(ending, select.EPOLLIN)
     pids: dict[int, int] = {}
 
     def spawn() -> None:
@@ -28,21 +22,27 @@ def keep(count: int, words: list[str]) -> None:
         pids[fd] = pid
         epoll.register(fd, select.EPOLLIN)
 
-    try:
-        for _ in range(count):
+    for _ in range(count):
+        spawn()
+    is_wanted = True
+    while is_wanted:
+        for fd, _ in epoll.poll():
+            if fd == ending:
+                is_wanted = False
+                break
+            epoll.unregister(fd)
+            os.close(fd)
+            os.waitpid(pids.pop(fd), 0)
             spawn()
-        while True:
-            for fd, _ in epoll.poll():
-                epoll.unregister(fd)
-                os.close(fd)
-                os.waitpid(pids.pop(fd), 0)
-                spawn()
-    except Ended:
-        for pid in pids.values():
-            os.kill(pid, signal.SIGTERM)
-        for pid in pids.values():
-            os.waitpid(pid, 0)
+    for pid in pids.values():
+        os.kill(pid, signal.SIGTERM)
+    for pid in pids.values():
+        os.waitpid(pid, 0)
 
 
-signal.signal(signal.SIGTERM, end)
-keep(int(sys.argv[1]), sys.argv[2:])
+# A handler that raised could do so between the start of a child and its place in the books.
+reading, writing = os.pipe()
+os.set_blocking(writing, False)
+signal.set_wakeup_fd(writing)
+signal.signal(signal.SIGTERM, lambda *_: None)
+keep(int(sys.argv[1]), sys.argv[2:], reading)
