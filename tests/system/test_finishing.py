@@ -67,8 +67,9 @@ def test_who_dies_of_a_signal(program: str, dies: bool) -> None:
         assert process.stdout is not None
         try:
             process.stdout.readline()
+            stat = Path(f"/proc/{process.pid}/stat")
             # It says so a moment before it stands there.
-            wait_until(lambda: Path(f"/proc/{process.pid}/stat").read_text().split()[2] == "S", LIMIT)
+            wait_until(lambda: stat.read_text().split()[2] == "S", LIMIT)
             assert dies_of(process.pid, TERM) is dies
         finally:
             process.kill()
