@@ -12,8 +12,8 @@ may go first, one of two ways. Linux only.
 
 `SCHED_RESET_ON_FORK` gives what we start the usual priority back, and our own threads as well. One
 that holds the interpreter must not stand in line while the loop waits for it, so threads of ours
-that run Python `join`: by niceness, also where the daemon is in real time. They run the code of
-others, too, plugins and hooks; one that never ends must not keep a processor from the daemon.
+that run Python `join`: by some niceness, whatever way the loop goes. They run the code of others,
+too, plugins and hooks, and one that never ends must leave something for everybody.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 REALTIME_PRIORITY = 1
 """The lowest there is: it is enough to go before everybody who has none."""
+
+_JOINED = -5
+"""The niceness of threads that join: three turns for one of somebody else."""
 
 _SELF = Path("/proc/self")
 
@@ -66,15 +69,16 @@ class Precedence:
                 self.way = way
                 break
         if self.way is not Way.NOT and os.getsid(0) == os.getpid():
+            for_all = niceness if self.way is Way.NICE else self._niceness_of_joined()
             with suppress(OSError):
-                (_SELF / "autogroup").write_text(str(niceness), encoding="ascii")
+                (_SELF / "autogroup").write_text(str(for_all), encoding="ascii")
         return self.way
 
     def join(self) -> None:
         """Let the calling thread, which runs Python, go before others by niceness."""
         if self.way is not Way.NOT:
             with suppress(OSError):
-                self._let_go_first(Way.NICE)
+                _be_nice(self._niceness_of_joined())
 
     def spread(self) -> None:
         """Let threads join that know nothing of us, so far as that may be done to others."""
@@ -86,9 +90,16 @@ class Precedence:
     def _let_go_first(self, way: Way) -> None:
         if way is Way.REALTIME:
             _schedule(os.SCHED_RR, REALTIME_PRIORITY)
-        elif way is Way.NICE:
-            _schedule(os.SCHED_OTHER, 0)
-            os.setpriority(os.PRIO_PROCESS, 0, self._niceness)
+        else:
+            _be_nice(self._niceness)
+
+    def _niceness_of_joined(self) -> int:
+        return max(self._niceness, _JOINED)
+
+
+def _be_nice(niceness: int) -> None:
+    _schedule(os.SCHED_OTHER, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, niceness)
 
 
 def _schedule(policy: int, priority: int) -> None:

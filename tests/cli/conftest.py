@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_cli import completing
 from cvec_circus_cli.circusctl import main
 from tests.cli.answering import Answer, Answering, canned
 
@@ -26,6 +27,8 @@ class Said:
 def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CIRCUSCTL_ENDPOINT", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    # Who presses a key has little patience; a busy machine needs some.
+    monkeypatch.setattr(completing, "TIMEOUT", 20.0)
 
 
 @pytest.fixture

@@ -91,6 +91,9 @@ class Daemon:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, _MARK: self.mark, **environment},
+                # As a service has it. Where sessions get their turns as groups, a daemon in trouble
+                # would take those of all tests.
+                start_new_session=True,
             )
         return self._process
 
