@@ -97,7 +97,11 @@ class Terminal:
 
     def wait_for_last(self, line: str, limit: float = LIMIT) -> None:
         """Wait until the last line on the screen is this one."""
-        self.wait(lambda: self.lines()[-1] == line, f"the last line {line!r}", limit)
+        self.wait_for_end(line, limit=limit)
+
+    def wait_for_end(self, *lines: str, limit: float = LIMIT) -> None:
+        """Wait until the last lines on the screen are these."""
+        self.wait(lambda: self.lines()[-len(lines) :] == [*lines], f"the end {lines}", limit)
 
     def wait_gone(self, text: str, limit: float = LIMIT) -> None:
         """Wait until a text is nowhere on the screen."""

@@ -44,13 +44,11 @@ def test_it_begins_with_its_version_and_the_status(shell: Terminal) -> None:
 
 def test_a_line_is_a_command_and_an_empty_one_nothing(shell: Terminal) -> None:
     shell.enter("numprocesses web")
-    shell.wait_for_last(PROMPT)
-    assert shell.lines()[-3:] == [f"{PROMPT} numprocesses web", "2", PROMPT]
+    answered = [f"{PROMPT} numprocesses web", "2"]
+    shell.wait_for_end(*answered, PROMPT)
     shell.press("Enter", "Enter")
     shell.enter("numwatchers")
-    shell.wait_for_last(PROMPT)
-    empty = [f"{PROMPT} numprocesses web", "2", PROMPT, PROMPT]
-    assert shell.lines()[-7:] == [*empty, f"{PROMPT} numwatchers", "6", PROMPT]
+    shell.wait_for_end(*answered, PROMPT, PROMPT, f"{PROMPT} numwatchers", "6", PROMPT)
 
 
 @pytest.mark.parametrize(
