@@ -25,7 +25,7 @@ from typing import Any
 SELDOM_USED = (
     *("ssl", "asyncio.sslproto"),
     *("zipfile", "csv", "tempfile", "shutil"),
-    *("hashlib", "tokenize", "msgspec.inspect"),
+    *("hashlib", "tokenize", "difflib", "locale", "msgspec.inspect"),
     "importlib.metadata._adapters",
 )
 

@@ -11,8 +11,8 @@ group ``cvec_circus.gates``. Packages are looked at when a watcher first comes t
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -25,7 +25,7 @@ def find_gate(name: str) -> Callable[..., Any]:
     points = {one.name: one for one in entry_points(group=GATES)}
     point = points.get(name)
     if point is None:
-        close = get_close_matches(name, points, n=1)
+        close = difflib.get_close_matches(name, points, n=1)
         known = ", ".join(sorted(points)) or "none"
         hint = f"did you mean {close[0]}?" if close else f"those installed are {known}"
         raise ConfigError(f"no gate is named {name!r}; {hint}")

@@ -7,10 +7,10 @@ them and as its last release calls them; the first shape that fits is taken.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -156,7 +156,7 @@ def _from_module(module: str, name: str, use: str) -> Any:
 
 
 def _near(use: str, known: Sequence[str]) -> str:
-    if close := get_close_matches(use, known, n=1):
+    if close := difflib.get_close_matches(use, known, n=1):
         return f"; did you mean {close[0]}?"
     return f"; those installed are {', '.join(known)}" if known else ""
 

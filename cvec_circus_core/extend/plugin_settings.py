@@ -16,10 +16,10 @@ keeps the plugin; whatever is neither is named in the log, for it may be a slip 
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from cvec_circus_core.model.errors import ConfigError
@@ -95,7 +95,7 @@ def _read(declared: type, config: Mapping[str, Any]) -> tuple[dict[str, Any], li
             except ValueError as error:
                 faults.append(SettingFault(key, f"isn't {error}", one.kind.allowed, one.secret))
         elif not _is_of_the_watcher(key):
-            meant = get_close_matches(key, names, n=1)
+            meant = difflib.get_close_matches(key, names, n=1)
             hint = f"; did you mean {meant[0]}?" if meant else ""
             faults.append(SettingFault(key, f"is no option of this plugin{hint}", is_doubt=True))
     return values, faults

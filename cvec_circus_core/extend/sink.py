@@ -23,10 +23,10 @@ is told when the configuration is read, and the reference knows them.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from importlib import import_module
 from typing import Any, Protocol
@@ -138,7 +138,7 @@ class Sinks:
         home, _, last = name.replace(":", ".").rpartition(".")
         if not home or home.startswith(_OLD_HOMES):
             if last not in self._installed:
-                close = get_close_matches(last, self._installed, n=1)
+                close = difflib.get_close_matches(last, self._installed, n=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
                 known = ", ".join(sorted(self._installed))
                 raise BadOption("class", f"names no stream class{meant}", known)

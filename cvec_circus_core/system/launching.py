@@ -85,7 +85,17 @@ class Launcher:
             raise CannotSpawn(explain(plan, who, error)) from error
 
     def _start(self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None) -> Child:
+        lets_pass = self.sealed and plan.keep_descriptors
+        with _inheritable(plan.keep_descriptors) if lets_pass else nullcontext():
+            quick = quick_start(plan) if self.sealed and in_child is None else None
+            return quick or self._start_slowly(plan, who, in_child)
+
+    def _start_slowly(
+        self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None
+    ) -> Child:
         settings: dict[str, Any] = {}
+        if in_child is None and signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+            in_child = _InChild(who)
         if in_child is not None:
             settings["preexec_fn"] = in_child
         elif who is not None:
@@ -94,21 +104,18 @@ class Launcher:
             settings["close_fds"] = False
         else:
             settings["pass_fds"] = plan.keep_descriptors
-        lets_pass = self.sealed and plan.keep_descriptors
-        with _inheritable(plan.keep_descriptors) if lets_pass else nullcontext():
-            quick = quick_start(plan) if self.sealed and in_child is None else None
-            return quick or subprocess.Popen(
-                plan.argv,
-                executable=plan.executable,
-                cwd=plan.working_dir,
-                env=plan.env,
-                umask=-1 if plan.umask is None else plan.umask,
-                stdin=_stream(plan.stdin),
-                stdout=_stream(plan.stdout),
-                stderr=_stream(plan.stderr),
-                start_new_session=True,
-                **settings,
-            )
+        return subprocess.Popen(
+            plan.argv,
+            executable=plan.executable,
+            cwd=plan.working_dir,
+            env=plan.env,
+            umask=-1 if plan.umask is None else plan.umask,
+            stdin=_stream(plan.stdin),
+            stdout=_stream(plan.stdout),
+            stderr=_stream(plan.stderr),
+            start_new_session=True,
+            **settings,
+        )
 
 
 class _InChild(Struct, frozen=True):
@@ -159,8 +166,7 @@ def _in_child(
     who: Identity | None, limits: _Limits, signals: tuple[int, ...], entrance: int | None
 ) -> _InChild | None:
     """Return what must be done in the child by Python, if anything."""
-    is_masked = bool(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-    if limits or signals or is_masked or entrance is not None:
+    if limits or signals or entrance is not None:
         return _InChild(who, limits, signals, entrance)
     return None
 

@@ -15,6 +15,7 @@ from typing import cast
 
 from tests.benchmarks import chart, herd, numbers, report, wire
 from tests.benchmarks.peers import PEERS, Circus, Missing, Peer, Place
+from tests.benchmarks.peers.released import programs_of_checkout
 from tests.benchmarks.results import Results
 from tests.benchmarks.starts import TooSlow, Worker, build_worker
 from tests.benchmarks.yard import PeerFailed, become_subreaper, sweep
@@ -63,8 +64,9 @@ def parser() -> argparse.ArgumentParser:
     add("--limit", type=float, default=120.0, metavar="SECONDS",
         help="patience with any single step (120)")  # fmt: skip
     add("--quick", action="store_true", help="one small round, to see that everything works")
-    add("--ours", type=Path, default=Path(sys.executable).parent, metavar="FOLDER",
-        help="where our circusd and circusctl are (beside this Python)")  # fmt: skip
+    add("--ours", type=Path, metavar="FOLDER",
+        help="where our circusd and circusctl are (installed from this checkout, as the peers "
+        "from PyPI are)")  # fmt: skip
     add("--cache", type=Path, default=cache / "cvec-circus-benchmarks", metavar="FOLDER",
         help="where peers from PyPI are kept (%(default)s)")  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write all samples, medians and ratios")
@@ -121,7 +123,12 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
 
 
 def _find_peers(options: argparse.Namespace, results: Results) -> dict[str, Peer]:
-    place = Place(options.cache, options.ours)
+    place = Place(options.cache, options.ours or options.cache)
+    if "ours" in options.peers and options.ours is None:
+        try:
+            place = Place(options.cache, programs_of_checkout(options.cache))
+        except Missing as missing:
+            _say(str(missing))
     peers: dict[str, Peer] = {}
     for name in PEERS:
         if name in options.peers:

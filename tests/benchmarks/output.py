@@ -195,7 +195,8 @@ def main() -> int:
     parse.add_argument("--rounds", type=int, default=3, help="how often everybody takes a turn (3)")
     parse.add_argument("--limit", type=float, default=120.0, help="patience, in seconds (120)")
     parse.add_argument("--keepers", nargs="+", choices=KEEPERS, default=list(KEEPERS))
-    parse.add_argument("--ours", type=Path, default=known.ours, help="folder of our programs")
+    beside = Path(sys.executable).parent
+    parse.add_argument("--ours", type=Path, default=beside, help="folder of our programs")
     parse.add_argument("--cache", type=Path, default=known.cache, help="where peers are kept")
     options = parse.parse_args()
     place = Place(options.cache, options.ours)

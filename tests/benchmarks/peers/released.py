@@ -1,7 +1,9 @@
-"""Python peers as released: installed once into a virtual environment in the cache.
+"""Python peers, each installed into a virtual environment of its own in the cache.
 
-The folder carries the pins and the Python version in its name, so a change of either makes a new
-one and nothing is ever upgraded in place.
+Those of others are installed once: the folder carries the pin and the Python version in its name,
+so a change of either makes a new one and nothing is ever upgraded in place. Ours is installed anew
+for each run. All have the same company, that is none: every distribution beside a program costs its
+start some time.
 """
 
 import subprocess
@@ -14,6 +16,17 @@ from tests.benchmarks.peers.contract import Missing
 PINS = {"circus": "circus==0.19.0", "supervisor": "supervisor==4.3.0"}
 
 
+_CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def programs_of_checkout(cache: Path) -> Path:
+    """The folder with our programs, as they are in this checkout."""
+    home = cache / "checkout"
+    print(f"installing this checkout into {home}", file=sys.stderr, flush=True)
+    _install(home, str(_CHECKOUT))
+    return home / "bin"
+
+
 def programs_of(package: str, cache: Path) -> Path:
     """The folder with the programs of `package`, which is installed when it is not there yet."""
     pin = PINS[package]
@@ -22,16 +35,16 @@ def programs_of(package: str, cache: Path) -> Path:
     finished = home / "installed"
     if not finished.exists():
         print(f"installing {pin} into {home}", file=sys.stderr, flush=True)
-        _install(pin, home)
+        # setuptools: both import pkg_resources in places, and Python 3.12 brings none.
+        _install(home, pin, "setuptools<81")
         finished.touch()
     return home / "bin"
 
 
-def _install(pin: str, home: Path) -> None:
+def _install(home: Path, *wanted: str) -> None:
     venv.create(home, with_pip=True, clear=True)
-    # setuptools: both import pkg_resources in places, and Python 3.12 brings none.
-    words = [str(home / "bin/pip"), "install", "--quiet", pin, "setuptools<81"]
+    words = [str(home / "bin/pip"), "install", "--quiet", *wanted]
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stderr.strip().splitlines() or ["pip failed"])[-1]
-        raise Missing(f"{pin} can not be installed from PyPI: {reason}")
+        raise Missing(f"{wanted[0]} can not be installed: {reason}")
