@@ -21,7 +21,7 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.accounts import user_name
 from cvec_circus_core.system.kinship import Kinship
 from cvec_circus_core.system.protocols import Clock
-from cvec_circus_core.system.usage import Details, Table, Usage, choose_table
+from cvec_circus_core.system.usage import Details, Table, Usage, choose_table, told_early
 
 GONE = "No such process (stopped?)"
 UNREADABLE = "N/A"
@@ -76,6 +76,7 @@ class Census:
         self._clock = clock
         self._remembered = remembered
         self._table = choose_table() if table is None else table
+        self._told_early = told_early()
         self._memory = psutil.virtual_memory().total
         self._kin = Kinship()
         self._known: dict[int, _Known] = {}
@@ -177,7 +178,7 @@ class Census:
         created = known.usage.created
         age: float | str = UNREADABLE
         if created is not None:
-            age = round(max(0.0, look.wall - created), 2)
+            age = round(max(0.0, look.wall - created - self._told_early), 2)
         return Reading(known.told, known.percent, age, round(cpu, 1), resident)
 
     def _sampled(self, pid: int, look: _Look) -> _Known | None:

@@ -76,6 +76,17 @@ class Table(Protocol):
         """Return the memory with what is shared counted in parts (PSS)."""
 
 
+def told_early() -> float:
+    """Return by how many seconds the start of any process is told too early.
+
+    Linux tells it from the start of the machine, and that in whole seconds (proc(5), btime).
+    """
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return min(max(booted_at - psutil.boot_time(), 0.0), 1.0)
+
+
 class ProcTable:
     """The process table as Linux shows it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 from cvec_circus_core.system.accounts import identity, uid_of, user_name
 from cvec_circus_core.system.census import GONE, Census, cpu_time_text, size_text
 from cvec_circus_core.system.fakes import FakeClock
-from cvec_circus_core.system.usage import Details, ProcTable, PsutilTable, Usage
+from cvec_circus_core.system.usage import Details, ProcTable, PsutilTable, Usage, told_early
 from tests.live.daemon import until
 
 pytestmark = pytest.mark.live
@@ -58,7 +59,7 @@ TABLES = [
 
 @pytest.mark.parametrize("table", TABLES)
 def test_it_says_what_psutil_says(family: psutil.Process, table: type[ProcTable]) -> None:
-    clock = FakeClock(wall=family.create_time() + 10)
+    clock = FakeClock(wall=family.create_time() + told_early() + 10)
     info = Census(clock, table=table()).take([family.pid], pss=True)[family.pid]
     assert isinstance(info, dict)
     assert set(info) == {*KEYS, "pss"}
@@ -85,6 +86,17 @@ def test_it_says_what_psutil_says(family: psutil.Process, table: type[ProcTable]
     assert [child["cmdline"] for child in info["children"]] == ["sleep", "sleep"]
     assert {child["pid"] for child in info["children"]} == {p.pid for p in family.children()}
     assert [child["children"] for child in info["children"]] == [[], []]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_age_counts_from_the_start_itself(table: type[ProcTable]) -> None:
+    before = time.time()
+    with subprocess.Popen(["sleep", "60"]) as process:
+        after = time.time()
+        info = Census(FakeClock(wall=after + 10), table=table()).take([process.pid])[process.pid]
+        process.kill()
+    assert isinstance(info, dict)
+    assert 9.98 <= info["age"] <= 10.02 + after - before
 
 
 def test_a_reading_has_the_children_only_as_sums(family: psutil.Process) -> None:
