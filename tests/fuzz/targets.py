@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,22 @@ class _Scream(logging.Handler):
             raise record.exc_info[1]
 
 
+_SCREAM = _Scream()
+
+
+@contextmanager
+def _screaming() -> Iterator[None]:
+    root, raises = logging.getLogger(), logging.raiseExceptions
+    root.addHandler(_SCREAM)
+    logging.raiseExceptions = False
+    try:
+        yield
+    finally:
+        root.removeHandler(_SCREAM)
+        logging.raiseExceptions = raises
+
+
+@_screaming()
 def codec(data: bytes) -> None:
     """A frame becomes a request or one of two errors, and every reply can be sent."""
     value: Any = None
@@ -83,6 +99,7 @@ def codec(data: bytes) -> None:
         assert json.loads(encode_event(value)) == value
 
 
+@_screaming()
 def dispatch(data: bytes) -> None:
     """Whatever is asked by whomever, there is a reply, and nobody does what he may not."""
     choices = Choices(data)
@@ -108,6 +125,7 @@ def dispatch(data: bytes) -> None:
         _daemon.cache_clear()
 
 
+@_screaming()
 def config(data: bytes) -> None:
     """A file becomes specs that can be used and shown, and sentences of one line."""
     text = _file(Choices(data[1:])) if data[:1] > b"\x7f" else data.decode("utf-8", "replace")
@@ -157,9 +175,6 @@ def words() -> list[str]:
 
 @cache
 def _commands() -> Mapping[str, Command]:
-    root = logging.getLogger()
-    root.addHandler(_Scream())
-    logging.raiseExceptions = False
     return load_commands()
 
 

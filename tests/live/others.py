@@ -26,12 +26,14 @@ import encodings.idna  # noqa: F401 - see above
 import json
 import os
 import pwd
+import select
 import socket
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import zmq
@@ -177,21 +179,27 @@ def endless(endpoint: str, megabytes: int) -> None:
 
 
 def crowd(endpoint: str, count: int) -> None:
-    """Connect, and stay."""
+    """Connect, and stay; tell how many are not sent away, again and again."""
     those = [connected(endpoint) for _ in range(count)]
-    welcome = 0
     for one in those:
-        one.settimeout(LIMIT)
-        try:
+        with suppress(OSError):
             one.sendall(GREETING)
-            heard = b""
-            while len(heard) < len(GREETING):
-                heard += received(one)
-            welcome += 1
-        except OSError:
+        one.setblocking(False)
+    while not select.select([sys.stdin], [], [], 0.05)[0]:
+        those = [one for one in those if is_open(one)]
+        print(len(those), flush=True)
+
+
+def is_open(one: socket.socket) -> bool:
+    """Take what has come, and tell whether more may come."""
+    try:
+        while one.recv(4096):
             pass
-    print(welcome, flush=True)
-    sys.stdin.read()
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def connected(endpoint: str) -> socket.socket:
