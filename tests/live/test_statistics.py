@@ -98,6 +98,8 @@ def crew(start_shared: Start) -> tuple[Daemon, str]:
         grown = of["growing"].memory_info().rss > 45_000_000
         return grown and of["threaded"].num_threads() == 7 and bool(family)
 
+    for name in KINDS:
+        daemon.until_active(name)
     until(are_at_it)
     return daemon, where
 
