@@ -43,7 +43,7 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def circusd(*words: str | Path, limit: float = 60) -> tuple[int, str]:
+def circusd(*words: str | Path, limit: float = 30) -> tuple[int, str]:
     """Run circusd to its end; return the exit code and what it said."""
     done = subprocess.run(
         [str(BIN / "circusd"), *map(str, words)],
