@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any
 
+from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.extend.registry import GATES, load_point, origin_of
 from cvec_circus_core.model.errors import ConfigError
 
 
 def find_gate(name: str) -> Callable[..., Any]:
     """Return a gate by its name. Raises `ConfigError` with a sentence that says why not."""
-    points = {one.name: one for one in entry_points(group=GATES)}
+    points = {one.name: one for one in points_of(GATES)}
     point = points.get(name)
     if point is None:
         close = difflib.get_close_matches(name, points, n=1)

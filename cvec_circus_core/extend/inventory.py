@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.util import find_spec
 from typing import Any
 
+from cvec_circus_core.extend.points import groups, points_of
 from cvec_circus_core.extend.registry import FAILED, OLDER_NAMES, load_group, origin_of
 from cvec_circus_core.model.values import Struct
 
@@ -37,15 +38,15 @@ class Extension(Struct, frozen=True):
 
 def extensions() -> list[Extension]:
     """Return everything that is installed in our groups, sorted by group and name."""
-    groups = {one for one in entry_points().groups if one.startswith(PREFIX)}
-    found = [one for group in groups - {OLDER_NAMES} for one in _of(group)]
+    ours = {one for one in groups() if one.startswith(PREFIX)}
+    found = [one for group in ours - {OLDER_NAMES} for one in _of(group)]
     return sorted(found, key=lambda one: (one.group, one.name, one.distribution))
 
 
 def _of(group: str) -> Iterator[Extension]:
     short = group.removeprefix(PREFIX)
     if short not in _AT_START:
-        for point in entry_points(group=group):
+        for point in points_of(group):
             state, reason = _state_of(point)
             origin = origin_of(point)
             whose = (origin.distribution, origin.version)

@@ -12,10 +12,11 @@ import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from cvec_circus_core.extend.plugin_settings import SettingFault, settings_faults
+from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.values import Struct
@@ -46,10 +47,9 @@ class PluginNames(Struct, frozen=True):
     @classmethod
     def installed(cls) -> PluginNames:
         """Read what is installed at this moment."""
-        found = entry_points()
         return cls(
             *(
-                {one.name: one for one in found.select(group=group)}
+                {one.name: one for one in points_of(group)}
                 for group in (PLUGINS, OLDER_NAMES, DEFAULT_PLUGINS)
             )
         )

@@ -12,13 +12,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from stevedore import ExtensionManager
 
 from cvec_circus_core.extend.command import Command
+from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.values import Struct
 
@@ -80,7 +81,7 @@ def load_group(
     that says what is wrong with it. What stands in ``besides`` is not loaded, and its names are
     taken.
     """
-    listed = (one for one in entry_points(group=group) if one not in besides.values())
+    listed = (one for one in points_of(group) if one not in besides.values())
     ExtensionManager.ENTRY_POINT_CACHE[group] = sorted(listed, key=_own_first)
     failures: list[LoadFailure] = []
 
@@ -155,7 +156,7 @@ class CommandTable(Mapping[str, Command]):
 
 def load_commands() -> CommandTable:
     """Return every installed command."""
-    own = {one.name: one for one in entry_points(group=COMMANDS) if _is_own(one)}
+    own = {one.name: one for one in points_of(COMMANDS) if _is_own(one)}
     return CommandTable(own, load_group(COMMANDS, _as_command, besides=own).things)
 
 
