@@ -47,5 +47,5 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 
     Makes a spawn several times as dear; without it, and elsewhere, a descendant that detached
-    itself before anybody looked is not found.
+    itself before anybody looked and took its birthmark off is not found.
     """

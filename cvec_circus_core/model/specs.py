@@ -131,6 +131,13 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     stop_children: bool = option(
         False, BOOLEAN, "send the stop signal to the children of a process too"
     )
+    control_group: bool = option(
+        False,
+        BOOLEAN,
+        "keep each process and all its descendants in a control group that nobody leaves, and kill "
+        "them in one stroke, where the daemon may make groups (Linux); a start takes longer then",
+        changing=_NEW,
+    )
     graceful_timeout: float = option(30.0, SECONDS, "seconds between the stop signal and SIGKILL")
     finish_timeout: float = option(
         5.0,

@@ -106,6 +106,7 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
         stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
         keep_descriptors=() if use.listed else _descriptors(use.numbered, around),
         in_a_row=_descriptors(use.in_a_row, around),
+        contain=spec.control_group,
     )
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
     return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)), use)

@@ -114,6 +114,7 @@ WATCHER: list[Row] = [
     ("send_hup", "TRUE", True, "hup", BOOLEAN),
     ("stop_signal", "sigint", 2, "SIGNOTHING", "the name or number of a signal"),
     ("stop_children", "1", True, "all", BOOLEAN),
+    ("control_group", "yes", True, "v2", BOOLEAN),
     ("graceful_timeout", "2.5", 2.5, "1e999", SECONDS),
     ("finish_timeout", "0", 0.0, "-1", SECONDS),
     ("max_retry", "-1", -1, "-2", "an integer at least -1"),

@@ -164,7 +164,8 @@ def test_check_tells_every_wrong_value_where_it_stands_and_what_is_allowed(tmp_p
 ELSEWHERE = {
     *("use_sockets", "sockets", "stdin_socket", "on_demand"),
     *("rollout_surge", "rollout_unavailable", "ready", "ready_timeout", "watchdog"),
-    *("stderr_stream", "hooks", "hook_timeout", "stop_children", "finish_timeout"),
+    *("stderr_stream", "hooks", "hook_timeout", "stop_children", "control_group"),
+    "finish_timeout",
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
     *("allow_users", "allow_groups", "viewers", "insecure"),
     *("curve_key", "curve_authorized"),

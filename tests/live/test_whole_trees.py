@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cvec_circus_core.system.cgroups import ControlGroups
 from tests.live.daemon import Daemon, until
 
 Start = Callable[..., Daemon]
@@ -158,6 +159,42 @@ def test_an_orphan_of_unknown_origin_goes_with_the_daemon(start: Start, den: Den
     until(lambda: len(den.family()) == 1)
     assert daemon.stop() == 0
     assert not den.family()
+
+
+@pytest.mark.parametrize("hides_before_it_tells", [True, False])
+def test_nobody_leaves_a_control_group(start: Start, den: Den, hides_before_it_tells: bool) -> None:
+    if not groups_can_be_made():
+        pytest.skip("control groups can not be made here")
+    hide = "import resource; resource.setrlimit(10, (-1, -1)); "
+    run = (
+        f"import subprocess; subprocess.run(['setsid', 'sh', '-c', 'setsid sleep {den.number} &'])"
+    )
+    (den.folder / "hider.py").write_text(hide + run)
+    hider = f"python3 {den.folder}/hider.py"
+    cmd = f"sh -c '{hider}; exec sleep {den.number}'"
+    if not hides_before_it_tells:
+        cmd = f"sh -c '(setsid {hider} &); exec sleep {den.number}'"
+    daemon = start(
+        f"[watcher:w]\ncmd = {cmd}\nnumprocesses = 3\ncontrol_group = yes\n"
+        f"[watcher:other]\ncmd = sleep {den.number}\n"
+    )
+    until(lambda: len(den.family()) == 3 * 2 + 1)
+    own = set(daemon.pids("w"))
+    homes = {pid: Path(f"/proc/{pid}/cgroup").read_text() for pid in den.family()}
+    assert len(set(homes.values())) == 3 + 1
+    victim = min(own)
+    os.kill(victim, signal.SIGKILL)
+    lost = {pid for pid, home in homes.items() if home == homes[victim]}
+    until(lambda: not lost & den.family() and len(den.family()) == 3 * 2 + 1)
+    daemon.ok("stop", name="w", waiting=True)
+    assert den.family() == set(daemon.pids("other"))
+
+
+def groups_can_be_made() -> bool:
+    groups = ControlGroups()
+    leaf = groups.new_leaf()
+    groups.close()
+    return leaf is not None
 
 
 PARENT = """
