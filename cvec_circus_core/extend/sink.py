@@ -18,7 +18,8 @@ whose rest does not come for a second is delivered as it is, unless the stream s
 ``whole_lines = True``.
 
 A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
-is told when the configuration is read, and the reference knows them.
+is told when the configuration is read, and the reference knows them. It may also have processes
+write to a descriptor of its own (``descriptor()``); then it is not called.
 """
 
 from __future__ import annotations
@@ -82,6 +83,13 @@ class Stream:
         own_class: type = type(self)
         for name, one in declared_options(own_class).items():
             setattr(self, name, read_option(one, getattr(self, name)))
+
+    def descriptor(self) -> int | None:
+        """Return what processes that start now write to themselves; None where they do not.
+
+        Asked after ``open()``, of streams that are ``in_loop``. Processes get a copy.
+        """
+        return None
 
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Take one piece of output."""

@@ -37,6 +37,10 @@ class AppendedFile:
         """Whether it can be written to."""
         return self._fd >= 0
 
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._fd
+
     def open(self) -> None:
         """Open the file, made where it is not there. Raises `SystemProblem`."""
         place = self.place

@@ -21,12 +21,53 @@ COUNT = api.at_least(api.INTEGER, 0)
 
 
 @dataclass(kw_only=True, eq=False)
-class FileWriter(Stream):
-    """Appends output to a file: byte by byte as it came, or with something before every line."""
+class FileKeeper(Stream):
+    """Keeps a file open while its watcher runs."""
 
     filename: str | None = option(
         None, TEXT_OR_NONE, "file to append to; a temporary one when not given"
     )
+    mode: int | None = option(
+        None, MODE_OR_NONE, "permissions of the file; what the umask leaves when not given"
+    )
+    user: int | str | None = option(None, ACCOUNT_OR_NONE, "owner of the file; needs root")
+    group: int | str | None = option(None, ACCOUNT_OR_NONE, "group of the file")
+    _file: AppendedFile = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read all options. Raises `BadOption`."""
+        super().__post_init__()
+        self.in_loop = True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is open."""
+        return hasattr(self, "_file") and self._file.is_open
+
+    def open(self) -> None:
+        """Open the file. Raises `SystemProblem`."""
+        if self.is_open:
+            return
+        if self.filename is None:
+            self.filename = temporary_path()
+        self._file = AppendedFile(Place(self.filename, self.mode, self.user, self.group))
+        self._file.open()
+
+    def reopen(self) -> None:
+        """Open the file anew by its name, in case that it was moved away."""
+        if self.is_open:
+            self._file.open()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.is_open:
+            self._file.close()
+
+
+@dataclass(kw_only=True, eq=False)
+class FileWriter(FileKeeper):
+    """Appends output to a file: byte by byte as it came, or with something before every line."""
+
     time_format: str | None = option(
         None, TEXT_OR_NONE, "strftime format; with it, every line begins with ``TIME [PID] |``"
     )
@@ -35,18 +76,11 @@ class FileWriter(Stream):
         TEXT_OR_NONE,
         "text before every line, in which {time}, {pid}, {wid}, {watcher} and {name} are filled in",
     )
-    mode: int | None = option(
-        None, MODE_OR_NONE, "permissions of the file; what the umask leaves when not given"
-    )
-    user: int | str | None = option(None, ACCOUNT_OR_NONE, "owner of the file; needs root")
-    group: int | str | None = option(None, ACCOUNT_OR_NONE, "group of the file")
-    _file: AppendedFile = field(init=False, repr=False)
     _stamp: Stamp | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         """Read all options."""
         super().__post_init__()
-        self.in_loop = True
         if self.time_format is not None or self.prefix is not None:
             self.whole_lines = True
             self._stamp = Stamp(self.time_format, self.prefix)
@@ -67,36 +101,12 @@ class FileWriter(Stream):
         if trouble is not None:
             raise trouble
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the file is open."""
-        return hasattr(self, "_file") and self._file.is_open
-
-    def open(self) -> None:
-        """Open the file. Raises `SystemProblem`."""
-        if self.is_open:
-            return
-        if self.filename is None:
-            self.filename = temporary_path()
-        self._file = AppendedFile(Place(self.filename, self.mode, self.user, self.group))
-        self._file.open()
-
     def prepare(self, at: float) -> None:
         """Be told, before something is written, what time it is."""
 
     def write(self, text: bytes) -> None:
         """Write what is ready to be written."""
         self._file.write(text)
-
-    def reopen(self) -> None:
-        """Open the file anew by its name, in case that it was moved away."""
-        if self.is_open:
-            self._file.open()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.is_open:
-            self._file.close()
 
     def rename(self, target: str) -> None:
         """Give the file another name in its folder and begin a new one."""

@@ -96,7 +96,6 @@ def circus(task: Task, place: Place, options: str = "", kind: type[Circus] = Cir
         f"[circus]\nendpoint = tcp://127.0.0.1:{control}\n"
         f"pubsub_endpoint = tcp://127.0.0.1:{events}\nlogoutput = {task.folder}/log\n"
         f"[watcher:w]\ncmd = {task.line}\nnumprocesses = {task.workers}\n"
-        "stdout_stream.class = FileStream\n"
         f"stdout_stream.filename = {task.file}\n{options}"
     )
     return [str(kind(place).programs() / "circusd"), str(config)]
@@ -110,6 +109,7 @@ def ours(options: str = "") -> Callable[[Task, Place], list[str]]:
 LARGEST = 10 * MEGABYTE
 ROTATED = f"stdout_stream.max_bytes = {LARGEST}\nstdout_stream.backup_count = 1000\n"
 
+DIRECT = "stdout_stream.class = DirectFileStream\n"
 TIMED = "stdout_stream.prefix = {time}_\nstdout_stream.time_format = %H:%M:%S\n"
 
 
@@ -133,6 +133,7 @@ KEEPERS: dict[str, Keeper] = {
     "supervisor": Keeper(supervisor),
     "circus": Keeper(circus),
     "ours": Keeper(ours()),
+    "ours, the file itself": Keeper(ours(DIRECT)),
     "supervisor, files of 10 MB": Keeper(partial(supervisor, largest=LARGEST), beside=_ROTATING),
     "circus, files of 10 MB": Keeper(partial(circus, options=ROTATED), beside=_ROTATING),
     "ours, files of 10 MB": Keeper(ours(ROTATED), beside=_ROTATING),

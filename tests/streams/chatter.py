@@ -15,7 +15,8 @@ def main() -> None:
     how = rest[1] if len(rest) > 1 else ""
     for number in range(int(count)):
         line = f"{mark} {os.getpid()} {number}"
-        print(line.ljust(length - 1, "."), flush=how == "flush")
+        # In one piece, line end and all: others may write to the same file.
+        print(line.ljust(length - 1, ".") + "\n", end="", flush=how == "flush")
     if how == "crash":
         sys.stdout.write("last words")
         sys.stdout.flush()

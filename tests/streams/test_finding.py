@@ -126,7 +126,7 @@ def test_a_class_that_raises_is_told_in_a_sentence() -> None:
 
 def test_every_installed_class_is_declared_and_callable() -> None:
     installed = load_group(STREAMS, lambda found: found).things
-    assert len(installed) == 8
+    assert len(installed) == 9
     for name, found in installed.items():
         assert found.__name__ == name
         assert issubclass(found, Stream)

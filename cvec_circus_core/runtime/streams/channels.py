@@ -13,8 +13,9 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from cvec_circus_core.model.errors import BadMessage
+from cvec_circus_core.model.errors import BadMessage, SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputView
 from cvec_circus_core.runtime.streams.fitting import STDERR, STDOUT, Fitting
@@ -91,8 +92,14 @@ class WatcherStreams:
         with ExitStack() as undo:
             undo.callback(fitting.__exit__)
             for channel in wanted:
-                self._open(self._outlet(channel, spec))
-                fitting.lay(channel)
+                outlet = self._outlet(channel, spec)
+                self._open(outlet)
+                if outlet.descriptor is None:
+                    fitting.lay(channel)
+                else:
+                    fitting.lead(channel, outlet.descriptor)
+            if spec.ready.sign is Sign.LOG and not fitting.is_read:
+                raise SystemProblem("ready = log: needs a stream that passes the daemon")
             undo.pop_all()
         return fitting
 
@@ -142,6 +149,7 @@ class WatcherStreams:
                     )
                     if before[channel].is_open:
                         self._open(new[channel])
+                        needs_new |= _is_direct(before[channel]) or _is_direct(new[channel])
         except BaseException:
             self._retire(set(new.values()) - set(before.values()))
             raise
@@ -168,6 +176,12 @@ class WatcherStreams:
         if not settings_of(self._spec(), channel) and channel not in self._outlets:
             raise BadMessage(
                 f"'{self.name}' has no {channel}_stream: its output does not pass the daemon"
+            )
+        outlet = self._outlets.get(channel)
+        if outlet is not None and _is_direct(outlet):
+            file = outlet.settings.get("filename")
+            raise BadMessage(
+                f"'{self.name}' writes its {channel} to {file} itself: it does not pass the daemon"
             )
         return self._recent.views(channel, lines, wid)
 
@@ -245,6 +259,10 @@ def _nothing() -> None:
 
 def _leads_here(plan: LaunchPlan, channel: str) -> bool:
     return (plan.stdout if channel == STDOUT else plan.stderr) is Channel.INHERIT
+
+
+def _is_direct(outlet: Outlet) -> bool:
+    return outlet.descriptor is not None
 
 
 def _shared(outlets: Mapping[str, Outlet], settings: Mapping[str, Any]) -> Outlet | None:

@@ -45,10 +45,19 @@ class Fitting:
             raise SystemProblem(f"no pipe for its {channel}: {reason}") from error
         self._writing.callback(os.close, writing)
         self._reading[channel] = reading
+        self.lead(channel, writing)
+
+    def lead(self, channel: str, fd: int) -> None:
+        """Have the process write to a descriptor."""
         if channel == STDOUT:
-            self.plan = replace(self.plan, stdout=writing)
+            self.plan = replace(self.plan, stdout=fd)
         else:
-            self.plan = replace(self.plan, stderr=writing)
+            self.plan = replace(self.plan, stderr=fd)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether anything that the process writes comes to us."""
+        return bool(self._reading)
 
     def started(self, pid: int) -> None:
         """Read from now on what the process writes."""

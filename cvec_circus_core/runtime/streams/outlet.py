@@ -74,6 +74,14 @@ class Outlet:
         return bool(getattr(self._sink, "whole_lines", False))
 
     @property
+    def descriptor(self) -> int | None:
+        """What processes write to themselves, where the sink wants it so and is open."""
+        sink = self._sink
+        if not (self.is_open and isinstance(sink, Stream) and sink.in_loop):
+            return None
+        return sink.descriptor()
+
+    @property
     def waiting(self) -> int:
         """Bytes that the sink has not taken yet."""
         return 0 if self._worker is None else self._worker.waiting
