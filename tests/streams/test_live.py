@@ -39,7 +39,7 @@ def chatter(*words: object) -> str:
 
 def contents(folder: Path, name: str) -> Iterator[bytes]:
     """Yield the contents of a file and of its backups."""
-    for one in folder.glob(f"{name}*"):
+    for one in sorted(folder.glob(f"{name}*")):
         data = one.read_bytes()
         yield gzip.decompress(data) if one.suffix == ".gz" else data
 
