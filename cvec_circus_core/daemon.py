@@ -58,6 +58,8 @@ _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
 """Our own and those of connections; and a process's end and its two pipes."""
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_MEAN_NOTHING = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
+"""Signals that nobody should send, and that would end a program which does not handle them."""
 
 
 class Flags(Struct, frozen=True):
@@ -178,6 +180,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         engine.host(hosts.threads)
         engine.arbiter.start_all()
         engine.started()
+        log.info("Arbiter now waiting for commands")
         caller.ready()
         manager.ready()
         await ending.wait()
@@ -199,6 +202,7 @@ def _hear_signals(engine: Engine, ending: Ending) -> Callable[[], None]:
             signal.SIGHUP: partial(_reload, engine),
             signal.SIGUSR1: partial(_reopen, engine),
             signal.SIGCHLD: orphans.child_died,
+            **{number: partial(_wonder, number) for number in _MEAN_NOTHING},
         }
     )
 
@@ -207,6 +211,10 @@ def _hear_signals(engine: Engine, ending: Ending) -> Callable[[], None]:
         signals.restore()
 
     return end
+
+
+def _wonder(number: signal.Signals) -> None:
+    log.info("%s means nothing here; circusctl has all commands", number.name)
 
 
 def _reload(engine: Engine) -> None:

@@ -26,6 +26,9 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL for those that no watcher stops."""
 AT_MOST = 3.0
 """Seconds that may pass between SIGKILL to everybody and the end."""
+ONE_SIGNAL = 0.5
+"""Seconds in which a signal that comes twice was sent once: wrappers such as ``timeout`` send it to
+their child and to its group."""
 _LOOK_AGAIN = 0.02
 
 
@@ -34,20 +37,26 @@ class Ending:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._is_asked = False
+        self._asked: tuple[int, float] | None = None
+        """The first stop signal and when it came."""
         self._is_forced = asyncio.Event()
         self._killed: frozenset[int] = frozenset()
 
     def ask(self, signum: int) -> None:
         """Take a stop signal: the first one asks, a later one kills."""
-        name = signal.Signals(signum).name
-        if self._is_asked or self._engine.arbiter.is_quitting:
+        name, now = signal.Signals(signum).name, self._engine.clock.now()
+        if self._asked is None:
+            self._asked = (signum, now)
+            if self._engine.arbiter.is_quitting:
+                log.info("%s: everything is stopping already; once more kills what is left", name)
+                return
+            log.info("%s: stopping everything", name)
+            self._engine.desk.quit()
+        elif self._asked[0] == signum and now - self._asked[1] < ONE_SIGNAL:
+            log.debug("%s came twice at once: that is one", name)
+        else:
             log.warning("%s again: killing what is left", name)
             self._kill()
-            return
-        self._is_asked = True
-        log.info("%s: stopping everything", name)
-        self._engine.desk.quit()
 
     async def wait(self) -> None:
         """Return when the engine may be taken down: everybody has gone."""

@@ -21,7 +21,7 @@ from cvec_circus_core.control.entrance import Bound
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private, speaks_curve
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.system.endpoint_files import folder_doubts, give, made_for_me
+from cvec_circus_core.system.endpoint_files import folder_doubts, give, is_taken, made_for_me
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +86,9 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
     if endpoint.startswith("ipc://") and _somebody_listens(endpoint.removeprefix("ipc://")):
         # libzmq would take the file away from the daemon that listens there.
         raise CannotBind(f"{key} {endpoint} {_REASONS[errno.EADDRINUSE]}")
+    if is_taken(endpoint):
+        # libzmq would take that away, too, whatever is in it.
+        raise CannotBind(f"{key} {endpoint} is there already, and no socket: it is left alone")
     if "[" in endpoint:
         # Only where an IPv6 address is written: with it, IPv4 ones would be told as mapped.
         bound.setsockopt(zmq.IPV6, 1)

@@ -21,6 +21,15 @@ def path_of(endpoint: str) -> str | None:
     return None if path == endpoint or path in ("", "*") or path.startswith("@") else path
 
 
+def is_taken(endpoint: str) -> bool:
+    """Tell whether something else than a socket has the name of an endpoint's file."""
+    path = path_of(endpoint)
+    try:
+        return path is not None and not stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False  # The bind says it better.
+
+
 def folder_doubts(endpoint: str) -> list[str]:
     """Return what is strange about the folder of an endpoint.
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
+_LONGEST = 32
+"""Bytes; whatever is longer is no pid."""
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK
 
 
@@ -91,6 +93,7 @@ class PidFile:
         try:
             self._check(fd)
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._check_content(fd)
             if _is_same(fd, spot):
                 return fd
         except BlockingIOError:
@@ -110,6 +113,15 @@ class PidFile:
         if status.st_nlink > 1:
             # Somebody may have linked a file here that we would overwrite.
             raise PidFileProblem(f"the pid file {str(self.path)!r} has more than one name")
+
+    def _check_content(self, fd: int) -> None:
+        # An empty one was left by somebody who was killed before he had written his number, one of
+        # null bytes by a machine that lost its power.
+        if os.pread(fd, _LONGEST, 0).strip(b"\0") and _read_pid(fd) is None:
+            raise PidFileProblem(
+                f"the file {str(self.path)!r} is no pid file (it holds something else than a "
+                "number): it is left alone"
+            )
 
     def _problem(self, error: OSError) -> PidFileProblem:
         folder = self.path.parent
@@ -136,5 +148,5 @@ def _is_same(fd: int, spot: Spot) -> bool:
 
 
 def _read_pid(fd: int) -> int | None:
-    text = os.pread(fd, 32, 0).strip()
-    return int(text) if text.isdigit() else None
+    text = os.pread(fd, _LONGEST + 1, 0)
+    return int(text) if len(text) <= _LONGEST and text.strip().isdigit() else None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.daemon import Daemon, until
+from cvec_circus_core.ending import ONE_SIGNAL
+from tests.live.daemon import LIMIT, Daemon, until
 from tests.live.wire import Ear
 
 Start = Callable[..., Daemon]
@@ -21,6 +22,12 @@ STUBBORN = """[watcher:stubborn]
 cmd = sh -c 'trap "" TERM; echo > DIR/$1; while :; do sleep 0.1; done' x $WID
 graceful_timeout = 60
 numprocesses = 2
+"""
+
+
+SLOW_STOP = """[watcher:w]
+cmd = sh -c 'trap "sleep 1; echo said goodbye; exit" TERM; echo up; while :; do sleep 0.05; done'
+graceful_timeout = 60
 """
 
 
@@ -55,8 +62,29 @@ def test_a_second_one_during_a_slow_stop_kills_at_once(
     assert daemon.refused("start", name="stubborn", waiting=True) == (5, "the daemon is quitting")
     assert daemon.refused("add", name="x", cmd="true")[0] == 5
     assert daemon.process.poll() is None
+    time.sleep(ONE_SIGNAL)
     ended(daemon, signum, 5)
     assert daemon.said(f"{signal.Signals(signum).name} again: killing what is left")
+
+
+def test_one_that_is_sent_to_the_process_and_to_its_group_is_one(start: Start) -> None:
+    daemon = start(SLOW_STOP)
+    until(lambda: daemon.said("\nup\n"))
+    for _ in range(3):
+        daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(LIMIT) == 0
+    assert not daemon.said("killing what is left")
+    assert daemon.said("\nsaid goodbye\n")
+
+
+def test_the_first_one_during_a_stop_by_command_hurries_nobody(start: Start) -> None:
+    daemon = start(SLOW_STOP)
+    until(lambda: daemon.said("\nup\n"))
+    daemon.ok("quit")
+    daemon.process.send_signal(signal.SIGINT)
+    assert daemon.process.wait(LIMIT) == 0
+    assert daemon.said("SIGINT: everything is stopping already")
+    assert daemon.said("\nsaid goodbye\n")
 
 
 def test_it_ends_all_the_same_during_a_slow_stop_by_command(start: Start, tmp_path: Path) -> None:
@@ -100,10 +128,13 @@ def test_hup_reloads_all_and_hup_and_usr1_open_the_log_anew(
 def test_what_means_nothing_is_survived(start: Start) -> None:
     daemon = start("[watcher:w]\ncmd = sleep 1000\n")
     before = daemon.until_active("w")
-    for signum in (signal.SIGWINCH, signal.SIGPIPE, signal.SIGCHLD, signal.SIGCONT):
+    harmless = (signal.SIGWINCH, signal.SIGPIPE, signal.SIGCHLD, signal.SIGCONT)
+    deadly = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
+    for signum in (*harmless, *deadly):
         for _ in range(20):
             daemon.process.send_signal(signum)
         assert daemon.pids("w") == before
+    assert daemon.said("SIGUSR2 means nothing here")
 
 
 def test_a_storm_of_deaths_and_signals_ends_well(start: Start) -> None:

@@ -95,7 +95,7 @@ def test_the_second_one_ends_it_though_a_machine_is_broken(
         if inputs.Wish not in kinds and object not in kinds:
             assert not end.done()
         begun = engine.clock.now()
-        ending.ask(TERM)
+        ending.ask(signal.SIGINT)
         await end
         assert engine.processes.alive() == frozenset()
         await engine.close()

@@ -33,8 +33,8 @@ def test_it_holds_our_pid_readable_for_all(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "rubbish"],
-    ids=["empty", "other", "own", "huge", "rubbish"],
+    ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "\0" * 5],
+    ids=["empty", "other", "own", "huge", "nulls"],
 )
 def test_a_stale_file_never_stops_a_start(path: Path, content: str) -> None:
     path.write_text(content)
@@ -42,6 +42,14 @@ def test_a_stale_file_never_stops_a_start(path: Path, content: str) -> None:
     held.acquire()
     assert path.read_text() == f"{os.getpid()}\n"
     held.release()
+
+
+@pytest.mark.parametrize("content", ["keep me\n", "12 monkeys\n", "7" * 33, "\xff"])
+def test_a_file_that_holds_something_else_is_left_alone(path: Path, content: str) -> None:
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(PidFileProblem, match="is no pid file"):
+        PidFile(path).acquire()
+    assert path.read_text(encoding="latin-1") == content
 
 
 def test_a_second_daemon_is_told_who_runs(path: Path) -> None:
