@@ -17,6 +17,7 @@ from cvec_circus_core.model.errors import ConfigError, SystemProblem
 from cvec_circus_core.system.files import open_append
 
 _SYSLOG_PORT = 514
+_LOCAL_SYSLOG = "/dev/log"
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
@@ -31,6 +32,14 @@ class LogFile(logging.handlers.WatchedFileHandler):
 
     def _open(self) -> TextIOWrapper:
         return open(open_append(self.baseFilename), "a", encoding=self.encoding)
+
+
+class SysLog(logging.handlers.SysLogHandler):
+    """Syslog. While it is out of reach, lines go to standard error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Write a line that could not be sent."""
+        sys.stderr.write(f"{self.format(record)} (not in syslog: {sys.exc_info()[1]})\n")
 
 
 def to_file(output: str) -> logging.Handler:
@@ -49,8 +58,10 @@ def to_syslog(output: str) -> logging.Handler:
         raise ConfigError(f"logoutput {output} names no syslog facility: {facility}")
     try:
         target = (
-            (address.hostname, address.port or _SYSLOG_PORT) if address.hostname else address.path
+            (address.hostname, address.port or _SYSLOG_PORT)
+            if address.hostname
+            else address.path or _LOCAL_SYSLOG
         )
-        return logging.handlers.SysLogHandler(target, facility=facility)
+        return SysLog(target, facility=facility)
     except (OSError, ValueError) as error:
         raise ConfigError(f"logoutput {output} can not be used: {error}") from None

@@ -16,8 +16,10 @@ from typing import Any, cast
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.events import (
     CommandAudited,
+    NotReady,
     ProcessReaped,
     ProcessSpawned,
+    RolloutFailed,
     Told,
     WatcherStarted,
     WatcherStopped,
@@ -86,13 +88,20 @@ def log_event(told: Told) -> None:
             log.info("running %s process [pid %d]", event.watcher, event.pid)
         case ProcessReaped() if event.reason in (ExitReason.EXITED, ExitReason.UNREADY):
             message = "%s process [pid %d] ended by itself, exit code %s"
-            log.warning(message, event.watcher, event.pid, event.exit_code)
+            level = logging.WARNING if event.exit_code else logging.INFO
+            log.log(level, message, event.watcher, event.pid, event.exit_code)
         case WatcherStarted():
             log.info("%s started", event.watcher)
+        case RolloutFailed():
+            log.error("%s is not renewed: %s", event.watcher, event.reason)
+        case NotReady():
+            message = "%s process [pid %d] did not say in time that it is ready"
+            log.warning(message, event.watcher, event.pid)
         case CommandAudited():
             pass  # Whoever tells it has written a line already.
         case WatcherStopped() if event.reason:
-            log.error("%s stopped: %s", event.watcher, event.reason)
+            level = logging.ERROR if event.gave_up else logging.INFO
+            log.log(level, "%s stopped: %s", event.watcher, event.reason)
         case WatcherStopped():
             log.info("%s stopped", event.watcher)
         case _:

@@ -97,6 +97,8 @@ class WatcherStopped(Event, frozen=True):
 
     topic = "stop"
     reason: str | None = None
+    gave_up: bool = False
+    """Whether it could not do what was wanted."""
 
     def facts(self) -> Mapping[str, Any]:
         return {} if self.reason is None else {"reason": self.reason}

@@ -159,7 +159,7 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
         state.life = Life.STOPPED
     elif state.life is not Life.STOPPED:
         state.life = Life.STOPPED
-        yield Emit(events.WatcherStopped(name, state.reason))
+        yield Emit(events.WatcherStopped(name, state.reason, state.gave_up))
     if state.again and state.wanted is not Wanted.ADRIFT:
         yield from settle(state)
         _begin(state, now)
@@ -186,7 +186,7 @@ def _begin(state: WatcherState, now: float) -> None:
 def _tell_up(state: WatcherState) -> Iterator[Effect]:
     name = state.spec.name
     complete = not state.unborn and state.coming >= state.target
-    complete = complete and has_passed(state, BEFORE_START)
+    complete = complete and not state.held and has_passed(state, BEFORE_START)
     if state.life is not Life.ACTIVE:
         state.life = Life.STARTING
         if complete and (yield from passes(state, AFTER_START)):

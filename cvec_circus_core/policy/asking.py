@@ -2,8 +2,8 @@
 
     before_start   asked before the first process; no: the watcher stays stopped
     before_spawn   asked before each process; no: that one is tried again later
-    after_spawn    asked while the process runs, which is not ready before the answer; no: the
-                   watcher is stopped, or in a rollout the old processes stay
+    after_spawn    asked while the process runs; before the answer it is not ready and the watcher
+                   not active; no: the watcher is stopped, or in a rollout the old processes stay
     after_start    asked when all processes are there; no: the watcher is stopped
     before_stop    asked before anybody is asked to go; the answer changes nothing
 
@@ -20,7 +20,7 @@ from cvec_circus_core.model import events
 from cvec_circus_core.policy.backoff import pause_after
 from cvec_circus_core.policy.effects import AskHook, Effect, Emit, Spawn
 from cvec_circus_core.policy.inputs import HookAnswered, Wanted
-from cvec_circus_core.policy.promises import give_up
+from cvec_circus_core.policy.promises import give_up, put_off
 from cvec_circus_core.policy.proving import on_ready
 from cvec_circus_core.policy.renewing import abandon, can_go_back
 from cvec_circus_core.policy.state import Phase, Slot, WatcherState
@@ -77,6 +77,7 @@ def ask_after_spawn(state: WatcherState, slot: Slot) -> Iterator[Effect]:
     slot.question, slot.is_held = 0, False
     if AFTER_SPAWN in state.spec.hooks:
         slot.question, slot.is_held = state.next_serial(), True
+        state.held.add(slot.wid)
         yield AskHook(AFTER_SPAWN, slot.question, slot.wid, slot.pid)
 
 
@@ -111,6 +112,8 @@ def _on_may_spawn(
     pause = pause_after(slot.quick_deaths, state.spec)
     state.reason = said.why
     yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.why, pause))
+    if state.wanted is Wanted.UP:
+        yield from put_off(state, said.why)
     wait(state, slot, pause, now)
 
 
@@ -119,6 +122,7 @@ def _on_spawned_answer(
 ) -> Iterator[Effect]:
     if said.allowed:
         slot.is_held = False
+        state.held.discard(slot.wid)
         if slot.is_ready_when_let:
             on_ready(state, slot)
     elif can_go_back(state):

@@ -34,6 +34,24 @@ def ask_to_go(
     yield Emit(events.ProcessSignalled(spec.name, slot.wid, slot.pid, number))
 
 
+def ask_again(
+    state: WatcherState, slot: Slot, now: float, signum: int | None, grace: float | None
+) -> Iterator[Effect]:
+    """Send a process that is going already another signal, and shorten its grace, if so told."""
+    if slot.kill_at is None:
+        return
+    if signum == _SIGKILL:
+        yield from kill_now(state, slot)
+        return
+    if grace is not None and now + grace < slot.kill_at:
+        slot.kill_at = now + grace
+        state.wake(slot.kill_at, AlarmKind.KILL, slot)
+    if signum is not None:
+        reach = Reach.CHILDREN if state.spec.stop_children else Reach.PROCESS
+        yield Signal(slot.pid, signum, reach)
+        yield Emit(events.ProcessSignalled(state.spec.name, slot.wid, slot.pid, signum))
+
+
 def grace_of(state: WatcherState, asked: float | None = None) -> float:
     """Return the seconds between the stop signal and SIGKILL."""
     if state.hasty:

@@ -76,6 +76,12 @@ def disappoint(state: WatcherState, why: str) -> Iterator[Effect]:
     yield from _break(state, waiting, lambda _: GaveUp(why))
 
 
+def put_off(state: WatcherState, why: str) -> Iterator[Effect]:
+    """Tell everybody who waits for all processes to be there that one may not come for now."""
+    waiting = [one for one in state.promises if one.aim in (Aim.UP, Aim.ANEW, Aim.SIZED)]
+    yield from _break(state, waiting, lambda _: GaveUp(f"{why}; it is asked again"))
+
+
 def break_rollout(state: WatcherState, why: str) -> Iterator[Effect]:
     """Tell everybody who waits for new processes in the place of old ones why there are none."""
     waiting = [one for one in state.promises if one.aim is Aim.RENEWED]

@@ -42,7 +42,7 @@ from cvec_circus_core.policy.inputs import (
     Wanted,
     Wish,
 )
-from cvec_circus_core.policy.leaving import ask_to_go, end_for_good, kill_now
+from cvec_circus_core.policy.leaving import ask_again, ask_to_go, end_for_good, kill_now
 from cvec_circus_core.policy.promises import give_up, promise, supersede
 from cvec_circus_core.policy.state import Aim, AlarmKind, Phase, WatcherState
 
@@ -232,7 +232,11 @@ def _on_retire(state: WatcherState, said: Retire, now: float) -> Iterator[Effect
     promise(state, said.ticket, Aim.GONE, said.pids)
     for pid in said.pids:
         slot = state.by_pid.get(pid)
-        if slot is not None and slot.phase is Phase.RUNNING:
+        if slot is None:
+            continue
+        if slot.phase is Phase.STOPPING:
+            yield from ask_again(state, slot, now, said.signum, said.grace)
+        elif slot.phase is Phase.RUNNING:
             yield from ask_to_go(
                 state, slot, ExitReason.STOPPED, now, signum=said.signum, grace=said.grace
             )

@@ -88,7 +88,7 @@ def abandon(state: WatcherState, why: str, now: float) -> Iterator[Effect]:
     back = can_go_back(state)
     state.setback, state.rolling, state.rollout = why, False, None
     yield Emit(events.RolloutFailed(state.spec.name, why))
-    yield from break_rollout(state, why)
+    yield from break_rollout(state, f"{why}; {_what_stays(state)}")
     if not back:
         return
     yield from _take_back_options(state)
@@ -100,6 +100,12 @@ def abandon(state: WatcherState, why: str, now: float) -> Iterator[Effect]:
             state.leave(slot)
             state.free(slot)
     _rehabilitate(state, now)
+
+
+def _what_stays(state: WatcherState) -> str:
+    if state.stale:
+        return "the old processes stay"
+    return "the old options stay" if state.fallback is not None else "nothing older is left"
 
 
 def _take_back_options(state: WatcherState) -> Iterator[Effect]:

@@ -179,6 +179,8 @@ class WatcherState(Struct, eq=False):
     """Slots that are not born yet."""
     unproven: int = 0
     """Slots in which no process was ready yet."""
+    held: set[int] = field(default_factory=set)
+    """Slots whose process is there, while a hook has yet to say whether it may stay."""
     bygone: set[int] = field(default_factory=set)
     """Slots whose process is of an older generation, or will be when it comes."""
     due: deque[tuple[int, int]] = field(default_factory=deque)
@@ -281,6 +283,7 @@ class WatcherState(Struct, eq=False):
                 self._leave_running(slot)
 
     def _leave_running(self, slot: Slot) -> None:
+        self.held.discard(slot.wid)
         if self.stale.pop(slot.wid, None) is None:
             del self.fresh[slot.wid]
             self.ready -= slot.ready

@@ -174,7 +174,10 @@ class ArbiterActor:
 
         async def restart() -> Done:
             await wait_all([one.wish(Go.STOP) for one in stop_order(self._watchers.values())])
-            await self._apply(self._outlook(configured), configured, sockets)
+            outlook = self._outlook(configured)
+            if later := outlook.options.at_next_start:
+                log.warning("%s: as before, until circusd itself starts again", ", ".join(later))
+            await self._apply(outlook, configured, sockets)
             chosen = [one for one in self._watchers.values() if one.spec.autostart]
             return await self._start(chosen)
 

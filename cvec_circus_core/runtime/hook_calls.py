@@ -101,7 +101,7 @@ class HookModules:
 
 def _stamp(module: ModuleType) -> Stamp:
     try:
-        found = os.stat(module.__file__ or "")
+        found = os.stat(getattr(module, "__file__", None) or "")
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)

@@ -29,7 +29,8 @@ class Restart(Command):
     All processes of a watcher are stopped; when the last one is gone, new ones are started. With
     `rolling` the new ones come before the old ones go: it is reload by another name. Without a name
     the daemon restarts: it stops everything, reads its configuration again and begins anew under
-    the same pid.
+    the same pid. Its endpoints and its pid file stay what they are until circusd itself starts
+    again; the log says where the configuration has others.
 
     Request::
 

@@ -112,6 +112,11 @@ def told_stop(reason: str | None = None) -> Effect:
     return Emit(events.WatcherStopped(NAME, reason))
 
 
+def told_end(reason: str) -> Effect:
+    """Tell that the watcher has stopped because it could not do what was wanted."""
+    return Emit(events.WatcherStopped(NAME, reason, gave_up=True))
+
+
 def told_failure(wid: int, reason: str, retry_in: float | None) -> Effect:
     """Tell that a process could not be started."""
     return Emit(events.SpawnFailed(NAME, wid, reason, retry_in))

@@ -33,6 +33,7 @@ from tests.policy.table import (
     kept,
     spawns,
     ticket,
+    told_end,
     told_failure,
     told_reap,
     told_spawn,
@@ -121,7 +122,7 @@ class TestSpawnThatFails:
         assert str(broken(effects)[1]) == "no such file (3 tries)"
         assert web.hears(end(2)) == [
             told_reap(2, reason=ExitReason.STOPPED),
-            told_stop("no such file (3 tries)"),
+            told_end("no such file (3 tries)"),
         ]
 
     @pytest.mark.parametrize(("max_retry", "tries"), [(0, 1), (1, 1), (2, 2), (5, 5)])

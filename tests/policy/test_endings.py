@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.effects import Settle, Sweep
+from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
 from cvec_circus_core.policy.inputs import (
     Go,
     Hasten,
@@ -20,6 +21,7 @@ from cvec_circus_core.policy.inputs import (
 from cvec_circus_core.policy.machine import wake_at
 from cvec_circus_core.policy.viewing import health_of
 from tests.policy.table import (
+    NAME,
     RESTART,
     START,
     STOP,
@@ -34,12 +36,22 @@ from tests.policy.table import (
     signalled,
     spawns,
     ticket,
+    told_end,
     told_reap,
     told_spawn,
     told_stop,
 )
 
 STOPPED, KILLED = ExitReason.STOPPED, ExitReason.KILLED
+
+
+def told_by_hand(wid: int, signum: int) -> list[Effect]:
+    """Send a process that is going another signal."""
+    pid = 100 + wid
+    return [
+        Signal(pid, signum, Reach.PROCESS),
+        Emit(events.ProcessSignalled(NAME, wid, pid, signum)),
+    ]
 
 
 class TestGrace:
@@ -56,6 +68,23 @@ class TestGrace:
         web = active(numprocesses=1)
         assert web.hears(Retire((101,), signum=2, grace=0.5), at=1.0)[:2] == signalled(1, 2)
         assert wake_at(web.state) == 1.5
+
+    def test_is_shorter_for_one_that_is_told_again_and_never_longer(self) -> None:
+        web = active(numprocesses=1, graceful_timeout=30.0)
+        web.hears(STOP, at=1.0)
+        assert web.hears(Retire((101,)), at=2.0) == []
+        assert web.hears(Retire((101,), signum=2, grace=40.0), at=2.0) == told_by_hand(1, 2)
+        assert wake_at(web.state) == 31.0
+        assert web.hears(Retire((101,), grace=0.5), at=2.0) == []
+        assert web.hears(Tick(), at=2.5) == killed(1)
+        assert web.hears(Retire((101,), signum=2), at=2.6) == []
+        assert web.hears(end(1, -9))[0] == told_reap(1, -9, KILLED)
+
+    def test_is_over_for_one_that_is_killed_by_hand(self) -> None:
+        web = active(numprocesses=2, graceful_timeout=30.0)
+        web.hears(STOP, at=1.0)
+        assert web.hears(Retire((101,), signum=9, ticket=ticket()), at=2.0) == killed(1)
+        assert web.hears(Tick(), at=31.0) == killed(2)
 
     def test_is_over_for_all_when_hastened_and_for_those_who_come_later(self) -> None:
         web = Watcher(numprocesses=3, graceful_timeout=30.0)
@@ -124,7 +153,7 @@ class TestAStopWithAReason:
         effects = web.hears(GIVE_UP)
         assert broken(effects)[1].reason == "it flaps"
         web.hears(come(2))
-        assert web.hears(end(1), end(2))[-1] == told_stop("it flaps")
+        assert web.hears(end(1), end(2))[-1] == told_end("it flaps")
         assert web.state.gave_up
         assert health_of(web.state, 0.0).reason == "it flaps"
 

@@ -9,7 +9,7 @@ import pytest
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.policy.effects import AskHook, Effect
-from cvec_circus_core.policy.inputs import Hasten, HookAnswered, Renew, Resize, Tick
+from cvec_circus_core.policy.inputs import Go, Hasten, HookAnswered, Renew, Resize, Tick, Wish
 from cvec_circus_core.policy.machine import wake_at
 from tests.policy.table import (
     START,
@@ -20,8 +20,10 @@ from tests.policy.table import (
     broken,
     come,
     end,
+    kept,
     spawns,
     ticket,
+    told_end,
     told_failure,
     told_reap,
     told_stop,
@@ -64,7 +66,7 @@ class TestBeforeStart:
     def test_a_no_leaves_it_stopped_and_says_why(self) -> None:
         web = hooked("before_start")
         asks = question(web.hears(START), "before_start")
-        assert web.hears(no(asks)) == [told_stop(NO)]
+        assert web.hears(no(asks)) == [told_end(NO)]
         assert web.state.gave_up
 
     def test_a_stop_does_not_wait_for_it_and_the_late_answer_means_nothing(self) -> None:
@@ -90,7 +92,7 @@ class TestAfterStart:
         web.hears(START)
         asks = question(web.hears(come(1)), "after_start")
         assert web.hears(no(asks, "not good")) == asked(1)
-        assert web.hears(end(1))[-1] == told_stop("not good")
+        assert web.hears(end(1))[-1] == told_end("not good")
 
 
 class TestBeforeSpawn:
@@ -109,6 +111,15 @@ class TestBeforeSpawn:
         again = question(web.hears(Tick(), at=0.1), "before_spawn")
         assert web.hears(no(again, "not now"), at=0.2)[0] == told_failure(1, "not now", 0.2)
         assert web.state.life.value == "starting"
+
+    def test_who_waits_for_the_start_is_told_of_a_no_and_it_goes_on(self) -> None:
+        web = hooked("before_spawn")
+        asks = question(web.hears(Wish(Go.START, ticket())), "before_spawn")
+        effects = web.hears(no(asks, "not now"))
+        assert str(broken(effects)[1]) == "not now; it is asked again"
+        again = question(web.hears(Tick(), at=0.1), "before_spawn")
+        assert web.hears(yes(again)) == spawns([1])
+        assert STARTED in web.hears(come(1))
 
     @pytest.mark.parametrize("wish", [STOP, Resize(0)])
     def test_nobody_is_started_who_is_not_wanted_any_more(self, wish: Any) -> None:
@@ -131,7 +142,20 @@ class TestAfterSpawn:
         web.hears(come(2))
         assert web.hears(no(asks, "bad")) == asked(1, 2)
         web.hears(end(1))
-        assert web.hears(end(2))[-1] == told_stop("bad")
+        assert web.hears(end(2))[-1] == told_end("bad")
+
+    def test_who_waits_for_the_start_waits_for_the_answer(self) -> None:
+        for says in (yes, no):
+            web = hooked("after_spawn")
+            web.hears(Wish(Go.START, ticket()))
+            effects = web.hears(come(1))
+            assert STARTED not in effects
+            assert web.state.life.value == "starting"
+            effects = web.hears(says(question(effects, "after_spawn")))
+            if says is no:
+                assert str(broken(effects)[1]) == NO
+            else:
+                assert effects == [STARTED, kept(started=(101,))]
 
     def test_an_old_process_waits_for_the_answer(self) -> None:
         web = hooked("after_spawn")

@@ -38,6 +38,7 @@ from tests.policy.table import (
     told_spawn,
 )
 
+STAY = "; the old processes stay"
 LATE = "process 103 was not ready in 30 s"
 
 
@@ -60,7 +61,7 @@ class TestNotToBeHad:
         why = "gone (1 tries)"
         effects = web.hears(SpawnFailed(3, "gone"), SpawnFailed(4, "gone"))
         assert [one for one in effects if one == failed(why)] == [failed(why)]
-        assert str(broken(effects)[1]) == why
+        assert str(broken(effects)[1]) == why + STAY
         assert web.pids == [101, 102]
         assert web.state.life is Life.ACTIVE
         assert spawns([1]) == web.hears(end(1))[1:], "and are replaced when they end"
@@ -82,7 +83,7 @@ class TestNeverReady:
         assert wake_at(web.state) == 30.0
         effects = web.hears(Tick(), at=30.0)
         assert effects[0] == failed(LATE)
-        assert str(broken(effects)[1]) == LATE
+        assert str(broken(effects)[1]) == LATE + STAY
         assert isinstance(broken(effects)[1], RolloutFailed)
         assert effects[2:] == asked(3, 4)
         web.hears(end(3), end(4))
@@ -166,7 +167,9 @@ class TestNeverReady:
                 break
             web.hears(come(2, pid + 1), at=now)
         assert now == 10.0
-        assert str(broken(effects)[1]) == "no process was ready in 9 s; a process exited with 3"
+        assert (
+            str(broken(effects)[1]) == "no process was ready in 9 s; a process exited with 3" + STAY
+        )
 
 
 class TestCrashing:
@@ -183,7 +186,7 @@ class TestCrashing:
                 web.hears(Tick(), at=now)
             if web.state.spawning:
                 web.hears(come(2, 201 + death), at=now)
-        assert str(broken(effects)[1]) == f"a process exited with 3 ({deaths} tries)"
+        assert str(broken(effects)[1]) == f"a process exited with 3 ({deaths} tries)" + STAY
         assert web.pids == [101]
 
     def test_counts_the_deaths_of_each_slot_by_itself(self) -> None:

@@ -152,8 +152,8 @@ class World:
                 case Spawn(wid):
                     require(wid not in self.asked_for, f"slot {wid} is asked for twice")
                     self.asked_for.append(wid)
-                case Signal(pid, signum, _):
-                    self._signal(pid, signum)
+                case Signal(pid, signum, _, asks_to_go):
+                    self._signal(pid, signum, by_hand=not asks_to_go)
                 case Sweep(pid, signum, _):
                     self._sweep(pid, signum)
                 case Listen():
@@ -170,14 +170,14 @@ class World:
                 case _:
                     assert_never(effect)
 
-    def _signal(self, pid: int, signum: int) -> None:
+    def _signal(self, pid: int, signum: int, *, by_hand: bool) -> None:
         being = self.told.get(pid)
         require(being is not None, f"a signal for {pid}, which is not there")
         assert being is not None
         if signum == HANGUP:
             return
         require(not being.killed, f"{pid} was killed before")
-        require(signum == KILL or not being.asked, f"{pid} is asked to go twice")
+        require(signum == KILL or not being.asked or by_hand, f"{pid} is asked to go twice")
         being.asked, being.killed = True, signum == KILL
         if pid in self.beings and (being.killed or not being.stubborn):
             self.dying[pid] = being
