@@ -153,13 +153,13 @@ class ArbiterActor:
         """Reload every active watcher, one after another, highest priority first."""
 
         async def reload() -> Done:
-            tickets = []
+            tickets = {}
             for one in start_order(self._watchers.values()):
                 if one.life in (Life.ACTIVE, Life.STARTING):
                     ticket = one.reload(sequential=sequential) if graceful else one.wish(Go.RESTART)
-                    tickets.append(ticket)
+                    tickets[ticket] = one.name
                     await _end_of(ticket)
-            return await wait_all(tickets)
+            return await wait_all(tickets, tickets)
 
         return self._run("reload", reload())
 

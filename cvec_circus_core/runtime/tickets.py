@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from types import MappingProxyType
 
-from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
+
+NO_NAMES: Mapping[Ticket, str] = MappingProxyType({})
 
 
 class Ticket:
@@ -49,14 +52,19 @@ def settled(loop: asyncio.AbstractEventLoop, outcome: Outcome) -> Ticket:
     return ticket
 
 
-async def wait_all(tickets: Iterable[Ticket]) -> Done:
-    """Wait for all of them and add up what they did. Raises the first failure, after all ended."""
+async def wait_all(tickets: Iterable[Ticket], names: Mapping[Ticket, str] = NO_NAMES) -> Done:
+    """Wait for all of them and add up what they did. Raises the first failure, after all ended.
+
+    Where a watcher gave up, or its rollout failed, its name stands before the sentence.
+    """
     failure: CircusError | None = None
     done: list[Done] = []
     for ticket in tickets:
         try:
             done.append(await ticket)
         except CircusError as error:
+            if ticket in names and isinstance(error, GaveUp | RolloutFailed):
+                error = type(error)(f"{names[ticket]}: {error}")
             failure = failure or error
     if failure is not None:
         raise failure

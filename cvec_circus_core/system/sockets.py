@@ -42,7 +42,11 @@ _LISTENING = ("SOCK_STREAM", "SOCK_SEQPACKET")
 
 
 class CircusSocket(socket.socket):
-    """A socket with a name. Raises `CannotBind`, with one sentence, where the system says no."""
+    """A socket with a name.
+
+    Raises ValueError for an option that can not be used, and `CannotBind`, with one sentence, where
+    the system says no.
+    """
 
     def __init__(
         self,
@@ -82,6 +86,8 @@ class CircusSocket(socket.socket):
             owner=owner,
             group=group,
         )
+        for key in ("family", "type", "port", "backlog"):
+            _check(key, getattr(spec, key))
         self._take(spec)
 
     @classmethod
@@ -97,18 +103,7 @@ class CircusSocket(socket.socket):
 
         Raises ValueError for an option that can not be read.
         """
-        declared = declared_options(SocketSpec)
-        values: dict[str, Any] = {}
-        for key, value in config.items():
-            if key == "name":
-                continue
-            if key not in declared:
-                raise ValueError(f"a socket has no option {key!r}")
-            kind = declared[key].kind
-            try:
-                values[key] = kind.parse(value) if isinstance(value, str) else kind.check(value)
-            except ValueError as error:
-                raise ValueError(f"{key} = {value!r} isn't {error}") from None
+        values = {key: _check(key, value) for key, value in config.items() if key != "name"}
         return cls.of(SocketSpec(name=str(config.get("name", "")).lower(), **values))
 
     def _take(self, spec: SocketSpec) -> None:
@@ -236,6 +231,18 @@ class CircusSockets(dict[str, CircusSocket]):
         """Close all."""
         for one in self.values():
             one.close()
+
+
+def _check(key: str, value: Any) -> Any:
+    """Return the value of an option, given as text or as what it is. Raises ValueError."""
+    declared = declared_options(SocketSpec)
+    if key not in declared:
+        raise ValueError(f"a socket has no option {key!r}")
+    kind = declared[key].kind
+    try:
+        return kind.parse(value) if isinstance(value, str) else kind.check(value)
+    except ValueError as error:
+        raise ValueError(f"{key} = {value!r} isn't {error}") from None
 
 
 def _word(said: Spelled, names: type[socket.AddressFamily] | type[socket.SocketKind]) -> str:

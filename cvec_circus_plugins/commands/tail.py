@@ -9,9 +9,9 @@ from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from cvec_circus_core.api import OutputView, Supervisor
+    from cvec_circus_core.api import OutputView, Supervisor, WatcherPort
 
 CHANNELS = ("stdout", "stderr")
 MOST_LINES = 10_000
@@ -80,6 +80,7 @@ class Tail(Command):
             raise api.BadMessage(f"'lines' isn't a number from 0 to {MOST_LINES}")
         watcher = supervisor.watcher(request.name)
         found = list(watcher.recent(request.channel, request.lines, request.process))
+        _check_process(watcher, request.process, found)
         room = _MOST_BYTES // max(1, len(found))
         return {
             "pubsub_endpoint": _events_of(supervisor),
@@ -107,6 +108,13 @@ class Tail(Command):
             text = data_of(one).decode(errors="replace")
             texts.append(heading(one) + text if heads else text)
         return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
+
+
+def _check_process(watcher: WatcherPort, wid: int | None, found: Sequence[OutputView]) -> None:
+    """Refuse a process that is not there. One that has ended may have left something to show."""
+    if wid is None or found or any(one.wid == wid for one in watcher.view().processes):
+        return
+    raise api.BadMessage(f"{watcher.name!r} has no process {wid}")
 
 
 def _events_of(supervisor: Supervisor) -> str | None:

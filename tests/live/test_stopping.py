@@ -47,6 +47,21 @@ def test_who_ignores_the_stop_signal_is_killed_after_its_grace(
     assert daemon.status("w")["status"] == "stopped"
 
 
+@pytest.mark.parametrize("how", ["signum", "grace"])
+def test_a_kill_reaches_those_that_are_going(
+    start: Start, listen: Listen, tmp_path: Path, how: str
+) -> None:
+    text = STUBBORN.replace("DIR", str(tmp_path)).replace("= 0.5", "= 600")
+    daemon = start(f"[watcher:w]\n{text}")
+    until(lambda: (tmp_path / "1").exists())
+    ear = listen(daemon)
+    daemon.ok("stop", name="w")
+    more = {"signum": "KILL"} if how == "signum" else {"graceful_timeout": 0.1}
+    daemon.ok("kill", name="w", waiting=True, **more)
+    ear.wait_for("stop", "w")
+    assert [one.body["signum"] for one in ear.of("kill", "w")] == [15, 9]
+
+
 def test_a_stop_in_time_needs_no_second_signal(start: Start, listen: Listen) -> None:
     daemon = start("[watcher:w]\ncmd = sleep 1000\nstop_signal = INT\nnumprocesses = 2\n")
     daemon.until_active("w", 2)

@@ -67,7 +67,10 @@ def test_a_release_that_is_never_ready_changes_nothing(
     program(tmp_path, NOTIFY + STAY)
     ear = listen(daemon)
     errno, reason = daemon.refused("reload", name="w", waiting=True)
+    reason, _, stays = reason.partition("; ")
     assert (errno, reason.endswith("was not ready in 1 s")) == (5, True)
+    assert stays == "the old processes stay"
+    assert daemon.said(f"[ERROR] w is not renewed: {reason}")
     assert daemon.status("w")["reason"] == reason
     until(lambda: daemon.pids("w") == before)
     assert ear.of("rollout_failed", "w")[0].body["reason"] == reason
@@ -82,7 +85,7 @@ def test_options_that_never_get_ready_are_taken_back(start: Start, tmp_path: Pat
     daemon = start(watcher(good, "ready = notify", "max_retry = 2"))
     before = daemon.until_active("w", 1)
     errno, reason = daemon.refused("set", name="w", options={"cmd": bad}, waiting=True)
-    assert (errno, reason) == (5, "a process exited with 3 (2 tries)")
+    assert (errno, reason) == (5, "a process exited with 3 (2 tries); the old processes stay")
     assert daemon.ok("get", name="w", keys=["cmd"])["options"] == {"cmd": good}
     assert daemon.pids("w") == before
 

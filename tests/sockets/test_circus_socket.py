@@ -280,6 +280,20 @@ def test_a_low_port(make: Make) -> None:
     assert "ports below 1024 are for root" in refusal(make(host="127.0.0.1", port=81))
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"family": "AF_FOO"}, "family = 'AF_FOO' isn't one of AF_INET"),
+        ({"type": "SOCK_SHOES"}, "type = 'SOCK_SHOES' isn't one of"),
+        ({"port": "abc"}, "port = 'abc' isn't"),
+        ({"port": 70_000}, "port = 70000 isn't"),
+    ],
+)
+def test_an_option_that_can_not_be_used(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        CircusSocket("web", **options)
+
+
 def test_used_alone_as_its_documents_say() -> None:
     with CircusSocket("web", host="127.0.0.1", port=0, backlog=5) as one:
         one.bind_and_listen()

@@ -37,7 +37,6 @@ def daemon() -> FakeSupervisor:
     [
         ({"process": 1}, "one"),
         ({"process": 1, "channel": "stderr"}, "err"),
-        ({"process": 3}, ""),
         ({}, "==> process 1 (pid 101) <==\none\n==> process 2 (pid 102, ended) <==\n\ufffd"),
     ],
 )
@@ -55,6 +54,7 @@ def test_bytes_that_are_no_text_come_as_base64(daemon: FakeSupervisor) -> None:
     [
         ({"name": "nobody"}, UnknownWatcher),
         ({"name": "web", "channel": "stdin"}, BadMessage),
+        ({"name": "web", "process": 3}, BadMessage),
         ({"name": "web", "lines": -1}, BadMessage),
         ({"name": "web", "lines": 10**9}, BadMessage),
     ],
