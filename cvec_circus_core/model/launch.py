@@ -36,6 +36,8 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     no_new_privs: bool = False
     capabilities: Capabilities | None = None
     oom_score_adj: int | None = None
+    death_signal: int | None = None
+    """What the kernel sends the process when the thread that started it is gone (Linux)."""
     stdin: Channel | int = Channel.NULL
     stdout: Channel | int = Channel.INHERIT
     stderr: Channel | int = Channel.INHERIT

@@ -45,6 +45,7 @@ OPTIONAL_NAME = or_none(LOWER)
 LOWER_NAMES = each(NAMES, str.lower)
 OPTIONAL_ACCOUNT = or_none(ACCOUNT)
 OPTIONAL_OCTAL = or_none(OCTAL)
+OPTIONAL_SIGNAL = or_none(SIGNAL)
 OOM_SCORE = or_none(between(INTEGER, -1000, 1000))
 ENDPOINT = endpoint("tcp", "ipc", "inproc")
 OPTIONAL_ENDPOINT = or_none(ENDPOINT)
@@ -144,6 +145,13 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         SECONDS,
         "seconds for a process that does not handle the stop signal to answer who is connected to "
         "its managed sockets; 0 to end it at once",
+    )
+    death_signal: int | None = option(
+        None,
+        OPTIONAL_SIGNAL,
+        "signal that the kernel sends a process when circusd is gone without having stopped it, "
+        "such as KILL (Linux); without it, processes then go on",
+        changing=_NEW,
     )
     max_retry: int = option(
         5,

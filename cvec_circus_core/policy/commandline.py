@@ -101,6 +101,7 @@ def prepare(spec: WatcherSpec, around: Surroundings) -> Launch:
         no_new_privs=spec.no_new_privs,
         capabilities=spec.capabilities,
         oom_score_adj=spec.oom_score_adj,
+        death_signal=spec.death_signal,
         stdin=_stdin(spec, around),
         stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
         stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,

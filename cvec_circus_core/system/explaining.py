@@ -54,6 +54,8 @@ def _refused_in_child(plan: LaunchPlan, who: Identity | None) -> str:
         asked.append(f"oom_score_adj={plan.oom_score_adj}")
     if plan.capabilities is not None:
         asked.append(f"capabilities={plan.capabilities}")
+    if plan.death_signal is not None:
+        asked.append(f"death_signal={plan.death_signal}")
     if plan.no_new_privs:
         asked.append("no_new_privs")
     if who is not None:

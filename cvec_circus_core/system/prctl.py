@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -21,11 +20,6 @@ def become_subreaper() -> bool:
 def set_name(name: str) -> bool:
     """Set the name of this thread, which is that of the process in short listings."""
     return _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]))
-
-
-def die_with_parent(signum: int) -> bool:
-    """Have the kernel signal us when our parent dies."""
-    return _prctl(_PR_SET_PDEATHSIG, signum)
 
 
 def _prctl(option: int, argument: int | ctypes.c_char_p) -> bool:

@@ -27,6 +27,7 @@ from cvec_circus_core.system.accounts import Identity
 _PR_SET_KEEPCAPS = 8
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG = 1
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPSET_VERSION_3 = 0x20080522
@@ -61,6 +62,9 @@ class Privileges(Struct, frozen=True):
     oom_score_adj: int | None
     no_new_privs: bool
     change: _Change | None
+    death_signal: int | None = None
+    """What the kernel sends when the parent is gone."""
+    parent: int = 0
 
     def before_identity(self) -> None:
         """Do what only root may. Raises OSError."""
@@ -84,16 +88,22 @@ class Privileges(Struct, frozen=True):
                 _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number)
         if self.no_new_privs:
             _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        if self.death_signal is not None:
+            # Last of all: the kernel forgets it when a process changes its user.
+            _prctl(_PR_SET_PDEATHSIG, self.death_signal)
+            if os.getppid() != self.parent:
+                os.kill(os.getpid(), self.death_signal)
 
 
 def plan_privileges(plan: LaunchPlan, who: Identity | None) -> Privileges | None:
     """Return what a child has to do; None where nothing. Raises `CannotSpawn`."""
-    if plan.capabilities is None and plan.oom_score_adj is None and not plan.no_new_privs:
+    wanted = (plan.capabilities, plan.oom_score_adj, plan.death_signal)
+    if wanted == (None, None, None) and not plan.no_new_privs:
         return None
     if not sys.platform.startswith("linux"):
-        raise CannotSpawn("no_new_privs, capabilities and oom_score_adj need Linux")
+        raise CannotSpawn("no_new_privs, capabilities, oom_score_adj, death_signal need Linux")
     change = _change(plan.capabilities, who) if plan.capabilities is not None else None
-    return Privileges(plan.oom_score_adj, plan.no_new_privs, change)
+    return Privileges(plan.oom_score_adj, plan.no_new_privs, change, plan.death_signal, os.getpid())
 
 
 def _change(wanted: Capabilities, who: Identity | None) -> _Change:

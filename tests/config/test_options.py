@@ -117,6 +117,7 @@ WATCHER: list[Row] = [
     ("control_group", "yes", True, "v2", BOOLEAN),
     ("graceful_timeout", "2.5", 2.5, "1e999", SECONDS),
     ("finish_timeout", "0", 0.0, "-1", SECONDS),
+    ("death_signal", "KILL", 9, "SIGNOTHING", "the name or number of a signal"),
     ("max_retry", "-1", -1, "-2", "an integer at least -1"),
     ("max_age", "3600", 3600.0, "1h", SECONDS),
     ("max_age_variance", "0", 0.0, "-30", SECONDS),

@@ -165,7 +165,7 @@ ELSEWHERE = {
     *("use_sockets", "sockets", "stdin_socket", "on_demand"),
     *("rollout_surge", "rollout_unavailable", "ready", "ready_timeout", "watchdog"),
     *("stderr_stream", "hooks", "hook_timeout", "stop_children", "control_group"),
-    "finish_timeout",
+    *("finish_timeout", "death_signal"),
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
     *("allow_users", "allow_groups", "viewers", "insecure"),
     *("curve_key", "curve_authorized"),

@@ -59,6 +59,7 @@ ROWS: dict[str, Row] = {
     "umask": ("umask = 077", {"umask": "0077"}),
     "rlimit": ("rlimit_core = 0", {}),
     "no_new_privs": ("no_new_privs = yes", {"no_new_privs": "1"}),
+    "death": ("death_signal = KILL", {}),
     "oom": ("oom_score_adj = 500", {}),
     "copy_env": ("copy_env = no", {"env": {}}),
     "env": ("env = A=b", {"added": {"A": "b"}}),
