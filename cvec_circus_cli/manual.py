@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli.arguments import Line, slot_name, switch_text
 from cvec_circus_cli.installed import OF_CIRCUSCTL, summaries
@@ -38,6 +38,12 @@ def overview() -> str:
             "4 waited for, but the daemon is still at work",
         ]
     )
+
+
+def overview_as_json() -> dict[str, Any]:
+    """Return the same for programs."""
+    options = {name: help for name, (_, help) in VALUES.items()} | SWITCHES
+    return {"status": "ok", "usage": USAGE, "options": options, "commands": summaries()}
 
 
 def manual(command: Command) -> str:

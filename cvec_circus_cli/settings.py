@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cvec_circus_cli.arguments import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 DEFAULT_TIMEOUT = 5.0
 VARIABLE = "CIRCUSCTL_ENDPOINT"
@@ -43,6 +43,11 @@ class Settings:
         self.colourless = bool(os.environ.get("NO_COLOR"))
 
     @property
+    def is_json(self) -> bool:
+        """Whether standard output is JSON, one way or the other."""
+        return self.json or self.prettify
+
+    @property
     def control_endpoint(self) -> str:
         """Where commands go."""
         return self.endpoint or os.environ.get(VARIABLE) or "tcp://127.0.0.1:5555"
@@ -60,6 +65,14 @@ class Settings:
             if not self.take(name, value if found else None, rest):
                 raise UsageError(f"there is no option {name}")
         return []
+
+    def take_json(self, words: Iterable[str]) -> None:
+        """Take what says that JSON is wanted, wherever it stands in words that make no sense.
+
+        Who reads JSON is to read of the mistake, too.
+        """
+        self.json = self.json or "--json" in words
+        self.prettify = self.prettify or "--prettify" in words
 
     def take(self, name: str, value: str | None, rest: Iterator[str]) -> bool:
         """Take one option, with its value from the words if it needs one; or return False."""

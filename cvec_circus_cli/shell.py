@@ -83,7 +83,7 @@ class Shell:
     def _do(self, words: list[str]) -> None:
         name, *rest = words
         if name in ("help", "?", "--help", "-h"):
-            show_help(rest)
+            show_help(self._settings, rest)
             return
         try:
             find(name)
