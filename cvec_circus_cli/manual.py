@@ -72,6 +72,9 @@ def own_manual(name: str) -> str | None:
 
 
 def _explained(one: Prop) -> str:
+    if one.pattern:
+        first, *rest = one.help.split("; ")
+        return "; ".join([f"{first}, or a pattern such as 'web*'", *rest])
     if one.required or one.default in (None, False, (), ""):
         return one.help
     return f"{one.help} (default: {one.default})"

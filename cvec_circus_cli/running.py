@@ -12,7 +12,7 @@ from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
 from cvec_circus_cli.asking import StillRunning
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
-from cvec_circus_cli.printing import Page, complain, fail, failure, json_text, print_reply
+from cvec_circus_cli.printing import WILD, Page, complain, fail, failure, json_text, print_reply
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -37,12 +37,16 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
             from cvec_circus_cli.listening import listen
 
             return listen(settings, requests[0].get("topics", ()))
-        messages = [command.compose(given) for given in requests]
+        composed = [command.compose(given) for given in requests]
+        messages, several = _meant(connection, line, composed)
         if command.name == "tail" and requests[0].get("follow"):
             from cvec_circus_cli.following import follow
 
+            if len(messages) > 1:
+                names = ", ".join(one["name"] for one in messages)
+                raise UsageError(f"--follow is for one watcher, not for {names}")
             return follow(settings, connection, command, messages[0])
-        return send_all(settings, connection, command, messages)
+        return send_all(settings, connection, command, messages, several=several)
     except HelpWanted:
         settings.take_json(words)
         return show_help(settings, [name])
@@ -54,21 +58,37 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
         return fail(settings, exit_codes.NO_ANSWER, error, _told(error))
 
 
+def _meant(
+    connection: Connection, line: Line, messages: Sequence[Mapping[str, Any]]
+) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    # A plain name is sent as it is: it costs no question, and nothing to load.
+    if line.takes_patterns and not all(WILD.isdisjoint(one.get("name", "")) for one in messages):
+        from cvec_circus_cli.patterns import meant
+
+        return meant(connection, messages)
+    return messages, len(messages) > 1
+
+
 def send_all(
     settings: Settings,
     connection: Connection,
     command: Command,
     messages: Sequence[Mapping[str, Any]],
+    *,
+    several: bool,
 ) -> int:
-    """Send the requests one after the other, and return the worst exit code. Raises CallError."""
+    """Send the requests one after the other, and return the worst exit code. Raises CallError.
+
+    ``several`` says that what is printed is to be told apart by the names.
+    """
     messages = [_for_terminal(settings, command, one) for one in messages]
-    if len(messages) > 1:
+    if several:
         return _send_several(settings, connection, command, messages)
     try:
         reply = connection.call(command.name, messages[0])
     except StillRunning as error:
         return fail(settings, exit_codes.STILL_RUNNING, error, str(error))
-    return print_reply(settings, command, reply)
+    return print_reply(settings, command, reply, str(messages[0].get("name")))
 
 
 def _send_several(
@@ -119,11 +139,9 @@ def show_help(settings: Settings, words: Sequence[str]) -> int:
 def _for_terminal(
     settings: Settings, command: Command, properties: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    # The table of all watchers has room for more than their states.
+    # The table has room for more than the states.
     is_plain = settings.is_json or not sys.stdout.isatty()
-    if is_plain or command.name != "status" or properties:
-        return properties
-    return {"long": True}
+    return properties if is_plain or command.name != "status" else {**properties, "long": True}
 
 
 def _told(error: api.CallError) -> str:

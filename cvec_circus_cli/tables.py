@@ -39,6 +39,24 @@ def table(command: str, reply: Mapping[str, Any], *, colours: bool) -> str | Non
     return _aligned(title, rows, colours=colours)
 
 
+JOINED = frozenset({"status", "stats"})
+"""Commands whose replies about several watchers are one table."""
+
+
+def joined(command: str, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return one reply for all of these; None where they do not have what the table shows."""
+    if command == "stats":
+        return {"infos": {name: _infos(one) for name, one in replies.items()}}
+    if any("details" not in one for one in replies.values()):
+        return None
+    return {"details": {key: it for one in replies.values() for key, it in one["details"].items()}}
+
+
+def _infos(reply: Mapping[str, Any]) -> Mapping[Any, Any]:
+    infos: Mapping[Any, Any] = reply["info"]
+    return {reply["process"]: infos} if "process" in reply else infos
+
+
 def coloured_json(text: str) -> str:
     """Return indented JSON in colours: keys bold, texts green, numbers and words yellow."""
     return _JSON_TOKEN.sub(_coloured_token, text)

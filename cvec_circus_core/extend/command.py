@@ -50,3 +50,8 @@ class Command:
     def show(self, reply: Mapping[str, Any]) -> str:
         """Return the plain lines that circusctl prints for a reply that is no error."""
         return "ok"
+
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Return these lines where they stand among those about other watchers."""
+        lines = self.show(reply).rstrip("\n").split("\n")
+        return "\n".join(f"{name}: {line}" for line in lines)

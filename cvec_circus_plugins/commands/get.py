@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class GetRequest(Request):
     """What get takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     keys: list[str] = prop(REQUIRED, "option", positional=True, many=True, metavar="KEY")
 
 

@@ -26,7 +26,7 @@ class SetRequest(WishRequest):
 class SetLine(WishRequest):
     """What set takes on the command line."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     pairs: list[str] = prop(
         REQUIRED, "an option and its value", positional=True, many=True, metavar="KEY VALUE"
     )

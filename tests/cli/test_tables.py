@@ -113,7 +113,7 @@ def test_coloured_json_is_the_same_json() -> None:
     [
         (("status",), True, {"long": True}),
         (("--no-color", "status"), False, {"long": True}),
-        (("status", "web"), False, {"name": "web"}),
+        (("status", "web"), False, {"name": "web", "long": True}),
     ],
 )
 def test_a_terminal_gets_a_table(
