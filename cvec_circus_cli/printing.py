@@ -92,7 +92,11 @@ def print_reply(
         complain(f"error: {refusal(reply, name)}")
         return exit_codes.REFUSED
     shown = as_table(settings, command, reply)
-    print(command.show(reply) if shown is None else shown)
+    text = command.show(reply) if shown is None else shown
+    if text or not command.nothing:
+        print(text)
+    elif sys.stdout.isatty():
+        print(command.nothing)
     return exit_codes.OK
 
 
