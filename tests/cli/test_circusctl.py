@@ -207,6 +207,12 @@ def test_the_manual_of_a_command(circusctl: Run, words: tuple[str, ...]) -> None
         assert part in said.out
 
 
+def test_waiting_is_told_by_both_names(circusctl: Run) -> None:
+    assert "  --wait, --waiting  " in circusctl("help", "stop").out
+    assert "take --wait (or --waiting)" in circusctl("--help").out
+    assert "  -n, --lines LINES  " in circusctl("help", "tail").out
+
+
 def test_an_interrupt_ends_with_1(circusctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
