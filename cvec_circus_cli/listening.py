@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.printing import complain
-from cvec_circus_cli.settings import DEFAULT_TIMEOUT
+from cvec_circus_cli.settings import DEFAULT_TIMEOUT, read_endpoint
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
 
 def listen(settings: Settings, words: Sequence[str]) -> int:
     """Print the events of these topics, and return the exit code when interrupted."""
-    endpoints = [word for word in words if "://" in word]
+    endpoints = [read_endpoint("ENDPOINT", word) for word in words if "://" in word]
     topics = [word for word in words if "://" not in word]
     endpoint = endpoints[-1] if endpoints else settings.endpoint or EVENT_ENDPOINT
     consumer = api.CircusConsumer(

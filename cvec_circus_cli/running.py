@@ -13,6 +13,7 @@ from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
 from cvec_circus_cli.asking import StillRunning
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
 from cvec_circus_cli.printing import WILD, Page, complain, fail, failure, json_text, print_reply
+from cvec_circus_cli.settings import BadEndpoint
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
     except HelpWanted:
         settings.take_json(words)
         return show_help(settings, [name])
+    except BadEndpoint as error:
+        settings.take_json(words)
+        return fail(settings, exit_codes.USAGE, error)
     except (UsageError, ValueError) as error:
         settings.take_json(words)
         usage = f"usage: {line.usage()}"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 DEFAULT_TIMEOUT = 5.0
+BIGGEST_PORT = 65535
 VARIABLE = "CIRCUSCTL_ENDPOINT"
 KEY_COMMANDS = ("keygen", "authorize", "revoke", "trust", "keys")
 """Commands of circusctl's own that are about files of keys, and reach no daemon."""
@@ -27,6 +28,10 @@ VALUES = {
     "--ssh_keyfile": ("FILE", "key for ssh"),
     "--keys": ("FOLDER", "keys for daemons elsewhere; else $CIRCUS_KEYS, else ~/.config/circus"),
 }
+
+
+class BadEndpoint(UsageError):
+    """What was given as an endpoint is none; the text shows what one looks like."""
 
 
 class Settings:
@@ -49,8 +54,12 @@ class Settings:
 
     @property
     def control_endpoint(self) -> str:
-        """Where commands go."""
+        """Where commands go, as far as one can see."""
         return self.endpoint or os.environ.get(VARIABLE) or "tcp://127.0.0.1:5555"
+
+    def checked_endpoint(self) -> str:
+        """Return where commands go. Raises BadEndpoint where nothing can be there."""
+        return read_endpoint(f"${VARIABLE}", self.control_endpoint)
 
     def read(self, words: Sequence[str]) -> list[str]:
         """Take the options that come first, and return the words after them.
@@ -91,7 +100,7 @@ class Settings:
             raise UsageError(f"{name} needs a value")
         match name:
             case "--endpoint":
-                self.endpoint = text
+                self.endpoint = read_endpoint(name, text)
             case "--timeout":
                 self.timeout = _seconds(text)
             case "--ssh":
@@ -101,6 +110,17 @@ class Settings:
             case _:
                 self.ssh_keyfile = text
         return True
+
+
+def read_endpoint(name: str, text: str) -> str:
+    """Return an endpoint as it is, if a daemon can be there. Raises BadEndpoint."""
+    transport, _, place = text.partition("://")
+    host, _, port = place.rpartition(":")
+    is_tcp = transport == "tcp" and bool(host) and port.isdecimal() and int(port) <= BIGGEST_PORT
+    if not is_tcp and not (transport == "ipc" and place):
+        like = "tcp://127.0.0.1:5555 or ipc:///run/circus.sock"
+        raise BadEndpoint(f"{name} is an address like {like}, not {text!r}")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -165,6 +165,15 @@ def test_the_daemon_ends_while_it_is_waited_for(
         (("--timeout", "soon", "list"), "--timeout is a number of seconds, not 'soon'"),
         (("--timeout", "0", "list"), "--timeout is a number of seconds, not '0'"),
         (("--endpoint",), "--endpoint needs a value"),
+        (
+            ("--endpoint", "foo", "list"),
+            "circusctl: --endpoint is an address like tcp://127.0.0.1:5555 or "
+            "ipc:///run/circus.sock, not 'foo'",
+        ),
+        (("list", "--endpoint=tcp://here"), "--endpoint is an address like tcp://127.0.0.1:5555"),
+        (("--endpoint=tcp://here:70000", "list"), "--endpoint is an address like"),
+        (("--endpoint=ipc://", "list"), "--endpoint is an address like"),
+        (("listen", "udp://here:1"), "ENDPOINT is an address like tcp://127.0.0.1:5555"),
         (("--json=yes", "list"), "--json takes no value"),
         (("kill",), "NAME is missing\nusage: circusctl kill "),
         (("set", "web", "max_age", "old"), "max_age isn't a number: 'old'"),
@@ -178,6 +187,14 @@ def test_what_is_not_understood_ends_with_2(
     ended = circusctl(*words)
     assert (ended.code, ended.out) == (exit_codes.USAGE, "")
     assert said in ended.err
+
+
+def test_no_endpoint_in_the_environment(circusctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUSCTL_ENDPOINT", "foo")
+    said = circusctl("list")
+    assert (said.code, said.out) == (exit_codes.USAGE, "")
+    assert said.err.startswith("circusctl: $CIRCUSCTL_ENDPOINT is an address like tcp://")
+    assert circusctl("complete", "circusctl stop w") == Said(0, "", "")
 
 
 def test_version(circusctl: Run) -> None:
