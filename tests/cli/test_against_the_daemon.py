@@ -85,6 +85,7 @@ CONVERSATION = [
     (("set", "web", "numprocesses", "2", "env", "A=2", "--waiting"), 0, "ok"),
     (("get", "web", "env", "numprocesses"), 0, "env: A=2\nnumprocesses: 2"),
     (("set", "web", "nonsense", "1"), 3, "error: unknown key 'nonsense'"),
+    (("set", "web", "maxage", "1"), 3, r"error: unknown key 'maxage'; did you mean max_age\?"),
     (("start", "o*", "--waiting"), 0, "ok"),
     (("stop", "off", "one", "--waiting"), 0, "off: ok\none: ok"),
     (("--json", "restart", "web", "--waiting"), 0, r".*\"stopped\": \[\d+, \d+\].*"),
