@@ -46,6 +46,7 @@ class Line:
         shown = [one for one in properties(self.of) if not one.hidden]
         self.slots = [one for one in shown if one.positional]
         self.switches = {one.name: one for one in shown if not one.positional}
+        self.takes_patterns = any(one.pattern for one in self.slots)
         self.takes_many = any(one.many for one in self.slots)
 
     def read(
@@ -129,6 +130,8 @@ class Line:
         start = 0
         for one in self.slots:
             count = spare if one.many or one.each else min(spare, not one.required)
+            if one.each:
+                count -= self._numbers_after(one, words, count + one.required)
             spare -= count
             end = start + count + one.required
             if words[start:end]:
@@ -137,6 +140,16 @@ class Line:
         if spare:
             raise UsageError(f"{words[start]!r} is one argument too many")
         return shares
+
+    def _numbers_after(self, each: Prop, words: list[str], count: int) -> int:
+        # One word at least is left for what takes several.
+        numbers = 0
+        for one in reversed(self.slots[self.slots.index(each) + 1 :]):
+            is_number = count - numbers > 1 and words[len(words) - 1 - numbers].isdecimal()
+            if one.required or self.kind(one) != "int" or not is_number:
+                break
+            numbers += 1
+        return numbers
 
     def _requests(
         self, given: dict[str, Any], shares: dict[str, list[str]]

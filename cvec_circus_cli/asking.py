@@ -39,7 +39,7 @@ class Connection:
         self._client: CircusClient | None = None
 
     def call(self, command: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the reply. Raises CallError, StillRunning."""
+        """Return the reply. Raises CallError, StillRunning, BadEndpoint."""
         message = api.make_message(command, **properties)
         if not properties.get("waiting"):
             return self._opened().call(message)
@@ -59,7 +59,7 @@ class Connection:
     def _new(self, timeout: float) -> CircusClient:
         said = self.settings
         return api.CircusClient(
-            endpoint=said.control_endpoint,
+            endpoint=said.checked_endpoint(),
             timeout=timeout,
             ssh_server=said.ssh,
             ssh_keyfile=said.ssh_keyfile,

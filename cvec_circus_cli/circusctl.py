@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import UsageError
 from cvec_circus_cli.asking import Connection
-from cvec_circus_cli.printing import complain
+from cvec_circus_cli.printing import fail, json_text
 from cvec_circus_cli.running import run_command, show_help
 from cvec_circus_cli.settings import KEY_COMMANDS, Settings
 from cvec_circus_core import api
@@ -32,11 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = run(settings, connection, settings.read(words))
         sys.stdout.flush()
     except UsageError as error:
-        complain(f"circusctl: {error}; see circusctl --help")
-        return exit_codes.USAGE
+        settings.take_json(words)
+        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}; see circusctl --help")
     except KeyboardInterrupt:
-        complain("interrupted")
-        return exit_codes.NO_ANSWER
+        return fail(settings, exit_codes.NO_ANSWER, "interrupted", "interrupted")
     except BrokenPipeError:
         # Nobody reads on. Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,19 +58,25 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
         return run_key_command(settings, name, rest)
     match name:
         case "--version":
-            print(f"circusctl {api.__version__}")
+            told = {"status": "ok", "version": api.__version__}
+            print(json_text(settings, told) if settings.is_json else f"circusctl {api.__version__}")
             return exit_codes.OK
         case "--help" | "-h" | "help":
-            return show_help(rest)
+            return show_help(settings, _with_json(settings, rest))
         case "completion":
             from cvec_circus_cli.completing import print_script
 
-            return print_script(rest)
+            return print_script(settings, _with_json(settings, rest))
         case "complete":
             from cvec_circus_cli.completing import print_candidates
 
             return print_candidates(rest)
     return run_command(settings, connection, name, rest)
+
+
+def _with_json(settings: Settings, words: Sequence[str]) -> Sequence[str]:
+    settings.take_json(words)
+    return [one for one in words if one not in ("--json", "--prettify")]
 
 
 if __name__ == "__main__":

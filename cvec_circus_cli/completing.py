@@ -18,7 +18,7 @@ from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
 from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
 from cvec_circus_cli.keys import key_command
-from cvec_circus_cli.printing import complain
+from cvec_circus_cli.printing import fail, json_text
 from cvec_circus_cli.running import show_help
 from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES, Settings
 from cvec_circus_core import api
@@ -35,15 +35,17 @@ SHELLS = ("bash", "zsh", "fish")
 TIMEOUT = 0.5
 
 
-def print_script(words: Sequence[str]) -> int:
+def print_script(settings: Settings, words: Sequence[str]) -> int:
     """Print the completion script of a shell and return the exit code."""
     if words in (["--help"], ["-h"]):
-        return show_help(["completion"])
+        return show_help(settings, ["completion"])
     if len(words) != 1 or words[0] not in SHELLS:
-        complain(f"usage: circusctl completion {'|'.join(SHELLS)}")
-        return exit_codes.USAGE
+        usage = f"usage: circusctl completion {'|'.join(SHELLS)}"
+        return fail(settings, exit_codes.USAGE, usage, usage)
     folder = resources.files("cvec_circus_cli") / "completion"
-    print((folder / f"circusctl.{words[0]}").read_text(encoding="utf-8"), end="")
+    script = (folder / f"circusctl.{words[0]}").read_text(encoding="utf-8")
+    told = {"status": "ok", "script": script}
+    print(json_text(settings, told) + "\n" if settings.is_json else script, end="")
     return exit_codes.OK
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
 from cvec_circus_cli.key_manuals import KEY_MANUALS
-from cvec_circus_cli.printing import complain
+from cvec_circus_cli.printing import fail, json_text
 from cvec_circus_cli.running import show_help
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
@@ -69,15 +69,21 @@ def run_key_command(settings: Settings, name: str, words: Sequence[str]) -> int:
     line = Line(key_command(name))
     try:
         [given] = line.read(words, settings.take)
-        print(_DOES[name](settings, given))
+        if settings.is_json and name == "keys":
+            told: dict[str, Any] = {"keys": _keys_as_json(settings, given)}
+        else:
+            told = {"message": _DOES[name](settings, given)}
     except HelpWanted:
-        return show_help([name])
+        settings.take_json(words)
+        return show_help(settings, [name])
     except UsageError as error:
-        complain(f"circusctl: {error}\nusage: {line.usage()}")
-        return exit_codes.USAGE
+        settings.take_json(words)
+        usage = f"usage: {line.usage()}"
+        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
     except api.BadKeys as error:
-        complain(f"circusctl: {error}")
-        return exit_codes.USAGE
+        return fail(settings, exit_codes.USAGE, error)
+    is_json = settings.is_json
+    print(json_text(settings, {"status": "ok", **told}) if is_json else told["message"])
     return exit_codes.OK
 
 
@@ -144,6 +150,11 @@ def _keys(settings: Settings, given: Mapping[str, Any]) -> str:
     known = api.known_keys(_list(settings, given)).values()
     lines = [f"{one.name} {one.role.value} {one.key}" for one in known]
     return "\n".join(lines) or "nobody is let in by key"
+
+
+def _keys_as_json(settings: Settings, given: Mapping[str, Any]) -> list[dict[str, str]]:
+    known = api.known_keys(_list(settings, given)).values()
+    return [{"name": one.name, "role": one.role.value, "key": one.key} for one in known]
 
 
 def _trust(settings: Settings, given: Mapping[str, Any]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cvec_circus_cli.arguments import Line, slot_name, switch_text
+from cvec_circus_cli.arguments import ALSO_CALLED, Line, slot_name, switch_text
 from cvec_circus_cli.installed import OF_CIRCUSCTL, summaries
 from cvec_circus_cli.settings import SWITCHES, VALUES
 
@@ -34,10 +34,19 @@ def overview() -> str:
             "commands:",
             *_columns(summaries().items()),
             "",
+            "Commands that take --wait (or --waiting) answer with it when all is done, and without",
+            "it when that has begun.",
+            "",
             "exit codes: 0 done, 1 no answer, 2 not understood, 3 refused by the daemon,",
             "4 waited for, but the daemon is still at work",
         ]
     )
+
+
+def overview_as_json() -> dict[str, Any]:
+    """Return the same for programs."""
+    options = {name: help for name, (_, help) in VALUES.items()} | SWITCHES
+    return {"status": "ok", "usage": USAGE, "options": options, "commands": summaries()}
 
 
 def manual(command: Command) -> str:
@@ -50,7 +59,7 @@ def manual(command: Command) -> str:
         parts += ["", "arguments:", *_columns(slots)]
     if line.switches:
         switches = [
-            (switch_text(one, line.kind(one)), _explained(one)) for one in line.switches.values()
+            (_all_names(one, line.kind(one)), _explained(one)) for one in line.switches.values()
         ]
         parts += ["", "switches:", *_columns(switches)]
     return "\n".join(parts)
@@ -65,7 +74,16 @@ def own_manual(name: str) -> str | None:
     return "\n\n".join([usage, summary, *more])
 
 
+def _all_names(one: Prop, kind: str) -> str:
+    also = [f"--{other}" for other, name in ALSO_CALLED.items() if name == one.name]
+    short = [f"-{one.short}"] if one.short else []
+    return ", ".join([*short, *also, switch_text(one, kind)])
+
+
 def _explained(one: Prop) -> str:
+    if one.pattern:
+        first, *rest = one.help.split("; ")
+        return "; ".join([f"{first}, or a pattern such as 'web*'", *rest])
     if one.required or one.default in (None, False, (), ""):
         return one.help
     return f"{one.help} (default: {one.default})"

@@ -1,5 +1,8 @@
 """How a reply is printed: plainly, as JSON, or as a table on a terminal.
 
+With --json there is one document on standard output, whatever happens; sentences for people go to
+standard error besides, unless they are the daemon's.
+
 Plain lines are what scripts read: they never change with the terminal's width or taste.
 """
 
@@ -17,26 +20,109 @@ if TYPE_CHECKING:
     from cvec_circus_core.api import Command
 
 
+WILD = frozenset("*?[")
+"""The marks of a pattern."""
+
+
 def is_error(reply: Mapping[str, Any]) -> bool:
     """Tell whether the daemon refused; any other status is a result."""
     return reply.get("status") == "error"
 
 
-def print_reply(
-    settings: Settings, command: Command, reply: Mapping[str, Any], label: str = ""
-) -> int:
-    """Print one reply and return the exit code for it.
+class Page:
+    """Prints the replies about several watchers: each as it comes, or as one at the end."""
 
-    ``label`` names what the reply is about, where several are printed.
-    """
-    if settings.json or settings.prettify:
+    def __init__(self, settings: Settings, command: Command) -> None:
+        self._settings = settings
+        self._command = command
+        self._told: dict[str, Mapping[str, Any]] = {}
+        self._is_table = False
+        if not settings.is_json and sys.stdout.isatty():
+            from cvec_circus_cli.tables import JOINED
+
+            self._is_table = command.name in JOINED
+
+    def add(self, name: str, reply: Mapping[str, Any]) -> int:
+        """Print the reply about this watcher and return the exit code for it."""
+        is_refused = is_error(reply)
+        if self._settings.is_json:
+            self._told[name] = reply
+        elif is_refused:
+            complain(f"error: {refusal(reply, name, is_labelled=True)}")
+        elif self._is_table:
+            self._told[name] = reply
+        else:
+            print(self._text(name, reply))
+        return exit_codes.REFUSED if is_refused else exit_codes.OK
+
+    def add_failure(self, name: str, told: Mapping[str, Any]) -> None:
+        """Take what stands for a reply that did not come; people have been told."""
+        if self._settings.is_json:
+            self._told[name] = told
+
+    def end(self) -> None:
+        """Print what is left to print."""
+        if self._settings.is_json:
+            print(json_text(self._settings, self._told))
+        elif self._told:
+            print(self._joined())
+
+    def _text(self, name: str, reply: Mapping[str, Any]) -> str:
+        shown = as_table(self._settings, self._command, reply)
+        return self._command.show_among(name, reply) if shown is None else f"{name}:\n{shown}"
+
+    def _joined(self) -> str:
+        from cvec_circus_cli.tables import joined
+
+        reply = joined(self._command.name, self._told)
+        shown = None if reply is None else as_table(self._settings, self._command, reply)
+        if shown is not None:
+            return shown
+        return "\n".join(self._command.show_among(name, one) for name, one in self._told.items())
+
+
+def print_reply(
+    settings: Settings, command: Command, reply: Mapping[str, Any], name: str = ""
+) -> int:
+    """Print one reply, about the watcher of this name, and return the exit code for it."""
+    if settings.is_json:
         print(json_text(settings, reply))
         return exit_codes.REFUSED if is_error(reply) else exit_codes.OK
     if is_error(reply):
-        complain(f"error: {label}{reply.get('reason') or 'the daemon gave no reason'}")
+        complain(f"error: {refusal(reply, name)}")
         return exit_codes.REFUSED
-    print(label + _text(settings, command, reply))
+    shown = as_table(settings, command, reply)
+    text = command.show(reply) if shown is None else shown
+    if text or not command.nothing:
+        print(text)
+    elif sys.stdout.isatty():
+        print(command.nothing)
     return exit_codes.OK
+
+
+def refusal(reply: Mapping[str, Any], name: str, *, is_labelled: bool = False) -> str:
+    """Return why the daemon refused, with the name in front where that is not plain from it."""
+    reason = str(reply.get("reason") or "the daemon gave no reason")
+    if reason == f"program {name} not found" and not WILD.isdisjoint(name):
+        return f"no watcher matches {name!r}"
+    is_told = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
+    return reason if is_told else f"{name}: {reason}"
+
+
+def fail(settings: Settings, code: int, reason: object, sentence: str = "", **more: Any) -> int:
+    """Tell why there is no reply, as JSON too where that is wanted, and return the exit code.
+
+    ``sentence`` is for people, where it is not just the reason; ``more`` is for programs.
+    """
+    complain(sentence or f"circusctl: {reason}")
+    if settings.is_json:
+        print(json_text(settings, failure(code, reason, **more)))
+    return code
+
+
+def failure(code: int, reason: object, **more: Any) -> dict[str, Any]:
+    """Return what stands for a reply where there is none."""
+    return {"status": "error", "reason": str(reason), "exit_code": code, **more}
 
 
 def complain(sentence: str) -> None:
@@ -59,11 +145,10 @@ def json_text(settings: Settings, content: Any) -> str:
     return coloured_json(text)
 
 
-def _text(settings: Settings, command: Command, reply: Mapping[str, Any]) -> str:
-    if sys.stdout.isatty():
-        from cvec_circus_cli.tables import table
+def as_table(settings: Settings, command: Command, reply: Mapping[str, Any]) -> str | None:
+    """Return the table of a reply on a terminal; None where there is none."""
+    if not sys.stdout.isatty():
+        return None
+    from cvec_circus_cli.tables import table
 
-        text = table(command.name, reply, colours=not settings.colourless)
-        if text is not None:
-            return text
-    return command.show(reply)
+    return table(command.name, reply, colours=not settings.colourless)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from cvec_circus_cli.arguments import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 DEFAULT_TIMEOUT = 5.0
+BIGGEST_PORT = 65535
 VARIABLE = "CIRCUSCTL_ENDPOINT"
 KEY_COMMANDS = ("keygen", "authorize", "revoke", "trust", "keys")
 """Commands of circusctl's own that are about files of keys, and reach no daemon."""
@@ -29,6 +30,10 @@ VALUES = {
 }
 
 
+class BadEndpoint(UsageError):
+    """What was given as an endpoint is none; the text shows what one looks like."""
+
+
 class Settings:
     """The options of circusctl itself."""
 
@@ -43,9 +48,18 @@ class Settings:
         self.colourless = bool(os.environ.get("NO_COLOR"))
 
     @property
+    def is_json(self) -> bool:
+        """Whether standard output is JSON, one way or the other."""
+        return self.json or self.prettify
+
+    @property
     def control_endpoint(self) -> str:
-        """Where commands go."""
+        """Where commands go, as far as one can see."""
         return self.endpoint or os.environ.get(VARIABLE) or "tcp://127.0.0.1:5555"
+
+    def checked_endpoint(self) -> str:
+        """Return where commands go. Raises BadEndpoint where nothing can be there."""
+        return read_endpoint(f"${VARIABLE}", self.control_endpoint)
 
     def read(self, words: Sequence[str]) -> list[str]:
         """Take the options that come first, and return the words after them.
@@ -60,6 +74,14 @@ class Settings:
             if not self.take(name, value if found else None, rest):
                 raise UsageError(f"there is no option {name}")
         return []
+
+    def take_json(self, words: Iterable[str]) -> None:
+        """Take what says that JSON is wanted, wherever it stands in words that make no sense.
+
+        Who reads JSON is to read of the mistake, too.
+        """
+        self.json = self.json or "--json" in words
+        self.prettify = self.prettify or "--prettify" in words
 
     def take(self, name: str, value: str | None, rest: Iterator[str]) -> bool:
         """Take one option, with its value from the words if it needs one; or return False."""
@@ -78,7 +100,7 @@ class Settings:
             raise UsageError(f"{name} needs a value")
         match name:
             case "--endpoint":
-                self.endpoint = text
+                self.endpoint = read_endpoint(name, text)
             case "--timeout":
                 self.timeout = _seconds(text)
             case "--ssh":
@@ -88,6 +110,17 @@ class Settings:
             case _:
                 self.ssh_keyfile = text
         return True
+
+
+def read_endpoint(name: str, text: str) -> str:
+    """Return an endpoint as it is, if a daemon can be there. Raises BadEndpoint."""
+    transport, _, place = text.partition("://")
+    host, _, port = place.rpartition(":")
+    is_tcp = transport == "tcp" and bool(host) and port.isdecimal() and int(port) <= BIGGEST_PORT
+    if not is_tcp and not (transport == "ipc" and place):
+        like = "tcp://127.0.0.1:5555 or ipc:///run/circus.sock"
+        raise BadEndpoint(f"{name} is an address like {like}, not {text!r}")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -20,7 +20,7 @@ from cvec_circus_cli.asking import Connection
 from cvec_circus_cli.completing import asked_candidates, split
 from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
 from cvec_circus_cli.installed import entry_points
-from cvec_circus_cli.printing import complain
+from cvec_circus_cli.printing import complain, fail
 from cvec_circus_cli.running import run_command, show_help
 from cvec_circus_core import api
 
@@ -81,27 +81,24 @@ class Shell:
             complain("interrupted")
 
     def _do(self, words: list[str]) -> None:
-        name, *rest = words
+        # Options that stand before or after a command are for that one command.
+        settings = copy(self._settings)
+        said = settings.read(words)
+        if not said:
+            raise UsageError("there is no command after the options")
+        name, *rest = said
         if name in ("help", "?", "--help", "-h"):
-            show_help(rest)
+            show_help(settings, rest)
             return
         try:
             find(name)
         except UnknownName as error:
-            complain(f"*** Unknown syntax: {' '.join(words)} ({error})")
+            unknown = f"*** Unknown syntax: {' '.join(words)} ({error})"
+            fail(settings, exit_codes.USAGE, error, unknown)
         except BrokenCommand as error:
-            complain(f"*** {error}")
+            fail(settings, exit_codes.USAGE, error, f"*** {error}")
         else:
-            self._run_one(name, rest)
-
-    def _run_one(self, name: str, words: list[str]) -> None:
-        # Options that come after a command are for that one command.
-        settings = copy(self._settings)
-        connection = Connection(settings)
-        try:
-            run_command(settings, connection, name, words)
-        finally:
-            connection.close()
+            _run_one(settings, name, rest)
 
     def _prepare_editing(self) -> None:
         readline.set_completer_delims(BLANKS)
@@ -124,10 +121,26 @@ class Shell:
             line = readline.get_line_buffer()[: readline.get_endidx()]
             begun = unfinished_word(line)
             before = begun[: len(begun) - len(text)]
-            found = asked_candidates(split(line), self._settings, words_of_the_shell)
+            found = self._candidates(split(line))
             written = [in_shell_words(one, begun[:1]) for one in found]
             self._found = [one[len(before) :] for one in written if one.startswith(before)]
         return self._found[state] if state < len(self._found) else None
+
+    def _candidates(self, words: list[str]) -> list[str]:
+        settings = copy(self._settings)
+        try:
+            said = settings.read(words[:-1])
+        except UsageError:
+            return []
+        return asked_candidates([*said, words[-1]], settings, words_of_the_shell)
+
+
+def _run_one(settings: Settings, name: str, words: list[str]) -> None:
+    connection = Connection(settings)
+    try:
+        run_command(settings, connection, name, words)
+    finally:
+        connection.close()
 
 
 def words_of_the_shell() -> list[str]:

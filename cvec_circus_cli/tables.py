@@ -26,17 +26,37 @@ PROCESS_COLUMNS = {
     "mem": "MEM%",
     "ctime": "TIME",
 }
-NUMBERS = frozenset({"PID", "WID", "NICE", "RESIDENT", "VIRTUAL", "CPU%", "MEM%", "TIME"})
+NUMBERS = frozenset(
+    {"FD", "BACKLOG", "PID", "WID", "NICE", "RESIDENT", "VIRTUAL", "CPU%", "MEM%", "TIME"}
+)
 
 
 def table(command: str, reply: Mapping[str, Any], *, colours: bool) -> str | None:
     """Return the table for a reply of this command, or None where plain lines serve better."""
     make = _TABLES.get(command)
-    lines = make(reply) if make else None
-    if lines is None:
+    made = make(reply) if make else None
+    if made is None:
         return None
-    title, *rows = lines
-    return _aligned(title, rows, colours=colours)
+    tables = made if isinstance(made, tuple) else (made,)
+    return "\n\n".join(_aligned(one[0], one[1:], colours=colours) for one in tables)
+
+
+JOINED = frozenset({"status", "stats"})
+"""Commands whose replies about several watchers are one table."""
+
+
+def joined(command: str, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return one reply for all of these; None where they do not have what the table shows."""
+    if command == "stats":
+        return {"infos": {name: _infos(one) for name, one in replies.items()}}
+    if any("details" not in one for one in replies.values()):
+        return None
+    return {"details": {key: it for one in replies.values() for key, it in one["details"].items()}}
+
+
+def _infos(reply: Mapping[str, Any]) -> Mapping[Any, Any]:
+    infos: Mapping[Any, Any] = reply["info"]
+    return {reply["process"]: infos} if "process" in reply else infos
 
 
 def coloured_json(text: str) -> str:
@@ -123,13 +143,58 @@ def _with_children(name: str, info: Mapping[str, Any], depth: int = 0) -> Rows:
     return rows
 
 
-_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Rows | None]] = {
+def _dstats(reply: Mapping[str, Any]) -> Rows | None:
+    info = reply["info"]
+    if not isinstance(info, dict):
+        return None
+    return [("NAME", *PROCESS_COLUMNS.values()), *_with_children("circusd", info)]
+
+
+def _processes(reply: Mapping[str, Any]) -> Rows | None:
+    if "watchers" not in reply:
+        return None
+    rows: Rows = [("NAME", "WID", "PID")]
+    for name, processes in sorted(reply["watchers"].items()):
+        rows.extend((name, str(wid), pid) for pid, wid in processes.items())
+        if not processes:
+            rows.append((name,))
+    return rows
+
+
+def _sockets(reply: Mapping[str, Any]) -> Rows | None:
+    rows: Rows = [("FD", "NAME", "ADDRESS", "BACKLOG")]
+    for one in reply["sockets"]:
+        where = one["path"] if "path" in one else f"{one['host']}:{one['port']}"
+        rows.append((str(one["fd"]), one["name"], where, _or_nothing(one.get("backlog"))))
+    return rows if len(rows) > 1 else None
+
+
+def _plugins(reply: Mapping[str, Any]) -> tuple[Rows, ...] | None:
+    running: Rows = [("RUNNING", "USE", "HOST", "STATE", "REASON")]
+    for one in reply["running"]:
+        running.append(_cells(one, "name", "use", "host", "state", "reason"))
+    installed: Rows = [("GROUP", "NAME", "DISTRIBUTION", "VERSION", "STATE", "REASON")]
+    for one in reply["installed"]:
+        keys = ("group", "name", "distribution", "version", "state", "reason")
+        installed.append(_cells(one, *keys))
+    return tuple(one for one in (running, installed) if len(one) > 1) or None
+
+
+def _cells(of: Mapping[str, Any], *keys: str) -> Sequence[str]:
+    return [_or_nothing(of[key]) for key in keys]
+
+
+_TABLES: Mapping[str, Callable[[Mapping[str, Any]], Rows | tuple[Rows, ...] | None]] = {
     "status": _status,
     "list": _list,
     "stats": _stats,
     "options": _options,
     "get": _options,
     "globaloptions": _options,
+    "dstats": _dstats,
+    "processes": _processes,
+    "listsockets": _sockets,
+    "plugins": _plugins,
 }
 
 

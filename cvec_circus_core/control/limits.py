@@ -27,12 +27,12 @@ class Limits:
     def refusal(self) -> NotAllowed:
         """Return the error for what is none of his business."""
         remedy = self._remedy("allow_users" if self.acts else "viewers")
-        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
+        return NotAllowed(f"{self.visitor.name} may not use {self.command!r}; {remedy} lets them")
 
     def refusal_of_secrets(self) -> NotAllowed:
         """Return the error for what only those may who may do everything."""
         remedy = self._remedy("allow_users")
-        return NotAllowed(f"{self.visitor.name} may not {self.command}; {remedy} lets them")
+        return NotAllowed(f"{self.visitor.name} may not use {self.command!r}; {remedy} lets them")
 
     def refusal_of(self, watcher: str) -> NotAllowed:
         """Return the error for a watcher that he sees and may not touch."""
@@ -40,7 +40,7 @@ class Limits:
         if isinstance(self.visitor.caller, KeyHolder):
             remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
         return NotAllowed(
-            f"{self.visitor.name} may not {self.command} {watcher}; {remedy} lets them"
+            f"{self.visitor.name} may not use {self.command!r} on {watcher}; {remedy} lets them"
         )
 
     def _remedy(self, lists: str) -> str:

@@ -28,6 +28,8 @@ class Command:
     """What the command line takes, where that is not what the request takes; see `compose`."""
     acts: ClassVar[bool] = True
     """Whether it changes anything; a command that only reads says False."""
+    nothing: ClassVar[str] = ""
+    """What people are told where `show` has no line; in a pipe there is none then."""
 
     async def execute(self, supervisor: Supervisor, request: Any) -> Mapping[str, Any]:
         """Do it in the daemon and return the keys of the reply.
@@ -50,3 +52,8 @@ class Command:
     def show(self, reply: Mapping[str, Any]) -> str:
         """Return the plain lines that circusctl prints for a reply that is no error."""
         return "ok"
+
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Return these lines where they stand among those about other watchers."""
+        lines = self.show(reply).rstrip("\n").split("\n")
+        return "\n".join(f"{name}: {line}" for line in lines)

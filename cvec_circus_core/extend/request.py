@@ -22,13 +22,15 @@ class Prop:
 
     ``positional`` properties come in order on the command line; the others are switches named
     after the property. ``many`` takes all the remaining words. ``each`` takes several words too,
-    but sends one request per word. ``hidden`` ones are for the wire only.
-    ``short`` is a letter: the switch may be given as ``-letter``, too.
+    but sends one request per word; numbers at the end are for optional positions after it.
+    ``pattern`` says that it names a watcher, and that the command line takes a pattern such as
+    'web*' as well, and sends a request for each watcher that it matches. ``hidden`` ones are for
+    the wire only. ``short`` is a letter: the switch may be given as ``-letter``, too.
     """
 
     __slots__ = (
         *("choices", "default", "each", "help", "hidden", "many", "metavar", "name"),
-        *("positional", "short"),
+        *("pattern", "positional", "short"),
     )
 
     def __init__(
@@ -43,6 +45,7 @@ class Prop:
         choices: tuple[str, ...] = (),
         metavar: str = "",
         short: str = "",
+        pattern: bool = False,
     ) -> None:
         self.name = ""
         self.default = default
@@ -54,6 +57,7 @@ class Prop:
         self.choices = choices
         self.metavar = metavar
         self.short = short
+        self.pattern = pattern
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ResizeRequest(WishRequest):
     """A watcher, and how many processes more or fewer."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     nb: int = prop(1, "how many", positional=True)
 
 

@@ -72,7 +72,12 @@ class Add(Command):
         owner = supervisor.spec.endpoint_owner
         if owner is not None and str(options.get("uid")) != str(owner):
             raise api.BadMessage("uid does not match endpoint_owner")
-        watcher = supervisor.add(request.name, request.cmd, options)
+        try:
+            watcher = supervisor.add(request.name, request.cmd, options)
+        except api.BadMessage as error:
+            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+
+            raise told_better(error, options, of_watchers()) from None
         if not request.start:
             return {}
         ticket = watcher.start()

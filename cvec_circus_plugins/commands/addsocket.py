@@ -58,7 +58,14 @@ class AddSocket(Command):
         """Open it."""
         if not request.name.strip():
             raise api.BadMessage("'name' is empty")
-        return {"socket": shown(supervisor.sockets.add(request.name, request.options or {}))}
+        options = request.options or {}
+        try:
+            return {"socket": shown(supervisor.sockets.add(request.name, options))}
+        except api.BadMessage as error:
+            from cvec_circus_plugins.commands._near_names import told_better
+
+            known = api.declared_options(api.SocketSpec)
+            raise told_better(error, options, known) from None
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read the options."""

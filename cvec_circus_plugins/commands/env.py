@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class EnvRequest(Request):
     """What env takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, each=True, pattern=True)
     process: int = prop(1, "number of the process in the watcher (wid)", positional=True)
 
 
@@ -35,7 +35,7 @@ class Env(Command):
 
     Command line::
 
-        circusctl env NAME [PROCESS]
+        circusctl env NAME... [PROCESS]
     """
 
     name = "env"

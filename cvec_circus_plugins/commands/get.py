@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class GetRequest(Request):
     """What get takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     keys: list[str] = prop(REQUIRED, "option", positional=True, many=True, metavar="KEY")
 
 
@@ -47,12 +47,16 @@ class Get(Command):
         """Look them up."""
         watcher = supervisor.watcher(request.name)
         options = watcher.options()
-        return {
-            "options": {
+        try:
+            found = {
                 key: options[key] if key in options else api.shown_option(watcher.spec, key)
                 for key in request.keys
             }
-        }
+        except api.UnknownOption as error:
+            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+
+            raise told_better(error, request.keys, [*options, *of_watchers()]) from None
+        return {"options": found}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per option."""

@@ -55,7 +55,9 @@ class GlobalOptions(Command):
         declared = api.declared_options(api.ArbiterSpec)
         for key in wanted:
             if key not in declared:
-                raise api.UnknownOption(key)
+                from cvec_circus_plugins.commands._near_names import told_better
+
+                raise told_better(api.UnknownOption(key), [key], declared)
         return {
             "options": {
                 key: declared[key].kind.show(getattr(supervisor.spec, key))

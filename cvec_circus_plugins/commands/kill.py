@@ -34,7 +34,7 @@ class KillRequest(WishRequest):
 class KillLine(WishRequest):
     """What kill takes on the command line."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     pid: int | None = prop(None, "process; all of the watcher when not given", positional=True)
     signum: int | str | None = prop(None, "signal to send instead of the watcher's stop signal")
     graceful_timeout: float | None = prop(

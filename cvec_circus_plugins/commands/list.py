@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class ListRequest(Request):
     """What list takes."""
 
-    name: str | None = prop(None, "watcher whose processes are listed", positional=True)
+    name: str | None = prop(
+        None, "watcher whose processes are listed", positional=True, each=True, pattern=True
+    )
 
 
 class List(Command):
@@ -34,7 +36,7 @@ class List(Command):
 
     Command line::
 
-        circusctl list [NAME]
+        circusctl list [NAME...]
     """
 
     name = "list"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class ListPidsRequest(Request):
     """What listpids takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, each=True, pattern=True)
 
 
 class ListPids(Command):
@@ -31,7 +31,7 @@ class ListPids(Command):
 
     Command line::
 
-        circusctl listpids NAME
+        circusctl listpids NAME...
     """
 
     name = "listpids"

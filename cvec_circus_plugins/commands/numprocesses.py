@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class NumProcessesRequest(Request):
     """What numprocesses takes."""
 
-    name: str | None = prop(None, "watcher; all when not given", positional=True)
+    name: str | None = prop(
+        None, "watcher; all when not given", positional=True, each=True, pattern=True
+    )
 
 
 class NumProcesses(Command):
@@ -31,7 +33,7 @@ class NumProcesses(Command):
 
     Command line::
 
-        circusctl numprocesses [NAME]
+        circusctl numprocesses [NAME...]
     """
 
     name = "numprocesses"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class OptionsRequest(Request):
     """What options takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, each=True, pattern=True)
 
 
 class Options(Command):
@@ -34,7 +34,7 @@ class Options(Command):
 
     Command line::
 
-        circusctl options NAME
+        circusctl options NAME...
     """
 
     name = "options"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class RemoveRequest(WishRequest):
     """What rm takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True, each=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, each=True, pattern=True)
     nostop: bool = prop(False, "forget the watcher, but leave its processes running")
 
 

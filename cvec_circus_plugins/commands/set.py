@@ -26,7 +26,7 @@ class SetRequest(WishRequest):
 class SetLine(WishRequest):
     """What set takes on the command line."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     pairs: list[str] = prop(
         REQUIRED, "an option and its value", positional=True, many=True, metavar="KEY VALUE"
     )
@@ -64,7 +64,12 @@ class Set(Command):
         options = {**(request.options or {}), **request.rest}
         if not options:
             raise api.BadMessage("message invalid 'options' is missing")
-        ticket = watcher.change(options)
+        try:
+            ticket = watcher.change(options)
+        except api.BadMessage as error:
+            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+
+            raise told_better(error, options, of_watchers()) from None
         if request.waiting:
             await ticket
         return {}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class SignalRequest(Request):
     """What signal takes."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
     pid: int | None = prop(None, "process; all of the watcher when not given", positional=True)
     childpid: int | None = prop(None, "a direct child of that process instead", positional=True)
     signum: int | str = prop(REQUIRED, "number or name of the signal", positional=True)

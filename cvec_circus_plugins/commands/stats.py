@@ -21,7 +21,9 @@ _HOOKS_AT_ONCE = 8
 class StatsRequest(Request):
     """What stats takes."""
 
-    name: str | None = prop(None, "watcher; all when not given", positional=True)
+    name: str | None = prop(
+        None, "watcher; all when not given", positional=True, each=True, pattern=True
+    )
     process: int | None = prop(
         None, "pid of one process, or its number in the watcher", positional=True, metavar="PID"
     )
@@ -56,7 +58,7 @@ class Stats(Command):
 
     Command line::
 
-        circusctl stats [NAME] [PID] [--extended] [--pss]
+        circusctl stats [NAME...] [PID] [--extended] [--pss]
     """
 
     name = "stats"
@@ -91,6 +93,10 @@ class Stats(Command):
             for pid, info in infos[name].items():
                 lines.extend(process_lines(pid, info))
         return "\n".join(lines)
+
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Show the same; only one process has no heading of its own."""
+        return super().show_among(name, reply) if "process" in reply else self.show(reply)
 
 
 async def _measured(

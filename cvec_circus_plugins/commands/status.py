@@ -76,6 +76,11 @@ class Status(Command):
             return "\n".join(f"{name}: {reply['statuses'][name]}" for name in _sorted(reply))
         return str(reply["status"])
 
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Show the name where it is not there anyway."""
+        is_named = "details" in reply or "statuses" in reply
+        return self.show(reply) if is_named else super().show_among(name, reply)
+
 
 def _single(supervisor: Supervisor, name: str) -> WatcherPort | None:
     try:

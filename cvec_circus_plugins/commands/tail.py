@@ -32,7 +32,12 @@ class TailLine(Request):
     """What tail takes on the command line."""
 
     name: str = prop(
-        REQUIRED, "watcher, or one process of it by number", positional=True, metavar="NAME[:WID]"
+        REQUIRED,
+        "watcher, or one process of it by number",
+        positional=True,
+        each=True,
+        pattern=True,
+        metavar="NAME[:WID]",
     )
     lines: int = prop(10, "how many lines of each process", short="n")
     stderr: bool = prop(False, "standard error, not standard output")
@@ -64,7 +69,7 @@ class Tail(Command):
 
     Command line::
 
-        circusctl tail [--follow | -f] [--lines N | -n N] [--stderr] NAME[:WID]
+        circusctl tail [--follow | -f] [--lines N | -n N] [--stderr] NAME[:WID]...
     """
 
     name = "tail"
@@ -102,12 +107,20 @@ class Tail(Command):
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show the lines; several processes get headings."""
         found = reply["output"]
-        heads = len(found) > 1
-        texts = []
-        for one in found:
-            text = data_of(one).decode(errors="replace")
-            texts.append(heading(one) + text if heads else text)
-        return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
+        return _shown(found, [heading(one) if len(found) > 1 else "" for one in found])
+
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Show the lines below headings that name the watcher."""
+        found = reply["output"]
+        return _shown(found, [heading(one, f"{name}, ") for one in found]) or f"==> {name} <=="
+
+
+def _shown(found: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
+    texts = [
+        head + data_of(one).decode(errors="replace")
+        for one, head in zip(found, headings, strict=True)
+    ]
+    return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
 
 
 def _check_process(watcher: WatcherPort, wid: int | None, found: Sequence[OutputView]) -> None:
@@ -124,10 +137,10 @@ def _events_of(supervisor: Supervisor) -> str | None:
         return None  # Who may only see this watcher does not hear events.
 
 
-def heading(one: Mapping[str, Any]) -> str:
-    """Return the line above the output of one process."""
+def heading(one: Mapping[str, Any], watcher: str = "") -> str:
+    """Return the line above the output of one process; ``watcher`` stands before it."""
     gone = ", ended" if one.get("ended") else ""
-    return f"==> process {one['process_id']} (pid {one['process_pid']}{gone}) <==\n"
+    return f"==> {watcher}process {one['process_id']} (pid {one['process_pid']}{gone}) <==\n"
 
 
 def data_of(one: Mapping[str, Any]) -> bytes:

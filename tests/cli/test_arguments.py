@@ -55,6 +55,9 @@ def requests(line: str | list[str]) -> list[dict[str, Any]]:
         ("globaloptions", {}),
         ("globaloptions endpoint", {"option": "endpoint"}),
         ("stats web 12 --extended", {"name": "web", "process": 12, "extended": True}),
+        ("stats 12", {"name": "12"}),
+        ("env 12", {"name": "12"}),
+        ("env web 12", {"name": "web", "process": 12}),
         ("env web 2", {"name": "web", "process": 2}),
         ("set web numprocesses 3", {"name": "web", "options": {"numprocesses": 3}}),
         (
@@ -126,7 +129,7 @@ def test_a_request_per_name(command: str) -> None:
         ("set web numprocesses", "'numprocesses' has no value: give KEY VALUE pairs"),
         ("set web numprocesses many", "numprocesses isn't an integer: 'many'"),
         ("set web stdout_stream x", "stdout_stream isn't a JSON object: 'x'"),
-        ("numprocesses a b", "'b' is one argument too many"),
+        ("kill a 1 b", "'b' is one argument too many"),
         ("incr web two", "NB is a number, not 'two'"),
         ("kill web x", "PID is a number, not 'x'"),
         ("kill web --graceful_timeout soon", "--graceful_timeout is a number, not 'soon'"),

@@ -84,9 +84,7 @@ def test_a_request_is_sent_for_each_name(circusctl: Run, daemon: Daemon) -> None
 
     there = daemon(answer)
     said = circusctl("--endpoint", there.endpoint, "stop", "a", "nope", "w*")
-    assert said == Said(
-        exit_codes.REFUSED, "a: ok\nw*: ok\n", "error: nope: program nope not found\n"
-    )
+    assert said == Said(exit_codes.REFUSED, "a: ok\nw*: ok\n", "error: program nope not found\n")
     assert there.asked == [("stop", {"name": name}) for name in ("a", "nope", "w*")]
 
 
@@ -167,6 +165,15 @@ def test_the_daemon_ends_while_it_is_waited_for(
         (("--timeout", "soon", "list"), "--timeout is a number of seconds, not 'soon'"),
         (("--timeout", "0", "list"), "--timeout is a number of seconds, not '0'"),
         (("--endpoint",), "--endpoint needs a value"),
+        (
+            ("--endpoint", "foo", "list"),
+            "circusctl: --endpoint is an address like tcp://127.0.0.1:5555 or "
+            "ipc:///run/circus.sock, not 'foo'",
+        ),
+        (("list", "--endpoint=tcp://here"), "--endpoint is an address like tcp://127.0.0.1:5555"),
+        (("--endpoint=tcp://here:70000", "list"), "--endpoint is an address like"),
+        (("--endpoint=ipc://", "list"), "--endpoint is an address like"),
+        (("listen", "udp://here:1"), "ENDPOINT is an address like tcp://127.0.0.1:5555"),
         (("--json=yes", "list"), "--json takes no value"),
         (("kill",), "NAME is missing\nusage: circusctl kill "),
         (("set", "web", "max_age", "old"), "max_age isn't a number: 'old'"),
@@ -180,6 +187,14 @@ def test_what_is_not_understood_ends_with_2(
     ended = circusctl(*words)
     assert (ended.code, ended.out) == (exit_codes.USAGE, "")
     assert said in ended.err
+
+
+def test_no_endpoint_in_the_environment(circusctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIRCUSCTL_ENDPOINT", "foo")
+    said = circusctl("list")
+    assert (said.code, said.out) == (exit_codes.USAGE, "")
+    assert said.err.startswith("circusctl: $CIRCUSCTL_ENDPOINT is an address like tcp://")
+    assert circusctl("complete", "circusctl stop w") == Said(0, "", "")
 
 
 def test_version(circusctl: Run) -> None:
@@ -203,10 +218,16 @@ def test_the_manual_of_a_command(circusctl: Run, words: tuple[str, ...]) -> None
         "usage: circusctl kill [--waiting]",
         "Stop one process of a watcher, or all; the watcher replaces them.",
         '{"command": "kill",',
-        "NAME  watcher\n",
+        "NAME  watcher, or a pattern such as 'web*'\n",
         "--signum SIGNUM",
     ):
         assert part in said.out
+
+
+def test_waiting_is_told_by_both_names(circusctl: Run) -> None:
+    assert "  --wait, --waiting  " in circusctl("help", "stop").out
+    assert "take --wait (or --waiting)" in circusctl("--help").out
+    assert "  -n, --lines LINES  " in circusctl("help", "tail").out
 
 
 def test_an_interrupt_ends_with_1(circusctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import zmq
 from cvec_circus_cli.listening import event_line
 from cvec_circus_cli.settings import Settings
 
+PROGRAM = [sys.executable, "-m", "cvec_circus_cli.circusctl"]
 EVENT = [b"watcher.web.spawn", b'{"process_pid": 1, "time": 2.5}']
 
 
@@ -90,6 +93,36 @@ def test_that_nobody_publishes_is_told(tmp_path: Path) -> None:
     finally:
         listener.kill()
         listener.communicate()
+
+
+def test_a_daemon_that_ends_the_connection_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        listener = subprocess.Popen(
+            [*PROGRAM, "--timeout", "1", "listen", endpoint],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        ended = threading.Thread(target=_end_all, args=(server,), daemon=True)
+        ended.start()
+        try:
+            assert listener.stderr is not None
+            said = listener.stderr.readline()
+            assert said.startswith(f"{endpoint} takes connections, but does not keep ours: ")
+            assert "viewers in [circus]" in said
+        finally:
+            listener.kill()
+            listener.communicate()
+            server.shutdown(socket.SHUT_RDWR)
+            ended.join(20)
+
+
+def _end_all(server: socket.socket) -> None:
+    try:
+        while True:
+            server.accept()[0].close()
+    except OSError:
+        pass
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,65 @@ SLEEP = {
             ["OPTION  VALUE", "cmd     x", "shell   no", "uid", "env     A=1"],
         ),
         (
+            "listsockets",
+            {
+                "sockets": [
+                    {"fd": 7, "name": "admin", "backlog": 2048, "path": "/run/a.sock"},
+                    {"fd": 12, "name": "web", "backlog": 5, "host": "127.0.0.1", "port": 80},
+                ]
+            },
+            [
+                "FD  NAME   ADDRESS       BACKLOG",
+                " 7  admin  /run/a.sock      2048",
+                "12  web    127.0.0.1:80        5",
+            ],
+        ),
+        (
+            "processes",
+            {"changes": 5, "daemon": 1, "watchers": {"web": {"7": 1, "12": 2}, "off": {}}},
+            ["NAME  WID  PID", "off", "web     1    7", "web     2   12"],
+        ),
+        (
+            "plugins",
+            {
+                "running": [
+                    {
+                        "name": "flapping",
+                        "use": "flapping",
+                        "host": "thread",
+                        "state": "running",
+                        "reason": None,
+                    }
+                ],
+                "installed": [
+                    {
+                        "group": "commands",
+                        "name": "uptime",
+                        "distribution": "circus-uptime",
+                        "version": "1.0",
+                        "state": "failed",
+                        "reason": "no clock",
+                    }
+                ],
+            },
+            [
+                "RUNNING   USE       HOST    STATE    REASON",
+                "flapping  flapping  thread  running",
+                "",
+                "GROUP     NAME    DISTRIBUTION   VERSION  STATE   REASON",
+                "commands  uptime  circus-uptime  1.0      failed  no clock",
+            ],
+        ),
+        (
+            "dstats",
+            {"info": SLEEP},
+            [
+                "NAME     PID  WID  COMMAND  USER  NICE  RESIDENT  VIRTUAL  CPU%   MEM%     TIME",
+                "circusd  101    1  sleep    root     0     1.46M    2.44M   0.0  0.006  0:00.00",
+                "  └      102       child",
+            ],
+        ),
+        (
             "stats",
             {"name": "web", "info": {"101": SLEEP, "102": "No such process (stopped?)"}},
             [
@@ -86,7 +145,15 @@ def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("command", "reply"),
-    [("status", {"status": "active"}), ("list", {"pids": [1]}), ("stop", {}), ("uptime", {})],
+    [
+        ("status", {"status": "active"}),
+        ("list", {"pids": [1]}),
+        ("stop", {}),
+        ("uptime", {}),
+        ("listsockets", {"sockets": []}),
+        ("plugins", {"running": [], "installed": []}),
+        ("processes", {"changes": 5}),
+    ],
 )
 def test_some_replies_are_no_tables(command: str, reply: dict[str, Any]) -> None:
     assert table(command, reply, colours=True) is None
@@ -101,6 +168,21 @@ def test_states_are_coloured() -> None:
     assert second == "b       \x1b[32mactive\x1b[0m"
 
 
+@pytest.mark.parametrize(
+    ("is_terminal", "out"), [(True, "there are no managed sockets\n"), (False, "")]
+)
+def test_no_sockets(
+    circusctl: Callable[..., Said],
+    daemon: Callable[..., Answering],
+    monkeypatch: pytest.MonkeyPatch,
+    is_terminal: bool,
+    out: str,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    there = daemon({"listsockets": {"status": "ok", "sockets": []}})
+    assert circusctl("--endpoint", there.endpoint, "listsockets") == Said(0, out, "")
+
+
 def test_coloured_json_is_the_same_json() -> None:
     text = json.dumps({"a": [1.5, True, None, 'x "y": 3'], "b": {}}, indent=2)
     coloured = coloured_json(text)
@@ -113,7 +195,7 @@ def test_coloured_json_is_the_same_json() -> None:
     [
         (("status",), True, {"long": True}),
         (("--no-color", "status"), False, {"long": True}),
-        (("status", "web"), False, {"name": "web"}),
+        (("status", "web"), False, {"name": "web", "long": True}),
     ],
 )
 def test_a_terminal_gets_a_table(

@@ -240,6 +240,18 @@ def test_the_others_are_waited_for_where_one_fails(run: Run, daemon: FakeSupervi
         ("set", {"name": "nope", "options": {"cmd": "x"}}, UnknownWatcher, None),
         ("set", {"name": "web", "options": {"numprocesses": "3"}}, BadMessage, None),
         ("set", {"name": "web", "options": {"nonsense": 1}}, BadMessage, "unknown key 'nonsense'"),
+        (
+            "set",
+            {"name": "web", "options": {"numproceses": 3}},
+            BadMessage,
+            "unknown key 'numproceses'; did you mean numprocesses?",
+        ),
+        (
+            "add",
+            {"name": "x", "cmd": "x", "options": {"Max-Ag": 3}},
+            BadMessage,
+            "unknown key 'Max-Ag'; did you mean max_age?",
+        ),
         ("add", {"name": " ", "cmd": "x"}, BadMessage, "'name' is empty"),
         ("add", {"name": "x", "cmd": ""}, BadMessage, "'cmd' is empty"),
         ("add", {"name": "x", "cmd": "x", "options": {"numprocesses": "3"}}, BadMessage, None),

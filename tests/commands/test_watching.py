@@ -131,6 +131,18 @@ def test_stats_with_what_a_hook_adds(run: Run, daemon: FakeSupervisor) -> None:
         ("status", {"name": "nope*"}, UnknownWatcher, "program nope* not found"),
         ("get", {"name": "web", "keys": ["cmd", "x"]}, UnknownOption, "'x' option not found"),
         ("globaloptions", {"option": "x"}, UnknownOption, "'x' option not found"),
+        (
+            "get",
+            {"name": "web", "keys": ["numproceses"]},
+            UnknownOption,
+            "'numproceses' option not found; did you mean numprocesses?",
+        ),
+        (
+            "globaloptions",
+            {"option": "endpiont"},
+            UnknownOption,
+            "'endpiont' option not found; did you mean endpoint?",
+        ),
         ("globaloptions", {"keys": ["endpoint", "x"]}, UnknownOption, "'x' option not found"),
         ("stats", {"name": "web", "process": 9}, UnknownProcess, "process 9 not found in 'web'"),
         ("stats", {"process": 101}, BadMessage, "'process' needs 'name'"),

@@ -15,7 +15,7 @@ from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.testing import FakeClock
 
 BOB = Visitor(LocalUser(1001, 4711), "user 'bob'", Rights())
-REFUSED = Failure("user 'bob' may not stop", Errno.NOT_ALLOWED)
+REFUSED = Failure("user 'bob' may not use 'stop'", Errno.NOT_ALLOWED)
 
 
 def said(command: str, **properties: Any) -> RequestMessage:
@@ -114,7 +114,7 @@ UNKNOWN = Visitor(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
             REFUSED,
             {"watcher": "my web", "command": "stop", "outcome": "refused", "who": "user 'bob'"}
             | {"uid": 1001, "pid": 4711, "properties": {"name": "my web"}}
-            | {"reason": "user 'bob' may not stop"},
+            | {"reason": "user 'bob' may not use 'stop'"},
         ),
         (
             ALICE,

@@ -80,15 +80,20 @@ def test_values_of_env_are_for_those_who_may_do_everything(visitor: Visitor) -> 
 @pytest.mark.parametrize(
     ("visitor", "name", "properties", "sentence"),
     [
-        (NOBODY, "stop", {}, "user 'bob' may not stop; allow_users in [circus] lets them"),
-        (NOBODY, "list", {}, "user 'bob' may not list; viewers in [circus] lets them"),
+        (NOBODY, "stop", {}, "user 'bob' may not use 'stop'; allow_users in [circus] lets them"),
+        (NOBODY, "list", {}, "user 'bob' may not use 'list'; viewers in [circus] lets them"),
         (
             BOTH,
             "stop",
             {"name": "db"},
-            "user 'bob' may not stop db; allow_users in [watcher:db] or [circus] lets them",
+            "user 'bob' may not use 'stop' on db; allow_users in [watcher:db] or [circus] lets",
         ),
-        (OPERATOR, "set", {"name": "web", "options": {"cmd": "id"}}, "user 'bob' may not set; "),
+        (
+            OPERATOR,
+            "set",
+            {"name": "web", "options": {"cmd": "id"}},
+            "user 'bob' may not use 'set'; ",
+        ),
         (STRANGER, "list", {}, "who calls can not be told (the connection was closed too soon)"),
     ],
 )

@@ -124,12 +124,27 @@ def test_every_user_at_every_endpoint(
 @pytest.mark.parametrize(
     ("uid", "command", "properties", "reason"),
     [
-        (OTHER, "stop", WEB, "user '20009' may not stop; allow_users in [circus] lets them"),
-        (OTHER, "list", {}, "user '20009' may not list; viewers in [circus] lets them"),
-        (OTHER, "stop", {"name": 3}, "user '20009' may not stop; allow_users in [circus] lets"),
-        (VIEWER, "stop", WEB, "user '20002' may not stop; allow_users in [circus] lets them"),
-        (OPERATOR, "stop", DB, "user '20003' may not stop; allow_users in [circus] lets them"),
-        (OPERATOR, "status", DB, "user '20003' may not status; viewers in [circus] lets them"),
+        (OTHER, "stop", WEB, "user '20009' may not use 'stop'; allow_users in [circus] lets them"),
+        (OTHER, "list", {}, "user '20009' may not use 'list'; viewers in [circus] lets them"),
+        (
+            OTHER,
+            "stop",
+            {"name": 3},
+            "user '20009' may not use 'stop'; allow_users in [circus] lets",
+        ),
+        (VIEWER, "stop", WEB, "user '20002' may not use 'stop'; allow_users in [circus] lets them"),
+        (
+            OPERATOR,
+            "stop",
+            DB,
+            "user '20003' may not use 'stop'; allow_users in [circus] lets them",
+        ),
+        (
+            OPERATOR,
+            "status",
+            DB,
+            "user '20003' may not use 'status'; viewers in [circus] lets them",
+        ),
     ],
 )
 def test_a_refusal_says_who_what_and_what_would_let_them(

@@ -139,9 +139,14 @@ def control(
             "vera",
             ["stop", "web"],
             3,
-            "key 'vera' may not stop; circusctl authorize --role operator",
+            "key 'vera' may not use 'stop'; circusctl authorize --role operator",
         ),
-        ("gus", ["stop", "db"], 3, "key 'gus' may not stop; circusctl authorize --role operator"),
+        (
+            "gus",
+            ["stop", "db"],
+            3,
+            "key 'gus' may not use 'stop'; circusctl authorize --role operator",
+        ),
         ("eve", ["status"], 1, "is not authorized there (circusctl authorize)"),
         ("nobody", ["status"], 1, "takes only those who show a key"),
     ],
@@ -316,7 +321,7 @@ def test_a_plugin_elsewhere_shows_its_key(shared: Daemon, ring: Keyring, tmp_pat
         until(lambda: "Starting" in log.read_text(encoding="utf-8"))
         # It hears of this one's deaths, and may ask of it, but not stop it.
         shared.ok("add", name="shaky", cmd="false", start=True, options={"retry_pause_max": 0.2})
-        until(lambda: shared.said("key 'paula' may not stop"))
+        until(lambda: shared.said("key 'paula' may not use 'stop'"))
         assert process.poll() is None, log.read_text(encoding="utf-8")
     finally:
         shared.ok("rm", name="shaky", waiting=True)

@@ -262,7 +262,11 @@ def test_commands(start: Start) -> None:
         ("addsocket", {"name": "web"}, "there is a socket named 'web' already"),
         ("addsocket", {"name": " "}, "'name' is empty"),
         ("addsocket", {"name": "x", "options": {"port": "http"}}, "'port' isn't an integer"),
-        ("addsocket", {"name": "x", "options": {"prot": 1}}, "unknown key 'prot'"),
+        (
+            "addsocket",
+            {"name": "x", "options": {"prot": 1}},
+            "unknown key 'prot'; did you mean proto?",
+        ),
         (
             "addsocket",
             {"name": "x", "options": {"path": "/no/x"}},

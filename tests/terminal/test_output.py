@@ -89,6 +89,7 @@ def test_a_waiting_that_is_interrupted(bash: Terminal, daemon: Daemon) -> None:
 
 def test_listen_prints_events_until_it_is_interrupted(bash: Terminal, daemon: Daemon) -> None:
     bash.enter(f"circusctl listen {daemon.events} watcher.db. watcher.probe; echo code $?")
+    bash.wait_for(f"listening at {daemon.events} for watcher.db., ")
     number = 0
 
     def heard() -> bool:
