@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cvec_circus_core.postponed as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
@@ -58,18 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(flags: Flags) -> int:
     loaded = read(flags, os.environ, thoroughly=True)
-    for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    _warn(loaded.warnings)
     print(f"{flags.config} is good: {len(loaded.watchers)} watchers")
     return OK
 
 
 def _refuse(error: BadConfig) -> int:
+    _warn(error.warnings)
     for problem in error.problems:
         print(f"error: {problem}", file=sys.stderr)
     count = len(error.problems)
     mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
     return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad ones out)")
+
+
+def _warn(warnings: Iterable[object]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _say(sentence: str) -> int:

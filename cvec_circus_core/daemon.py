@@ -18,7 +18,6 @@ from typing import Any
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import accepted, load
-from cvec_circus_core.config.not_yet import doubts_of
 from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
@@ -93,7 +92,7 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
         read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
-    return flags.over(replace(good, warnings=(*good.warnings, *doubts_of(good))))
+    return flags.over(good)
 
 
 def _faults_of_all(plugin: PluginSpec) -> Iterator[SettingFault]:

@@ -24,10 +24,11 @@ _SKIPPABLE = ("watcher:", "socket:")
 
 
 class BadConfig(ConfigError):
-    """A configuration that can not be used; carries everything that is wrong with it."""
+    """A configuration that can not be used; carries everything that was found in it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         super().__init__("\n".join(map(str, self.problems)))
 
     @property
@@ -76,7 +77,7 @@ def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
     skipped = [one for one in loaded.problems if skip_bad and one.section.startswith(_SKIPPABLE)]
     serious = [one for one in loaded.problems if one not in skipped]
     if serious:
-        raise BadConfig(serious)
+        raise BadConfig(serious, loaded.warnings)
     return replace(loaded, problems=(), warnings=(*loaded.warnings, *skipped))
 
 

@@ -18,7 +18,9 @@ from cvec_circus_core.config.keys import (
     parse,
     probably_meant,
 )
+from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct
 
 
@@ -50,11 +52,15 @@ def given_options(
         place = locate(of, key)
         _doubt_inert(place, section, key, findings)
         try:
-            yield Given(key, place, text, parse(place, text))
+            given = Given(key, place, text, parse(place, text))
         except Refused as refused:
             unknown_key = isinstance(refused, UnknownMember)
             shown = _with_hint(of, key, refused) if unknown_key else refused
             findings.refuse(section, shown, key, text)
+            continue
+        if of is ArbiterSpec:
+            _doubt_not_yet(section, given, findings)
+        yield given
 
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -86,6 +92,14 @@ def plain_values(
 def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
     if isinstance(place, Plain) and place.option.inert:
         findings.doubt(section, Refused("is left over from older files and has no effect"), key)
+
+
+def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> None:
+    if not isinstance(given.place, Plain):
+        return
+    option = given.place.option
+    if option.name in NOT_YET and given.value != option.default:
+        findings.doubt(section, Refused("has no effect in this version"), given.key)
 
 
 def _with_hint(of: type, key: str, refused: Refused) -> Refused:

@@ -60,6 +60,10 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
         ),
         ("[circus]\nfoo = x\n", "app.ini:2: [circus] foo = x: is not known"),
         (
+            "[circus]\nhttpd = yes\ndebug = no\n",
+            "app.ini:2: [circus] httpd = yes: has no effect in this version",
+        ),
+        (
             "[circus]\nstream_backend = gevent\n",
             "app.ini:2: [circus] stream_backend = gevent: "
             "is left over from older files and has no effect",
@@ -234,6 +238,11 @@ def test_problems(read: Reader, told: Teller, text: str, lines: list[str]) -> No
     assert refused.value.problems == loaded.problems
 
 
+def test_the_console_brings_a_socket(read: Reader) -> None:
+    watcher = "[watcher:w]\nuse_sockets = 1\ncmd = $(circus.sockets.circushttpd)\n"
+    assert not read(f"[circus]\nhttpd = 1\n{watcher}").problems
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -241,7 +250,6 @@ def test_problems(read: Reader, told: Teller, text: str, lines: list[str]) -> No
         "[watcher:w]\ncmd = x\nsingleton = yes\nnumprocesses = 0\n",
         "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x\nstdin_socket = WEB\non_demand = 1\n",
         "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x $(circus.sockets.WEB)\nuse_sockets = 1\n",
-        "[circus]\nhttpd = 1\n[watcher:w]\nuse_sockets = 1\ncmd = $(circus.sockets.circushttpd)\n",
         "[socket:s]\npath = /x\nfamily = AF_INET\n",
         "[circus]\nendpoint = tcp://127.0.0.1:0\npubsub_endpoint = tcp://127.0.0.1:0\n",
         "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w]\nX = 2\n",

@@ -120,7 +120,7 @@ def test_skip_bad_leaves_out_what_is_bad(build: Build) -> None:
 @pytest.mark.skipif("fqdn_prefix" not in NOT_YET, reason="everything does something")
 def test_what_does_nothing_yet_is_told(build: Build) -> None:
     house = build(SLEEPER, "fqdn_prefix = x\n")
-    assert "[circus] fqdn_prefix: has no effect in this version" in house.text()
+    assert ":4: [circus] fqdn_prefix = x: has no effect in this version" in house.text()
 
 
 WRONG = [
