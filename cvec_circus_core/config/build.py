@@ -24,7 +24,7 @@ from cvec_circus_core.config.findings import Findings
 from cvec_circus_core.config.keys import Free, Refused, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
-from cvec_circus_core.config.reading import doubt_resembling, given_options, plain_values
+from cvec_circus_core.config.reading import doubt_free, given_options, plain_values
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -146,7 +146,7 @@ def _watcher(
     for given in given_options(WatcherSpec, section, environments.seen(env), findings):
         draft.put(given.place, given.value)
         if isinstance(given.place, Free):
-            doubt_resembling(WatcherSpec, section, given, findings)
+            doubt_free(WatcherSpec, section, given, findings)
     draft.set("env", {**env, **draft["env"]})
     unread = findings.bad_keys(section.name)
     for refused in watcher_faults(draft, sockets):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.expansion import expand
@@ -68,12 +69,28 @@ def doubt_unknown(of: type, section: RawSection, given: Given, findings: Finding
     findings.doubt(section, _with_hint(of, given.key, Refused("is not known")), given.key)
 
 
-def doubt_resembling(of: type, section: RawSection, given: Given, findings: Findings) -> None:
-    """Warn where a free-form key looks like a misspelt one."""
-    renamed = given.place != Free(given.key)
-    if not renamed and (meant := probably_meant(of, given.key)):
-        sentence = f"is kept as a free-form option; did you mean {meant}?"
-        findings.doubt(section, Refused(sentence), given.key)
+def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn of a free-form key, unless it has a dot, an older name, or a use in its own section."""
+    key = given.key
+    meant = _probably_meant(of, key)
+    if given.place != Free(key) or (not meant and ("." in key or _is_used(section, key))):
+        return
+    hint = meant or f"no option has this name (my.{key}, with a dot, says that it is meant)"
+    findings.doubt(section, Refused(f"is kept as a free-form option; {hint}"), key)
+
+
+def _probably_meant(of: type, key: str) -> str:
+    # For mistakes only.
+    words = import_module("cvec_circus_core.config.other_words")
+    if hint := words.hint(key):
+        return str(hint)
+    meant = probably_meant(of, key)
+    return f"did you mean {meant}?" if meant else ""
+
+
+def _is_used(section: RawSection, key: str) -> bool:
+    variable = f"(circus.{key})".lower()
+    return any(variable in raw.text.lower() for raw in section.values.values())
 
 
 def plain_values(

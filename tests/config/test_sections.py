@@ -77,6 +77,27 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
             "app.ini:3: [watcher:w] numproceses = 2: is kept as a free-form option; "
             "did you mean numprocesses?",
         ),
+        *(
+            (
+                f"[watcher:w]\ncmd = x\n{key} = 1\n",
+                f"app.ini:3: [watcher:w] {key} = 1: is kept as a free-form option; {hint}",
+            )
+            for key, hint in (
+                ("stop_timeout", "did you mean graceful_timeout?"),
+                ("stopwaitsecs", "did you mean graceful_timeout?"),
+                ("startsecs", "did you mean ready = alive:SECONDS?"),
+                ("max_restarts", "did you mean max_retry?"),
+                ("cwd", "did you mean working_dir?"),
+                ("workdir", "did you mean working_dir?"),
+                ("environment", "did you mean the section [env:NAME]?"),
+                ("stdout_logfile", "did you mean stdout_stream.filename?"),
+                ("KillSignal", "did you mean stop_signal?"),
+                ("restart", "did you mean respawn?"),
+                ("loglevel", "did you mean loglevel in [circus]?"),
+                ("process_name", "workers go by their number, $(circus.wid) in cmd and args"),
+                ("foo", "no option has this name (my.foo, with a dot, says that it is meant)"),
+            )
+        ),
         (
             "[watcher:w]\ncmd = x\nstdout_straem.class = X\n",
             "app.ini:3: [watcher:w] stdout_straem.class = X: is kept as a free-form option; "
@@ -254,6 +275,8 @@ def test_the_console_brings_a_socket(read: Reader) -> None:
         "[circus]\nendpoint = tcp://127.0.0.1:0\npubsub_endpoint = tcp://127.0.0.1:0\n",
         "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w]\nX = 2\n",
         "[watcher:a.b c]\ncmd = x\n",
+        "[watcher:w]\ncmd = x\nmy.foo = 1\nflapping.attempts = 3\nretry_in = 2\n",
+        "[watcher:w]\ncmd = x $(circus.Foo)\nfoo = 1\n",
     ],
 )
 def test_allowed(read: Reader, text: str) -> None:
