@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _check(flags) if given.check else run(flags, read(flags, os.environ))
     except BadConfig as error:
-        return _refuse(error)
+        return _refuse(error, flags, is_check=given.check)
     except CircusError as error:
         return _say(f"circusd: {error}")
 
@@ -59,17 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _check(flags: Flags) -> int:
     loaded = read(flags, os.environ, thoroughly=True)
     _warn(loaded.warnings)
-    print(f"{flags.config} is good: {len(loaded.watchers)} watchers")
+    print(f"{flags.config} is good: {_counted(len(loaded.watchers), 'watcher')}")
     return OK
 
 
-def _refuse(error: BadConfig) -> int:
+def _refuse(error: BadConfig, flags: Flags, *, is_check: bool) -> int:
     _warn(error.warnings)
     for problem in error.problems:
         print(f"error: {problem}", file=sys.stderr)
-    count = len(error.problems)
-    mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
-    return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad ones out)")
+    mistakes = _counted(len(error.problems), "mistake")
+    if is_check:
+        return _say(f"circusd: {mistakes}")
+    helps = not flags.skip_bad and error.is_skippable
+    hint = " (--skip-bad leaves bad watchers and sockets out)" if helps else ""
+    return _say(f"circusd: {mistakes}, nothing was started{hint}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
 
 
 def _warn(warnings: Iterable[object]) -> None:

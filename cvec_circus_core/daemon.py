@@ -17,7 +17,12 @@ from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.config.load import accepted, load
+from cvec_circus_core.config.load import (
+    accepted,
+    flawless,
+    load,
+    sentences_of_left_out,
+)
 from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
@@ -83,12 +88,13 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
 
     Options of plugins are looked at where the plugin is to run in a thread of ours; ``thoroughly``
-    the others', too, which means to load what only their processes would have loaded. Keys are
-    read, so that bad ones are told before anything is done; that is a `ConfigError`.
+    the others', too, which means to load what only their processes would have loaded, and nothing
+    is left out. Keys are read, so that bad ones are told before anything is done; that is a
+    `ConfigError`.
     """
     find = _faults_of_all if thoroughly else _faults_of_threads
     loaded = load(flags.config, load_formats(), environ, Sinks().faults, find)
-    good = accepted(loaded, skip_bad=flags.skip_bad)
+    good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
         read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
@@ -132,8 +138,7 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
             pidfile.acquire()
             stack.callback(pidfile.release)
         set_up(spec)
-        for warning in loaded.warnings:
-            log.warning("%s", warning)
+        _tell(loaded)
         raise_nofile_limit()
         processes = sum(one.numprocesses for one in loaded.watchers)
         make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
@@ -144,9 +149,17 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
     return OK
 
 
+def _tell(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    for sentence in sentences_of_left_out(loaded):
+        log.error("%s", sentence)
+
+
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configured:
         again = read(flags, os.environ)
+        _tell(again)
         hosts = _hosts(again)
         engine.host(hosts.threads)
         return _configured(again, hosts, inner)

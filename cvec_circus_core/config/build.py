@@ -52,6 +52,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
     plugins: tuple[PluginSpec, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    left_out: tuple[Problem, ...] = ()
+    """Why watchers and sockets are missing, where bad ones may be left out."""
     files: tuple[str, ...] = ()
     """The files that were read, the main one first."""
 

@@ -32,6 +32,11 @@ class BadConfig(ConfigError):
         super().__init__("\n".join(map(str, self.problems)))
 
     @property
+    def is_skippable(self) -> bool:
+        """Whether the rest can do without the watchers and sockets that are bad."""
+        return all(map(_is_skippable, self.problems))
+
+    @property
     def details(self) -> Mapping[str, Any]:
         """All problems, one by one."""
         return {"problems": [str(one) for one in self.problems]}
@@ -71,14 +76,33 @@ def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
     """Return a configuration that can be used. Raises `BadConfig`.
 
     With ``skip_bad``, or where the file itself says so, watchers and sockets with a mistake are
-    left out and their problems become warnings.
+    left out, and ``left_out`` tells why.
     """
-    skip_bad = skip_bad or loaded.arbiter.skip_bad
-    skipped = [one for one in loaded.problems if skip_bad and one.section.startswith(_SKIPPABLE)]
-    serious = [one for one in loaded.problems if one not in skipped]
-    if serious:
-        raise BadConfig(serious, loaded.warnings)
-    return replace(loaded, problems=(), warnings=(*loaded.warnings, *skipped))
+    skips = skip_bad or loaded.arbiter.skip_bad
+    if loaded.problems and not (skips and all(map(_is_skippable, loaded.problems))):
+        raise BadConfig(loaded.problems, loaded.warnings)
+    return replace(loaded, problems=(), left_out=loaded.problems)
+
+
+def flawless(loaded: Loaded) -> Loaded:
+    """Return a configuration in which nothing is to be left out. Raises `BadConfig`."""
+    if loaded.problems:
+        raise BadConfig(loaded.problems, loaded.warnings)
+    return loaded
+
+
+def sentences_of_left_out(loaded: Loaded) -> Iterator[str]:
+    """Yield a sentence for each watcher and socket that is left out, with all its mistakes."""
+    by_section: dict[str, list[Problem]] = {}
+    for one in loaded.left_out:
+        by_section.setdefault(one.section, []).append(one)
+    for section, problems in by_section.items():
+        kind, _, name = section.partition(":")
+        yield f"{kind} {name.strip()} is left out: {'; '.join(map(str, problems))}"
+
+
+def _is_skippable(problem: Problem) -> bool:
+    return problem.section.startswith(_SKIPPABLE)
 
 
 def _read(path: Path, formats: Sequence[Format]) -> RawConfig:

@@ -54,7 +54,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, section: str, told: str
 def test_what_does_no_harm_is_good(tmp_path: Path, section: str, doubt: str | None) -> None:
     code, said = run(tmp_path, section, "--check")
     assert code == 0, said
-    assert (doubt or "is good: 1 watchers") in said
+    assert (doubt or "is good: 1 watcher") in said
 
 
 @pytest.mark.parametrize("section", ["use = flapping", "use = http_observer\nisolate = False"])

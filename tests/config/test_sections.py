@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.config.load import BadConfig, accepted
+from cvec_circus_core.config.load import BadConfig, accepted, sentences_of_left_out
 from cvec_circus_core.model.specs import ArbiterSpec
 
 Reader = Callable[..., Loaded]
@@ -226,7 +226,7 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
         (
             "[plugin:p]\nuse = a.B\npriority = high\nactive = x\n",
             [
-                "app.ini:3: [plugin:p] priority = high: isn't an integer (allowed: an integer)",
+                "app.ini:3: [plugin:p] priority = high: isn't an integer",
                 "app.ini:4: [plugin:p] active = x: isn't a boolean "
                 "(allowed: yes, true, on, 1, no, false, off or 0)",
             ],
@@ -356,7 +356,7 @@ def test_bad_watchers_can_be_left_out(read: Reader) -> None:
     kept = accepted(loaded, skip_bad=True)
     assert [one.name for one in kept.watchers] == ["good"]
     assert kept.problems == ()
-    assert set(kept.warnings) == set(loaded.problems)
+    assert (kept.left_out, kept.warnings) == (loaded.problems, ())
     assert accepted(read(f"[circus]\nskip_bad = yes\n{BAD_AND_GOOD}")).watchers == kept.watchers
 
 
@@ -364,7 +364,19 @@ def test_bad_sockets_can_be_left_out(read: Reader) -> None:
     loaded = read("[socket:S]\nport = x\n[socket:t]\nport = 0\n")
     kept = accepted(loaded, skip_bad=True)
     assert [one.name for one in kept.sockets] == ["t"]
-    assert set(kept.warnings) == set(loaded.problems)
+    assert (kept.left_out, kept.warnings) == (loaded.problems, ())
+
+
+def test_what_is_left_out_is_told_in_a_sentence_each(read: Reader, told: Teller) -> None:
+    kept = accepted(read(f"{BAD_AND_GOOD}[socket:s]\nport = y\nmode = z\n"), skip_bad=True)
+    assert told(tuple(sentences_of_left_out(kept))) == [
+        "watcher bad is left out: app.ini:4: [watcher:bad] priority = y: isn't an integer",
+        "watcher worse is left out: app.ini:6: [watcher:worse]: "
+        "'broken' has no value; write NAME = VALUE",
+        "socket s is left out: app.ini:11: [socket:s] port = y: isn't an integer "
+        "(allowed: an integer from 0 to 65535); app.ini:12: [socket:s] mode = z: "
+        "isn't an octal number (allowed: an octal number such as 022)",
+    ]
 
 
 @pytest.mark.parametrize("text", ["[circus]\nhttpd = x\n", "x\n"])
