@@ -34,10 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd and return its exit code."""
     postponed.all_loaded()
     parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.config is None:
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser.parse_args(words)
+    if not words:
         parser.print_usage()
         return OK
+    if not given.config:
+        parser.error("which configuration file? give its path")
     older_names.install()
     flags = Flags(
         config=given.config,

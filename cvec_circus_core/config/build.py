@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cvec_circus_core.config.checks import (
+    FindFaultsAround,
     FindPluginFaults,
     FindStreamFaults,
+    PluginFault,
     arbiter_faults,
     socket_faults,
     stream_faults,
@@ -21,7 +23,7 @@ from cvec_circus_core.config.checks import (
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.keys import Free, Refused, nearest
+from cvec_circus_core.config.keys import Free, Refused, canonical_key, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
 from cvec_circus_core.config.reading import doubt_free, given_options, plain_values
@@ -68,11 +70,17 @@ def take_any_plugin(_: PluginSpec) -> tuple[()]:
     return ()
 
 
+def take_anything(_: ArbiterSpec | WatcherSpec) -> tuple[()]:
+    """Look at nothing around."""
+    return ()
+
+
 def build(
     raw: RawConfig,
     environ: Mapping[str, str],
     find_stream_faults: FindStreamFaults = take_any_stream,
     find_plugin_faults: FindPluginFaults = take_any_plugin,
+    find_faults_around: FindFaultsAround = take_anything,
 ) -> Loaded:
     """Turn merged sections into specs, sorted by name."""
     findings = Findings(list(raw.problems), list(raw.warnings))
@@ -98,6 +106,7 @@ def build(
     with_streams |= {f"plugin:{one.name}": one.watcher for one in plugins if one}
     faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
     _refuse_plugins(raw.sections, [one for one in plugins if one], find_plugin_faults, findings)
+    _look_around(raw.sections, {"circus": arbiter, **with_streams}, find_faults_around, findings)
     return Loaded(
         arbiter=arbiter,
         watchers=tuple(one for one in watchers if one and one not in faulty),
@@ -231,9 +240,27 @@ def _refuse_plugins(
             if plugin.name != name.strip():
                 continue
             for fault in find(plugin):
-                add = findings.doubt if fault.is_doubt else findings.refuse
-                text = HIDDEN if fault.hidden else None
-                add(section, Refused(fault.sentence, fault.allowed, fault.key), fault.key, text)
+                _add(fault, fault.key, section, findings)
+
+
+def _look_around(
+    sections: Iterable[RawSection],
+    specs: Mapping[str, ArbiterSpec | WatcherSpec],
+    find: FindFaultsAround,
+    findings: Findings,
+) -> None:
+    for section in sections:
+        kind, colon, name = section.name.partition(":")
+        spec = specs.get(f"{kind.strip()}{colon}{name.strip()}")
+        for fault in find(spec) if spec else ():
+            written = (key for key in section.values if canonical_key(type(spec), key) == fault.key)
+            _add(fault, next(written, fault.key), section, findings)
+
+
+def _add(fault: PluginFault, key: str, section: RawSection, findings: Findings) -> None:
+    add = findings.doubt if fault.is_doubt else findings.refuse
+    text = HIDDEN if fault.hidden else None
+    add(section, Refused(fault.sentence, fault.allowed, key), key, text)
 
 
 def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:

@@ -11,8 +11,14 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from cvec_circus_core.config.build import Loaded, build, take_any_plugin, take_any_stream
-from cvec_circus_core.config.checks import FindPluginFaults, FindStreamFaults
+from cvec_circus_core.config.build import (
+    Loaded,
+    build,
+    take_any_plugin,
+    take_any_stream,
+    take_anything,
+)
+from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
@@ -48,11 +54,12 @@ def load(
     environ: Mapping[str, str],
     find_stream_faults: FindStreamFaults = take_any_stream,
     find_plugin_faults: FindPluginFaults = take_any_plugin,
+    find_faults_around: FindFaultsAround = take_anything,
 ) -> Loaded:
     """Read a configuration file and all that it includes. Never raises for what is in them.
 
     Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
-    not without ``find_plugin_faults``.
+    not without ``find_plugin_faults``; nor is the machine without ``find_faults_around``.
     """
     main = _read(Path(path), formats)
     parts = [main]
@@ -68,7 +75,7 @@ def load(
         tuple(problem for part in parts for problem in part.problems),
         (*(warning for part in parts for warning in part.warnings), *warnings),
     )
-    loaded = build(raw, environ, find_stream_faults, find_plugin_faults)
+    loaded = build(raw, environ, find_stream_faults, find_plugin_faults, find_faults_around)
     return replace(loaded, files=tuple(map(str, files)))
 
 

@@ -70,3 +70,73 @@ def test_a_count_of_watchers_has_the_right_ending(tmp_path: Path) -> None:
     assert run(tmp_path, "", "--check") == (0, ["app.ini is good: 0 watchers"])
     one = "[watcher:w]\ncmd = true\n"
     assert run(tmp_path, one, "--check") == (0, ["app.ini is good: 1 watcher"])
+
+
+@pytest.mark.parametrize("words", [("--check",), ("--check", ""), ("",), ("--daemon",)])
+def test_a_file_has_to_be_named(words: tuple[str, ...]) -> None:
+    done = subprocess.run([CIRCUSD, *words], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("circusd: error: which configuration file?")
+
+
+def test_without_arguments_the_usage_is_told() -> None:
+    done = subprocess.run([CIRCUSD], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout[:14], done.stderr) == (0, "usage: circusd", "")
+
+
+WATCHER = "[watcher:w]\ncmd = true\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "loggerconfig = /nofile\n",
+            "app.ini:4: [circus] loggerconfig = /nofile: "
+            "can not be used: no such file or directory",
+        ),
+        (
+            "loggerconfig = app.ini\n",
+            "app.ini:4: [circus] loggerconfig = app.ini: "
+            "can not be used: it has no section [loggers]",
+        ),
+        (
+            "endpoint_owner = nosuchuser\n",
+            "app.ini:4: [circus] endpoint_owner = nosuchuser: "
+            "can not be used: there is no user named 'nosuchuser'",
+        ),
+    ],
+)
+def test_check_tells_what_would_hinder_the_start(tmp_path: Path, text: str, told: str) -> None:
+    code, lines = run(tmp_path, text, "--check")
+    assert (code, lines) == (1, [f"error: {told}", "circusd: 1 mistake"])
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("uid = nosuchuser", "can not be used: there is no user named 'nosuchuser'"),
+        ("directory = /no/such", "is a folder that is not there"),
+        ("virtualenv = /no/such", "is a folder that is not there"),
+        ("stdout_stream.filename = /no/such/x.log", "is in a folder that is not there"),
+        ("hooks.before_start = nosuch.module.fn", "can not be called: nosuch is not found"),
+        ("hooks.before_start = mine.inner.fn", "can not be called: mine.inner is not found"),
+        ("hooks.before_start = mine.module.no", "can not be called: mine.module.no is not found"),
+        ("hooks.before_start = gate:no", "can not be called: no gate is named 'no'; those"),
+        ("hooks.before_start = mine.module.fn", None),
+        ("hooks.before_start = os.path.join", None),
+        ("working_dir = $(circus.env.NO)/x", None),
+    ],
+)
+def test_check_warns_of_what_is_not_there(tmp_path: Path, line: str, told: str | None) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "__init__.py").touch()
+    (tmp_path / "mine" / "module.py").write_text("raise SystemExit\ndef fn(): ...\n")
+    text = f"{WATCHER}{line}\n[env:w]\nPYTHONPATH = {tmp_path}\n"
+    code, lines = run(tmp_path, text, "--check")
+    assert (code, lines[-1]) == (0, "app.ini is good: 1 watcher")
+    if told is not None:
+        place = "warning: app.ini:6: [watcher:w]"
+        assert lines[0].startswith(f"{place} {line.replace(str(tmp_path), '')}: {told}")
+    elif "$" not in line:
+        assert len(lines) == 1

@@ -195,6 +195,7 @@ def test_every_key_that_has_an_effect_is_shown(spec: type) -> None:
 
 
 def test_the_examples_of_others_load(tmp_path: Path) -> None:
+    (tmp_path / "myproject").mkdir()
     for file in sorted((ROOT / "tests" / "config" / "examples").glob("*.ini")):
         done = subprocess.run(
             [BIN / "circusd", "--check", file],
@@ -202,6 +203,6 @@ def test_the_examples_of_others_load(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             timeout=30,
-            env={**os.environ, "USER": "app"},
+            env={**os.environ, "USER": "app", "PYTHONPATH": str(tmp_path)},
         )
         assert (done.returncode, file.name) == (0, file.name), done.stderr
