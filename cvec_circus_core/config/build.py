@@ -21,7 +21,7 @@ from cvec_circus_core.config.checks import (
     watcher_faults,
 )
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.expansion import Environments
+from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
 from cvec_circus_core.config.keys import Free, Refused, canonical_key, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
@@ -38,6 +38,9 @@ CONSOLE_SOCKET = "circushttpd"
 
 HIDDEN = "…"
 """What is shown of a secret."""
+
+_MEANING_MORE = ",*?["
+"""In the name of a watcher, what lists and patterns are made of."""
 
 _SINGLE = ("circus", "env")
 _NAMED = ("watcher", "socket", "plugin", "env")
@@ -86,7 +89,7 @@ def build(
     findings = Findings(list(raw.problems), list(raw.warnings))
     environments = Environments(raw.sections, environ)
     _doubt_sections(raw.sections, findings)
-    _refuse_variables(raw.sections, findings)
+    look_at_env_sections(raw.sections, findings)
     seen = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), seen, findings)
     sections = tuple(_named("socket", raw.sections, findings))
@@ -159,6 +162,10 @@ def _watcher(
         if isinstance(given.place, Free):
             doubt_free(WatcherSpec, section, given, findings)
     draft.set("env", {**env, **draft["env"]})
+    if hard := sorted({repr(one) for one in name if one.isspace() or one in _MEANING_MORE}):
+        findings.doubt(
+            section, Refused(f"has a name that commands take for more: {', '.join(hard)}")
+        )
     unread = findings.bad_keys(section.name)
     for refused in watcher_faults(draft, sockets):
         if refused.key not in unread:
@@ -261,15 +268,6 @@ def _add(fault: PluginFault, key: str, section: RawSection, findings: Findings) 
     add = findings.doubt if fault.is_doubt else findings.refuse
     text = HIDDEN if fault.hidden else None
     add(section, Refused(fault.sentence, fault.allowed, key), key, text)
-
-
-def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:
-    for section in sections:
-        if section.name.partition(":")[0] != "env":
-            continue
-        for key, raw in section.values.items():
-            if "\0" in key + raw.text:
-                findings.refuse(section, Refused("isn't a text without NUL characters"), key)
 
 
 def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:

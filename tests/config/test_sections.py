@@ -122,6 +122,20 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
             "app.ini:3: [watcher:w] shell_args = a: has no effect without shell",
         ),
         ("[watcher:w]\n", "app.ini:1: [watcher:w]: is empty and left out"),
+        (
+            "[watcher:web]\ncmd = x\n[env:webb,we*]\nX = 1\n",
+            "app.ini:3: [env:webb,we*]: "
+            "matches no watcher or plugin with 'webb'; did you mean web?",
+        ),
+        (
+            "[plugin:p]\nuse = x\n[env:typo]\nX = 1\n",
+            "app.ini:3: [env:typo]: matches no watcher or plugin with 'typo'",
+        ),
+        ("[env:]\nX = 1\n", "app.ini:1: [env:]: names no watcher, so it has no effect"),
+        (
+            "[watcher:a, b*]\ncmd = x\n",
+            "app.ini:1: [watcher:a, b*]: has a name that commands take for more: ' ', '*', ','",
+        ),
         ("[socket:w]\n", "app.ini:1: [socket:w]: is empty and left out"),
     ],
 )
@@ -134,6 +148,15 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
+        (
+            "[env]\nBAD NAME = 1\nGOOD = 2\n[env:*]\n$X = 1\n[watcher:w]\ncmd = x\n",
+            [
+                "app.ini:2: [env] BAD NAME = 1: isn't the name of a variable "
+                "(allowed: letters, digits, _ . - and %)",
+                "app.ini:5: [env:*] $X = 1: isn't the name of a variable "
+                "(allowed: letters, digits, _ . - and %)",
+            ],
+        ),
         (
             "[watcher:w]\npriority = 1\n",
             ["app.ini:1: [watcher:w] cmd: is missing (allowed: the command line to run)"],
@@ -273,8 +296,10 @@ def test_the_console_brings_a_socket(read: Reader) -> None:
         "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x $(circus.sockets.WEB)\nuse_sockets = 1\n",
         "[socket:s]\npath = /x\nfamily = AF_INET\n",
         "[circus]\nendpoint = tcp://127.0.0.1:0\npubsub_endpoint = tcp://127.0.0.1:0\n",
-        "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w]\nX = 2\n",
-        "[watcher:a.b c]\ncmd = x\n",
+        "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w, plugin:*]\nX = 2\n"
+        "[watcher:W]\ncmd = x\n[plugin:p]\nuse = a\n",
+        "[env:plugin:p]\nnpm_config.a-b = 1\nBASH_FUNC_x%% = () { :; }\n[plugin:p]\nuse = a\n",
+        "[watcher:a.b-c]\ncmd = x\n",
         "[watcher:w]\ncmd = x\nmy.foo = 1\nflapping.attempts = 3\nretry_in = 2\n",
         "[watcher:w]\ncmd = x $(circus.Foo)\nfoo = 1\n",
     ],
