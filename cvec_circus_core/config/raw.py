@@ -20,6 +20,8 @@ class RawValue(Struct, frozen=True):
     text: str
     file: str = ""
     line: int = 0
+    is_cut: bool = False
+    """Whether a comment stood behind the text, on one of its lines."""
 
 
 class RawSection(Struct, frozen=True):

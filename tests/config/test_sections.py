@@ -170,6 +170,22 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
             ["app.ini:2: [watcher:w] cmd = it's: has quotes that do not match"],
         ),
         (
+            "[watcher:w]\ncmd = sh -c 'a > f; b ; c'\n",
+            [
+                "app.ini:2: [watcher:w] cmd = sh -c 'a > f; b: has quotes that do not match; "
+                "white space and ; in a value begin a comment, even between quotes"
+            ],
+        ),
+        (
+            "[watcher:w]\ncmd = sh\nargs = -c 'a ; b'\n",
+            [
+                "app.ini:3: [watcher:w] args = -c 'a: isn't a list of words "
+                "(no closing quotation); "
+                "white space and ; in a value begin a comment, even between quotes "
+                "(allowed: words, split like a shell would)"
+            ],
+        ),
+        (
             "[watcher:w]\ncmd = x\nargs = it's\n",
             [
                 "app.ini:3: [watcher:w] args = it's: isn't a list of words (no closing quotation) "
