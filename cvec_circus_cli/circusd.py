@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cvec_circus_core.postponed as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
@@ -34,10 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd and return its exit code."""
     postponed.all_loaded()
     parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.config is None:
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    given = parser.parse_args(words)
+    if not words:
         parser.print_usage()
         return OK
+    if not given.config:
+        parser.error("which configuration file? give its path")
     older_names.install()
     flags = Flags(
         config=given.config,
@@ -51,25 +54,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _check(flags) if given.check else run(flags, read(flags, os.environ))
     except BadConfig as error:
-        return _refuse(error)
+        return _refuse(error, flags, is_check=given.check)
     except CircusError as error:
         return _say(f"circusd: {error}")
 
 
 def _check(flags: Flags) -> int:
     loaded = read(flags, os.environ, thoroughly=True)
-    for warning in loaded.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-    print(f"{flags.config} is good: {len(loaded.watchers)} watchers")
+    _warn(loaded.warnings)
+    print(f"{flags.config} is good: {_counted(len(loaded.watchers), 'watcher')}")
     return OK
 
 
-def _refuse(error: BadConfig) -> int:
+def _refuse(error: BadConfig, flags: Flags, *, is_check: bool) -> int:
+    _warn(error.warnings)
     for problem in error.problems:
         print(f"error: {problem}", file=sys.stderr)
-    count = len(error.problems)
-    mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
-    return _say(f"circusd: {mistakes}, nothing was started (--skip-bad leaves bad ones out)")
+    mistakes = _counted(len(error.problems), "mistake")
+    if is_check:
+        return _say(f"circusd: {mistakes}")
+    helps = not flags.skip_bad and error.is_skippable
+    hint = " (--skip-bad leaves bad watchers and sockets out)" if helps else ""
+    return _say(f"circusd: {mistakes}, nothing was started{hint}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count} {what}s"
+
+
+def _warn(warnings: Iterable[object]) -> None:
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _say(sentence: str) -> int:

@@ -16,13 +16,23 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.config.load import accepted, load
-from cvec_circus_core.config.not_yet import doubts_of
+from cvec_circus_core.config.build import Loaded, take_anything
+from cvec_circus_core.config.load import (
+    accepted,
+    flawless,
+    load,
+    sentences_of_left_out,
+)
 from cvec_circus_core.ending import Ending
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames, plugin_faults
+from cvec_circus_core.extend.plugin_classes import (
+    PluginFacts,
+    PluginNames,
+    plugin_faults,
+    use_doubts,
+    use_faults,
+)
 from cvec_circus_core.extend.plugin_hosting import Hosts, assign, watcher_of
 from cvec_circus_core.extend.plugin_settings import SettingFault
 from cvec_circus_core.extend.registry import load_commands, load_formats
@@ -31,7 +41,7 @@ from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
 from cvec_circus_core.logs import log_event, reopen, set_up
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.socket_specs import PluginSpec
-from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.reception import InnerWays
 from cvec_circus_core.runtime.arbiter import Configured
@@ -85,28 +95,41 @@ class Flags(Struct, frozen=True):
 def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) -> Loaded:
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
 
-    Options of plugins are looked at where the plugin is to run in a thread of ours; ``thoroughly``
-    the others', too, which means to load what only their processes would have loaded. Keys are
-    read, so that bad ones are told before anything is done; that is a `ConfigError`.
+    A plugin that can not be found is a mistake. Its options are looked at where it is to run in a
+    thread of ours. ``thoroughly`` looks at those of the others, too, which means to load what only
+    their processes would have loaded; looks for the accounts, folders and modules that are named;
+    and leaves nothing out. Keys are read, so that bad ones are told before anything is done; that
+    is a `ConfigError`.
     """
     find = _faults_of_all if thoroughly else _faults_of_threads
-    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find)
-    good = accepted(loaded, skip_bad=flags.skip_bad)
+    around = _faults_around if thoroughly else take_anything
+    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find, around)
+    good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
         read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
-    return flags.over(replace(good, warnings=(*good.warnings, *doubts_of(good))))
+    return flags.over(good)
+
+
+def _faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
+    look = import_module("cvec_circus_core.surroundings").faults_around
+    yield from look(spec)
 
 
 def _faults_of_all(plugin: PluginSpec) -> Iterator[SettingFault]:
-    return plugin_faults(plugin.use, plugin.options) if plugin.active else iter(())
+    if plugin.active:
+        yield from use_faults(plugin)
+        yield from use_doubts(plugin)
+        yield from plugin_faults(plugin.use, plugin.options)
 
 
 def _faults_of_threads(plugin: PluginSpec) -> Iterator[SettingFault]:
-    if assign([plugin], PluginNames.installed()).threads[:1] != (plugin,):
-        return
-    # One that can not be loaded is missed by nobody else, and says so when it is started.
-    yield from (one for one in _faults_of_all(plugin) if one.key != "use")
+    if plugin.active:
+        yield from use_faults(plugin)
+    if assign([plugin], PluginNames.installed()).threads[:1] == (plugin,):
+        # One that can not be loaded is missed by nobody else, and says so when it is started.
+        found = plugin_faults(plugin.use, plugin.options)
+        yield from (one for one in found if one.key != "use")
 
 
 def run(flags: Flags, loaded: Loaded) -> int:
@@ -135,8 +158,7 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
             pidfile.acquire()
             stack.callback(pidfile.release)
         set_up(spec)
-        for warning in loaded.warnings:
-            log.warning("%s", warning)
+        _tell(loaded)
         raise_nofile_limit()
         processes = sum(one.numprocesses for one in loaded.watchers)
         make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
@@ -147,9 +169,17 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
     return OK
 
 
+def _tell(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    for sentence in sentences_of_left_out(loaded):
+        log.error("%s", sentence)
+
+
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configured:
         again = read(flags, os.environ)
+        _tell(again)
         hosts = _hosts(again)
         engine.host(hosts.threads)
         return _configured(again, hosts, inner)

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 from importlib import import_module
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.events import (
@@ -31,6 +31,10 @@ log = logging.getLogger(__name__)
 
 FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
+
+
+_REFUSALS = (OSError, ValueError, RuntimeError, TypeError, AttributeError)
+"""What logging.config raises for what it can not use."""
 
 
 class _Lines(logging.Formatter):
@@ -118,24 +122,62 @@ def _handler(output: str) -> logging.Handler:
     return cast(logging.Handler, targets.to_file(output))
 
 
+def read_loggerconfig(path: str) -> Any:
+    """Return what a logging configuration says. Raises ConfigError with a reason in one line."""
+    try:
+        if path.endswith((".json", ".yaml", ".yml")):
+            with open(path, encoding="utf-8") as file:
+                said = json.load(file) if path.endswith(".json") else _from_yaml(file)
+            if not isinstance(said, dict):
+                raise ConfigError("it is no mapping")
+            return said
+        return _from_ini(path)
+    except OSError as error:
+        raise ConfigError((error.strerror or str(error)).lower()) from None
+    except ValueError as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+
+
 def _configure(path: str) -> None:
     config = import_module("logging.config")  # seldom wanted, and not small
     try:
-        if path.endswith(".json"):
-            with open(path, encoding="utf-8") as file:
-                config.dictConfig(json.load(file))
-        elif path.endswith((".yaml", ".yml")):
-            config.dictConfig(_from_yaml(path))
+        said = read_loggerconfig(path)
+        if isinstance(said, dict):
+            config.dictConfig(said)
         else:
-            config.fileConfig(path, disable_existing_loggers=False)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        raise ConfigError(f"loggerconfig {path} can not be used: {error}") from None
+            config.fileConfig(said, disable_existing_loggers=False)
+    except KeyError as error:
+        raise ConfigError(f"loggerconfig {path} can not be used: it lacks {error}") from None
+    except (ConfigError, *_REFUSALS) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"loggerconfig {path} can not be used: {reason}") from None
 
 
-def _from_yaml(path: str) -> Any:
+def _from_ini(path: str) -> Any:
+    parsing = import_module("configparser")
+    parser = parsing.ConfigParser()
+    try:
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+    except parsing.MissingSectionHeaderError as error:
+        line = repr(error.line.strip())
+        raise ConfigError(f"line {error.lineno}, {line}, is in no section") from None
+    except parsing.ParsingError as error:
+        raise ConfigError(f"line {error.errors[0][0]} can not be read") from None
+    except parsing.Error as error:
+        raise ConfigError(" ".join(str(error).split())) from None
+    for section in ("loggers", "handlers", "formatters"):
+        if not parser.has_section(section):
+            raise ConfigError(f"it has no section [{section}]")
+    return parser
+
+
+def _from_yaml(file: IO[str]) -> Any:
     try:
         import yaml  # only who writes YAML needs the package
     except ImportError:
-        raise ConfigError(f"loggerconfig {path} needs the package pyyaml") from None
-    with open(path, encoding="utf-8") as file:
+        raise ConfigError("it needs the package pyyaml") from None
+    try:
         return yaml.safe_load(file)
+    except yaml.YAMLError as error:
+        raise ConfigError(" ".join(str(error).split())) from None

@@ -61,6 +61,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.stats_endpoint": Room((CORE,), ("zmq",)),
     f"{CORE}.ending": Room((CORE,)),
     f"{CORE}.logs": Room((MODEL, f"{CORE}.log_targets"), ("yaml",)),
+    f"{CORE}.surroundings": Room((MODEL, EXTEND, f"{CORE}.logs", f"{SYSTEM}.accounts")),
     f"{CORE}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.daemon": Room((CORE,)),

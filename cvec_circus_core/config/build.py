@@ -10,8 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cvec_circus_core.config.checks import (
+    FindFaultsAround,
     FindPluginFaults,
     FindStreamFaults,
+    PluginFault,
     arbiter_faults,
     socket_faults,
     stream_faults,
@@ -19,12 +21,12 @@ from cvec_circus_core.config.checks import (
     watcher_faults,
 )
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.expansion import Environments
+from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.keys import Free, Refused, nearest
+from cvec_circus_core.config.keys import Free, Refused, canonical_key, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
-from cvec_circus_core.config.reading import doubt_resembling, given_options, plain_values
+from cvec_circus_core.config.reading import doubt_free, given_options, plain_values
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -36,6 +38,9 @@ CONSOLE_SOCKET = "circushttpd"
 
 HIDDEN = "…"
 """What is shown of a secret."""
+
+_MEANING_MORE = ",*?["
+"""In the name of a watcher, what lists and patterns are made of."""
 
 _SINGLE = ("circus", "env")
 _NAMED = ("watcher", "socket", "plugin", "env")
@@ -52,6 +57,8 @@ class Loaded(Struct, frozen=True, kw_only=True):
     plugins: tuple[PluginSpec, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    left_out: tuple[Problem, ...] = ()
+    """Why watchers and sockets are missing, where bad ones may be left out."""
     files: tuple[str, ...] = ()
     """The files that were read, the main one first."""
 
@@ -66,17 +73,23 @@ def take_any_plugin(_: PluginSpec) -> tuple[()]:
     return ()
 
 
+def take_anything(_: ArbiterSpec | WatcherSpec) -> tuple[()]:
+    """Look at nothing around."""
+    return ()
+
+
 def build(
     raw: RawConfig,
     environ: Mapping[str, str],
     find_stream_faults: FindStreamFaults = take_any_stream,
     find_plugin_faults: FindPluginFaults = take_any_plugin,
+    find_faults_around: FindFaultsAround = take_anything,
 ) -> Loaded:
     """Turn merged sections into specs, sorted by name."""
     findings = Findings(list(raw.problems), list(raw.warnings))
     environments = Environments(raw.sections, environ)
     _doubt_sections(raw.sections, findings)
-    _refuse_variables(raw.sections, findings)
+    look_at_env_sections(raw.sections, findings)
     seen = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), seen, findings)
     sections = tuple(_named("socket", raw.sections, findings))
@@ -96,6 +109,7 @@ def build(
     with_streams |= {f"plugin:{one.name}": one.watcher for one in plugins if one}
     faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
     _refuse_plugins(raw.sections, [one for one in plugins if one], find_plugin_faults, findings)
+    _look_around(raw.sections, {"circus": arbiter, **with_streams}, find_faults_around, findings)
     return Loaded(
         arbiter=arbiter,
         watchers=tuple(one for one in watchers if one and one not in faulty),
@@ -146,8 +160,12 @@ def _watcher(
     for given in given_options(WatcherSpec, section, environments.seen(env), findings):
         draft.put(given.place, given.value)
         if isinstance(given.place, Free):
-            doubt_resembling(WatcherSpec, section, given, findings)
+            doubt_free(WatcherSpec, section, given, findings)
     draft.set("env", {**env, **draft["env"]})
+    if hard := sorted({repr(one) for one in name if one.isspace() or one in _MEANING_MORE}):
+        findings.doubt(
+            section, Refused(f"has a name that commands take for more: {', '.join(hard)}")
+        )
     unread = findings.bad_keys(section.name)
     for refused in watcher_faults(draft, sockets):
         if refused.key not in unread:
@@ -229,18 +247,27 @@ def _refuse_plugins(
             if plugin.name != name.strip():
                 continue
             for fault in find(plugin):
-                add = findings.doubt if fault.is_doubt else findings.refuse
-                text = HIDDEN if fault.hidden else None
-                add(section, Refused(fault.sentence, fault.allowed, fault.key), fault.key, text)
+                _add(fault, fault.key, section, findings)
 
 
-def _refuse_variables(sections: Iterable[RawSection], findings: Findings) -> None:
+def _look_around(
+    sections: Iterable[RawSection],
+    specs: Mapping[str, ArbiterSpec | WatcherSpec],
+    find: FindFaultsAround,
+    findings: Findings,
+) -> None:
     for section in sections:
-        if section.name.partition(":")[0] != "env":
-            continue
-        for key, raw in section.values.items():
-            if "\0" in key + raw.text:
-                findings.refuse(section, Refused("isn't a text without NUL characters"), key)
+        kind, colon, name = section.name.partition(":")
+        spec = specs.get(f"{kind.strip()}{colon}{name.strip()}")
+        for fault in find(spec) if spec else ():
+            written = (key for key in section.values if canonical_key(type(spec), key) == fault.key)
+            _add(fault, next(written, fault.key), section, findings)
+
+
+def _add(fault: PluginFault, key: str, section: RawSection, findings: Findings) -> None:
+    add = findings.doubt if fault.is_doubt else findings.refuse
+    text = HIDDEN if fault.hidden else None
+    add(section, Refused(fault.sentence, fault.allowed, key), key, text)
 
 
 def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:

@@ -17,7 +17,7 @@ from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
-from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 
 def watcher_faults(
@@ -66,6 +66,10 @@ class PluginFault(StreamFault, Protocol):
 
 FindPluginFaults = Callable[[PluginSpec], Iterable[PluginFault]]
 """Finds what is wrong with the options of a plugin; its class is not known to this room."""
+
+
+FindFaultsAround = Callable[[ArbiterSpec | WatcherSpec], Iterable[PluginFault]]
+"""Finds what is not there of what a spec names; this room does not look at the machine."""
 
 
 def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Refused]:

@@ -15,9 +15,11 @@ lines above its own. Values that come from the daemon's environment are never ex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
+from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.keys import Refused, nearest
 from cvec_circus_core.config.raw import RawSection
 from cvec_circus_core.model.names import name_key
 
@@ -69,6 +71,10 @@ def _look_up(name: str, variables: Mapping[str, str]) -> str | None:
     return next((value for key, value in variables.items() if key.lower() == wanted), None)
 
 
+_NAME = re.compile(r"[\w.%-]+")
+_NAMES = "letters, digits, _ . - and %"
+
+
 class Environments:
     """The env sections of a configuration, for each watcher."""
 
@@ -102,6 +108,42 @@ class Environments:
         for name, raw in section.values.items():
             found[name] = seen[name] = expand_variable(raw.text, seen)
         return found
+
+
+def look_at_env_sections(sections: Iterable[RawSection], findings: Findings) -> None:
+    """Find variables that can not be, and lists that no watcher is on."""
+    sections = tuple(sections)
+    names = frozenset(_listable(sections))
+    for section in sections:
+        if section.name.startswith(_ENV_OF):
+            _doubt_list(section, names, findings)
+        elif section.name != ENV:
+            continue
+        for key, raw in section.values.items():
+            if "\0" in key + raw.text:
+                findings.refuse(section, Refused("isn't a text without NUL characters"), key)
+            elif not _NAME.fullmatch(key):
+                findings.refuse(section, Refused("isn't the name of a variable", _NAMES), key)
+
+
+def _listable(sections: Iterable[RawSection]) -> Iterator[str]:
+    for section in sections:
+        kind, _, name = section.name.partition(":")
+        if kind.strip() in ("watcher", "plugin") and name.strip():
+            yield name_key(name if kind.strip() == "watcher" else f"plugin:{name.strip()}")
+
+
+def _doubt_list(section: RawSection, names: frozenset[str], findings: Findings) -> None:
+    patterns = [one.strip() for one in section.name.removeprefix(_ENV_OF).split(",")]
+    if not any(patterns):
+        findings.doubt(section, Refused("names no watcher, so it has no effect"))
+    for pattern in filter(None, patterns):
+        listed = name_key(pattern) in names or any(_is_listed(one, pattern) for one in names)
+        if not listed:
+            meant = nearest(pattern, sorted(names))
+            hint = f"; did you mean {meant}?" if meant else ""
+            sentence = f"matches no watcher or plugin with {pattern!r}{hint}"
+            findings.doubt(section, Refused(sentence))
 
 
 def _is_listed(watcher: str, patterns: str) -> bool:

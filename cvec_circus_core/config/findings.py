@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from cvec_circus_core.config.keys import Refused
 from cvec_circus_core.config.raw import Problem, RawSection, RawValue
 
+_CUT = "; white space and ; in a value begin a comment, even between quotes"
+"""What is said of quotes that do not match, where a comment was taken off."""
+
 
 @dataclass
 class Findings:
@@ -47,8 +50,9 @@ def _told(section: RawSection, refused: Refused, key: str, text: str | None) -> 
     key = key or refused.key
     raw = section.values.get(key)
     at = raw or _first_member(section, key) or RawValue("", section.file, section.line)
+    is_torn = raw is not None and raw.is_cut and "quot" in refused.sentence
     return Problem(
-        sentence=refused.sentence,
+        sentence=f"{refused.sentence}{_CUT if is_torn else ''}",
         file=at.file,
         line=at.line,
         section=section.name,

@@ -11,8 +11,14 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from cvec_circus_core.config.build import Loaded, build, take_any_plugin, take_any_stream
-from cvec_circus_core.config.checks import FindPluginFaults, FindStreamFaults
+from cvec_circus_core.config.build import (
+    Loaded,
+    build,
+    take_any_plugin,
+    take_any_stream,
+    take_anything,
+)
+from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
@@ -24,11 +30,17 @@ _SKIPPABLE = ("watcher:", "socket:")
 
 
 class BadConfig(ConfigError):
-    """A configuration that can not be used; carries everything that is wrong with it."""
+    """A configuration that can not be used; carries everything that was found in it."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = tuple(problems)
+        self.warnings = tuple(warnings)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @property
+    def is_skippable(self) -> bool:
+        """Whether the rest can do without the watchers and sockets that are bad."""
+        return all(map(_is_skippable, self.problems))
 
     @property
     def details(self) -> Mapping[str, Any]:
@@ -42,11 +54,12 @@ def load(
     environ: Mapping[str, str],
     find_stream_faults: FindStreamFaults = take_any_stream,
     find_plugin_faults: FindPluginFaults = take_any_plugin,
+    find_faults_around: FindFaultsAround = take_anything,
 ) -> Loaded:
     """Read a configuration file and all that it includes. Never raises for what is in them.
 
     Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
-    not without ``find_plugin_faults``.
+    not without ``find_plugin_faults``; nor is the machine without ``find_faults_around``.
     """
     main = _read(Path(path), formats)
     parts = [main]
@@ -62,7 +75,7 @@ def load(
         tuple(problem for part in parts for problem in part.problems),
         (*(warning for part in parts for warning in part.warnings), *warnings),
     )
-    loaded = build(raw, environ, find_stream_faults, find_plugin_faults)
+    loaded = build(raw, environ, find_stream_faults, find_plugin_faults, find_faults_around)
     return replace(loaded, files=tuple(map(str, files)))
 
 
@@ -70,14 +83,33 @@ def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
     """Return a configuration that can be used. Raises `BadConfig`.
 
     With ``skip_bad``, or where the file itself says so, watchers and sockets with a mistake are
-    left out and their problems become warnings.
+    left out, and ``left_out`` tells why.
     """
-    skip_bad = skip_bad or loaded.arbiter.skip_bad
-    skipped = [one for one in loaded.problems if skip_bad and one.section.startswith(_SKIPPABLE)]
-    serious = [one for one in loaded.problems if one not in skipped]
-    if serious:
-        raise BadConfig(serious)
-    return replace(loaded, problems=(), warnings=(*loaded.warnings, *skipped))
+    skips = skip_bad or loaded.arbiter.skip_bad
+    if loaded.problems and not (skips and all(map(_is_skippable, loaded.problems))):
+        raise BadConfig(loaded.problems, loaded.warnings)
+    return replace(loaded, problems=(), left_out=loaded.problems)
+
+
+def flawless(loaded: Loaded) -> Loaded:
+    """Return a configuration in which nothing is to be left out. Raises `BadConfig`."""
+    if loaded.problems:
+        raise BadConfig(loaded.problems, loaded.warnings)
+    return loaded
+
+
+def sentences_of_left_out(loaded: Loaded) -> Iterator[str]:
+    """Yield a sentence for each watcher and socket that is left out, with all its mistakes."""
+    by_section: dict[str, list[Problem]] = {}
+    for one in loaded.left_out:
+        by_section.setdefault(one.section, []).append(one)
+    for section, problems in by_section.items():
+        kind, _, name = section.partition(":")
+        yield f"{kind} {name.strip()} is left out: {'; '.join(map(str, problems))}"
+
+
+def _is_skippable(problem: Problem) -> bool:
+    return problem.section.startswith(_SKIPPABLE)
 
 
 def _read(path: Path, formats: Sequence[Format]) -> RawConfig:

@@ -20,6 +20,8 @@ class RawValue(Struct, frozen=True):
     text: str
     file: str = ""
     line: int = 0
+    is_cut: bool = False
+    """Whether a comment stood behind the text, on one of its lines."""
 
 
 class RawSection(Struct, frozen=True):
@@ -50,7 +52,8 @@ class Problem(Struct, frozen=True, kw_only=True):
         named = " ".join(filter(None, (self.section and f"[{self.section}]", self.key)))
         if self.value is not None:
             named += f" = {_on_one_line(self.value)}"
-        said = f"{self.sentence} (allowed: {self.allowed})" if self.allowed else self.sentence
+        repeats = not self.allowed or self.sentence.endswith(f" {self.allowed}")
+        said = self.sentence if repeats else f"{self.sentence} (allowed: {self.allowed})"
         return _printable(": ".join(filter(None, (place, named, said))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.expansion import expand
@@ -18,7 +19,9 @@ from cvec_circus_core.config.keys import (
     parse,
     probably_meant,
 )
+from cvec_circus_core.config.not_yet import NOT_YET
 from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct
 
 
@@ -50,11 +53,15 @@ def given_options(
         place = locate(of, key)
         _doubt_inert(place, section, key, findings)
         try:
-            yield Given(key, place, text, parse(place, text))
+            given = Given(key, place, text, parse(place, text))
         except Refused as refused:
             unknown_key = isinstance(refused, UnknownMember)
             shown = _with_hint(of, key, refused) if unknown_key else refused
             findings.refuse(section, shown, key, text)
+            continue
+        if of is ArbiterSpec:
+            _doubt_not_yet(section, given, findings)
+        yield given
 
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -62,12 +69,28 @@ def doubt_unknown(of: type, section: RawSection, given: Given, findings: Finding
     findings.doubt(section, _with_hint(of, given.key, Refused("is not known")), given.key)
 
 
-def doubt_resembling(of: type, section: RawSection, given: Given, findings: Findings) -> None:
-    """Warn where a free-form key looks like a misspelt one."""
-    renamed = given.place != Free(given.key)
-    if not renamed and (meant := probably_meant(of, given.key)):
-        sentence = f"is kept as a free-form option; did you mean {meant}?"
-        findings.doubt(section, Refused(sentence), given.key)
+def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn of a free-form key, unless it has a dot, an older name, or a use in its own section."""
+    key = given.key
+    meant = _probably_meant(of, key)
+    if given.place != Free(key) or (not meant and ("." in key or _is_used(section, key))):
+        return
+    hint = meant or f"no option has this name (my.{key}, with a dot, says that it is meant)"
+    findings.doubt(section, Refused(f"is kept as a free-form option; {hint}"), key)
+
+
+def _probably_meant(of: type, key: str) -> str:
+    # For mistakes only.
+    words = import_module("cvec_circus_core.config.other_words")
+    if hint := words.hint(key):
+        return str(hint)
+    meant = probably_meant(of, key)
+    return f"did you mean {meant}?" if meant else ""
+
+
+def _is_used(section: RawSection, key: str) -> bool:
+    variable = f"(circus.{key})".lower()
+    return any(variable in raw.text.lower() for raw in section.values.values())
 
 
 def plain_values(
@@ -86,6 +109,14 @@ def plain_values(
 def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
     if isinstance(place, Plain) and place.option.inert:
         findings.doubt(section, Refused("is left over from older files and has no effect"), key)
+
+
+def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> None:
+    if not isinstance(given.place, Plain):
+        return
+    option = given.place.option
+    if option.name in NOT_YET and given.value != option.default:
+        findings.doubt(section, Refused("has no effect in this version"), given.key)
 
 
 def _with_hint(of: type, key: str, refused: Refused) -> Refused:

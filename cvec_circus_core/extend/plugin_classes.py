@@ -10,20 +10,24 @@ from __future__ import annotations
 import difflib
 import inspect
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from types import ModuleType
 from typing import Any
 
 from cvec_circus_core.extend.plugin_settings import SettingFault, settings_faults
 from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.values import Struct
 
 log = logging.getLogger(__name__)
 
 
+_OLDER_ROOT = "circus"
 _OF_THE_SHAPE = ("'ssh_server'", "positional", "multiple values")
 
 
@@ -84,16 +88,50 @@ def find_class(use: str) -> Any:
     return _from_module(module, name, use)
 
 
+def use_faults(plugin: PluginSpec) -> Iterator[SettingFault]:
+    """Find out that ``use`` means nothing, where that can be known without importing anything.
+
+    A plugin with an import path or interpreter of its own may find what is not to be found here.
+    """
+    use, watcher = plugin.use, plugin.watcher
+    names = PluginNames.installed()
+    if names.point(use) is not None:
+        return
+    top, dot, _ = use.replace(":", ".").partition(".")
+    if not dot:
+        yield SettingFault("use", f"names no plugin{_near(use, sorted(names.plugins))}")
+    elif not (
+        "PYTHONPATH" in watcher.env
+        or watcher.virtualenv
+        or watcher.executable
+        or _dotted().is_module_there(top, [watcher.working_dir or os.getcwd()])
+    ):
+        yield SettingFault(
+            "use", f"names the module {top!r}, which is not found{_like(use, names)}"
+        )
+    elif top == _OLDER_ROOT and not _dotted().is_installed(top):
+        # Ours stand in for what of it is known, and no others.
+        yield SettingFault("use", f"names no plugin{_like(use, names)}")
+
+
+def use_doubts(plugin: PluginSpec) -> Iterator[SettingFault]:
+    """Find out that a dotted ``use`` probably means nothing, by a look at files that it names."""
+    path = plugin.watcher.env.get("PYTHONPATH", "").split(os.pathsep)
+    if PluginNames.installed().point(plugin.use) is None and not any(use_faults(plugin)):
+        missing = _dotted().first_missing(
+            plugin.use, [*path, plugin.watcher.working_dir or os.getcwd()]
+        )
+        if missing and not (plugin.watcher.virtualenv or plugin.watcher.executable):
+            yield SettingFault("use", f"names {missing}, which is not found", is_doubt=True)
+
+
 def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[SettingFault]:
     """Find what is wrong with the section of a plugin, as far as entry points and options go.
 
-    What a dotted name means is left alone: its module may only be found by the plugin's process.
+    What a dotted name means is left alone: it is for the plugin's process to import.
     """
-    names = PluginNames.installed()
-    point = names.point(use)
+    point = PluginNames.installed().point(use)
     if point is None:
-        if "." not in use and ":" not in use:
-            yield SettingFault("use", f"names no plugin{_near(use, sorted(names.plugins))}")
         return
     try:
         declared = getattr(load_point(point, "plugin"), "settings_type", None)
@@ -159,6 +197,18 @@ def _near(use: str, known: Sequence[str]) -> str:
     if close := difflib.get_close_matches(use, known, n=1):
         return f"; did you mean {close[0]}?"
     return f"; those installed are {', '.join(known)}" if known else ""
+
+
+def _dotted() -> ModuleType:
+    # Most daemons have no plugin that goes by a dotted name.
+    return import_module("cvec_circus_core.extend.dotted")
+
+
+def _like(use: str, names: PluginNames) -> str:
+    meant = difflib.get_close_matches(use, names.older, n=1) or difflib.get_close_matches(
+        use.replace(":", ".").rpartition(".")[2].lower(), names.plugins, n=1
+    )
+    return f"; did you mean {meant[0]}?" if meant else ""
 
 
 def _name(found: Any) -> str:

@@ -37,7 +37,7 @@ def plan(
     for key, new in new_file.items():
         if key in in_force:
             merged = _merged(old_file.get(key), new, in_force[key])
-            if changed(in_force[key], merged).keys:
+            if changed(in_force[key], merged).fields:
                 change[key] = merged
     return Plan(
         add={key: spec for key, spec in new_file.items() if key not in in_force},
@@ -49,5 +49,5 @@ def plan(
 def _merged(old: WatcherSpec | None, new: WatcherSpec, now: WatcherSpec) -> WatcherSpec:
     if old is None:
         return new
-    keys = changed(old, new).keys
-    return replace(now, **{key: getattr(new, key) for key in keys})
+    fields = changed(old, new).fields
+    return replace(now, **{name: getattr(new, name) for name in fields})

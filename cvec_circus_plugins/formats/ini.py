@@ -102,16 +102,18 @@ class _Reading:
             self._problem(number, f"{_quoted(line)} has no name; write NAME = VALUE")
         else:
             self._lost = False
-            self._store(number, found["key"], _without_comment(found["text"]).strip())
+            text = _without_comment(found["text"])
+            is_cut = text != found["text"] and bool(text.strip())
+            self._store(number, found["key"], text.strip(), is_cut)
 
-    def _store(self, number: int, key: str, text: str) -> None:
+    def _store(self, number: int, key: str, text: str, is_cut: bool) -> None:
         values = self._sections[-1].values
         if key in values:
             sentence = f"is given before, on line {values[key].line}; this one is left out"
             self._warn(number, sentence, key)
             self._lost = True
             return
-        values[key] = RawValue("" if text == '""' else text, self._file, number)
+        values[key] = RawValue("" if text == '""' else text, self._file, number, is_cut)
         self._key = key
 
     def _go_on(self, number: int, text: str) -> None:
@@ -126,7 +128,7 @@ class _Reading:
             self._warn(number, f"{sentence}: {_quoted(text)}", self._key)
         values = self._sections[-1].values
         above = values[self._key]
-        values[self._key] = RawValue(f"{above.text}\n{text}", above.file, above.line)
+        values[self._key] = RawValue(f"{above.text}\n{text}", above.file, above.line, above.is_cut)
 
     def _problem(self, number: int, sentence: str) -> None:
         section = self._sections[-1].name if self._sections else ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.config.load import BadConfig, accepted
+from cvec_circus_core.config.load import BadConfig, accepted, sentences_of_left_out
 from cvec_circus_core.model.specs import ArbiterSpec
 
 Reader = Callable[..., Loaded]
@@ -60,6 +60,10 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
         ),
         ("[circus]\nfoo = x\n", "app.ini:2: [circus] foo = x: is not known"),
         (
+            "[circus]\nhttpd = yes\ndebug = no\n",
+            "app.ini:2: [circus] httpd = yes: has no effect in this version",
+        ),
+        (
             "[circus]\nstream_backend = gevent\n",
             "app.ini:2: [circus] stream_backend = gevent: "
             "is left over from older files and has no effect",
@@ -72,6 +76,27 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
             "[watcher:w]\ncmd = x\nnumproceses = 2\n",
             "app.ini:3: [watcher:w] numproceses = 2: is kept as a free-form option; "
             "did you mean numprocesses?",
+        ),
+        *(
+            (
+                f"[watcher:w]\ncmd = x\n{key} = 1\n",
+                f"app.ini:3: [watcher:w] {key} = 1: is kept as a free-form option; {hint}",
+            )
+            for key, hint in (
+                ("stop_timeout", "did you mean graceful_timeout?"),
+                ("stopwaitsecs", "did you mean graceful_timeout?"),
+                ("startsecs", "did you mean ready = alive:SECONDS?"),
+                ("max_restarts", "did you mean max_retry?"),
+                ("cwd", "did you mean working_dir?"),
+                ("workdir", "did you mean working_dir?"),
+                ("environment", "did you mean the section [env:NAME]?"),
+                ("stdout_logfile", "did you mean stdout_stream.filename?"),
+                ("KillSignal", "did you mean stop_signal?"),
+                ("restart", "did you mean respawn?"),
+                ("loglevel", "did you mean loglevel in [circus]?"),
+                ("process_name", "workers go by their number, $(circus.wid) in cmd and args"),
+                ("foo", "no option has this name (my.foo, with a dot, says that it is meant)"),
+            )
         ),
         (
             "[watcher:w]\ncmd = x\nstdout_straem.class = X\n",
@@ -97,6 +122,20 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
             "app.ini:3: [watcher:w] shell_args = a: has no effect without shell",
         ),
         ("[watcher:w]\n", "app.ini:1: [watcher:w]: is empty and left out"),
+        (
+            "[watcher:web]\ncmd = x\n[env:webb,we*]\nX = 1\n",
+            "app.ini:3: [env:webb,we*]: "
+            "matches no watcher or plugin with 'webb'; did you mean web?",
+        ),
+        (
+            "[plugin:p]\nuse = x\n[env:typo]\nX = 1\n",
+            "app.ini:3: [env:typo]: matches no watcher or plugin with 'typo'",
+        ),
+        ("[env:]\nX = 1\n", "app.ini:1: [env:]: names no watcher, so it has no effect"),
+        (
+            "[watcher:a, b*]\ncmd = x\n",
+            "app.ini:1: [watcher:a, b*]: has a name that commands take for more: ' ', '*', ','",
+        ),
         ("[socket:w]\n", "app.ini:1: [socket:w]: is empty and left out"),
     ],
 )
@@ -110,6 +149,15 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
     ("text", "lines"),
     [
         (
+            "[env]\nBAD NAME = 1\nGOOD = 2\n[env:*]\n$X = 1\n[watcher:w]\ncmd = x\n",
+            [
+                "app.ini:2: [env] BAD NAME = 1: isn't the name of a variable "
+                "(allowed: letters, digits, _ . - and %)",
+                "app.ini:5: [env:*] $X = 1: isn't the name of a variable "
+                "(allowed: letters, digits, _ . - and %)",
+            ],
+        ),
+        (
             "[watcher:w]\npriority = 1\n",
             ["app.ini:1: [watcher:w] cmd: is missing (allowed: the command line to run)"],
         ),
@@ -120,6 +168,22 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
         (
             "[watcher:w]\ncmd = it's\n",
             ["app.ini:2: [watcher:w] cmd = it's: has quotes that do not match"],
+        ),
+        (
+            "[watcher:w]\ncmd = sh -c 'a > f; b ; c'\n",
+            [
+                "app.ini:2: [watcher:w] cmd = sh -c 'a > f; b: has quotes that do not match; "
+                "white space and ; in a value begin a comment, even between quotes"
+            ],
+        ),
+        (
+            "[watcher:w]\ncmd = sh\nargs = -c 'a ; b'\n",
+            [
+                "app.ini:3: [watcher:w] args = -c 'a: isn't a list of words "
+                "(no closing quotation); "
+                "white space and ; in a value begin a comment, even between quotes "
+                "(allowed: words, split like a shell would)"
+            ],
         ),
         (
             "[watcher:w]\ncmd = x\nargs = it's\n",
@@ -201,7 +265,7 @@ def test_warnings(read: Reader, told: Teller, text: str, line: str) -> None:
         (
             "[plugin:p]\nuse = a.B\npriority = high\nactive = x\n",
             [
-                "app.ini:3: [plugin:p] priority = high: isn't an integer (allowed: an integer)",
+                "app.ini:3: [plugin:p] priority = high: isn't an integer",
                 "app.ini:4: [plugin:p] active = x: isn't a boolean "
                 "(allowed: yes, true, on, 1, no, false, off or 0)",
             ],
@@ -234,6 +298,11 @@ def test_problems(read: Reader, told: Teller, text: str, lines: list[str]) -> No
     assert refused.value.problems == loaded.problems
 
 
+def test_the_console_brings_a_socket(read: Reader) -> None:
+    watcher = "[watcher:w]\nuse_sockets = 1\ncmd = $(circus.sockets.circushttpd)\n"
+    assert not read(f"[circus]\nhttpd = 1\n{watcher}").problems
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -241,11 +310,14 @@ def test_problems(read: Reader, told: Teller, text: str, lines: list[str]) -> No
         "[watcher:w]\ncmd = x\nsingleton = yes\nnumprocesses = 0\n",
         "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x\nstdin_socket = WEB\non_demand = 1\n",
         "[socket:Web]\nport = 0\n[watcher:w]\ncmd = x $(circus.sockets.WEB)\nuse_sockets = 1\n",
-        "[circus]\nhttpd = 1\n[watcher:w]\nuse_sockets = 1\ncmd = $(circus.sockets.circushttpd)\n",
         "[socket:s]\npath = /x\nfamily = AF_INET\n",
         "[circus]\nendpoint = tcp://127.0.0.1:0\npubsub_endpoint = tcp://127.0.0.1:0\n",
-        "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w]\nX = 2\n",
-        "[watcher:a.b c]\ncmd = x\n",
+        "[circus]\nhttpd = 0\n[env]\nX = 1\n[env:w, plugin:*]\nX = 2\n"
+        "[watcher:W]\ncmd = x\n[plugin:p]\nuse = a\n",
+        "[env:plugin:p]\nnpm_config.a-b = 1\nBASH_FUNC_x%% = () { :; }\n[plugin:p]\nuse = a\n",
+        "[watcher:a.b-c]\ncmd = x\n",
+        "[watcher:w]\ncmd = x\nmy.foo = 1\nflapping.attempts = 3\nretry_in = 2\n",
+        "[watcher:w]\ncmd = x $(circus.Foo)\nfoo = 1\n",
     ],
 )
 def test_allowed(read: Reader, text: str) -> None:
@@ -325,7 +397,7 @@ def test_bad_watchers_can_be_left_out(read: Reader) -> None:
     kept = accepted(loaded, skip_bad=True)
     assert [one.name for one in kept.watchers] == ["good"]
     assert kept.problems == ()
-    assert set(kept.warnings) == set(loaded.problems)
+    assert (kept.left_out, kept.warnings) == (loaded.problems, ())
     assert accepted(read(f"[circus]\nskip_bad = yes\n{BAD_AND_GOOD}")).watchers == kept.watchers
 
 
@@ -333,7 +405,19 @@ def test_bad_sockets_can_be_left_out(read: Reader) -> None:
     loaded = read("[socket:S]\nport = x\n[socket:t]\nport = 0\n")
     kept = accepted(loaded, skip_bad=True)
     assert [one.name for one in kept.sockets] == ["t"]
-    assert set(kept.warnings) == set(loaded.problems)
+    assert (kept.left_out, kept.warnings) == (loaded.problems, ())
+
+
+def test_what_is_left_out_is_told_in_a_sentence_each(read: Reader, told: Teller) -> None:
+    kept = accepted(read(f"{BAD_AND_GOOD}[socket:s]\nport = y\nmode = z\n"), skip_bad=True)
+    assert told(tuple(sentences_of_left_out(kept))) == [
+        "watcher bad is left out: app.ini:4: [watcher:bad] priority = y: isn't an integer",
+        "watcher worse is left out: app.ini:6: [watcher:worse]: "
+        "'broken' has no value; write NAME = VALUE",
+        "socket s is left out: app.ini:11: [socket:s] port = y: isn't an integer "
+        "(allowed: an integer from 0 to 65535); app.ini:12: [socket:s] mode = z: "
+        "isn't an octal number (allowed: an octal number such as 022)",
+    ]
 
 
 @pytest.mark.parametrize("text", ["[circus]\nhttpd = x\n", "x\n"])

@@ -181,6 +181,18 @@ def test_reloadconfig_applies_what_differs_and_leaves_the_rest(
     assert daemon.ok("list")["watchers"] == ["new", "other", "same"]
 
 
+def test_reloadconfig_names_the_free_form_key_that_differs(start: Start, listen: Listen) -> None:
+    daemon = start(f"{THREE}foo = 1\nmy.bar = 1\n")
+    before = daemon.until_active("w", 3)
+    ear = listen(daemon)
+    daemon.write(f"{THREE}foo = 2\nmy.bar = 1\nmax_retry = 9\n")
+    plan = daemon.ok("reloadconfig", waiting=True)["plan"]["watchers"]
+    assert [one["reason"] for one in plan if one["name"] == "w"] == ["max_retry and foo differ"]
+    options = [one.body["option"] for one in ear.wait_for("updated", "w", count=2)]
+    assert options == ["max_retry", "foo"]
+    assert daemon.pids("w") == before
+
+
 def test_restart_of_all_reads_the_file_again_in_the_same_pid(start: Start) -> None:
     daemon = start(THREE)
     before = daemon.until_active("w", 3)
