@@ -180,7 +180,7 @@ class WatcherState(Struct, eq=False):
     unproven: int = 0
     """Slots in which no process was ready yet."""
     held: set[int] = field(default_factory=set)
-    """Slots whose process is there, while a hook has yet to say whether it may stay."""
+    """Fresh slots about whose process a hook has yet to say whether it may stay."""
     bygone: set[int] = field(default_factory=set)
     """Slots whose process is of an older generation, or will be when it comes."""
     due: deque[tuple[int, int]] = field(default_factory=deque)
@@ -304,6 +304,7 @@ class WatcherState(Struct, eq=False):
         """Mark a running slot as out of date; one that is not ready is the first to go."""
         if self.fresh.pop(slot.wid, None) is None:
             return
+        self.held.discard(slot.wid)
         self.ready -= slot.ready
         slot.stale = why
         self.stale[slot.wid] = slot

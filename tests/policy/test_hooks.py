@@ -8,6 +8,7 @@ import pytest
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.hook_specs import HookSpec
+from cvec_circus_core.model.readiness import NOTIFY
 from cvec_circus_core.policy.effects import AskHook, Effect
 from cvec_circus_core.policy.inputs import Go, Hasten, HookAnswered, Renew, Resize, Tick, Wish
 from cvec_circus_core.policy.machine import wake_at
@@ -178,6 +179,15 @@ class TestAfterSpawn:
         assert effects[2:] == asked(2)
         assert web.hears(end(2))[0] == told_reap(2, reason=ExitReason.STOPPED)
         assert web.pids == [101]
+
+    def test_nobody_waits_for_the_answer_about_one_that_was_old_meanwhile(self) -> None:
+        web = hooked("after_spawn", ready_timeout=5.0, ready=NOTIFY)
+        web.hears(Wish(Go.START, ticket()))
+        web.hears(come(1))
+        web.hears(Renew())
+        web.hears(come(2))
+        # The rollout fails, and the old one is up to date again, whatever is said of it.
+        assert web.hears(Tick(), at=5.0)[-2:] == [STARTED, kept(started=(101, 102))]
 
     def test_of_a_process_that_has_gone_means_nothing(self) -> None:
         web = hooked("after_spawn")
