@@ -18,8 +18,8 @@ whose rest does not come for a second is delivered as it is, unless the stream s
 ``whole_lines = True``.
 
 A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
-is told when the configuration is read, and the reference knows them. It may also have processes
-write to a descriptor of its own (``descriptor()``); then it is not called.
+is told when the configuration is read, and the reference knows them. With ``direct = True`` it
+gives each process a descriptor to write to by itself (``descriptor()``), and is not called.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from cvec_circus_core.extend.registry import load_group
 from cvec_circus_core.model.errors import ConfigError
@@ -84,12 +84,15 @@ class Stream:
         for name, one in declared_options(own_class).items():
             setattr(self, name, read_option(one, getattr(self, name)))
 
-    def descriptor(self) -> int | None:
-        """Return what processes that start now write to themselves; None where they do not.
+    direct: ClassVar[bool] = False
+    """Whether processes write to ``descriptor()`` themselves; such a stream is ``in_loop``, too."""
 
-        Asked after ``open()``, of streams that are ``in_loop``. Processes get a copy.
+    def descriptor(self, wid: int) -> int:
+        """Return what the process that is about to start in a slot writes to; it gets a copy.
+
+        Raises `CircusError` with the reason why it can not have it.
         """
-        return None
+        raise TypeError(f"{type(self).__name__} has no descriptor")
 
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Take one piece of output."""

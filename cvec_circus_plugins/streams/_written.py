@@ -50,8 +50,12 @@ class FileKeeper(Stream):
             return
         if self.filename is None:
             self.filename = temporary_path()
-        self._file = AppendedFile(Place(self.filename, self.mode, self.user, self.group))
+        self._file = AppendedFile(self.place(self.filename))
         self._file.open()
+
+    def place(self, path: str) -> Place:
+        """Return a file of these options."""
+        return Place(path, self.mode, self.user, self.group)
 
     def reopen(self) -> None:
         """Open the file anew by its name, in case that it was moved away."""

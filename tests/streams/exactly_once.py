@@ -147,6 +147,7 @@ KINDS = {
     "FileStream, time": Kind("filename = {file}\ntime_format = %Y-%m-%d %H:%M:%S\n", _STAMPED),
     "FileStream, size": Kind(_SIZE.replace("{kind}", "FileStream"), _PLAIN),
     "FileStream, size, gzip": Kind(_MUCH.replace("{kind}", "FileStream") + "gzip = yes\n", _PLAIN),
+    "DirectFileStream": Kind("class = DirectFileStream\nfilename = {file}.{wid}\n", _PLAIN),
     "WatchedFileStream": Kind("class = WatchedFileStream\nfilename = {file}\n", _PLAIN),
     "WatchedFileStream, moved": Kind(
         "class = WatchedFileStream\nfilename = {file}\n", _PLAIN, moved_away

@@ -42,6 +42,34 @@ def test_a_process_has_the_file_itself(start: Start, tmp_path: Path) -> None:
     assert all(one == list(range(500)) for one in runs(tmp_path, "out").values())
 
 
+def test_each_process_may_have_a_file_of_its_own(start: Start, tmp_path: Path) -> None:
+    daemon = start(
+        f"[watcher:w]\ncmd = {chatter('x', 2000, 90, 'stay')}\nnumprocesses = 2\n"
+        f"{DIRECT.format(tmp_path / 'out.{wid}')}"
+    )
+    pids = daemon.until_active("w", 2)
+    assert [target(pid) for pid in pids] == [f"{tmp_path}/out.1", f"{tmp_path}/out.2"]
+    until(lambda: all_there(tmp_path, "out", 2, 2000))
+    (tmp_path / "out.1").rename(tmp_path / "out.old")
+    daemon.ok("reopen", name="w")
+    daemon.ok("restart", name="w", waiting=True)
+    until(lambda: all_there(tmp_path, "out", 4, 2000))
+    assert len((tmp_path / "out.1").read_bytes()) == len((tmp_path / "out.old").read_bytes())
+    daemon.ok("stop", name="w", waiting=True)
+    until(lambda: not open_files(daemon, tmp_path))
+
+
+def open_files(daemon: Daemon, folder: Path) -> list[str]:
+    """Return what the daemon itself has open in a folder."""
+    found = [target(daemon.process.pid, int(fd)) for fd in descriptors(daemon.process.pid)]
+    return [one for one in found if one.startswith(str(folder))]
+
+
+def descriptors(pid: int) -> list[str]:
+    """Return the numbers of what a process has open."""
+    return os.listdir(f"/proc/{pid}/fd")
+
+
 def test_output_goes_on_when_the_daemon_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     daemon = Daemon(f"[watcher:w]\ncmd = {chatter('x', 100_000, 0, 'flush')}\n{DIRECT.format(out)}")
@@ -116,5 +144,7 @@ def test_readiness_by_output_says_that_it_never_sees_any(start: Start, tmp_path:
 def test_a_filename_is_needed() -> None:
     (fault,) = Sinks().faults({"class": "DirectFileStream"})
     assert str(fault) == "filename is missing"
+    (fault,) = Sinks().faults({"class": "DirectFileStream", "filename": "/log/{wid}/out"})
+    assert str(fault) == "filename has {wid} in the name of a folder"
     (fault,) = Sinks().faults({"class": "DirectFileStream", "filename": "x", "max_bytes": "5"})
     assert str(fault) == "max_bytes is no option of DirectFileStream"

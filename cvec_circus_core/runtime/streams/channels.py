@@ -94,10 +94,10 @@ class WatcherStreams:
             for channel in wanted:
                 outlet = self._outlet(channel, spec)
                 self._open(outlet)
-                if outlet.descriptor is None:
-                    fitting.lay(channel)
+                if outlet.is_direct:
+                    fitting.lead(channel, outlet.descriptor(wid))
                 else:
-                    fitting.lead(channel, outlet.descriptor)
+                    fitting.lay(channel)
             if spec.ready.sign is Sign.LOG and not fitting.is_read:
                 raise SystemProblem("ready = log: needs a stream that passes the daemon")
             undo.pop_all()
@@ -149,7 +149,7 @@ class WatcherStreams:
                     )
                     if before[channel].is_open:
                         self._open(new[channel])
-                        needs_new |= _is_direct(before[channel]) or _is_direct(new[channel])
+                        needs_new |= before[channel].is_direct or new[channel].is_direct
         except BaseException:
             self._retire(set(new.values()) - set(before.values()))
             raise
@@ -178,7 +178,7 @@ class WatcherStreams:
                 f"'{self.name}' has no {channel}_stream: its output does not pass the daemon"
             )
         outlet = self._outlets.get(channel)
-        if outlet is not None and _is_direct(outlet):
+        if outlet is not None and outlet.is_direct:
             file = outlet.settings.get("filename")
             raise BadMessage(
                 f"'{self.name}' writes its {channel} to {file} itself: it does not pass the daemon"
@@ -259,10 +259,6 @@ def _nothing() -> None:
 
 def _leads_here(plan: LaunchPlan, channel: str) -> bool:
     return (plan.stdout if channel == STDOUT else plan.stderr) is Channel.INHERIT
-
-
-def _is_direct(outlet: Outlet) -> bool:
-    return outlet.descriptor is not None
 
 
 def _shared(outlets: Mapping[str, Outlet], settings: Mapping[str, Any]) -> Outlet | None:

@@ -74,12 +74,14 @@ class Outlet:
         return bool(getattr(self._sink, "whole_lines", False))
 
     @property
-    def descriptor(self) -> int | None:
-        """What processes write to themselves, where the sink wants it so and is open."""
-        sink = self._sink
-        if not (self.is_open and isinstance(sink, Stream) and sink.in_loop):
-            return None
-        return sink.descriptor()
+    def is_direct(self) -> bool:
+        """Whether processes that start now write past us."""
+        return self.is_open and isinstance(self._sink, Stream) and self._sink.direct
+
+    def descriptor(self, wid: int) -> int:
+        """Return what a process writes to where it writes past us. Raises `CircusError`."""
+        assert isinstance(self._sink, Stream)
+        return self._sink.descriptor(wid)
 
     @property
     def waiting(self) -> int:
