@@ -30,6 +30,11 @@ class Dispatcher:
         self._supervisor = supervisor
         self._audit = audit
 
+    def is_prompt(self, message: RequestMessage) -> bool:
+        """Tell whether a request may begin without a task."""
+        command = self._commands.get(message.command)
+        return command is not None and command.prompt
+
     async def answer(self, message: RequestMessage, visitor: Visitor) -> Reply:
         """Run the command that a request names, and return its reply."""
         command = self._commands.get(message.command)

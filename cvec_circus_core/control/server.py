@@ -19,6 +19,7 @@ from cvec_circus_core.control.bounds import Bounds, Word
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
 from cvec_circus_core.control.dispatch import Dispatcher, failure_of
 from cvec_circus_core.control.draining import Drain
+from cvec_circus_core.control.eager import begin
 from cvec_circus_core.control.entrance import Entrance, Place, open_behind
 from cvec_circus_core.model.access import Visitor
 from cvec_circus_core.model.errors import BadMessage, CircusError
@@ -107,7 +108,13 @@ class ControlServer:
         if fault := self._bounds.open(address[0]):
             self._send(address, failure_of(fault, message.command), message.id)
             return
-        task = self._loop.create_task(self._answer(address, message, visitor))
+        answering = self._answer(address, message, visitor)
+        is_prompt = self._dispatcher.is_prompt(message)
+        start = partial(begin, self._loop) if is_prompt else self._loop.create_task
+        task: asyncio.Task[None] | None = start(answering)
+        if task is None:
+            self._bounds.close(address[0])
+            return
         self._tasks.add(task)
         task.add_done_callback(partial(self._done, address[0]))
 

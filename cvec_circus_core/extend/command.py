@@ -28,6 +28,9 @@ class Command:
     """What the command line takes, where that is not what the request takes; see `compose`."""
     acts: ClassVar[bool] = True
     """Whether it changes anything; a command that only reads says False."""
+    prompt: ClassVar[bool] = False
+    """Whether it may begin without a task of its own, which is quicker: it never asks for the
+    current task before it waits (`asyncio.timeout` and `asyncio.TaskGroup` do)."""
     nothing: ClassVar[str] = ""
     """What people are told where `show` has no line; in a pipe there is none then."""
 

@@ -41,6 +41,7 @@ class Env(Command):
     name = "env"
     request = EnvRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: EnvRequest) -> dict[str, Any]:
         """Work it out."""

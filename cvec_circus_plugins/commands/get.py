@@ -42,6 +42,7 @@ class Get(Command):
     name = "get"
     request = GetRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: GetRequest) -> dict[str, Any]:
         """Look them up."""

@@ -44,6 +44,7 @@ class GlobalOptions(Command):
     name = "globaloptions"
     request = GlobalOptionsRequest
     acts = False
+    prompt = True
 
     async def execute(
         self, supervisor: Supervisor, request: GlobalOptionsRequest

@@ -42,6 +42,7 @@ class List(Command):
     name = "list"
     request = ListRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: ListRequest) -> dict[str, Any]:
         """Look at them."""

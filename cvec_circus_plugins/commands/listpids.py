@@ -37,6 +37,7 @@ class ListPids(Command):
     name = "listpids"
     request = ListPidsRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: ListPidsRequest) -> dict[str, Any]:
         """Look at them."""

@@ -38,6 +38,7 @@ class ListSockets(Command):
     name = "listsockets"
     request = ListSocketsRequest
     acts = False
+    prompt = True
     nothing = "there are no managed sockets"
 
     async def execute(self, supervisor: Supervisor, request: ListSocketsRequest) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class NumProcesses(Command):
     name = "numprocesses"
     request = NumProcessesRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: NumProcessesRequest) -> dict[str, Any]:
         """Count them."""

@@ -30,6 +30,7 @@ class NumWatchers(Command):
 
     name = "numwatchers"
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: Request) -> dict[str, Any]:
         """Count them."""

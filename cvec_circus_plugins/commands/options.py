@@ -40,6 +40,7 @@ class Options(Command):
     name = "options"
     request = OptionsRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: OptionsRequest) -> dict[str, Any]:
         """Look them up."""

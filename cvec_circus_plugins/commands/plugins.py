@@ -50,6 +50,7 @@ class Plugins(Command):
     name = "plugins"
     request = PluginsRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: PluginsRequest) -> dict[str, Any]:
         """Look around, off the loop: it reads the metadata of every package."""

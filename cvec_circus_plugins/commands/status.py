@@ -54,6 +54,7 @@ class Status(Command):
     name = "status"
     request = StatusRequest
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: StatusRequest) -> dict[str, Any]:
         """Look at them."""

@@ -76,6 +76,7 @@ class Tail(Command):
     request = TailRequest
     command_line = TailLine
     acts = False
+    prompt = True
 
     async def execute(self, supervisor: Supervisor, request: TailRequest) -> dict[str, Any]:
         """Look at it."""
