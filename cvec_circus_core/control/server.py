@@ -59,6 +59,8 @@ class ControlServer:
         self._loop = loop
         self._bounds = Bounds(clock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._to_begin = 0
+        """Tasks that have not taken their first step."""
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         self._socket.setsockopt(zmq.RCVHWM, QUEUED)
@@ -108,10 +110,13 @@ class ControlServer:
         if fault := self._bounds.open(address[0]):
             self._send(address, failure_of(fault, message.command), message.id)
             return
-        answering = self._answer(address, message, visitor)
-        is_prompt = self._dispatcher.is_prompt(message)
-        start = partial(begin, self._loop) if is_prompt else self._loop.create_task
-        task: asyncio.Task[None] | None = start(answering)
+        task: asyncio.Task[None] | None
+        # Requests begin in the order in which they came: who looks sees what he has asked before.
+        if not self._to_begin and self._dispatcher.is_prompt(message):
+            task = begin(self._loop, self._answer(address, message, visitor))
+        else:
+            self._to_begin += 1
+            task = self._loop.create_task(self._in_turn(address, message, visitor))
         if task is None:
             self._bounds.close(address[0])
             return
@@ -121,6 +126,12 @@ class ControlServer:
     def _done(self, connection: bytes, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._bounds.close(connection)
+
+    async def _in_turn(
+        self, address: list[bytes], message: RequestMessage, visitor: Visitor
+    ) -> None:
+        self._to_begin -= 1
+        await self._answer(address, message, visitor)
 
     async def _answer(
         self, address: list[bytes], message: RequestMessage, visitor: Visitor

@@ -280,3 +280,17 @@ def test_replies_go_out_as_they_finish_and_ids_match_them(
     for i, number in enumerate(sent):
         assert ("numprocesses" in caller.answer(number)) == bool(i % 2)
     assert caller.answer(restart)["info"]["started"] == house.pids("sleeper")
+
+
+def test_requests_begin_in_the_order_in_which_they_came(
+    house: Daemon, connect: Callable[..., Caller]
+) -> None:
+    house.ok("add", name="count", cmd="sleep 1000", options={"numprocesses": 0}, waiting=True)
+    caller = connect(house)
+    for _ in range(50):
+        before = caller.send("numprocesses", name="count")
+        more = caller.send("incr", name="count")
+        after = caller.send("numprocesses", name="count")
+        counts = [caller.answer(one)["numprocesses"] for one in (before, more, after)]
+        assert counts[1] == counts[2] == counts[0] + 1
+    house.ok("rm", name="count", waiting=True)
