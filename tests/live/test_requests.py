@@ -287,10 +287,11 @@ def test_requests_begin_in_the_order_in_which_they_came(
 ) -> None:
     house.ok("add", name="count", cmd="sleep 1000", options={"numprocesses": 0}, waiting=True)
     caller = connect(house)
-    for _ in range(50):
-        before = caller.send("numprocesses", name="count")
+    for number in range(50):
+        looks = [caller.send("get", name="count", keys=["numprocesses"])]
         more = caller.send("incr", name="count")
-        after = caller.send("numprocesses", name="count")
-        counts = [caller.answer(one)["numprocesses"] for one in (before, more, after)]
-        assert counts[1] == counts[2] == counts[0] + 1
+        looks.append(caller.send("get", name="count", keys=["numprocesses"]))
+        seen = [caller.answer(one)["options"]["numprocesses"] for one in looks]
+        assert seen == [number, number + 1]
+        assert caller.answer(more)["numprocesses"] == number + 1
     house.ok("rm", name="count", waiting=True)
