@@ -213,13 +213,18 @@ class Field:
         text = kind.options.replace("{file}", str(folder / OUT))
         text = text.replace("{socket}", str(folder / SOCKET))
         stream = "".join(f"stdout_stream.{line}\n" for line in text.splitlines())
+        # All begin together: one that ended sooner would give its number to one that is to come.
+        go = folder / "go"
+        wait = f"until [ -e {go} ];do sleep 0.02;done"
         daemon = Daemon(
-            f"[watcher:w]\ncmd = {self.command}\nnumprocesses = {self.workers}\nrespawn = no\n"
-            f"{stream}",
+            f"[watcher:w]\ncmd = sh -c '{wait}; exec {self.command}'\n"
+            f"numprocesses = {self.workers}\nrespawn = no\n{stream}",
             logs_to_file=True,
         )
         try:
             daemon.start()
+            daemon.until_active("w", self.workers)
+            go.touch()
             until(lambda: daemon.status("w")["status"] == "stopped", PATIENCE)
             daemon.stop(limit=PATIENCE)
             daemon.account()
