@@ -46,8 +46,8 @@ class Line:
         shown = [one for one in properties(self.of) if not one.hidden]
         self.slots = [one for one in shown if one.positional]
         self.switches = {one.name: one for one in shown if not one.positional}
-        self.takes_patterns = any(one.pattern for one in self.slots)
-        self.takes_many = any(one.many for one in self.slots)
+        self.takes_patterns = any(slot.pattern for slot in self.slots)
+        self.takes_many = any(slot.many for slot in self.slots)
 
     def read(
         self,
@@ -75,8 +75,10 @@ class Line:
     def usage(self) -> str:
         """Return the line that shows how the command is given."""
         parts = [f"circusctl {self.command.name}"]
-        parts += [f"[{switch_text(one, self.kind(one))}]" for one in self.switches.values()]
-        parts += [_slot_text(one) for one in self.slots]
+        parts += [
+            f"[{switch_text(switch, self.kind(switch))}]" for switch in self.switches.values()
+        ]
+        parts += [_slot_text(slot) for slot in self.slots]
         return " ".join(parts)
 
     def kind(self, one: Prop) -> str:
@@ -85,7 +87,7 @@ class Line:
 
     def is_inside_many(self, plain: Sequence[str]) -> bool:
         """Tell whether a word after these plain ones is one of many that the command takes."""
-        return self.takes_many and len(plain) > sum(not one.many for one in self.slots)
+        return self.takes_many and len(plain) > sum(not slot.many for slot in self.slots)
 
     def switch(self, word: str) -> Prop | None:
         """Return what this word switches, with or without ``=VALUE``; None if it is not ours."""
@@ -122,20 +124,20 @@ class Line:
             given[one.name] = read_value(name, kind, one.choices, text)
 
     def _shared_out(self, words: list[str]) -> dict[str, list[str]]:
-        spare = len(words) - sum(one.required for one in self.slots)
+        spare = len(words) - sum(slot.required for slot in self.slots)
         if spare < 0:
-            missing = [one for one in self.slots if one.required][spare]
+            missing = [slot for slot in self.slots if slot.required][spare]
             raise UsageError(f"{slot_name(missing)} is missing")
         shares: dict[str, list[str]] = {}
         start = 0
-        for one in self.slots:
-            count = spare if one.many or one.each else min(spare, not one.required)
-            if one.each:
-                count -= self._numbers_after(one, words, count + one.required)
+        for slot in self.slots:
+            count = spare if slot.many or slot.each else min(spare, not slot.required)
+            if slot.each:
+                count -= self._numbers_after(slot, words, count + slot.required)
             spare -= count
-            end = start + count + one.required
+            end = start + count + slot.required
             if words[start:end]:
-                shares[one.name] = words[start:end]
+                shares[slot.name] = words[start:end]
             start = end
         if spare:
             raise UsageError(f"{words[start]!r} is one argument too many")
@@ -144,9 +146,9 @@ class Line:
     def _numbers_after(self, each: Prop, words: list[str], count: int) -> int:
         # One word at least is left for what takes several.
         numbers = 0
-        for one in reversed(self.slots[self.slots.index(each) + 1 :]):
+        for slot in reversed(self.slots[self.slots.index(each) + 1 :]):
             is_number = count - numbers > 1 and words[len(words) - 1 - numbers].isdecimal()
-            if one.required or self.kind(one) != "int" or not is_number:
+            if slot.required or self.kind(slot) != "int" or not is_number:
                 break
             numbers += 1
         return numbers
@@ -155,16 +157,16 @@ class Line:
         self, given: dict[str, Any], shares: dict[str, list[str]]
     ) -> list[dict[str, Any]]:
         repeated: list[tuple[str, Any]] = []
-        for one in self.slots:
-            if one.name not in shares:
+        for slot in self.slots:
+            if slot.name not in shares:
                 continue
-            name, kind = slot_name(one), self.kind(one)
+            name, kind = slot_name(slot), self.kind(slot)
             kind = "text" if kind == "words" else kind
-            values = [read_value(name, kind, one.choices, word) for word in shares[one.name]]
-            if one.each:
-                repeated = [(one.name, value) for value in values]
+            values = [read_value(name, kind, slot.choices, word) for word in shares[slot.name]]
+            if slot.each:
+                repeated = [(slot.name, value) for value in values]
             else:
-                given[one.name] = values if one.many else values[0]
+                given[slot.name] = values if slot.many else values[0]
         return [{**given, key: value} for key, value in repeated] or [given]
 
 

@@ -12,17 +12,17 @@ import sys
 from collections.abc import Sequence
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.printing import complain
+from cvec_circus_cli.output import complain
 from cvec_circus_cli.settings import VARIABLE
-from cvec_circus_cli.top.opening import (
+from cvec_circus_cli.top.rows import Sheet
+from cvec_circus_cli.top.run import Mode, Order, run
+from cvec_circus_cli.top.sources import (
     CONTROL_ENDPOINT,
     STATS_ENDPOINT,
     NoStatistics,
     Wanted,
     locate,
 )
-from cvec_circus_cli.top.rows import Sheet
-from cvec_circus_cli.top.running import Mode, Order, run
 from cvec_circus_cli.top.view import View
 from cvec_circus_core.api import __version__
 

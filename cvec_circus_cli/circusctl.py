@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import UsageError
-from cvec_circus_cli.asking import Connection
-from cvec_circus_cli.printing import fail, json_text
-from cvec_circus_cli.running import run_command, show_help
+from cvec_circus_cli.output import fail, json_text
+from cvec_circus_cli.requests import Connection
+from cvec_circus_cli.run_command import run_command, show_help
 from cvec_circus_cli.settings import KEY_COMMANDS, Settings
 from cvec_circus_core import api
 
@@ -64,11 +64,11 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
         case "--help" | "-h" | "help":
             return show_help(settings, _with_json(settings, rest))
         case "completion":
-            from cvec_circus_cli.completing import print_script
+            from cvec_circus_cli.completion import print_script
 
             return print_script(settings, _with_json(settings, rest))
         case "complete":
-            from cvec_circus_cli.completing import print_candidates
+            from cvec_circus_cli.completion import print_candidates
 
             return print_candidates(rest)
     return run_command(settings, connection, name, rest)
@@ -76,7 +76,7 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
 
 def _with_json(settings: Settings, words: Sequence[str]) -> Sequence[str]:
     settings.take_json(words)
-    return [one for one in words if one not in ("--json", "--prettify")]
+    return [word for word in words if word not in ("--json", "--prettify")]
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-import cvec_circus_core.postponed as postponed  # before anything brings what it postpones
+import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__
-from cvec_circus_core.daemon import OK, Flags, read, run
+from cvec_circus_core.daemon.main import OK, Flags, read, run
 
 FAILED = 1
 _USUAL_WIDTH = 80

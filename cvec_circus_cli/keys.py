@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
 from cvec_circus_cli.key_manuals import KEY_MANUALS
-from cvec_circus_cli.printing import fail, json_text
-from cvec_circus_cli.running import show_help
+from cvec_circus_cli.output import fail, json_text
+from cvec_circus_cli.run_command import show_help
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 

@@ -55,11 +55,12 @@ def manual(command: Command) -> str:
     first, _, rest = (type(command).__doc__ or "").strip().partition("\n")
     parts = [f"usage: {line.usage()}", "", first, dedent(rest).rstrip()]
     if line.slots:
-        slots = [(slot_name(one), _explained(one)) for one in line.slots]
+        slots = [(slot_name(slot), _explained(slot)) for slot in line.slots]
         parts += ["", "arguments:", *_columns(slots)]
     if line.switches:
         switches = [
-            (_all_names(one, line.kind(one)), _explained(one)) for one in line.switches.values()
+            (_all_names(switch, line.kind(switch)), _explained(switch))
+            for switch in line.switches.values()
         ]
         parts += ["", "switches:", *_columns(switches)]
     return "\n".join(parts)

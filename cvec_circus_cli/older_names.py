@@ -37,7 +37,7 @@ class OlderNames(MetaPathFinder, Loader):
             parent.__spec__.loader if parent.__spec__ else None, OlderNames
         ):
             return None
-        if fullname != ROOT and not any(one.startswith(f"{fullname}.") for one in self.points):
+        if fullname != ROOT and not any(point.startswith(f"{fullname}.") for point in self.points):
             return None
         return ModuleSpec(fullname, self, origin="cvec_circus", is_package=True)
 
@@ -52,7 +52,9 @@ class OlderNames(MetaPathFinder, Loader):
     def points(self) -> dict[str, EntryPoint]:
         """The entry points by the older dotted name."""
         if self._points is None:
-            self._points = {one.name: one for one in entry_points(group=GROUP)}
+            self._points = {
+                entry_point.name: entry_point for entry_point in entry_points(group=GROUP)
+            }
         return self._points
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_cli.printing import WILD
+from cvec_circus_cli.output import WILD
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cvec_circus_cli.asking import Connection
+    from cvec_circus_cli.requests import Connection
 
 
 def meant(

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import UsageError
-from cvec_circus_cli.asking import Connection
-from cvec_circus_cli.completing import asked_candidates, split
-from cvec_circus_cli.finding import BrokenCommand, UnknownName, find
+from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
+from cvec_circus_cli.completion import asked_candidates, split
 from cvec_circus_cli.installed import entry_points
-from cvec_circus_cli.printing import complain, fail
-from cvec_circus_cli.running import run_command, show_help
+from cvec_circus_cli.output import complain, fail
+from cvec_circus_cli.requests import Connection
+from cvec_circus_cli.run_command import run_command, show_help
 from cvec_circus_core import api
 
 try:

@@ -49,9 +49,11 @@ def joined(command: str, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[st
     """Return one reply for all of these; None where they do not have what the table shows."""
     if command == "stats":
         return {"infos": {name: _infos(one) for name, one in replies.items()}}
-    if any("details" not in one for one in replies.values()):
+    if any("details" not in reply for reply in replies.values()):
         return None
-    return {"details": {key: it for one in replies.values() for key, it in one["details"].items()}}
+    return {
+        "details": {key: it for reply in replies.values() for key, it in reply["details"].items()}
+    }
 
 
 def _infos(reply: Mapping[str, Any]) -> Mapping[Any, Any]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cvec_circus_core.control.blocking import CircusClient
+    from cvec_circus_core.control.blocking_client import CircusClient
     from cvec_circus_core.control.client import AsyncCircusClient
     from cvec_circus_core.control.stats_client import StatsClient
     from cvec_circus_core.embed.arbiter import Arbiter, get_arbiter
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.embed.watcher import Watcher
     from cvec_circus_core.extend.plugin import CircusPlugin
+    from cvec_circus_core.model.curve_keys import CurveKeys, KeyPair
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
         CircusError,
         Conflict,
     )
-    from cvec_circus_core.model.keys import CurveKeys, KeyPair
-    from cvec_circus_core.system.sockets import CircusSocket, CircusSockets
+    from cvec_circus_core.system.net.sockets import CircusSocket, CircusSockets
 
 __version__ = "0.1.0"
 
@@ -67,13 +67,13 @@ _NAMES_BY_MODULE = {
         "DEAD_OR_ZOMBIE OTHER Process ProcessStatus RUNNING UNEXISTING"
     ),
     "cvec_circus_core.embed.watcher": "Watcher",
-    "cvec_circus_core.control.blocking": "CircusClient",
+    "cvec_circus_core.control.blocking_client": "CircusClient",
     "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError Conflict",
-    "cvec_circus_core.model.keys": "CurveKeys KeyPair",
-    "cvec_circus_core.system.sockets": "CircusSocket CircusSockets",
+    "cvec_circus_core.model.curve_keys": "CurveKeys KeyPair",
+    "cvec_circus_core.system.net.sockets": "CircusSocket CircusSockets",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}
 

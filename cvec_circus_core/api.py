@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from cvec_circus_core.config.load import BadConfig
     from cvec_circus_core.config.properties import shown_option
     from cvec_circus_core.config.raw import Problem, RawConfig, RawSection, RawValue
-    from cvec_circus_core.control.blocking import CircusClient
+    from cvec_circus_core.control.blocking_client import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
     from cvec_circus_core.control.client import AsyncCircusClient
+    from cvec_circus_core.control.client_sockets import keys_folder
     from cvec_circus_core.control.codec import encode_event
-    from cvec_circus_core.control.connecting import keys_folder
     from cvec_circus_core.control.consumer import CircusConsumer
-    from cvec_circus_core.control.key_making import new_pair
-    from cvec_circus_core.control.probing import is_open
+    from cvec_circus_core.control.keygen import new_pair
     from cvec_circus_core.control.stats_client import StatsClient
+    from cvec_circus_core.control.unreachable import is_open
     from cvec_circus_core.extend.command import Command
     from cvec_circus_core.extend.extra_stats import ExtraStats
     from cvec_circus_core.extend.hookspecs import hookimpl
@@ -33,8 +33,16 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream
-    from cvec_circus_core.extend.stats_hosting import ACCESS
+    from cvec_circus_core.extend.stats_watcher import ACCESS
     from cvec_circus_core.model.access import KnownKey
+    from cvec_circus_core.model.curve_keys import (
+        BadKeys,
+        CurveKeys,
+        KeyPair,
+        read_key,
+        read_name,
+        read_role,
+    )
     from cvec_circus_core.model.errors import (
         AlreadyExists,
         BadMessage,
@@ -54,14 +62,6 @@ if TYPE_CHECKING:
         UnknownWatcher,
     )
     from cvec_circus_core.model.events import own_events
-    from cvec_circus_core.model.keys import (
-        BadKeys,
-        CurveKeys,
-        KeyPair,
-        read_key,
-        read_name,
-        read_role,
-    )
     from cvec_circus_core.model.kinds import (
         ACCOUNT,
         BOOLEAN,
@@ -95,15 +95,14 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.values import replace
     from cvec_circus_core.model.views import (
         Health,
-        Life,
         OutputView,
         ProcessView,
         SocketView,
         StatsSubject,
+        WatcherStatus,
         WatcherView,
     )
     from cvec_circus_core.stats_endpoint import StatsEndpoint
-    from cvec_circus_core.system.census import Census
     from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
     from cvec_circus_core.system.files import open_append, write_all
@@ -114,7 +113,8 @@ if TYPE_CHECKING:
         known_keys,
         trust,
     )
-    from cvec_circus_core.system.socket_table import read_sockets
+    from cvec_circus_core.system.net.socket_table import read_sockets
+    from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.trusted_paths import Spot, hold
 
 __all__ = [
@@ -157,7 +157,6 @@ __all__ = [
     "KeyPair",
     "Kind",
     "KnownKey",
-    "Life",
     "NoAnswer",
     "NotLetIn",
     "NothingListens",
@@ -188,6 +187,7 @@ __all__ = [
     "UnknownWatcher",
     "WatcherPort",
     "WatcherSpec",
+    "WatcherStatus",
     "WatcherView",
     "__version__",
     "at_least",
@@ -240,14 +240,14 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.config.load": "BadConfig",
     "cvec_circus_core.config.raw": "Problem RawConfig RawSection RawValue",
     "cvec_circus_core.config.properties": "shown_option",
-    "cvec_circus_core.control.blocking": "CircusClient",
+    "cvec_circus_core.control.blocking_client": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",
     "cvec_circus_core.control.codec": "encode_event",
-    "cvec_circus_core.control.connecting": "keys_folder",
-    "cvec_circus_core.control.probing": "is_open",
+    "cvec_circus_core.control.client_sockets": "keys_folder",
+    "cvec_circus_core.control.unreachable": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
-    "cvec_circus_core.control.key_making": "new_pair",
+    "cvec_circus_core.control.keygen": "new_pair",
     "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
@@ -263,7 +263,7 @@ _NAMES_BY_MODULE = {
     "UnknownOption UnknownProcess UnknownWatcher",
     "cvec_circus_core.model.access": "KnownKey",
     "cvec_circus_core.model.events": "own_events",
-    "cvec_circus_core.model.keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
+    "cvec_circus_core.model.curve_keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
     "Kind at_least between each one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
@@ -273,16 +273,16 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.socket_specs": "SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
     "cvec_circus_core.model.values": "replace",
-    "cvec_circus_core.model.views": "Health Life OutputView ProcessView SocketView "
+    "cvec_circus_core.model.views": "Health WatcherStatus OutputView ProcessView SocketView "
     "StatsSubject WatcherView",
-    "cvec_circus_core.extend.stats_hosting": "ACCESS",
+    "cvec_circus_core.extend.stats_watcher": "ACCESS",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
-    "cvec_circus_core.system.census": "Census",
+    "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "open_append write_all",
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
-    "cvec_circus_core.system.socket_table": "read_sockets",
+    "cvec_circus_core.system.net.socket_table": "read_sockets",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}

@@ -22,8 +22,7 @@ from cvec_circus_core.config.properties import (
     spec_as_json,
     watcher_from_mapping,
 )
-from cvec_circus_core.control.audit import Audit
-from cvec_circus_core.control.dispatch import Dispatcher
+from cvec_circus_core.control.endpoints import EndpointSecurity, InternalEndpoints
 from cvec_circus_core.control.plugin_threads import PluginThreads
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
@@ -35,23 +34,24 @@ from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
-from cvec_circus_core.policy.commandline import Surroundings
-from cvec_circus_core.reception import InnerWays, Reception
+from cvec_circus_core.policy.launch import SpawnEnvironment
+from cvec_circus_core.requests.audit import Audit
+from cvec_circus_core.requests.dispatch import Dispatcher
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
 from cvec_circus_core.runtime.bus import Bus
-from cvec_circus_core.runtime.desk import Desk, Outlook, Reading
-from cvec_circus_core.runtime.looking import Census, SharedCensus
-from cvec_circus_core.runtime.reconfiguring import Adopt, adopt_nothing
-from cvec_circus_core.runtime.sockets import SocketShelf
+from cvec_circus_core.runtime.census_cache import Census, SharedCensus
+from cvec_circus_core.runtime.config_changes import Adopt, adopt_nothing
+from cvec_circus_core.runtime.fair_queue import FairQueue
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.shared import Nobody, Outputs, close_outputs
-from cvec_circus_core.runtime.turns import Turns
+from cvec_circus_core.runtime.supervisor import LocalSupervisor, Outlook, Reading
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.launching import Launcher
-from cvec_circus_core.system.load import Load
-from cvec_circus_core.system.priority import precedence
-from cvec_circus_core.system.processes import Defer, LocalProcesses, choose_processes
+from cvec_circus_core.system.processes.launcher import Launcher
+from cvec_circus_core.system.processes.local import Defer, LocalProcesses, choose_processes
+from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
+from cvec_circus_core.system.stats.load import Load
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Parts(Struct, frozen=True):
     context: zmq.Context[Any] | None = None
     serves: bool = True
     """Whether endpoints are bound at all."""
-    inner: InnerWays = field(default_factory=InnerWays)
+    inner: InternalEndpoints = field(default_factory=InternalEndpoints)
     """Where processes of the daemon's come in while CURVE is spoken at its endpoints."""
 
 
@@ -94,21 +94,21 @@ class Engine:
         self.loop = asyncio.get_running_loop()
         self.clock = AsyncioClock(self.loop)
         self._load = Load()
-        self._turns = Turns(self.clock, self.loop, self._load.runnable)
+        self._turns = FairQueue(self.clock, self.loop, self._load.runnable)
         self.processes = parts.processes(self.loop, parts.launcher, self._turns.add_death)
         self.bus = Bus(self.clock)
         self._parts = parts
         self.outputs = Outputs()
-        self.sockets = SocketShelf()
+        self.sockets = ManagedSockets()
         self._configured = configured
         self._around = _surroundings(parts.hooks)
         self.arbiter = ArbiterActor(configured, self._world(), parts.configure, parts.adopt)
         reading = _reading(self.sockets)
         census = SharedCensus(self.clock, _census)
         outlook = Outlook(census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid())
-        self.desk = Desk(self.arbiter, reading, outlook)
+        self.desk = LocalSupervisor(self.arbiter, reading, outlook)
         self._context: zmq.Context[Any] | None = None
-        self._reception: Reception | None = None
+        self._reception: EndpointSecurity | None = None
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
         self._plugins: PluginThreads | None = None
@@ -144,7 +144,7 @@ class Engine:
 
     def _open_doors(self, context: zmq.Context[Any]) -> None:
         audit = Audit(self.clock, self.bus.tell)
-        self._reception = hall = Reception(
+        self._reception = hall = EndpointSecurity(
             context, self.arbiter, self.clock, self.loop, audit, self._parts.inner
         )
         dispatcher = Dispatcher(self._parts.commands, self.desk, audit)
@@ -228,7 +228,7 @@ class Engine:
         self.sockets.close()
         self._load.close()
 
-    def _surrounds(self) -> Surroundings:
+    def _surrounds(self) -> SpawnEnvironment:
         """Return what processes get; another object whenever the sockets have changed."""
         if self._around.sockets is not self.sockets.descriptors:
             descriptors, own = self.sockets.descriptors, self.sockets.own
@@ -251,11 +251,11 @@ class Engine:
 
 def _census(clock: Clock) -> Census:
     # psutil takes memory, so what needs it is imported at the first question.
-    census: Census = import_module("cvec_circus_core.system.census").Census(clock)
+    census: Census = import_module("cvec_circus_core.system.stats.census").Census(clock)
     return census
 
 
-def _reading(shelf: SocketShelf) -> Reading:
+def _reading(shelf: ManagedSockets) -> Reading:
     return Reading(
         lambda name, options: watcher_from_mapping(name, options, sockets=shelf.specs),
         lambda spec, options: changed_spec(spec, options, sockets=shelf.specs),
@@ -264,11 +264,11 @@ def _reading(shelf: SocketShelf) -> Reading:
     )
 
 
-def _surroundings(hooks: Hooks) -> Surroundings:
+def _surroundings(hooks: Hooks) -> SpawnEnvironment:
     environ = dict(os.environ)
     for extra in hooks.gather("circus_environment"):
         environ.update(extra)
-    return Surroundings(
+    return SpawnEnvironment(
         environ=environ,
         import_path=tuple(path for path in sys.path if path),
         python=f"python{sys.version_info.major}.{sys.version_info.minor}",

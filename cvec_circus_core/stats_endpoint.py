@@ -14,13 +14,13 @@ from typing import Any
 import zmq
 
 from cvec_circus_core.config.properties import arbiter_from_mapping
-from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.broadcast import Broadcast
-from cvec_circus_core.extend.stats_hosting import ACCESS
+from cvec_circus_core.control.endpoints import EndpointSecurity
+from cvec_circus_core.extend.stats_watcher import ACCESS
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.reception import Reception
+from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.system.clock import AsyncioClock
 
 QUEUED = 20_000
@@ -62,9 +62,9 @@ class StatsEndpoint:
         given = {key: access[key] for key in ACCESS if access.get(key) is not None}
         spec = replace(arbiter_from_mapping(given), stats_endpoint=endpoint)
         self._context: zmq.Context[Any] = zmq.Context()
-        self._reception: Reception | None = None
+        self._reception: EndpointSecurity | None = None
         try:
-            self._reception = hall = Reception(
+            self._reception = hall = EndpointSecurity(
                 self._context, _House(spec), clock, loop, Audit(clock, _tell_nobody)
             )
             self._broadcast = Broadcast(
@@ -89,7 +89,9 @@ class StatsEndpoint:
     def wants(self, group: str) -> bool:
         """Tell whether anybody wants something of a group: a watcher as in the topic."""
         whole = _TOPIC + group.encode()
-        return any(whole.startswith(one) or one.startswith(whole) for one in self._broadcast.topics)
+        return any(
+            whole.startswith(topic) or topic.startswith(whole) for topic in self._broadcast.topics
+        )
 
     def send(self, topic: str, body: bytes) -> None:
         """Send a JSON object to whoever subscribed to the topic, told without its ``stat.``."""

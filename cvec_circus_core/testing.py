@@ -36,15 +36,15 @@ from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.views import (
     Health,
-    Life,
     OutputView,
     PluginView,
     ProcessView,
     SocketView,
     StatsSubject,
+    WatcherStatus,
     WatcherView,
 )
-from cvec_circus_core.policy.matching import matches
+from cvec_circus_core.policy.name_patterns import matches
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 
@@ -83,7 +83,7 @@ class FakeWatcher:
 
     def __init__(self, name: str, cmd: str = "true", **options: Any) -> None:
         self.spec: WatcherSpec = watcher_from_mapping(name, {"cmd": cmd, **options})
-        self.life = Life.STOPPED
+        self.life = WatcherStatus.STOPPED
         self.pids: dict[int, int] = {}
         """The pid of the process in each slot."""
         self.restarts = 0
@@ -109,7 +109,7 @@ class FakeWatcher:
 
     def view(self) -> WatcherView:
         """Return a picture of what is so."""
-        wanted = self.spec.numprocesses if self.life is Life.ACTIVE else 0
+        wanted = self.spec.numprocesses if self.life is WatcherStatus.ACTIVE else 0
         health = Health(
             running=len(self.pids),
             wanted=wanted,
@@ -128,7 +128,7 @@ class FakeWatcher:
 
     def stop(self, reason: str | None = None) -> FakeTicket:
         """Bring it down."""
-        if reason is not None and self.life is not Life.STOPPED:
+        if reason is not None and self.life is not WatcherStatus.STOPPED:
             self.reason = reason
         why = f" because {reason}" if reason else ""
         return self._wish(f"stop{why}", lambda: Done(stopped=self._empty()))
@@ -207,12 +207,12 @@ class FakeWatcher:
 
     def _set(self, options: Mapping[str, Any]) -> Done:
         self.spec = changed_spec(self.spec, options)
-        if self.life is Life.ACTIVE:
+        if self.life is WatcherStatus.ACTIVE:
             self._fill()
         return Done(numprocesses=self.spec.numprocesses)
 
     def _fill(self) -> tuple[int, ...]:
-        self.life = Life.ACTIVE
+        self.life = WatcherStatus.ACTIVE
         wids = range(1, self.spec.numprocesses + 1)
         started = {wid: next(self.numbers) for wid in wids if wid not in self.pids}
         self.pids = {wid: pid for wid, pid in {**self.pids, **started}.items() if wid in wids}
@@ -220,7 +220,7 @@ class FakeWatcher:
 
     def _empty(self) -> tuple[int, ...]:
         stopped = tuple(self.pids.values())
-        self.life, self.pids = Life.STOPPED, {}
+        self.life, self.pids = WatcherStatus.STOPPED, {}
         return stopped
 
     def _replace(self) -> Done:
@@ -277,8 +277,8 @@ class FakeSupervisor:
         """The plugins in threads of the daemon."""
         self._numbers = count(FIRST_PID)
         self._watchers: dict[str, FakeWatcher] = {}
-        for one in watchers:
-            self._take_in(one)
+        for watcher in watchers:
+            self._take_in(watcher)
 
     def watcher(self, name: str) -> FakeWatcher:
         """Return the watcher of this name. Raises `UnknownWatcher`."""
@@ -336,8 +336,8 @@ class FakeSupervisor:
         """Return a plan in which nothing differs."""
         self.said.append("plan the configuration")
         kept = [
-            {"name": one.name, "action": "keep", "reason": "nothing differs"}
-            for one in self.watchers()
+            {"name": watcher.name, "action": "keep", "reason": "nothing differs"}
+            for watcher in self.watchers()
         ]
         return {
             "watchers": kept,
@@ -372,7 +372,11 @@ class FakeSupervisor:
         self, subjects: Sequence[StatsSubject]
     ) -> Mapping[int, Mapping[str, Any]]:
         """Return what the test has put into ``extras``."""
-        return {one.pid: self.extras[one.pid] for one in subjects if one.pid in self.extras}
+        return {
+            subject.pid: self.extras[subject.pid]
+            for subject in subjects
+            if subject.pid in self.extras
+        }
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon."""

@@ -88,4 +88,4 @@ class Chosen:
 
 
 def _matches(path: PurePath, patterns: Iterable[str]) -> bool:
-    return any(fnmatch(path.name, one) or fnmatch(str(path), one) for one in patterns)
+    return any(fnmatch(path.name, pattern) or fnmatch(str(path), pattern) for pattern in patterns)

@@ -189,7 +189,7 @@ def only(
 
 
 def _combined(loads: Iterable[Load], how: Any) -> Load:
-    columns = zip(*((one.cpu, one.memory, one.size) for one in loads), strict=True)
+    columns = zip(*((load.cpu, load.memory, load.size) for load in loads), strict=True)
     figures = [[one for one in column if one is not None] for column in columns]
     cpu, memory, size = (how(column) if column else None for column in figures or [[]] * 3)
     return Load(cpu, memory, size)

@@ -202,7 +202,9 @@ class CommandReloader(CircusPlugin):
             )
 
     async def _learn_of(self, name: str) -> None:
-        wanted = any(fnmatchcase(name.lower(), one.lower()) for one in self.settings.watchers)
+        wanted = any(
+            fnmatchcase(name.lower(), watcher.lower()) for watcher in self.settings.watchers
+        )
         if not wanted or name.startswith(OF_PLUGINS):
             return
         options = (await self.ask("options", name=name)).get("options")

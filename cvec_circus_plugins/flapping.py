@@ -75,8 +75,8 @@ class Flapping(CircusPlugin):
 
     def handle_stop(self) -> None:
         """Try nothing any more."""
-        for one in self.records.values():
-            one.begin_anew()
+        for record in self.records.values():
+            record.begin_anew()
 
     def _on_death(self, name: str, body: Mapping[str, Any]) -> None:
         # A daemon of the older kind tells no reason: there a signal before tells that it was asked.

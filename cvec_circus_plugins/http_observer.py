@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from cvec_circus_core.api import TEXT, option
 from cvec_circus_plugins import _http
-from cvec_circus_plugins._errands import Errand
-from cvec_circus_plugins._probing import Finding, Probe, ProbeSettings
+from cvec_circus_plugins._bounded_thread import Errand
+from cvec_circus_plugins._probe import Finding, Probe, ProbeSettings
 
 NO_ANSWER = 599
 """Where there is no status, this stands for it, as it did in the older system."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from cvec_circus_core.api import NUMBER, TEXT, ConfigError, at_least, option
-from cvec_circus_plugins._probing import Finding, Probe, ProbeSettings
+from cvec_circus_plugins._probe import Finding, Probe, ProbeSettings
 
 try:
     from redis.asyncio import Redis

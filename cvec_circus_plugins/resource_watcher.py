@@ -156,7 +156,7 @@ class ResourceWatcher(Observer):
             watcher: infos
             for watcher, infos in reply["infos"].items()
             if not watcher.startswith(OF_PLUGINS)
-            and any(fnmatchcase(watcher.lower(), one) for one in names)
+            and any(fnmatchcase(watcher.lower(), name) for name in names)
         }
 
     def _complain(self, trouble: str) -> None:

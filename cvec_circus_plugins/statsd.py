@@ -126,7 +126,7 @@ class FullStats(Observer):
 
 def gauges(infos: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the gauges of one watcher from the info objects of its processes."""
-    known = [one for one in infos.values() if isinstance(one, Mapping)]
+    known = [info for info in infos.values() if isinstance(info, Mapping)]
     yield "watchers_num", len(known)
     columns: dict[str, list[float]] = {
         "cpu": [figure(one.get("cpu")) for one in known],

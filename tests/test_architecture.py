@@ -36,6 +36,10 @@ class Room:
     third_party: tuple[str, ...] = ()
 
 
+NET = f"{SYSTEM}.net"
+REQUESTS, CONTROL = f"{CORE}.requests", f"{CORE}.control"
+DAEMON = f"{CORE}.daemon"
+
 ROOMS: Mapping[str, Room] = {
     MODEL: Room(third_party=("msgspec",)),
     f"{CORE}.policy": Room((MODEL,)),
@@ -43,9 +47,12 @@ ROOMS: Mapping[str, Room] = {
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
-    f"{CORE}.control": Room(
+    REQUESTS: Room(
+        (MODEL, f"{CORE}.policy", EXTEND, f"{SYSTEM}.protocols", f"{SYSTEM}.accounts"), ("msgspec",)
+    ),
+    CONTROL: Room(
         (
-            *(MODEL, EXTEND, f"{SYSTEM}.peers", f"{SYSTEM}.endpoint_files"),
+            *(MODEL, EXTEND, REQUESTS, f"{NET}.peers", f"{NET}.endpoint_files"),
             *(
                 f"{SYSTEM}.deadline",
                 f"{SYSTEM}.protocols",
@@ -55,28 +62,28 @@ ROOMS: Mapping[str, Room] = {
         ),
         ("zmq", "msgspec"),
     ),
+    f"{CONTROL}.endpoints": Room(
+        (CONTROL, REQUESTS, MODEL, f"{CORE}.policy.permission", SYSTEM), ("zmq",)
+    ),
     f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
-    f"{CORE}.reception": Room((CORE,), ("zmq",)),
     f"{CORE}.stats_endpoint": Room((CORE,), ("zmq",)),
-    f"{CORE}.ending": Room((CORE,)),
-    f"{CORE}.logs": Room((MODEL, f"{CORE}.log_targets"), ("yaml",)),
-    f"{CORE}.surroundings": Room((MODEL, EXTEND, f"{CORE}.logs", f"{SYSTEM}.accounts")),
-    f"{CORE}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
     f"{CORE}.api": Room((CORE,)),
-    f"{CORE}.daemon": Room((CORE,)),
-    f"{CORE}.plugin_process": Room((CORE,)),
     f"{CORE}.testing": Room((CORE,)),
-    f"{CORE}.postponed": Room(),
+    DAEMON: Room((CORE,)),
+    f"{DAEMON}.logs": Room((MODEL, f"{DAEMON}.log_targets"), ("yaml",)),
+    f"{DAEMON}.preflight": Room((MODEL, EXTEND, f"{DAEMON}.logs", f"{SYSTEM}.accounts")),
+    f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
+    f"{DAEMON}.lazy_modules": Room(),
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
     CLI: Room((f"{CORE}.api",)),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
-    f"{CLI}.circusd": Room((CLI, *(f"{CORE}.{one}" for one in ("api", "daemon", "postponed")))),
-    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),
-    f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{CORE}.plugin_process")),
+    f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
+    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{DAEMON}.plugin_process")),
+    f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{DAEMON}.plugin_process")),
 }
 DOORS = {CORE: Room((CORE,))}
 """Modules that are a room of their own, without what lies below them."""
@@ -190,9 +197,9 @@ def smuggled(source: str, module: str) -> list[str]:
 def _local_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for one in node.names:
-                first = one.name.partition(".")[0]
-                yield (one.asname, one.name) if one.asname else (first, first)
+            for name in node.names:
+                first = name.name.partition(".")[0]
+                yield (name.asname, name.name) if name.asname else (first, first)
 
 
 def cycle_in(sources: Mapping[str, str], packages: frozenset[str] = frozenset()) -> list[str]:
@@ -304,11 +311,14 @@ def test_every_entry_point_loads(entry: EntryPoint) -> None:
         ("cvec_circus_core.config.build", "import_module('cvec_circus_core.system')"),
         ("cvec_circus_core.control.server", "from cvec_circus_core.system import processes"),
         ("cvec_circus_core.runtime.bus", "import cvec_circus_core.control.codec"),
-        ("cvec_circus_core.runtime.bus", "if TYPE_CHECKING:\n    import cvec_circus_core.daemon"),
+        (
+            "cvec_circus_core.runtime.bus",
+            "if TYPE_CHECKING:\n    import cvec_circus_core.daemon",
+        ),
         ("cvec_circus_core.runtime.bus", "import cvec_circus_plugins.commands"),
         ("cvec_circus_plugins.commands.stop", "from cvec_circus_core.model import errors"),
         ("cvec_circus_plugins.commands.stop", "import cvec_circus_cli"),
-        ("cvec_circus_cli.circusctl", "from cvec_circus_core.daemon import run"),
+        ("cvec_circus_cli.circusctl", "from cvec_circus_core.daemon.main import run"),
         ("cvec_circus_core.attic.things", ""),
     ],
 )
@@ -320,12 +330,15 @@ def test_a_stranger_is_seen(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("cvec_circus_core.model.specs", "import ast\nfrom cvec_circus_core.model import names"),
-        ("cvec_circus_core.control.access", "from cvec_circus_core.system.peers import owner"),
-        ("cvec_circus_core.control.access", "from cvec_circus_core.system import peers"),
+        (
+            "cvec_circus_core.control.server",
+            "from cvec_circus_core.system.net.peers import owner",
+        ),
+        ("cvec_circus_core.control.server", "from cvec_circus_core.system.net import peers"),
         ("cvec_circus_core.embed.arbiter", "import cvec_circus_core.runtime.arbiter"),
-        ("cvec_circus_cli.circusd", "from cvec_circus_core.daemon import run"),
+        ("cvec_circus_cli.circusd", "from cvec_circus_core.daemon.main import run"),
         ("cvec_circus_cli.circusd", "from cvec_circus_cli import exits"),
-        ("cvec_circus_core.system.census", "import psutil"),
+        ("cvec_circus_core.system.stats.census", "import psutil"),
     ],
 )
 def test_a_neighbour_is_let_in(module: str, source: str) -> None:
@@ -348,7 +361,7 @@ def test_a_neighbour_is_let_in(module: str, source: str) -> None:
 )
 def test_a_smuggler_is_seen(source: str) -> None:
     assert smuggled(source, "cvec_circus_core.runtime.arbiter")
-    assert not smuggled(source, "cvec_circus_core.system.processes")
+    assert not smuggled(source, "cvec_circus_core.system.processes.local")
 
 
 @pytest.mark.parametrize("source", ["import os\nos.getpid()", "import signal\nsignal.Signals(1)"])

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from cvec_circus_cli.top import drawing
-from cvec_circus_cli.top.drawing import Pen
+from cvec_circus_cli.top import glyphs
+from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.lines import Span, Tone, clean, fitted, width
 from cvec_circus_cli.top.rows import Branch, Row, Sheet, Value
 
@@ -163,15 +163,15 @@ def text_of(column: Column, value: Value) -> str:
     """Return a value as text; nothing for what can only be drawn."""
     if isinstance(value, tuple) or column.is_drawn:
         return ""
-    show = _SHOWN.get(column.kind, drawing.number_text)
+    show = _SHOWN.get(column.kind, glyphs.number_text)
     return clean(value) if isinstance(value, str) else show(value)
 
 
 _SHOWN: dict[Kind, Callable[[float | None], str]] = {
-    Kind.PERCENT: drawing.percent_text,
-    Kind.BYTES: drawing.bytes_text,
-    Kind.AGE: drawing.age_text,
-    Kind.TIME: drawing.time_text,
+    Kind.PERCENT: glyphs.percent_text,
+    Kind.BYTES: glyphs.bytes_text,
+    Kind.AGE: glyphs.age_text,
+    Kind.TIME: glyphs.time_text,
 }
 
 
@@ -206,11 +206,11 @@ def _cell(
             if number is None:
                 return (Span(" " * room),)
             full = scale if column.of == "cpu" else 100.0
-            return drawing.bar(number / full, room, pen)
+            return glyphs.bar(number / full, room, pen)
         case Kind.SHARE:
-            return drawing.bar(number, room, pen)
+            return glyphs.bar(number, room, pen)
         case Kind.HISTORY:
-            return (drawing.sparkline(value if isinstance(value, tuple) else (), room, pen),)
+            return (glyphs.sparkline(value if isinstance(value, tuple) else (), room, pen),)
     text = "" if value is None and (is_group or column.name not in row.values) else None
     text = text_of(column, value) if text is None else text
     right = column.kind is not Kind.TEXT
@@ -224,7 +224,7 @@ def _tone(column: Column, value: Value, is_group: bool) -> Tone:
             return Tone.WARNING if word[2] else Tone.GOOD
         return Tone.BAD if word[0] == "stopped" else Tone.WARNING
     if column.kind is Kind.PERCENT and isinstance(value, int | float):
-        return drawing.tone_of(value / 100.0) if value >= 50.0 else _strength(is_group)
+        return glyphs.tone_of(value / 100.0) if value >= 50.0 else _strength(is_group)
     return _strength(is_group)
 
 

@@ -60,10 +60,10 @@ class _HeardGroup:
     history: deque[float] = field(default_factory=_history)
 
     def cpu(self) -> float:
-        return total(one.fact.cpu for one in self.processes.values()) or 0.0
+        return total(process.fact.cpu for process in self.processes.values()) or 0.0
 
     def memory(self) -> float:
-        return total(one.fact.memory for one in self.processes.values()) or 0.0
+        return total(process.fact.memory for process in self.processes.values()) or 0.0
 
 
 class Ledger:
@@ -106,8 +106,10 @@ class Ledger:
             _group(name, heard, healths.pop(api.topic_name(name), None))
             for name, heard in self._groups.items()
         ]
-        groups += [Group(one.name, health=one) for one in healths.values()]
-        sockets = (replace(one.fact, history=tuple(one.history)) for one in self._sockets.values())
+        groups += [Group(health.name, health=health) for health in healths.values()]
+        sockets = (
+            replace(socket.fact, history=tuple(socket.history)) for socket in self._sockets.values()
+        )
         return Snapshot(
             self.heard_at or 0.0,
             tuple(_without_repeated(groups)),
@@ -121,8 +123,8 @@ class Ledger:
         if topic in self._in_round or not self.rounds:
             if self.rounds:
                 self._forget()
-                self._cpu.append(sum(one.cpu() for one in self._groups.values()))
-                self._memory.append(sum(one.memory() for one in self._groups.values()))
+                self._cpu.append(sum(group.cpu() for group in self._groups.values()))
+                self._memory.append(sum(group.memory() for group in self._groups.values()))
             self.rounds += 1
             self._in_round.clear()
         self._in_round.add(topic)
@@ -180,13 +182,13 @@ def _name(body: Mapping[str, Any], from_topic: str) -> str:
 
 
 def _group(name: str, heard: _HeardGroup, health: Health | None) -> Group:
-    processes = tuple(one.fact for one in heard.processes.values())
+    processes = tuple(process.fact for process in heard.processes.values())
     return Group(
         health.name if health else name,
         processes,
         heard.mean,
-        total(one.memory for one in processes),
-        max((one.age for one in processes if one.age is not None), default=None),
+        total(process.memory for process in processes),
+        max((process.age for process in processes if process.age is not None), default=None),
         health,
         tuple(heard.history),
     )
@@ -194,11 +196,11 @@ def _group(name: str, heard: _HeardGroup, health: Health | None) -> Group:
 
 def _without_repeated(groups: list[Group]) -> list[Group]:
     """Leave out watchers whose processes the daemon's own group shows: the statistics process."""
-    own = {one.pid for group in groups if group.name == DAEMON for one in group.processes}
+    own = {process.pid for group in groups if group.name == DAEMON for process in group.processes}
     return [
         group
         for group in groups
         if group.name == DAEMON
         or not group.processes
-        or not own.issuperset(one.pid for one in group.processes)
+        or not own.issuperset(process.pid for process in group.processes)
     ]

@@ -49,7 +49,7 @@ class Line:
     @property
     def text(self) -> str:
         """The line without its tones."""
-        return "".join(one.text for one in self.spans)
+        return "".join(span.text for span in self.spans)
 
 
 def line(*parts: str | Span) -> Line:
@@ -78,11 +78,11 @@ def fitted(text: str, columns: int, *, right: bool = False, cut: str = "…") ->
 def cropped(whole: Line, columns: int) -> Line:
     """Return a line of exactly so many columns."""
     left, spans = columns, []
-    for one in whole.spans:
+    for span in whole.spans:
         if left <= 0:
             break
-        text = one.text if width(one.text) <= left else fitted(one.text, left, cut="")
-        spans.append(Span(text, one.tone))
+        text = span.text if width(span.text) <= left else fitted(span.text, left, cut="")
+        spans.append(Span(text, span.tone))
         left -= width(text)
     if left > 0:
         spans.append(Span(" " * left))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from cvec_circus_cli.top import drawing, helping
+from cvec_circus_cli.top import glyphs, key_help
 from cvec_circus_cli.top.columns import (
     Column,
     cells,
@@ -20,7 +20,7 @@ from cvec_circus_cli.top.columns import (
     titles,
     with_content,
 )
-from cvec_circus_cli.top.drawing import Pen
+from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.keys import Scene
 from cvec_circus_cli.top.lines import Line, Span, Tone, clean, cropped, line
 from cvec_circus_cli.top.rows import ASCENDING, Row, Sheet, extras_of, rows_of
@@ -39,7 +39,7 @@ class Canvas:
 
     columns: int
     rows: int
-    pen: Pen = drawing.UNICODE
+    pen: Pen = glyphs.UNICODE
     cores: int | None = None
     """How many cores the machine has, where that is known."""
 
@@ -68,7 +68,7 @@ def picture(snapshot: Snapshot, link: Link, console: Console, canvas: Canvas) ->
     body = [line(*titles(columns, view.sort, falls=falls, pen=canvas.pen))]
     body[0] = Line((*body[0].spans, Span(" " * canvas.columns, Tone.HEAD)))
     if isinstance(console.dialog, Help):
-        body += helping.lines(console.dialog.top, page, may_act=console.may_act, pen=canvas.pen)
+        body += key_help.lines(console.dialog.top, page, may_act=console.may_act, pen=canvas.pen)
     else:
         body += _row_lines(rows, view.top, page, view.chosen, columns, canvas, _scale(rows))
         if not rows:
@@ -133,9 +133,9 @@ def _total(
     shown = room // 2
     return line(
         Span(f" {label:<{_TOTAL_LABEL - 1}}", Tone.STRONG),
-        *drawing.bar(value / full, shown, canvas.pen),
-        Span(f"{drawing.percent_text(value):>{_TOTAL_NUMBER - 1}}%  ", Tone.STRONG),
-        drawing.sparkline(history, room - shown, canvas.pen),
+        *glyphs.bar(value / full, shown, canvas.pen),
+        Span(f"{glyphs.percent_text(value):>{_TOTAL_NUMBER - 1}}%  ", Tone.STRONG),
+        glyphs.sparkline(history, room - shown, canvas.pen),
     )
 
 
@@ -177,7 +177,7 @@ def _message(console: Console) -> Line:
 
 def _keys(console: Console) -> Line:
     spans: list[Span] = []
-    for key, what in helping.hints(console):
+    for key, what in key_help.hints(console):
         spans += [Span(f" {key}", Tone.KEY), Span(f" {what} ")]
     return Line(tuple(spans))
 

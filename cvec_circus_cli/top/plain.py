@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from cvec_circus_cli.top import drawing
+from cvec_circus_cli.top import glyphs
 from cvec_circus_cli.top.columns import Column, Kind, columns_of, name_text, text_of
 from cvec_circus_cli.top.facts import Process, Socket
 from cvec_circus_cli.top.lines import clean, fitted, width
@@ -35,7 +35,9 @@ def json_text(snapshot: Snapshot, link: Link, view: View) -> str:
     """Return a snapshot as JSON on one line: what the view shows, in its order, never folded."""
     groups = {group.name: group for group in snapshot.groups}
     processes = {
-        f"{one.watcher}/{one.pid}": one for group in groups.values() for one in group.processes
+        f"{process.watcher}/{process.pid}": process
+        for group in groups.values()
+        for process in group.processes
     }
     watchers: list[dict[str, Any]] = []
     for row in rows_of(
@@ -51,7 +53,7 @@ def json_text(snapshot: Snapshot, link: Link, view: View) -> str:
         "cpu": round(snapshot.cpu, 3),
         "memory": round(snapshot.memory, 3),
         "watchers": watchers,
-        "sockets": [_socket(one) for one in snapshot.sockets],
+        "sockets": [_socket(socket) for socket in snapshot.sockets],
     }
     return json.dumps(content)
 
@@ -66,7 +68,7 @@ def _summary(snapshot: Snapshot, link: Link) -> str:
 
 def _cell(column: Column, row: Row) -> str:
     if column.kind is Kind.NAME:
-        before, name = name_text(row, drawing.ASCII)
+        before, name = name_text(row, glyphs.ASCII)
         return "  " * row.depth + name if before else name
     value = row.values.get(column.of)
     return "-" if value in (None, "") else clean(text_of(column, value))

@@ -82,7 +82,7 @@ def _tree_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
     wanted = view.filter.casefold()
     shown = []
     for group in snapshot.groups:
-        processes = [one for one in group.processes if _matches(group, one, wanted)]
+        processes = [process for process in group.processes if _matches(group, process, wanted)]
         if processes or wanted in group.name.casefold():
             shown.append((group, processes))
     for group, processes in _ordered(shown, view, lambda one: _group_values(one[0], view)):
@@ -109,7 +109,10 @@ def _branch_rows(processes: Sequence[Process], view: View, depth: int) -> Iterat
 def _flat_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
     wanted = view.filter.casefold()
     shown = [
-        one for group in snapshot.groups for one in group.processes if _matches(group, one, wanted)
+        process
+        for group in snapshot.groups
+        for process in group.processes
+        if _matches(group, process, wanted)
     ]
     for one in _ordered(shown, view, lambda one: {**process_values(one), "name": one.watcher}):
         row = _process_row(one, 0, Branch.NONE)
@@ -119,11 +122,11 @@ def _flat_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
 
 def _socket_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
     wanted = view.filter.casefold()
-    most = max((one.reads or 0.0 for one in snapshot.sockets), default=0.0)
+    most = max((socket.reads or 0.0 for socket in snapshot.sockets), default=0.0)
     shown = [
-        one
-        for one in snapshot.sockets
-        if wanted in one.address.casefold() or wanted in one.name.casefold()
+        socket
+        for socket in snapshot.sockets
+        if wanted in socket.address.casefold() or wanted in socket.name.casefold()
     ]
     for one in _ordered(shown, view, socket_values):
         values = {**socket_values(one), "share": (one.reads or 0.0) / most if most else 0.0}
@@ -189,20 +192,20 @@ def health_text(group: Group) -> str:
 
 
 def _group_values(group: Group, view: View) -> dict[str, Value]:
-    users = {one.user for one in group.processes}
+    users = {process.user for process in group.processes}
     return {
         "name": clean(group.name),
         "user": clean(users.pop()) if len(users) == 1 else "",
         "state": clean(health_text(group)),
-        "threads": total(one.threads for one in group.processes),
-        "files": total(one.files for one in group.processes),
+        "threads": total(process.threads for process in group.processes),
+        "files": total(process.files for process in group.processes),
         "cpu": group.mean if view.is_mean else group.cpu,
         "memory": group.memory,
         "resident": group.resident,
-        "virtual": total(one.virtual for one in group.processes),
-        "pss": total(one.pss for one in group.processes),
-        "below_cpu": total(one.below_cpu for one in group.processes),
-        "below_resident": total(one.below_resident for one in group.processes),
+        "virtual": total(process.virtual for process in group.processes),
+        "pss": total(process.pss for process in group.processes),
+        "below_cpu": total(process.below_cpu for process in group.processes),
+        "below_resident": total(process.below_resident for process in group.processes),
         "age": group.age,
         "time": group.time,
         "history": group.history,

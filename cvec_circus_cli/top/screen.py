@@ -24,8 +24,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.top import acting
-from cvec_circus_cli.top.drawing import Pen
+from cvec_circus_cli.top import acts
+from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.keys import Scene, Wish, press
 from cvec_circus_cli.top.lines import Line, Tone
 from cvec_circus_cli.top.picture import Canvas, Picture, picture
@@ -100,8 +100,8 @@ class Board(Widget):
         line = self._lines[y]
         return Strip(
             [
-                Segment(one.text, _CHOSEN if line.is_chosen else self._styles_of.get(one.tone))
-                for one in line.spans
+                Segment(span.text, _CHOSEN if line.is_chosen else self._styles_of.get(span.tone))
+                for span in line.spans
             ]
         )
 
@@ -204,7 +204,7 @@ class Screen(App[None]):
 
     async def _do(self, act: Act) -> None:
         if self._connect is not None:
-            told = await asyncio.to_thread(acting.do, act, self._connect)
+            told = await asyncio.to_thread(acts.do, act, self._connect)
             self._state = replace(self._state, message=told)
             self._draw()
 

@@ -40,17 +40,17 @@ class Group:
     @property
     def cpu(self) -> float | None:
         """The processor shares of all its processes together, in percent of one core."""
-        return total(one.cpu for one in self.processes)
+        return total(process.cpu for process in self.processes)
 
     @property
     def resident(self) -> float | None:
         """The resident bytes of all its processes together; shared pages count each time."""
-        return total(one.resident for one in self.processes)
+        return total(process.resident for process in self.processes)
 
     @property
     def time(self) -> float | None:
         """The processor seconds of all its processes together."""
-        return total(one.time for one in self.processes)
+        return total(process.time for process in self.processes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Link:
 
 def total(values: Any) -> float | None:
     """Return the sum of what is known, or None where nothing is."""
-    known = [one for one in values if one is not None]
+    known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 

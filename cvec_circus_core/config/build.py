@@ -23,10 +23,10 @@ from cvec_circus_core.config.checks import (
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.keys import Free, Refused, canonical_key, nearest
+from cvec_circus_core.config.option_keys import Free, Refused, canonical_key, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
-from cvec_circus_core.config.reading import doubt_free, given_options, plain_values
+from cvec_circus_core.config.section_reader import doubt_free, given_options, plain_values
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -96,7 +96,7 @@ def build(
     sockets = [_socket(name, section, seen, findings) for name, section in sections]
     bad = {name.lower() for name, section in sections if findings.is_bad(section.name)}
     _refuse_taken(raw.sections, findings)
-    known = {one.name for one in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
+    known = {socket.name for socket in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
     watchers = [
         _watcher(name, section, environments, known, findings)
         for name, section in _named("watcher", raw.sections, findings)
@@ -105,16 +105,18 @@ def build(
         plugin_spec(name, section, environments, known, findings)
         for name, section in _named("plugin", raw.sections, findings)
     ]
-    with_streams = {f"watcher:{one.name}": one for one in watchers if one}
-    with_streams |= {f"plugin:{one.name}": one.watcher for one in plugins if one}
+    with_streams = {f"watcher:{watcher.name}": watcher for watcher in watchers if watcher}
+    with_streams |= {f"plugin:{plugin.name}": plugin.watcher for plugin in plugins if plugin}
     faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
-    _refuse_plugins(raw.sections, [one for one in plugins if one], find_plugin_faults, findings)
+    _refuse_plugins(
+        raw.sections, [plugin for plugin in plugins if plugin], find_plugin_faults, findings
+    )
     _look_around(raw.sections, {"circus": arbiter, **with_streams}, find_faults_around, findings)
     return Loaded(
         arbiter=arbiter,
-        watchers=tuple(one for one in watchers if one and one not in faulty),
-        sockets=tuple(one for one in sockets if one.name not in bad),
-        plugins=tuple(one for one in plugins if one and one.watcher not in faulty),
+        watchers=tuple(watcher for watcher in watchers if watcher and watcher not in faulty),
+        sockets=tuple(socket for socket in sockets if socket.name not in bad),
+        plugins=tuple(plugin for plugin in plugins if plugin and plugin.watcher not in faulty),
         problems=_in_order(findings.problems, raw.sections),
         warnings=_in_order(findings.warnings, raw.sections),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.keys import Refused
+from cvec_circus_core.config.option_keys import Refused
 from cvec_circus_core.model.amounts import NONE
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.readiness import Sign

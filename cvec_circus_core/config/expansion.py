@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.keys import Refused, nearest
+from cvec_circus_core.config.option_keys import Refused, nearest
 from cvec_circus_core.config.raw import RawSection
 from cvec_circus_core.model.names import name_key
 
@@ -81,8 +81,8 @@ class Environments:
     def __init__(self, sections: Iterable[RawSection], environ: Mapping[str, str]) -> None:
         sections = tuple(sections)
         self._environ = environ
-        self._lists = tuple(one for one in sections if one.name.startswith(_ENV_OF))
-        common = next((one for one in sections if one.name == ENV), RawSection(ENV))
+        self._lists = tuple(section for section in sections if section.name.startswith(_ENV_OF))
+        common = next((section for section in sections if section.name == ENV), RawSection(ENV))
         self._common = self._with(common, {})
 
     @property
@@ -138,7 +138,7 @@ def _doubt_list(section: RawSection, names: frozenset[str], findings: Findings) 
     if not any(patterns):
         findings.doubt(section, Refused("names no watcher, so it has no effect"))
     for pattern in filter(None, patterns):
-        listed = name_key(pattern) in names or any(_is_listed(one, pattern) for one in names)
+        listed = name_key(pattern) in names or any(_is_listed(name, pattern) for name in names)
         if not listed:
             meant = nearest(pattern, sorted(names))
             hint = f"; did you mean {meant}?" if meant else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cvec_circus_core.config.keys import Refused
+from cvec_circus_core.config.option_keys import Refused
 from cvec_circus_core.config.raw import Problem, RawSection, RawValue
 
 _CUT = "; white space and ; in a value begin a comment, even between quotes"
@@ -20,8 +20,8 @@ class Findings:
     _bad: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for one in self.problems:
-            self._bad.setdefault(one.section, set()).add(one.key)
+        for problem in self.problems:
+            self._bad.setdefault(problem.section, set()).add(problem.key)
 
     def refuse(
         self, section: RawSection, refused: Refused, key: str = "", text: str | None = None

@@ -45,7 +45,7 @@ class BadConfig(ConfigError):
     @property
     def details(self) -> Mapping[str, Any]:
         """All problems, one by one."""
-        return {"problems": [str(one) for one in self.problems]}
+        return {"problems": [str(problem) for problem in self.problems]}
 
 
 def load(
@@ -141,7 +141,7 @@ def _included(
             for pattern in _patterns(raw.text, variables) if raw else ():
                 wanted = f"{pattern}/{_OF_INCLUDED_FOLDERS}" if key == "include_dir" else pattern
                 matches = [path.parent / one for one in sorted(glob(wanted, root_dir=path.parent))]
-                yield from (one for one in matches if one.is_file())
+                yield from (match for match in matches if match.is_file())
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
 

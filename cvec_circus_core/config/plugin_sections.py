@@ -13,9 +13,9 @@ from cvec_circus_core.config.checks import watcher_faults
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.keys import Free, Member, Plain, Refused, locate, parse
+from cvec_circus_core.config.option_keys import Free, Member, Plain, Refused, locate, parse
 from cvec_circus_core.config.raw import RawSection
-from cvec_circus_core.config.reading import Given, given_options
+from cvec_circus_core.config.section_reader import Given, given_options
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import WatcherSpec
 

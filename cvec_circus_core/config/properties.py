@@ -12,7 +12,7 @@ from typing import Any
 from cvec_circus_core.config.build import with_stats
 from cvec_circus_core.config.checks import arbiter_faults, socket_faults, watcher_faults
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.keys import (
+from cvec_circus_core.config.option_keys import (
     Free,
     Member,
     Place,
@@ -199,7 +199,7 @@ def _checked(key: str, place: Place, value: Any) -> Any:
 
 
 def _require_none(faults: Any) -> None:
-    found = [f"'{one.key}' {one.sentence}" for one in faults]
+    found = [f"'{fault.key}' {fault.sentence}" for fault in faults]
     if found:
         raise BadMessage("; ".join(found))
 

@@ -87,10 +87,10 @@ class Format(Protocol):
 def merged(sections: Iterable[RawSection]) -> tuple[RawSection, ...]:
     """Return sections of one name as one, in which the value that was read first wins."""
     found: dict[str, RawSection] = {}
-    for one in sections:
-        first = found.get(one.name, one)
-        found[one.name] = RawSection(
-            one.name, first.file, first.line, {**one.values, **first.values}
+    for section in sections:
+        first = found.get(section.name, section)
+        found[section.name] = RawSection(
+            section.name, first.file, first.line, {**section.values, **first.values}
         )
     return tuple(found.values())
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.draining import Drain
-from cvec_circus_core.control.entrance import Entrance, Place, open_behind
+from cvec_circus_core.control.peers.authentication import Authentication, Place, open_behind
+from cvec_circus_core.control.socket_reader import SocketReader
 
 _LONGEST_TOPIC = 1024
 _TOPICS = 10_000
@@ -31,7 +31,7 @@ class Broadcast:
         self,
         context: zmq.Context[Any],
         place: Place,
-        entrance: Entrance,
+        entrance: Authentication,
         loop: asyncio.AbstractEventLoop,
         queued: int,
         on_audience: Callable[[], None] = _nobody_cares,
@@ -44,7 +44,7 @@ class Broadcast:
         self._socket.setsockopt(zmq.SNDHWM, queued)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
         self.endpoint = open_behind(entrance, place, self._socket)
-        self._drain = Drain(self._socket, loop, self._on_subscription, copy=False)
+        self._drain = SocketReader(self._socket, loop, self._on_subscription, copy=False)
 
     def send(self, topic: bytes, body: bytes) -> bool:
         """Send to whoever subscribed to the topic; return False where nobody could take it."""

@@ -23,11 +23,11 @@ from cvec_circus_core.control.calls import (
     new_id,
     with_id_of,
 )
-from cvec_circus_core.control.connecting import connect, unreachable
+from cvec_circus_core.control.client_sockets import connect, unreachable
 from cvec_circus_core.model.errors import CallError, NoAnswer
 
 if TYPE_CHECKING:
-    from cvec_circus_core.model.keys import CurveKeys
+    from cvec_circus_core.model.curve_keys import CurveKeys
 
 
 class AsyncCircusClient:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 
 import zmq
 
-from cvec_circus_core.control.connecting import connect, unreachable
+from cvec_circus_core.control.client_sockets import connect, unreachable
 
 if TYPE_CHECKING:
+    from cvec_circus_core.model.curve_keys import CurveKeys
     from cvec_circus_core.model.errors import CallError
-    from cvec_circus_core.model.keys import CurveKeys
 
 EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
 

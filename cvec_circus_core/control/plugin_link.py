@@ -14,10 +14,10 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.blocking import CircusClient
+from cvec_circus_core.control.blocking_client import CircusClient
 from cvec_circus_core.control.client import AsyncCircusClient
+from cvec_circus_core.control.client_sockets import connect
 from cvec_circus_core.control.codec import encode_event
-from cvec_circus_core.control.connecting import connect
 from cvec_circus_core.model.events import Told
 
 QUEUED = 10_000

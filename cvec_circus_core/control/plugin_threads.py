@@ -141,7 +141,7 @@ class PluginThreads:
 
     def views(self) -> tuple[PluginView, ...]:
         """Return how each of them fares."""
-        return tuple(one.view() for one in self._threads.values())
+        return tuple(thread.view() for thread in self._threads.values())
 
     async def close(self, seconds: float) -> bool:
         """Stop all, and tell whether they have all ended in time."""

@@ -14,7 +14,7 @@ import zmq
 
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.codec import encode_event
-from cvec_circus_core.control.entrance import Entrance, Place
+from cvec_circus_core.control.peers.authentication import Authentication, Place
 from cvec_circus_core.model.events import Told
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class EventPublisher:
         self,
         context: zmq.Context[Any],
         place: Place,
-        entrance: Entrance,
+        entrance: Authentication,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._output_topics: tuple[bytes, ...] = ()
@@ -64,4 +64,4 @@ class EventPublisher:
 
     def _on_audience(self) -> None:
         topics = self._broadcast.topics
-        self._output_topics = tuple(one for one in topics if one.startswith(_OUTPUT))
+        self._output_topics = tuple(topic for topic in topics if topic.startswith(_OUTPUT))

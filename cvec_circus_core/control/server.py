@@ -15,15 +15,15 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.bounds import Bounds, Word
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
-from cvec_circus_core.control.dispatch import Dispatcher, failure_of
-from cvec_circus_core.control.draining import Drain
-from cvec_circus_core.control.eager import begin
-from cvec_circus_core.control.entrance import Entrance, Place, open_behind
-from cvec_circus_core.model.access import Visitor
+from cvec_circus_core.control.eager_task import begin
+from cvec_circus_core.control.peers.authentication import Authentication, Place, open_behind
+from cvec_circus_core.control.socket_reader import SocketReader
+from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import BadMessage, CircusError
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
+from cvec_circus_core.requests.dispatch import Dispatcher, failure_of
+from cvec_circus_core.requests.rate_limits import Admission, RateLimiter
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class ControlServer:
         self,
         context: zmq.Context[Any],
         place: Place,
-        entrance: Entrance,
+        entrance: Authentication,
         dispatcher: Dispatcher,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
@@ -57,7 +57,7 @@ class ControlServer:
         self._dispatcher = dispatcher
         self._clock = clock
         self._loop = loop
-        self._bounds = Bounds(clock)
+        self._bounds = RateLimiter(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._to_begin = 0
         """Tasks that have not taken their first step."""
@@ -65,7 +65,7 @@ class ControlServer:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         self._socket.setsockopt(zmq.RCVHWM, QUEUED)
         self.endpoint = open_behind(entrance, place, self._socket)
-        self._drain = Drain(self._socket, loop, self._take, REQUESTS_AT_ONCE, copy=False)
+        self._drain = SocketReader(self._socket, loop, self._take, REQUESTS_AT_ONCE, copy=False)
 
     def bind_too(self, endpoint: str) -> None:
         """Answer on one more endpoint."""
@@ -88,9 +88,9 @@ class ControlServer:
     def _take(self, message_frames: list[zmq.Frame]) -> None:
         visitor = self._entrance.visitor(message_frames[-1])
         word = self._bounds.word(visitor)
-        if word is Word.UNREAD:
+        if word is Admission.UNREAD:
             return
-        frames = [one.bytes for one in message_frames]
+        frames = [message_frame.bytes for message_frame in message_frames]
         address, body = frames[:-1], frames[-1]
         if len(address) != 1 and not (len(address) == 2 and not address[1]):
             self._send(address[:1], failure_of(_WRONG_FRAMES, "?"), None)
@@ -101,7 +101,7 @@ class ControlServer:
         value: Any = None
         try:
             value = decode(body)
-            if word is Word.REFUSED:
+            if word is Admission.REFUSED:
                 raise self._bounds.refusal(visitor)
             message = request_of(value)
         except CircusError as error:
@@ -128,14 +128,12 @@ class ControlServer:
         self._bounds.close(connection)
 
     async def _in_turn(
-        self, address: list[bytes], message: RequestMessage, visitor: Visitor
+        self, address: list[bytes], message: RequestMessage, visitor: Caller
     ) -> None:
         self._to_begin -= 1
         await self._answer(address, message, visitor)
 
-    async def _answer(
-        self, address: list[bytes], message: RequestMessage, visitor: Visitor
-    ) -> None:
+    async def _answer(self, address: list[bytes], message: RequestMessage, visitor: Caller) -> None:
         reply = await self._dispatcher.answer(message, visitor)
         if not message.cast:
             self._send(address, reply, message.id)

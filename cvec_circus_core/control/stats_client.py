@@ -9,7 +9,7 @@ import msgspec.json
 import zmq
 
 from cvec_circus_core.control.consumer import CircusConsumer
-from cvec_circus_core.model.keys import CurveKeys
+from cvec_circus_core.model.curve_keys import CurveKeys
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 TOPIC = "stat."

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cvec_circus_core.config.properties import arbiter_from_mapping, plugin_from_mapping
+from cvec_circus_core.embed.engine_runner import Running
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import nothing_to_do, running_loop
-from cvec_circus_core.embed.running import Running
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginNames
-from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
+from cvec_circus_core.extend.plugin_watchers import assign, watcher_of
 from cvec_circus_core.extend.registry import load_commands
-from cvec_circus_core.extend.stats_hosting import stats_watcher, with_orders
+from cvec_circus_core.extend.stats_watcher import stats_watcher, with_orders
 from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
@@ -23,7 +23,7 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.arbiter import Configured
-from cvec_circus_core.system.sockets import CircusSocket
+from cvec_circus_core.system.net.sockets import CircusSocket
 
 ENDPOINT = "tcp://127.0.0.1:5555"
 PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
@@ -65,7 +65,7 @@ class Arbiter:
             **options,
         }
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
-        self._sockets = tuple(one.spec for one in sockets)
+        self._sockets = tuple(socket.spec for socket in sockets)
         self._context = context
         hosts = assign(_plugin_specs(plugins or ()), NO_DEFAULTS)
         self._plugins = with_orders(hosts, self._spec, PluginNames.installed())
@@ -132,7 +132,7 @@ class Arbiter:
 
     def numprocesses(self) -> int:
         """Return the number of processes that are there, of all watchers."""
-        return sum(len(one) for one in self.watchers)
+        return sum(len(watcher) for watcher in self.watchers)
 
     def numwatchers(self) -> int:
         """Return the number of watchers."""
@@ -145,7 +145,7 @@ class Arbiter:
         if home is None:
             return list(self._watchers)
         actors = home.ask(home.engine.arbiter.watchers)
-        return [Watcher.of(one.spec, home) for one in actors]
+        return [Watcher.of(actor.spec, home) for actor in actors]
 
     def iter_watchers(self, reverse: bool = True) -> list[Watcher]:
         """Return all watchers by priority: highest first, or lowest first without ``reverse``."""
@@ -154,14 +154,14 @@ class Arbiter:
 
     def get_watcher(self, name: str) -> Watcher:
         """Return the watcher of a name, compared without case. Raises KeyError."""
-        for one in self.watchers:
-            if name_key(one.name) == name_key(name):
-                return one
+        for watcher in self.watchers:
+            if name_key(watcher.name) == name_key(name):
+                return watcher
         raise KeyError(name)
 
     def statuses(self) -> dict[str, str]:
         """Return the state word of every watcher, by name."""
-        return {one.name: one.status() for one in self.watchers}
+        return {watcher.name: watcher.status() for watcher in self.watchers}
 
     def add_watcher(self, name: str, cmd: str, **options: Any) -> Watcher:
         """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
@@ -210,9 +210,9 @@ class Arbiter:
         facts = engine.facts()
         if facts is None:
             return
-        for one in self._plugins.processes:
-            engine.arbiter.add(watcher_of(one, facts, self._spec))
-        named = [one.spec for one in engine.arbiter.watchers()]
+        for process in self._plugins.processes:
+            engine.arbiter.add(watcher_of(process, facts, self._spec))
+        named = [watcher.spec for watcher in engine.arbiter.watchers()]
         for spec in stats_watcher(self._spec, facts, self._plugins, named):
             engine.arbiter.add(spec)
         engine.host(self._plugins.threads)
@@ -289,17 +289,17 @@ _OF_THE_WATCHER = {"warmup_delay", "umask"}
 
 def _plugin_specs(plugins: Iterable[Mapping[str, Any]]) -> list[PluginSpec]:
     made = []
-    for one in plugins:
-        use = str(one.get("use", ""))
-        name = str(one.get("name") or use.rpartition(".")[2].rpartition(":")[2].lower())
-        options = {key: value for key, value in one.items() if key != "name"}
+    for plugin in plugins:
+        use = str(plugin.get("use", ""))
+        name = str(plugin.get("name") or use.rpartition(".")[2].rpartition(":")[2].lower())
+        options = {key: value for key, value in plugin.items() if key != "name"}
         made.append(plugin_from_mapping(name, options))
     return made
 
 
 def _refuse_twins(watchers: Iterable[Watcher]) -> None:
     seen = set()
-    for one in watchers:
-        if name_key(one.name) in seen:
-            raise AlreadyExists(one.name)
-        seen.add(name_key(one.name))
+    for watcher in watchers:
+        if name_key(watcher.name) in seen:
+            raise AlreadyExists(watcher.name)
+        seen.add(name_key(watcher.name))

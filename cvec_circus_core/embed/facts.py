@@ -12,7 +12,7 @@ from cvec_circus_core.model.errors import UnknownProcess
 from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import Health, Life, ProcessView, WatcherView
+from cvec_circus_core.model.views import Health, ProcessView, WatcherStatus, WatcherView
 
 
 class WatcherFacts:
@@ -63,17 +63,17 @@ class WatcherFacts:
         """Return a picture of what is so."""
         home = self._home
         if home is None or not home.is_usable:
-            return WatcherView(self.name, Life.STOPPED, _AT_REST, ())
+            return WatcherView(self.name, WatcherStatus.STOPPED, _AT_REST, ())
         return home.ask(lambda: home.actor(self.name).view())
 
     @property
     def processes(self) -> dict[int, ProcessView]:
         """The processes that are there, by pid."""
-        return {one.pid: one for one in self.view().processes}
+        return {process.pid: process for process in self.view().processes}
 
     def get_active_pids(self) -> list[int]:
         """Return the pids of the processes that are there."""
-        return [one.pid for one in self.view().processes]
+        return [process.pid for process in self.view().processes]
 
     def status(self) -> str:
         """Return the state word: stopped, starting, active or stopping."""
@@ -81,15 +81,15 @@ class WatcherFacts:
 
     def is_active(self) -> bool:
         """Tell whether it has all its processes."""
-        return self.view().life is Life.ACTIVE
+        return self.view().life is WatcherStatus.ACTIVE
 
     def is_stopped(self) -> bool:
         """Tell whether it has no process and wants none."""
-        return self.view().life is Life.STOPPED
+        return self.view().life is WatcherStatus.STOPPED
 
     def is_stopping(self) -> bool:
         """Tell whether it is on its way down."""
-        return self.view().life is Life.STOPPING
+        return self.view().life is WatcherStatus.STOPPING
 
     def info(self) -> Mapping[int, Any]:
         """Return the info object (spec: protocol, 5.3) of every process, by pid."""

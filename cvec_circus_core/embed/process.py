@@ -12,11 +12,11 @@ from cvec_circus_core.config.properties import watcher_from_mapping
 from cvec_circus_core.model.errors import CannotSpawn, UnknownProcess
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy.commandline import Surroundings, prepare
-from cvec_circus_core.system.census import Census
+from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 from cvec_circus_core.system.clock import SystemClock
+from cvec_circus_core.system.processes.single import SingleProcess
 from cvec_circus_core.system.protocols import Scope
-from cvec_circus_core.system.single import SingleProcess
+from cvec_circus_core.system.stats.census import Census
 
 
 class ProcessStatus(IntEnum):
@@ -107,7 +107,7 @@ class Process:
         self.stdout, self.stderr = (os.fdopen(end[0], "rb") if end else None for end in ends)
 
     def _plan(self, ends: Sequence[tuple[int, int] | None]) -> LaunchPlan:
-        around = Surroundings(environ=dict(os.environ))
+        around = SpawnEnvironment(environ=dict(os.environ))
         try:
             plan = prepare(self._spec, around).for_slot(self._slot)
         except ValueError as error:

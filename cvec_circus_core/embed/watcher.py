@@ -19,9 +19,9 @@ from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import ProcessView
-from cvec_circus_core.policy.changing import changed
-from cvec_circus_core.policy.inputs import Go
-from cvec_circus_core.runtime.signalling import Selection
+from cvec_circus_core.policy.watcher.inputs import Go
+from cvec_circus_core.policy.watcher.spec_change import changed
+from cvec_circus_core.runtime.manual_signals import Selection
 
 
 def name_from(cmd: str) -> str:

@@ -48,7 +48,7 @@ class ExtraStats:
         asked = [(one, answer) for one in self._contributors if (answer := one.ask(subjects))]
         if asked:
             await asyncio.wait([answer for _, answer in asked], timeout=self._patience)
-        known = frozenset(one.pid for one in subjects)
+        known = frozenset(subject.pid for subject in subjects)
         for contributor, answer in asked:
             if answer.done():
                 contributor.put(answer.result(), known, found)

@@ -66,7 +66,7 @@ class PluginNames(Struct, frozen=True):
         """Tell whether a name, of whatever kind, means a plugin that runs by default."""
         point = self.point(use)
         value = use if point is None else point.value
-        ours = {one.value.replace(":", ".") for one in self.defaults.values()}
+        ours = {default.value.replace(":", ".") for default in self.defaults.values()}
         return value.replace(":", ".") in ours
 
 

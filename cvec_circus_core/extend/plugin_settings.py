@@ -61,12 +61,12 @@ def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: s
     """
     values, faults = _read(declared, config)
     refused = []
-    for one in faults:
-        if one.is_doubt:
-            log.warning("plugin %s: %s %s", plugin, one.key, one.sentence)
+    for fault in faults:
+        if fault.is_doubt:
+            log.warning("plugin %s: %s %s", plugin, fault.key, fault.sentence)
         else:
-            shown = "" if one.hidden else f": {config[one.key]!r}"
-            refused.append(f"{one.key} {one.sentence}{shown}")
+            shown = "" if fault.hidden else f": {config[fault.key]!r}"
+            refused.append(f"{fault.key} {fault.sentence}{shown}")
     if refused:
         raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
     return declared(**values)
@@ -76,7 +76,7 @@ def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[
     """Find everything that is wrong with the options of a plugin."""
     values, faults = _read(declared, config)
     yield from faults
-    if all(one.is_doubt for one in faults):
+    if all(fault.is_doubt for fault in faults):
         try:
             declared(**values)
         except ConfigError as error:
@@ -115,5 +115,5 @@ def _is_of_the_watcher(key: str) -> bool:
         or key in option_names(WatcherSpec)
         or key in renamed_options(WatcherSpec)
         or "." in key
-        or any(one.member(key) is not None for one in families)
+        or any(family.member(key) is not None for family in families)
     )

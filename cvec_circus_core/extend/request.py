@@ -4,7 +4,7 @@
         name: str | None = prop(None, "watcher, or a pattern", positional=True)
         waiting: bool = prop(False, "answer when it is done")
 
-The daemon checks types by msgspec (see `control/properties.py`); circusctl builds its arguments
+The daemon checks types by msgspec (see `requests/properties.py`); circusctl builds its arguments
 from the same lines. This module imports next to nothing, because circusctl's start is felt.
 """
 

@@ -64,7 +64,7 @@ class Stranger(Struct, frozen=True):
     why: str
 
 
-Caller = LocalUser | KeyHolder | Anybody | Stranger
+PeerIdentity = LocalUser | KeyHolder | Anybody | Stranger
 
 
 class Rights(Struct, frozen=True):
@@ -85,15 +85,15 @@ class Rights(Struct, frozen=True):
         return self.everything or not self.words.isdisjoint(listed)
 
 
-class Visitor(Struct, frozen=True):
+class Caller(Struct, frozen=True):
     """A caller with his name for people and his rights, worked out once per connection."""
 
-    caller: Caller
+    caller: PeerIdentity
     name: str
     rights: Rights
 
 
-Judge = Callable[[Caller], Visitor]
+Judge = Callable[[PeerIdentity], Caller]
 """Tells what a caller may. May look into the lists of accounts, so its answer is kept."""
 
 

@@ -209,7 +209,7 @@ class CommandAudited(Event, frozen=True):
 
 def own_events(kind: type[Event] = Event) -> frozenset[str]:
     """Return the names of the daemon's own events."""
-    below = (own_events(one) for one in kind.__subclasses__())
+    below = (own_events(subclass) for subclass in kind.__subclasses__())
     return frozenset({kind.topic} - {""}).union(*below)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from cvec_circus_core.model.amounts import ALL, AMOUNT, NONE, Amount
 from cvec_circus_core.model.capabilities import CAPABILITIES, Capabilities
 from cvec_circus_core.model.endpoints import endpoint
-from cvec_circus_core.model.furnishing import LIMIT, MAPPING, RLIMIT_NAMES
+from cvec_circus_core.model.env_and_limits import LIMIT, MAPPING, RLIMIT_NAMES
 from cvec_circus_core.model.hook_specs import HOOK, HOOK_NAMES, HookSpec
 from cvec_circus_core.model.kinds import (
     ACCOUNT,

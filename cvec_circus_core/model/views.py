@@ -7,7 +7,7 @@ from enum import Enum
 from cvec_circus_core.model.values import Struct
 
 
-class Life(Enum):
+class WatcherStatus(Enum):
     """The state words of a watcher (spec: watchers, states)."""
 
     STOPPED = "stopped"
@@ -56,7 +56,7 @@ class WatcherView(Struct, frozen=True):
     """One watcher, as it is at one moment."""
 
     name: str
-    life: Life
+    life: WatcherStatus
     health: Health
     processes: tuple[ProcessView, ...]
 

@@ -15,10 +15,10 @@ from cvec_circus_core.model.access import (
     GROUP_MARK,
     KEY_MARK,
     Anybody,
-    Caller,
     KeyHolder,
     KnownKey,
     LocalUser,
+    PeerIdentity,
     Rights,
     Role,
     Stranger,
@@ -52,7 +52,7 @@ def rules_of(spec: ArbiterSpec, own_uid: int, keys: Mapping[str, KnownKey] | Non
     return Rules(own_uid, everything, frozenset(spec.viewers), keys or {})
 
 
-def rights_of(rules: Rules, caller: Caller, words: Iterable[str] = ()) -> Rights:
+def rights_of(rules: Rules, caller: PeerIdentity, words: Iterable[str] = ()) -> Rights:
     """Return what a caller may. ``words`` are those by which lists may mean him."""
     match caller:
         case Anybody():

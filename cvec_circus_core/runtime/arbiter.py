@@ -25,12 +25,12 @@ from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.config_plan import Plan, plan
+from cvec_circus_core.policy.config_steps import Present, plan_options, steps
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
-from cvec_circus_core.policy.plan import Plan, plan
-from cvec_circus_core.policy.plan_steps import Present, plan_options, steps
-from cvec_circus_core.runtime.reconfiguring import (
+from cvec_circus_core.policy.watcher.inputs import Go
+from cvec_circus_core.runtime.config_changes import (
     Adopt,
     Outlook,
     WatcherChanges,
@@ -39,7 +39,7 @@ from cvec_circus_core.runtime.reconfiguring import (
     with_options,
 )
 from cvec_circus_core.runtime.socket_changes import SocketChange, SocketChanges
-from cvec_circus_core.runtime.starting import start_in_order
+from cvec_circus_core.runtime.start_sequence import start_in_order
 from cvec_circus_core.runtime.streams.channels import check_streams
 from cvec_circus_core.runtime.tickets import Ticket, settled, wait_all
 from cvec_circus_core.runtime.watcher import WatcherActor
@@ -140,7 +140,7 @@ class ArbiterActor:
 
     def start_all(self) -> Ticket:
         """Start every autostart watcher, highest priority first."""
-        chosen = [one for one in self._watchers.values() if one.spec.autostart]
+        chosen = [watcher for watcher in self._watchers.values() if watcher.spec.autostart]
         return self._run("start", self._start(chosen))
 
     def stop_all(self) -> Ticket:
@@ -155,7 +155,7 @@ class ArbiterActor:
         async def reload() -> Done:
             tickets = {}
             for one in start_order(self._watchers.values()):
-                if one.life in (Life.ACTIVE, Life.STARTING):
+                if one.life in (WatcherStatus.ACTIVE, WatcherStatus.STARTING):
                     ticket = one.reload(sequential=sequential) if graceful else one.wish(Go.RESTART)
                     tickets[ticket] = one.name
                     await _end_of(ticket)
@@ -178,7 +178,7 @@ class ArbiterActor:
             if later := outlook.options.at_next_start:
                 log.warning("%s: as before, until circusd itself starts again", ", ".join(later))
             await self._apply(outlook, configured, sockets)
-            chosen = [one for one in self._watchers.values() if one.spec.autostart]
+            chosen = [watcher for watcher in self._watchers.values() if watcher.spec.autostart]
             return await self._start(chosen)
 
         return self._run("restart", restart())
@@ -220,19 +220,21 @@ class ArbiterActor:
 
     def adrift(self) -> frozenset[int]:
         """Return the pids that were left running on purpose, their watchers being forgotten."""
-        return frozenset(one.pid for actor in self._adrift for one in actor.view().processes)
+        return frozenset(
+            process.pid for actor in self._adrift for process in actor.view().processes
+        )
 
     async def _end(self, tickets: list[Ticket]) -> Done:
         done = await wait_all(tickets)
         # The last hooks tell of what has just ended.
-        for one in self._watchers.values():
-            await one.hooks.wait_done()
+        for watcher in self._watchers.values():
+            await watcher.hooks.wait_done()
         return done
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""
-        for one in self._watchers.values():
-            one.hasten()
+        for watcher in self._watchers.values():
+            watcher.hasten()
 
     def _plan_for(self, configured: Configured) -> Plan:
         new = {name_key(spec.name): spec for spec in configured.watchers}

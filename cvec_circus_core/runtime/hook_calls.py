@@ -21,7 +21,7 @@ from typing import Any
 from cvec_circus_core.extend.gates import find_gate
 from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.hook_specs import GATE
-from cvec_circus_core.system.priority import precedence
+from cvec_circus_core.system.processes.priority import precedence
 
 MOST_HANGING = 8
 """Calls of one watcher that may hang before no more are made."""

@@ -15,17 +15,17 @@ from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.changing import changed
-from cvec_circus_core.policy.inputs import Go
-from cvec_circus_core.policy.plan import Plan
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.config_plan import Plan
 from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets, still_used, touched
-from cvec_circus_core.runtime.sockets import Exchange
+from cvec_circus_core.policy.watcher.inputs import Go
+from cvec_circus_core.policy.watcher.spec_change import changed
+from cvec_circus_core.runtime.managed_sockets import Exchange
 from cvec_circus_core.runtime.tickets import Ticket, wait_all
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.world import World
 
-_UP = (Life.ACTIVE, Life.STARTING)
+_UP = (WatcherStatus.ACTIVE, WatcherStatus.STARTING)
 
 
 class SocketChange:
@@ -85,7 +85,7 @@ class SocketChanges:
         return plan, touched(plan, staying, tuple(sorted(before)), after)
 
     def _staying(self, watchers: Plan) -> dict[str, WatcherSpec]:
-        actors = {name_key(one.name): one for one in self._watchers()}
+        actors = {name_key(watcher.name): watcher for watcher in self._watchers()}
         return {
             key: watchers.change.get(key, one.spec)
             for key, one in actors.items()
@@ -98,12 +98,12 @@ class SocketChanges:
         plan, keen = self.look_ahead(sockets, watchers)
         exchange = self._world.sockets.prepare(plan)
         self._from_file = {spec.name: spec for spec in sockets}
-        actors = {name_key(one.name): one for one in self._watchers()}
+        actors = {name_key(watcher.name): watcher for watcher in self._watchers()}
         staying = self._staying(watchers)
         late = {spec.name for spec in exchange.late}
         return SocketChange(
             exchange,
-            [one for one in actors.values() if late.intersection(_names(one.spec, before))],
+            [actor for actor in actors.values() if late.intersection(_names(actor.spec, before))],
             [actors[key] for key in keen if not _is_renewed(actors[key].spec, staying[key])],
         )
 

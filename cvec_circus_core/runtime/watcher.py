@@ -19,22 +19,22 @@ from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import Life, WatcherView
-from cvec_circus_core.policy import inputs
-from cvec_circus_core.policy.effects import Effect
-from cvec_circus_core.policy.inputs import Go, Input, TicketId, Wanted
-from cvec_circus_core.policy.machine import step, wake_at
-from cvec_circus_core.policy.plan_steps import Condition
-from cvec_circus_core.policy.rollout import ONE_BY_ONE
-from cvec_circus_core.policy.state import WatcherState
-from cvec_circus_core.policy.viewing import view_of
-from cvec_circus_core.runtime.faces import WatcherFace
-from cvec_circus_core.runtime.hooking import WatcherHooks
-from cvec_circus_core.runtime.notices import WatcherNotices
-from cvec_circus_core.runtime.performing import Performer
-from cvec_circus_core.runtime.signalling import send
+from cvec_circus_core.model.views import WatcherStatus, WatcherView
+from cvec_circus_core.policy.config_steps import Condition
+from cvec_circus_core.policy.watcher import inputs
+from cvec_circus_core.policy.watcher.effects import Effect
+from cvec_circus_core.policy.watcher.inputs import Go, Input, TicketId, Wanted
+from cvec_circus_core.policy.watcher.machine import step, wake_at
+from cvec_circus_core.policy.watcher.rollout import ONE_BY_ONE
+from cvec_circus_core.policy.watcher.state import WatcherState
+from cvec_circus_core.policy.watcher.views import view_of
+from cvec_circus_core.runtime.effect_runner import EffectRunner
+from cvec_circus_core.runtime.hook_views import HookWatcher
+from cvec_circus_core.runtime.manual_signals import send
+from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.streams.channels import WatcherStreams
 from cvec_circus_core.runtime.tickets import Ticket, settled
+from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -53,10 +53,10 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
-        self.hooks = WatcherHooks(world, self._post, lambda: self.spec, WatcherFace(self, world))
+        self.hooks = WatcherHooks(world, self._post, lambda: self.spec, HookWatcher(self, world))
         notices = WatcherNotices(world, self._post, lambda: self.spec)
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
-        self._performer = Performer(
+        self._performer = EffectRunner(
             world, self._post, self._settle, lambda: self.spec, self.streams, notices, self.hooks
         )
         self._alarm: tuple[float, Callable[[], None]] | None = None
@@ -74,7 +74,7 @@ class WatcherActor:
         return self._state.spec
 
     @property
-    def life(self) -> Life:
+    def life(self) -> WatcherStatus:
         """The state word."""
         return self._state.life
 
@@ -116,7 +116,7 @@ class WatcherActor:
     def reload(self, *, sequential: bool = False) -> Ticket:
         """Replace all processes, or send SIGHUP where the spec says so."""
         self.hooks.look_again()
-        if self._state.life is Life.STOPPED:
+        if self._state.life is WatcherStatus.STOPPED:
             return self.wish(Go.START)
         if self.spec.send_hup:
             return self._promised(inputs.Hangup)

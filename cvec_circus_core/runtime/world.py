@@ -9,10 +9,10 @@ from typing import Any
 
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.policy.commandline import Surroundings
-from cvec_circus_core.runtime.sockets import SocketShelf
+from cvec_circus_core.policy.launch import SpawnEnvironment
+from cvec_circus_core.runtime.fair_queue import FairQueue
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.shared import Outputs
-from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.system.protocols import Clock, Processes
 
 
@@ -36,13 +36,13 @@ class World(Struct, frozen=True):
     loop: asyncio.AbstractEventLoop
     clock: Clock
     processes: Processes
-    turns: Turns
+    turns: FairQueue
     emit: Callable[[Event], None]
-    around: Callable[[], Surroundings] = field(default=Surroundings)
+    around: Callable[[], SpawnEnvironment] = field(default=SpawnEnvironment)
     chance: Callable[[], float] = field(default=_no_chance)
     """A random number from 0 to 1."""
     outputs: Outputs = field(default_factory=Outputs)
-    sockets: SocketShelf = field(default_factory=SocketShelf)
+    sockets: ManagedSockets = field(default_factory=ManagedSockets)
     neighbours: Neighbours = field(default_factory=Neighbours)
     thread: int = field(default_factory=threading.get_ident)
     """The thread of the loop."""

@@ -11,7 +11,7 @@ import os
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.accounts import gid_of, uid_of
-from cvec_circus_core.system.descriptors import nofile
+from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.trusted_paths import hold
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY

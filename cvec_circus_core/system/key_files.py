@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from cvec_circus_core.model.access import KnownKey
-from cvec_circus_core.model.keys import (
+from cvec_circus_core.model.curve_keys import (
     BadKeys,
     CurveKeys,
     KeyPair,

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from cvec_circus_core.model.keys import BadKeys
+from cvec_circus_core.model.curve_keys import BadKeys
 from cvec_circus_core.system.accounts import user_name
 
 _LARGEST = 1 << 20

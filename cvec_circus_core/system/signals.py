@@ -22,7 +22,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from cvec_circus_core.system.launching import signals_to_reset
+from cvec_circus_core.system.processes.launcher import signals_to_reset
 
 Heard = Callable[[], None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core.api import Command, Request
-from cvec_circus_plugins.commands._printing import info_line
+from cvec_circus_plugins.commands._lines import info_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

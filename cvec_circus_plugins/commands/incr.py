@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core.api import Command
-from cvec_circus_plugins.commands._resizing import ResizeRequest, resized, show_number
+from cvec_circus_plugins.commands._resize import ResizeRequest, resized, show_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

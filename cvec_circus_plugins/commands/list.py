@@ -47,11 +47,11 @@ class List(Command):
     async def execute(self, supervisor: Supervisor, request: ListRequest) -> dict[str, Any]:
         """Look at them."""
         if request.name is None:
-            return {"watchers": [one.name for one in supervisor.watchers()]}
+            return {"watchers": [watcher.name for watcher in supervisor.watchers()]}
         processes = supervisor.watcher(request.name).view().processes
         return {
-            "pids": [one.pid for one in processes],
-            "processes": [one.wid for one in processes],
+            "pids": [process.pid for process in processes],
+            "processes": [process.wid for process in processes],
         }
 
     def show(self, reply: Mapping[str, Any]) -> str:

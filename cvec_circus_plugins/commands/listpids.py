@@ -42,7 +42,7 @@ class ListPids(Command):
     async def execute(self, supervisor: Supervisor, request: ListPidsRequest) -> dict[str, Any]:
         """Look at them."""
         processes = supervisor.watcher(request.name).view().processes
-        return {"pids": [one.pid for one in processes]}
+        return {"pids": [process.pid for process in processes]}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show one line, with commas."""

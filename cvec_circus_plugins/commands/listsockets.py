@@ -43,7 +43,7 @@ class ListSockets(Command):
 
     async def execute(self, supervisor: Supervisor, request: ListSocketsRequest) -> dict[str, Any]:
         """Look at them."""
-        return {"sockets": [shown(one) for one in supervisor.sockets.views()]}
+        return {"sockets": [shown(view) for view in supervisor.sockets.views()]}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show one line for each."""

@@ -44,7 +44,11 @@ class NumProcesses(Command):
     async def execute(self, supervisor: Supervisor, request: NumProcessesRequest) -> dict[str, Any]:
         """Count them."""
         if request.name is None:
-            return {"numprocesses": sum(len(one.view().processes) for one in supervisor.watchers())}
+            return {
+                "numprocesses": sum(
+                    len(watcher.view().processes) for watcher in supervisor.watchers()
+                )
+            }
         count = len(supervisor.watcher(request.name).view().processes)
         return {"numprocesses": count, "watcher_name": request.name}
 

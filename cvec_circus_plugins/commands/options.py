@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
-from cvec_circus_plugins.commands._printing import option_lines
+from cvec_circus_plugins.commands._lines import option_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

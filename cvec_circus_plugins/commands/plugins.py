@@ -61,13 +61,13 @@ class Plugins(Command):
             raise api.BadMessage(f"no group is named {request.group!r}; there are {groups}")
         running = [
             {
-                "name": one.name,
-                "use": one.use,
-                "host": one.host,
-                "state": one.state,
-                "reason": one.reason,
+                "name": plugin.name,
+                "use": plugin.use,
+                "host": plugin.host,
+                "state": plugin.state,
+                "reason": plugin.reason,
             }
-            for one in supervisor.plugins()
+            for plugin in supervisor.plugins()
         ]
         for watcher in supervisor.watchers():
             if watcher.name.startswith(OF_PLUGINS):

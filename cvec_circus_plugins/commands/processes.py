@@ -49,8 +49,8 @@ class Processes(Command):
         if request.since == changes:
             return {"changes": changes}
         watchers = {
-            one.name: {str(process.pid): process.wid for process in one.view().processes}
-            for one in supervisor.watchers()
+            watcher.name: {str(process.pid): process.wid for process in watcher.view().processes}
+            for watcher in supervisor.watchers()
         }
         return {"changes": changes, "daemon": supervisor.pid, "watchers": watchers}
 

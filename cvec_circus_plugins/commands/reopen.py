@@ -48,7 +48,11 @@ class Reopen(Command):
         """Reopen them."""
         name = request.name
         watchers = supervisor.watchers() if name is None else selected(supervisor, name)
-        chosen = [one for one in watchers if one.spec.stdout_stream or one.spec.stderr_stream]
+        chosen = [
+            watcher
+            for watcher in watchers
+            if watcher.spec.stdout_stream or watcher.spec.stderr_stream
+        ]
         for one in chosen:
             one.reopen()
         return {"reopened": [one.name for one in chosen]}

@@ -63,11 +63,13 @@ class Restart(Command):
         watchers = selected(supervisor, request.name, request.match)
         if request.terminate:
             _end(watchers)
-        tickets = [one.reload() if request.rolling else one.restart() for one in watchers]
+        tickets = [
+            watcher.reload() if request.rolling else watcher.restart() for watcher in watchers
+        ]
         return replaced(await all_done(tickets)) if request.waiting else {}
 
 
 def _end(watchers: Iterable[WatcherPort]) -> None:
-    for one in watchers:
-        if one.view().processes:
-            one.kill(None, SIGKILL, 0.0)
+    for watcher in watchers:
+        if watcher.view().processes:
+            watcher.kill(None, SIGKILL, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, Life, prop
+from cvec_circus_core.api import Command, WatcherStatus, prop
 from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ class Start(Command):
             return {}
         watchers = selected(supervisor, request.name, request.match)
         if request.stopped_for is not None:
-            chosen = [one for one in watchers if _is_stopped_for(one, request.stopped_for)]
+            chosen = [
+                watcher for watcher in watchers if _is_stopped_for(watcher, request.stopped_for)
+            ]
             tickets = [one.start() for one in chosen]
             if request.waiting:
                 await all_done(tickets)
             return {"started": [one.name for one in chosen]}
-        tickets = [one.start() for one in watchers]
+        tickets = [watcher.start() for watcher in watchers]
         if not request.waiting:
             return {}
         done = await all_done(tickets)
@@ -70,4 +72,4 @@ class Start(Command):
 
 def _is_stopped_for(watcher: WatcherPort, reason: str) -> bool:
     view = watcher.view()
-    return view.life is Life.STOPPED and view.health.reason == reason
+    return view.life is WatcherStatus.STOPPED and view.health.reason == reason

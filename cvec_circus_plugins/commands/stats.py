@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import Command, Request, prop
-from cvec_circus_plugins.commands._printing import process_lines
+from cvec_circus_plugins.commands._lines import process_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -110,7 +110,7 @@ async def _measured(
     ]
     # Others' numbers are looked for while the process table is read.
     found, extras = await asyncio.gather(
-        supervisor.process_info([one.pid for one in subjects], pss=request.pss),
+        supervisor.process_info([subject.pid for subject in subjects], pss=request.pss),
         supervisor.extra_stats(subjects),
     )
     infos: dict[str, dict[str, Any]] = {}

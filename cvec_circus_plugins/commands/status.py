@@ -113,12 +113,18 @@ def _health(watcher: WatcherPort) -> dict[str, Any]:
 
 def _readiness(watcher: WatcherPort) -> dict[str, Any]:
     processes = watcher.view().processes
-    said = {str(one.pid): one.status for one in processes if one.status}
-    return {"ready": sum(one.ready and not one.stopping for one in processes), "said": said}
+    said = {str(process.pid): process.status for process in processes if process.status}
+    return {
+        "ready": sum(process.ready and not process.stopping for process in processes),
+        "said": said,
+    }
 
 
 def _details(watchers: Iterable[WatcherPort]) -> dict[str, Any]:
-    return {one.name: {"state": one.view().life.value, **_health(one)} for one in watchers}
+    return {
+        watcher.name: {"state": watcher.view().life.value, **_health(watcher)}
+        for watcher in watchers
+    }
 
 
 def _sorted(reply: Mapping[str, Any]) -> list[str]:

@@ -53,7 +53,7 @@ class Stop(Command):
                 await everything
             return {}
         watchers = selected(supervisor, request.name, request.match)
-        tickets = [one.stop(request.reason) for one in reversed(watchers)]
+        tickets = [watcher.stop(request.reason) for watcher in reversed(watchers)]
         if not request.waiting:
             return {}
         done = await all_done(tickets)

@@ -126,7 +126,7 @@ def _shown(found: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
 
 def _check_process(watcher: WatcherPort, wid: int | None, found: Sequence[OutputView]) -> None:
     """Refuse a process that is not there. One that has ended may have left something to show."""
-    if wid is None or found or any(one.wid == wid for one in watcher.view().processes):
+    if wid is None or found or any(process.wid == wid for process in watcher.view().processes):
         return
     raise api.BadMessage(f"{watcher.name!r} has no process {wid}")
 

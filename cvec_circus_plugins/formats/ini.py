@@ -73,7 +73,8 @@ class _Reading:
     def result(self) -> RawConfig:
         """Return what was read."""
         sections = tuple(
-            RawSection(one.name, self._file, one.line, one.values) for one in self._sections
+            RawSection(section.name, self._file, section.line, section.values)
+            for section in self._sections
         )
         return RawConfig(sections, tuple(self._problems), tuple(self._warnings))
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from functools import partial
 
-from cvec_circus_plugins._errands import Errand
+from cvec_circus_plugins._bounded_thread import Errand
 from cvec_circus_plugins.notifier.message import Message
 from cvec_circus_plugins.notifier.receivers import Receiver, Refused, Unsent
 from cvec_circus_plugins.notifier.settings import NotifierSettings

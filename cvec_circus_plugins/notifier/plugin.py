@@ -7,7 +7,7 @@ import socket
 from typing import Any, ClassVar
 
 from cvec_circus_core.api import CircusPlugin
-from cvec_circus_plugins.notifier.choosing import Choice, Limit
+from cvec_circus_plugins.notifier.event_filter import Choice, Limit
 from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
 from cvec_circus_plugins.notifier.outlet import Outlet
 from cvec_circus_plugins.notifier.receivers import Mail, Receiver, Webhook
@@ -51,9 +51,9 @@ class Notifier(CircusPlugin):
             receivers.append(Webhook(self.settings))
         if self.settings.mail_to:
             receivers.append(Mail(self.settings))
-        self._outlets = [Outlet(one, self.settings) for one in receivers]
-        for one in self._outlets:
-            one.start()
+        self._outlets = [Outlet(receiver, self.settings) for receiver in receivers]
+        for outlet in self._outlets:
+            outlet.start()
 
     def handle_recv(self, data: Any) -> None:
         """Take in one event."""
@@ -74,7 +74,7 @@ class Notifier(CircusPlugin):
             self._reminder.cancel()
         if self._limit.left_out:
             self._tell("", LEFT_OUT, {})
-        await asyncio.gather(*(one.close(LAST_WORDS) for one in self._outlets))
+        await asyncio.gather(*(outlet.close(LAST_WORDS) for outlet in self._outlets))
 
     def _remind(self) -> None:
         self._reminder = None
@@ -89,5 +89,5 @@ class Notifier(CircusPlugin):
 
     def _tell(self, watcher: str, event: str, body: dict[str, Any]) -> None:
         message = Message(watcher, event, body, self._host, self._limit.take_left_out())
-        for one in self._outlets:
-            one.put(message)
+        for outlet in self._outlets:
+            outlet.put(message)

@@ -62,14 +62,16 @@ def of_process(reading: Reading, extra: Extra | None, **more: Any) -> Body:
 
 def of_group(readings: Sequence[Reading], sums: Body, extras: Iterable[Extra] = ()) -> Body:
     """Return the body of all processes of a watcher. ``sums`` are those of `sums_of`."""
-    cpu = _known(one.cpu for one in readings)
+    cpu = _known(reading.cpu for reading in readings)
     body: Body = {
         **sums,
         "cpu": round(sum(cpu) / len(cpu), 2) if cpu else UNREADABLE if readings else 0.0,
         "cpu_sum": round(sum(cpu), 1) if cpu or not readings else UNREADABLE,
-        "age": max(_known(one.age for one in readings), default=UNREADABLE) if readings else 0.0,
-        "children_cpu": round(sum(one.children_cpu for one in readings), 1),
-        "children_rss": sum(one.children_rss for one in readings),
+        "age": max(_known(reading.age for reading in readings), default=UNREADABLE)
+        if readings
+        else 0.0,
+        "children_cpu": round(sum(reading.children_cpu for reading in readings), 1),
+        "children_rss": sum(reading.children_rss for reading in readings),
     }
     if extra := extra_sums(extras):
         body["extra"] = extra
@@ -91,8 +93,8 @@ def sums_of(told: Sequence[Body]) -> Body:
 def extra_sums(extras: Iterable[Extra]) -> dict[str, float]:
     """Add up the numbers of other packages; what is no number is not added up."""
     found: dict[str, float] = {}
-    for one in extras:
-        for key, value in one.items():
+    for extra in extras:
+        for key, value in extra.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 found[key] = found.get(key, 0) + value
     return found

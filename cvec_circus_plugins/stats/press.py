@@ -42,7 +42,7 @@ class Press:
 
     def sums(self, topic: str, readings: Sequence[Reading]) -> Body:
         """Return the sums of some processes, added up only where one of them has changed."""
-        told = [one.told for one in readings]
+        told = [reading.told for reading in readings]
         last = self._last_sums.get(topic)
         # Lists compare what they hold by identity first, so this is quick.
         if last is None or last[0] != told:

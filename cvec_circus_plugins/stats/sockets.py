@@ -42,8 +42,8 @@ class Sockets:
         """Look at them all."""
         reply = await self._ask("listsockets")
         views = reply.get("sockets", [])
-        used = self._read(address_of(one) for one in views)
-        told = [self._told(one, used.get(address_of(one))) for one in views]
+        used = self._read(address_of(view) for view in views)
+        told = [self._told(view, used.get(address_of(view))) for view in views]
         self._seen = {address: use.seen for address, use in used.items()}
         sums: dict[str, Any] = {"addresses": [body["address"] for body in told]}
         for key in ("reads", "queued", "connections"):

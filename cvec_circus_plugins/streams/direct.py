@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvec_circus_core.api import BadOption
-from cvec_circus_plugins.streams._appending import AppendedFile
-from cvec_circus_plugins.streams._written import FileKeeper
+from cvec_circus_plugins.streams._append_file import AppendedFile
+from cvec_circus_plugins.streams._file_writer import FileKeeper
 
 _WID = "{wid}"
 
@@ -48,14 +48,14 @@ class DirectFileStream(FileKeeper):
     def reopen(self) -> None:
         """Open the files anew by their names, for processes that start from now on."""
         super().reopen()
-        for one in self._files.values():
-            one.open()
+        for file in self._files.values():
+            file.open()
 
     def close(self) -> None:
         """Close the files; processes have them still."""
         super().close()
-        for one in self._files.values():
-            one.close()
+        for file in self._files.values():
+            file.close()
         self._files.clear()
 
     def __call__(self, data: Mapping[str, Any], /) -> None:

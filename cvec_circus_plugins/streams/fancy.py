@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import Stream, option
-from cvec_circus_plugins.streams._stamping import USUAL_TIME
+from cvec_circus_plugins.streams._line_prefix import USUAL_TIME
 from cvec_circus_plugins.streams.stdout import write_stdout
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cvec_circus_core import api
 from cvec_circus_core.api import BadOption, option
 from cvec_circus_plugins.streams._backups import backup, pack, shift
-from cvec_circus_plugins.streams._written import COUNT, FileWriter
+from cvec_circus_plugins.streams._file_writer import COUNT, FileWriter
 
 _LINE_END = ord("\n")
 

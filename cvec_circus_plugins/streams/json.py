@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import Stream, option
-from cvec_circus_plugins.streams._written import ACCOUNT_OR_NONE, COUNT, MODE_OR_NONE, TEXT_OR_NONE
+from cvec_circus_plugins.streams._file_writer import (
+    ACCOUNT_OR_NONE,
+    COUNT,
+    MODE_OR_NONE,
+    TEXT_OR_NONE,
+)
 from cvec_circus_plugins.streams.file import FileStream
 from cvec_circus_plugins.streams.stdout import StdoutStream
 

@@ -11,7 +11,7 @@ from cvec_circus_core import api
 from cvec_circus_core.api import BadOption, option
 from cvec_circus_plugins.streams._backups import pack
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
-from cvec_circus_plugins.streams._written import COUNT, FileWriter
+from cvec_circus_plugins.streams._file_writer import COUNT, FileWriter
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import Spot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cvec_circus_plugins.streams._written import FileWriter
+from cvec_circus_plugins.streams._file_writer import FileWriter
 
 
 @dataclass(kw_only=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import FieldInfo, fields
 
-from cvec_circus_core.config.not_yet import NOT_YET
+from cvec_circus_core.config.unimplemented import NOT_YET
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.hookspecs import KernelHooks
 from cvec_circus_core.extend.registry import PLUGINS

@@ -225,12 +225,12 @@ def table(samples: dict[str, list[Sample]]) -> str:
     head = ("MB/s", "of shell", "x superv.", "x circus", "daemon s")
     lines = [f"{'':30}" + "".join(f"{one:>10}" for one in head)]
     for name, rate in medians.items():
-        cpu = statistics.median(one.cpu for one in samples[name])
+        cpu = statistics.median(sample.cpu for sample in samples[name])
         shares = [
             f"{rate / medians[other]:.2f}" if other in medians else ""
             for other in KEEPERS[name].beside
         ]
-        told = "".join(f"{one:>10}" for one in shares)
+        told = "".join(f"{share:>10}" for share in shares)
         lines.append(f"{name:30}{rate:10.0f}{told}{cpu:10.2f}")
     return "\n".join(lines)
 

@@ -40,7 +40,7 @@ class Answering:
     @property
     def asked(self) -> list[tuple[str, dict[str, Any]]]:
         """The commands and properties of all requests so far."""
-        return [(one["command"], one["properties"]) for one in self.requests]
+        return [(request["command"], request["properties"]) for request in self.requests]
 
     def send_raw(self, id: Any, body: bytes) -> None:
         """Send this to who sent the request of this id; only from within ``answer``."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli import completing
+from cvec_circus_cli import completion
 from cvec_circus_cli.circusctl import main
 from tests.cli.answering import Answer, Answering, canned
 
@@ -28,7 +28,7 @@ def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CIRCUSCTL_ENDPOINT", raising=False)
     monkeypatch.delenv("NO_COLOR", raising=False)
     # Who presses a key has little patience; a busy machine needs some.
-    monkeypatch.setattr(completing, "TIMEOUT", 20.0)
+    monkeypatch.setattr(completion, "TIMEOUT", 20.0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
-from cvec_circus_cli.finding import find
+from cvec_circus_cli.command_lookup import find
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 
 

@@ -124,9 +124,9 @@ def test_who_waits_needs_no_timeout(
     circusctl: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The stop is answered when the status has been asked for twice.
-    monkeypatch.setattr("cvec_circus_cli.asking.DEFAULT_TIMEOUT", 0.5)
-    monkeypatch.setattr("cvec_circus_cli.asking.LOOK_EVERY", 0.3)
-    monkeypatch.setattr("cvec_circus_cli.asking.PROBE_EVERY", 0.3)
+    monkeypatch.setattr("cvec_circus_cli.requests.DEFAULT_TIMEOUT", 0.5)
+    monkeypatch.setattr("cvec_circus_cli.requests.LOOK_EVERY", 0.3)
+    monkeypatch.setattr("cvec_circus_cli.requests.PROBE_EVERY", 0.3)
     pending: list[str] = []
 
     def answer(request: dict[str, Any]) -> Any:
@@ -148,7 +148,7 @@ def test_who_waits_needs_no_timeout(
 def test_the_daemon_ends_while_it_is_waited_for(
     circusctl: Run, monkeypatch: pytest.MonkeyPatch, daemon: Daemon, command: str, code: int
 ) -> None:
-    monkeypatch.setattr("cvec_circus_cli.asking.LOOK_EVERY", 0.1)
+    monkeypatch.setattr("cvec_circus_cli.requests.LOOK_EVERY", 0.1)
     with Answering(lambda request: there.end_soon()) as there:
         said = circusctl("--endpoint", there.endpoint, command, "--waiting")
     assert said.code == code
@@ -234,7 +234,7 @@ def test_an_interrupt_ends_with_1(circusctl: Run, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cvec_circus_cli.asking.Connection.call", interrupted)
+    monkeypatch.setattr("cvec_circus_cli.requests.Connection.call", interrupted)
     assert circusctl("list") == Said(exit_codes.NO_ANSWER, "", "interrupted\n")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli.completing import SHELLS, candidates, split
+from cvec_circus_cli.completion import SHELLS, candidates, split
 from cvec_circus_cli.settings import Settings
 from tests.cli.answering import Answering
 from tests.cli.conftest import Said

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from cvec_circus_cli.listening import event_line
+from cvec_circus_cli.listen import event_line
 from cvec_circus_cli.settings import Settings
 
 PROGRAM = [sys.executable, "-m", "cvec_circus_cli.circusctl"]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cvec_circus_core.postponed import SELDOM_USED
+from cvec_circus_core.daemon.lazy_modules import SELDOM_USED
 
 _FIRST = "import sys, cvec_circus_cli.circusd\n"
 

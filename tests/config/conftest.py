@@ -35,6 +35,6 @@ def told(tmp_path: Path) -> Callable[..., list[str]]:
     """Return what turns problems into lines, without the folder of the test."""
 
     def lines(problems: tuple[object, ...]) -> list[str]:
-        return [str(one).replace(f"{tmp_path}/", "") for one in problems]
+        return [str(problem).replace(f"{tmp_path}/", "") for problem in problems]
 
     return lines

@@ -66,7 +66,7 @@ def test_from_supervisor() -> None:
 def test_socket_and_plugin() -> None:
     loaded = example("socket_and_plugin.ini")
     assert loaded.arbiter.statsd
-    assert [(one.name, one.host, one.port) for one in loaded.sockets] == [
+    assert [(socket.name, socket.host, socket.port) for socket in loaded.sockets] == [
         ("mysocket", "localhost", 8080)
     ]
     assert loaded.plugins[0].options == {"filename": "/var/myproject/circus.log"}
@@ -93,7 +93,7 @@ def test_web_stack() -> None:
         "PRICE": "5$",
         "DATABASE": "postgresql://app@localhost/app",
     }
-    assert [(one.name, one.path, one.umask) for one in loaded.sockets] == [
+    assert [(socket.name, socket.path, socket.umask) for socket in loaded.sockets] == [
         ("admin", "/run/circus/admin.sock", 0o77),
         ("web", None, 0o10),
     ]

@@ -36,7 +36,7 @@ def test_files_wildcards_and_folders(read: Reader) -> None:
     assert not loaded.problems
     assert not loaded.warnings
     assert [one.name for one in loaded.watchers] == ["a", "b", "last", "one", "three", "two", "z"]
-    assert [Path(one).name for one in loaded.files] == [
+    assert [Path(file).name for file in loaded.files] == [
         *("app.ini", "one.ini", "two.ini", "three.ini", "last.conf", "a.ini", "b.ini", "z.ini")
     ]
 
@@ -80,7 +80,7 @@ def test_includes_are_not_followed_further(read: Reader, told: Teller) -> None:
 
 def test_a_file_is_read_once(read: Reader) -> None:
     loaded = read("[circus]\ninclude = *.ini one.ini ./app.ini\n", beside={"one.ini": watcher("x")})
-    assert [Path(one).name for one in loaded.files] == ["app.ini", "one.ini"]
+    assert [Path(file).name for file in loaded.files] == ["app.ini", "one.ini"]
     assert not loaded.warnings
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.logs import set_up
+from cvec_circus_core.daemon.logs import set_up
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.specs import ArbiterSpec
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_core.config.keys import Free, locate
-from cvec_circus_core.config.other_words import MEANT, NONE_OF_OURS
+from cvec_circus_core.config.foreign_option_names import MEANT, NONE_OF_OURS
+from cvec_circus_core.config.option_keys import Free, locate
 from cvec_circus_core.model.specs import WatcherSpec
 
 

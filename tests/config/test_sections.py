@@ -26,9 +26,9 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
         + "".join(f"[socket:{name}]\nport = 0\n" for name in ("z", "Y"))
         + "".join(f"[plugin:{name}]\nuse = a.B\n" for name in ("q", "p"))
     )
-    assert [one.name for one in loaded.watchers] == ["a", "b", "C"]
-    assert [one.name for one in loaded.sockets] == ["y", "z"]
-    assert [one.name for one in loaded.plugins] == ["p", "q"]
+    assert [watcher.name for watcher in loaded.watchers] == ["a", "b", "C"]
+    assert [socket.name for socket in loaded.sockets] == ["y", "z"]
+    assert [plugin.name for plugin in loaded.plugins] == ["p", "q"]
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_bad_watchers_can_be_left_out(read: Reader) -> None:
     with pytest.raises(BadConfig):
         accepted(loaded)
     kept = accepted(loaded, skip_bad=True)
-    assert [one.name for one in kept.watchers] == ["good"]
+    assert [watcher.name for watcher in kept.watchers] == ["good"]
     assert kept.problems == ()
     assert (kept.left_out, kept.warnings) == (loaded.problems, ())
     assert accepted(read(f"[circus]\nskip_bad = yes\n{BAD_AND_GOOD}")).watchers == kept.watchers
@@ -404,7 +404,7 @@ def test_bad_watchers_can_be_left_out(read: Reader) -> None:
 def test_bad_sockets_can_be_left_out(read: Reader) -> None:
     loaded = read("[socket:S]\nport = x\n[socket:t]\nport = 0\n")
     kept = accepted(loaded, skip_bad=True)
-    assert [one.name for one in kept.sockets] == ["t"]
+    assert [socket.name for socket in kept.sockets] == ["t"]
     assert (kept.left_out, kept.warnings) == (loaded.problems, ())
 
 

@@ -15,14 +15,14 @@ import pytest
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.descriptors import open_descriptors
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
-from cvec_circus_core.system.processes import (
+from cvec_circus_core.system.processes.descriptors import open_descriptors
+from cvec_circus_core.system.processes.exit_watch import has_pidfds
+from cvec_circus_core.system.processes.local import (
     LocalProcesses,
     pidfd_processes,
     thread_processes,
 )
-from cvec_circus_core.system.waiting import has_pidfds
 
 LIMIT = 30.0
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)

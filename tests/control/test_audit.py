@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.control.audit import PERIOD, REFUSALS, Audit
-from cvec_circus_core.model.access import KeyHolder, LocalUser, Rights, Stranger, Visitor
+from cvec_circus_core.model.access import Caller, KeyHolder, LocalUser, Rights, Stranger
 from cvec_circus_core.model.errors import Errno
 from cvec_circus_core.model.events import Event, Told
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.model.names import topic_name
+from cvec_circus_core.requests.audit import PERIOD, REFUSALS, Audit
 from cvec_circus_core.testing import FakeClock
 
-BOB = Visitor(LocalUser(1001, 4711), "user 'bob'", Rights())
+BOB = Caller(LocalUser(1001, 4711), "user 'bob'", Rights())
 REFUSED = Failure("user 'bob' may not use 'stop'", Errno.NOT_ALLOWED)
 
 
@@ -32,7 +32,7 @@ def said(command: str, **properties: Any) -> RequestMessage:
             "user 'bob' (uid 1001, pid 4711): stop name=web: ok",
         ),
         (
-            Visitor(LocalUser(7), "user '7'", Rights()),
+            Caller(LocalUser(7), "user '7'", Rights()),
             said("signal", name="web", signum=9, waiting=True),
             Success({}),
             "user '7' (uid 7): signal name=web signum=9: ok",
@@ -50,7 +50,7 @@ def said(command: str, **properties: Any) -> RequestMessage:
             "user 'bob' (uid 1001, pid 4711): add name='a\\nb\\x1b[31m': failed with errno 3: no",
         ),
         (
-            Visitor(Stranger("gone"), "a stranger", Rights()),
+            Caller(Stranger("gone"), "a stranger", Rights()),
             said("stop"),
             Failure("who calls can not be told", Errno.NOT_ALLOWED),
             "a stranger: stop: refused: 'who calls can not be told'",
@@ -59,7 +59,7 @@ def said(command: str, **properties: Any) -> RequestMessage:
 )
 def test_a_line(
     caplog: pytest.LogCaptureFixture,
-    visitor: Visitor,
+    visitor: Caller,
     message: RequestMessage,
     reply: Reply,
     line: str,
@@ -101,8 +101,8 @@ def test_who_is_refused_again_and_again_does_not_fill_the_log(
     assert len(caplog.messages) == REFUSALS + 3
 
 
-ALICE = Visitor(KeyHolder("ab" * 32, "10.0.0.2"), "key 'alice'", Rights(True, True))
-UNKNOWN = Visitor(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
+ALICE = Caller(KeyHolder("ab" * 32, "10.0.0.2"), "key 'alice'", Rights(True, True))
+UNKNOWN = Caller(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ UNKNOWN = Visitor(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
     ],
 )
 def test_an_event(
-    visitor: Visitor, message: RequestMessage, reply: Reply, body: dict[str, Any]
+    visitor: Caller, message: RequestMessage, reply: Reply, body: dict[str, Any]
 ) -> None:
     events: list[Event] = []
     Audit(FakeClock(), events.append).tell(visitor, message, reply, acts=True)
-    [told] = [Told(one, 1, 2.5) for one in events]
+    [told] = [Told(event, 1, 2.5) for event in events]
     assert told.body() == {**body, "time": 2.5, "seq": 1}
     assert told.topic == f"audit.{topic_name(body['watcher']) or 'circus'}.{body['command']}"
 
@@ -153,12 +153,12 @@ def test_an_event(
             "circusctl authorize lets them",
         ),
         (
-            Visitor(UNKNOWN.caller, "key 'carl'", Rights(words=frozenset({"key:carl"}))),
+            Caller(UNKNOWN.caller, "key 'carl'", Rights(words=frozenset({"key:carl"}))),
             "key 'carl' (from 10.0.0.3): events: refused: may not read; circusctl authorize lets",
         ),
     ],
 )
-def test_who_is_not_let_in(caplog: pytest.LogCaptureFixture, visitor: Visitor, line: str) -> None:
+def test_who_is_not_let_in(caplog: pytest.LogCaptureFixture, visitor: Caller, line: str) -> None:
     events: list[Event] = []
     with caplog.at_level("INFO"):
         Audit(FakeClock(), events.append).tell_turned_away(visitor)

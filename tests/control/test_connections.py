@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cvec_circus_core.control.connections import Connections
-from cvec_circus_core.control.monitoring import News
-from cvec_circus_core.model.access import Caller, LocalUser, Stranger
-from cvec_circus_core.system.peers import Meeting
+from cvec_circus_core.control.peers.connections import Connections
+from cvec_circus_core.control.peers.socket_monitor import News
+from cvec_circus_core.model.access import LocalUser, PeerIdentity, Stranger
+from cvec_circus_core.system.net.peers import Meeting
 
 EVIL, GOOD = LocalUser(1001), LocalUser(0)
 FD = 9
@@ -20,8 +20,8 @@ class World:
 
     def __init__(self) -> None:
         self.unread: list[News] = []
-        self.there: dict[int, Caller] = {}
-        self.met: list[Caller] = []
+        self.there: dict[int, PeerIdentity] = {}
+        self.met: list[PeerIdentity] = []
         self.meanwhile: list[Callable[[], None]] = []
         """What happens while the kernel is asked, one at each question."""
         self.connections = Connections(self.read, self, self.meets)
@@ -35,10 +35,10 @@ class World:
             self.meanwhile.pop(0)()
         return Meeting(None, self.there.get(fd, Stranger("nobody is there")))
 
-    def meets(self, caller: Caller, meeting: Meeting) -> None:
+    def meets(self, caller: PeerIdentity, meeting: Meeting) -> None:
         self.met.append(caller)
 
-    def comes(self, caller: Caller, fd: int = FD) -> None:
+    def comes(self, caller: PeerIdentity, fd: int = FD) -> None:
         self.there[fd] = caller
         self.unread.append(News(True, fd))
 
@@ -49,7 +49,7 @@ class World:
     def shakes_hands(self) -> int:
         return self.connections.next_number()
 
-    def sender(self, handshake: int, fd: int = FD) -> Caller:
+    def sender(self, handshake: int, fd: int = FD) -> PeerIdentity:
         return self.connections.caller(fd, handshake)
 
 

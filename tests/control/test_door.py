@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 import zmq
 
-from cvec_circus_core.control.door import Door, ReadersDoor
-from cvec_circus_core.control.doorman import Doorman
-from cvec_circus_core.control.draining import Drain
-from cvec_circus_core.model.access import Anybody, Caller, LocalUser, Rights, Visitor
-from cvec_circus_core.system.peers import CAN_TELL, Peers
+from cvec_circus_core.control.peers.authenticator import (
+    PeerAuthenticator,
+    ReadOnlyPeerAuthenticator,
+)
+from cvec_circus_core.control.peers.zap import ZapHandler
+from cvec_circus_core.control.socket_reader import SocketReader
+from cvec_circus_core.model.access import Anybody, Caller, LocalUser, PeerIdentity, Rights
+from cvec_circus_core.system.net.peers import CAN_TELL, Peers
 
 pytestmark = pytest.mark.skipif(not CAN_TELL, reason="this system does not tell who calls")
 
@@ -27,14 +30,14 @@ LIMIT = 20e-6
 class House:
     """One door in front of a ROUTER or an XPUB, and who has come through it."""
 
-    def __init__(self, readers: Callable[[Caller], bool] | None = None) -> None:
+    def __init__(self, readers: Callable[[PeerIdentity], bool] | None = None) -> None:
         self.loop = asyncio.get_running_loop()
         self.context: zmq.Context[Any] = zmq.Context()
         self.peers = Peers()
-        self.doorman = Doorman(self.context, self.loop)
-        self.turned_away: list[Visitor] = []
+        self.doorman = ZapHandler(self.context, self.loop)
+        self.turned_away: list[Caller] = []
         self.reads = readers or (lambda caller: True)
-        kind = Door if readers is None else ReadersDoor
+        kind = PeerAuthenticator if readers is None else ReadOnlyPeerAuthenticator
         self.door = kind("house", self.peers, self.judge, self.loop, self.turned_away.append)
         self.doorman.watch(self.door)
         self.socket: zmq.Socket[Any] = self.context.socket(
@@ -43,10 +46,10 @@ class House:
         self.socket.linger = 0
         self.door.guard(self.socket)
         self.arrived: asyncio.Queue[list[Any]] = asyncio.Queue()
-        self.drain = Drain(self.socket, self.loop, self.arrived.put_nowait, copy=False)
+        self.drain = SocketReader(self.socket, self.loop, self.arrived.put_nowait, copy=False)
 
-    def judge(self, caller: Caller) -> Visitor:
-        return Visitor(caller, "somebody", Rights(reading=self.reads(caller)))
+    def judge(self, caller: PeerIdentity) -> Caller:
+        return Caller(caller, "somebody", Rights(reading=self.reads(caller)))
 
     def client(self, kind: int, endpoint: str) -> zmq.Socket[Any]:
         one = zmq.Context.instance().socket(kind)

@@ -8,29 +8,29 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.control.access import admitted
-from cvec_circus_core.control.properties import convert
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.access import (
+    Caller,
     LocalUser,
     NotAllowed,
     Rights,
     Stranger,
-    Visitor,
 )
 from cvec_circus_core.model.errors import Errno, UnknownWatcher
+from cvec_circus_core.requests.admission import admitted
+from cvec_circus_core.requests.properties import convert
 from cvec_circus_core.testing import FakeSupervisor, FakeWatcher
 
 BOB = LocalUser(1001)
 COMMANDS: Mapping[str, Command] = load_commands()
 
-ADMIN = Visitor(BOB, "user 'bob'", Rights(everything=True, reading=True))
-VIEWER = Visitor(BOB, "user 'bob'", Rights(reading=True))
-OPERATOR = Visitor(BOB, "user 'bob'", Rights(words=frozenset({"bob"})))
-BOTH = Visitor(BOB, "user 'bob'", Rights(reading=True, words=frozenset({"bob"})))
-NOBODY = Visitor(BOB, "user 'bob'", Rights())
-STRANGER = Visitor(Stranger("the connection was closed too soon"), "a stranger", Rights())
+ADMIN = Caller(BOB, "user 'bob'", Rights(everything=True, reading=True))
+VIEWER = Caller(BOB, "user 'bob'", Rights(reading=True))
+OPERATOR = Caller(BOB, "user 'bob'", Rights(words=frozenset({"bob"})))
+BOTH = Caller(BOB, "user 'bob'", Rights(reading=True, words=frozenset({"bob"})))
+NOBODY = Caller(BOB, "user 'bob'", Rights())
+STRANGER = Caller(Stranger("the connection was closed too soon"), "a stranger", Rights())
 
 
 def daemon() -> FakeSupervisor:
@@ -39,7 +39,7 @@ def daemon() -> FakeSupervisor:
     return FakeSupervisor(web, FakeWatcher("db", env={"TOKEN": "secret"}).up())
 
 
-def run(visitor: Visitor, what: str, /, **properties: Any) -> Mapping[str, Any]:
+def run(visitor: Caller, what: str, /, **properties: Any) -> Mapping[str, Any]:
     """Run a command for a visitor. Raises `CircusError`."""
     command = COMMANDS[what]
     supervisor = admitted(daemon(), visitor, command)
@@ -50,13 +50,13 @@ def run(visitor: Visitor, what: str, /, **properties: Any) -> Mapping[str, Any]:
     ("visitor", "watchers"),
     [(ADMIN, ["db", "web"]), (VIEWER, ["db", "web"]), (BOTH, ["db", "web"]), (OPERATOR, ["web"])],
 )
-def test_everybody_sees_what_is_there_for_him(visitor: Visitor, watchers: list[str]) -> None:
+def test_everybody_sees_what_is_there_for_him(visitor: Caller, watchers: list[str]) -> None:
     assert run(visitor, "list")["watchers"] == watchers
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 @pytest.mark.parametrize("visitor", [NOBODY, STRANGER], ids=["nobody", "stranger"])
-def test_who_may_nothing_may_not_even_ask(visitor: Visitor, name: str) -> None:
+def test_who_may_nothing_may_not_even_ask(visitor: Caller, name: str) -> None:
     with pytest.raises(NotAllowed) as refused:
         run(visitor, name, name=3, nonsense=True)
     assert refused.value.errno is Errno.NOT_ALLOWED
@@ -69,7 +69,7 @@ def test_viewers_act_on_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("visitor", [VIEWER, OPERATOR, BOTH])
-def test_values_of_env_are_for_those_who_may_do_everything(visitor: Visitor) -> None:
+def test_values_of_env_are_for_those_who_may_do_everything(visitor: Caller) -> None:
     assert run(visitor, "options", name="web")["options"]["env"] == {"TOKEN": "***"}
     assert run(visitor, "get", name="web", keys=["env"])["options"]["env"] == {"TOKEN": "***"}
     with pytest.raises(NotAllowed):
@@ -98,7 +98,7 @@ def test_values_of_env_are_for_those_who_may_do_everything(visitor: Visitor) -> 
     ],
 )
 def test_a_refusal_tells_what_would_help(
-    visitor: Visitor, name: str, properties: dict[str, Any], sentence: str
+    visitor: Caller, name: str, properties: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(NotAllowed) as refused:
         run(visitor, name, **properties)

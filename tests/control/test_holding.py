@@ -11,9 +11,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from cvec_circus_core.control import holding
-from cvec_circus_core.control.holding import CONNECTIONS_OF_ONE, Held, Holding
-from cvec_circus_core.system.peers import CAN_TELL, Meeting, Peers
+from cvec_circus_core.control.peers import quotas
+from cvec_circus_core.control.peers.quotas import (
+    CONNECTIONS_OF_ONE,
+    ConnectionQuotas,
+    LimitedConnection,
+)
+from cvec_circus_core.system.net.peers import CAN_TELL, Meeting, Peers
 from tests.programs import wait_until
 
 pytestmark = pytest.mark.skipif(not CAN_TELL, reason="this system does not tell who calls")
@@ -27,14 +31,14 @@ class Scene:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.holding = Holding(self.loop)
+        self.holding = ConnectionQuotas(self.loop)
         self.peers = Peers()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.open: list[socket.socket] = []
 
     def comes(
         self, name: str, stays: float = math.inf
-    ) -> tuple[Held | None, socket.socket, socket.socket]:
+    ) -> tuple[LimitedConnection | None, socket.socket, socket.socket]:
         """Let somebody connect."""
         theirs = socket.create_connection(self.listener.getsockname())
         ours, _ = self.listener.accept()
@@ -88,12 +92,12 @@ def run(scene: Callable[[Scene], Awaitable[None]]) -> None:
 
 @contextmanager
 def looks_often() -> Iterator[None]:
-    usual = holding.LOOK_OFTEN, holding.LOOK_SELDOM
-    holding.LOOK_OFTEN, holding.LOOK_SELDOM = 0.001, 0.01
+    usual = quotas.LOOK_OFTEN, quotas.LOOK_SELDOM
+    quotas.LOOK_OFTEN, quotas.LOOK_SELDOM = 0.001, 0.01
     try:
         yield
     finally:
-        holding.LOOK_OFTEN, holding.LOOK_SELDOM = usual
+        quotas.LOOK_OFTEN, quotas.LOOK_SELDOM = usual
 
 
 def test_one_user_has_so_many_connections_and_others_have_theirs() -> None:

@@ -19,7 +19,7 @@ from cvec_circus_core import (
     Process,
     ProcessStatus,
 )
-from cvec_circus_core.system.waiting import has_pidfds
+from cvec_circus_core.system.processes.exit_watch import has_pidfds
 
 pytestmark = pytest.mark.live
 
@@ -31,8 +31,8 @@ def started() -> Iterator[list[Process]]:
     """Processes that are stopped at the end, whatever the test did to them."""
     processes: list[Process] = []
     yield processes
-    for one in processes:
-        one.stop()
+    for process in processes:
+        process.stop()
 
 
 def wait_for_line(process: Process) -> bytes:

@@ -39,7 +39,7 @@ def leaving(processes: Sequence[StatsSubject]) -> Any:
 
 
 def queues(processes: Sequence[StatsSubject]) -> Any:
-    return {one.pid: {"queue": one.wid, "of": one.watcher} for one in processes}
+    return {process.pid: {"queue": process.wid, "of": process.watcher} for process in processes}
 
 
 def gathered(*plugins: Numbers, times: int = 1, patience: float = 20.0) -> Any:
@@ -93,14 +93,16 @@ def test_a_bad_one_is_told_once_and_hurts_nobody(
         found = gathered(Numbers(bad), Numbers(queues), times=5)
     assert found[201] == {"queue": 1, "of": "db"}
     assert found[101] == {"queue": 1, "of": "web"}
-    (message,) = (one.getMessage() for one in caplog.records)
+    (message,) = (record.getMessage() for record in caplog.records)
     assert told in message
 
 
 def test_of_two_the_first_wins_and_the_second_is_told(caplog: pytest.LogCaptureFixture) -> None:
     found = gathered(Numbers(queues), Numbers(lambda _: {101: {"queue": 900}}), times=3)
     assert found[101]["queue"] in (1, 900)
-    assert [one.getMessage() for one in caplog.records if "gave queue" in one.getMessage()] != []
+    assert [
+        record.getMessage() for record in caplog.records if "gave queue" in record.getMessage()
+    ] != []
     assert len(caplog.records) == 1
 
 
@@ -113,4 +115,4 @@ def test_one_that_hangs_is_left_alone_until_it_returns(caplog: pytest.LogCapture
         release.set()
     assert found[101] == {"queue": 1, "of": "web"}
     assert hanging.asked == 1
-    assert [one.getMessage().count("hangs") for one in caplog.records] == [1]
+    assert [record.getMessage().count("hangs") for record in caplog.records] == [1]

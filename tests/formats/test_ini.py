@@ -75,7 +75,7 @@ def test_options(text: str, found: dict[str, str]) -> None:
 )
 def test_sections(text: str, names: list[str]) -> None:
     config = read(text)
-    assert [one.name for one in config.sections] == names
+    assert [section.name for section in config.sections] == names
     assert not config.problems
 
 
@@ -91,7 +91,7 @@ def test_every_value_knows_its_place() -> None:
 
 def test_all_broken_lines_are_told_and_the_rest_is_read() -> None:
     config = read("early = 1\n[a]\nnovalue\n= x\n[b\nlost = 1\n[]\n[c]\n  indented = 1\ngood = 1\n")
-    assert [str(one) for one in config.problems] == [
+    assert [str(problem) for problem in config.problems] == [
         "app.ini:1: 'early = 1' stands before the first section",
         "app.ini:3: [a]: 'novalue' has no value; write NAME = VALUE",
         "app.ini:4: [a]: '= x' has no name; write NAME = VALUE",
@@ -106,7 +106,7 @@ def test_all_broken_lines_are_told_and_the_rest_is_read() -> None:
 def test_the_first_of_two_values_counts_with_a_warning() -> None:
     config = read("[a]\nx = 1\nx = 2\n  3\n")
     assert config.section("a").values["x"].text == "1"
-    assert [str(one) for one in config.warnings] == [
+    assert [str(warning) for warning in config.warnings] == [
         "app.ini:3: [a] x: is given before, on line 2; this one is left out"
     ]
 
@@ -115,11 +115,11 @@ def test_the_first_of_two_values_counts_with_a_warning() -> None:
 def test_an_indented_line_that_looks_like_something_else_is_warned_of(line: str) -> None:
     config = read(f"[a]\nx = 1\n  {line}\n")
     assert config.section("a").values["x"].text == f"1\n{line}"
-    assert [one.line for one in config.warnings] == [3]
+    assert [warning.line for warning in config.warnings] == [3]
 
 
 def test_words_after_a_section_are_warned_of() -> None:
-    assert [one.line for one in read("[a] b\n").warnings] == [1]
+    assert [warning.line for warning in read("[a] b\n").warnings] == [1]
 
 
 LINES = st.lists(

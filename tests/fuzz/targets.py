@@ -18,32 +18,32 @@ from cvec_circus_core.config.build import Loaded, build
 from cvec_circus_core.config.load import BadConfig, accepted
 from cvec_circus_core.config.properties import changed_spec, spec_as_json
 from cvec_circus_core.config.raw import RawConfig, merged
-from cvec_circus_core.control.audit import Audit
 from cvec_circus_core.control.codec import decode, encode, encode_event, id_of, request_of
-from cvec_circus_core.control.dispatch import Dispatcher, failure_of
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.extend.request import properties
 from cvec_circus_core.extend.sink import Sinks
-from cvec_circus_core.model.access import LocalUser, Rights, Stranger, Visitor
+from cvec_circus_core.model.access import Caller, LocalUser, Rights, Stranger
 from cvec_circus_core.model.errors import BadMessage, CircusError, Errno, InvalidJson
 from cvec_circus_core.model.kinds import NAMES
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.model.options import declared_families, declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.policy.commandline import Surroundings, prepare
+from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
+from cvec_circus_core.requests.audit import Audit
+from cvec_circus_core.requests.dispatch import Dispatcher, failure_of
 from cvec_circus_core.testing import FakeClock, FakeSupervisor, FakeWatcher
 from cvec_circus_plugins.formats.ini import IniFormat
 from tests.fuzz.choosing import Choices
 
 _BOB = LocalUser(1001, 4711)
 _VISITORS = (
-    Visitor(_BOB, "user 'bob'", Rights(everything=True, reading=True)),
-    Visitor(_BOB, "user 'bob'", Rights(reading=True)),
-    Visitor(_BOB, "user 'bob'", Rights(words=frozenset({"bob"}))),
-    Visitor(_BOB, "user 'bob'", Rights()),
-    Visitor(Stranger("the connection was closed too soon"), "a stranger", Rights()),
+    Caller(_BOB, "user 'bob'", Rights(everything=True, reading=True)),
+    Caller(_BOB, "user 'bob'", Rights(reading=True)),
+    Caller(_BOB, "user 'bob'", Rights(words=frozenset({"bob"}))),
+    Caller(_BOB, "user 'bob'", Rights()),
+    Caller(Stranger("the connection was closed too soon"), "a stranger", Rights()),
 )
 _MAY_NOT_ACT = (1, 3, 4)
 _MANY_PROCESSES = 1000
@@ -185,8 +185,14 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 @cache
 def _option_names(spec: type) -> tuple[str, ...]:
-    prefixes = [f"{one.prefix}filename" for one in declared_families(spec).values()]
-    aliases = [alias for one in declared_options(spec).values() for alias in one.aliases]
+    prefixes = [
+        f"{declared_family.prefix}filename" for declared_family in declared_families(spec).values()
+    ]
+    aliases = [
+        alias
+        for declared_option in declared_options(spec).values()
+        for alias in declared_option.aliases
+    ]
     return (*declared_options(spec), *aliases, *prefixes)
 
 
@@ -270,7 +276,7 @@ def _check_specs(loaded: Loaded) -> None:
         shown = spec_as_json(spec)
         json.dumps(shown, allow_nan=False)
         with suppress(ValueError):
-            prepare(spec, Surroundings(environ={"A": "b"}, sockets={"s": 7})).for_slot(1)
+            prepare(spec, SpawnEnvironment(environ={"A": "b"}, sockets={"s": 7})).for_slot(1)
         given_back = {
             name: shown[name]
             for name, one in declared_options(WatcherSpec).items()

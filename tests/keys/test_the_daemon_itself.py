@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.config.not_yet import NOT_YET
+from cvec_circus_core.config.unimplemented import NOT_YET
 from cvec_circus_core.model.options import declared_families, declared_options
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from tests.keys.house import House
@@ -59,7 +59,7 @@ def may_be_realtime() -> bool:
 
 def policies(threads: Iterable[int]) -> set[int]:
     """Return how threads are scheduled."""
-    return {os.sched_getscheduler(one) for one in threads}
+    return {os.sched_getscheduler(thread) for thread in threads}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may go first")
@@ -188,8 +188,15 @@ def shown_here() -> str:
 @pytest.mark.parametrize("spec", [WatcherSpec, ArbiterSpec], ids=["watcher", "circus"])
 def test_every_key_that_has_an_effect_is_shown(spec: type) -> None:
     texts = shown_here()
-    keys = {one.name: one.name for one in declared_options(spec).values() if not one.inert}
-    keys |= {one.name: one.prefix for one in declared_families(spec).values()}
+    keys = {
+        declared_option.name: declared_option.name
+        for declared_option in declared_options(spec).values()
+        if not declared_option.inert
+    }
+    keys |= {
+        declared_family.name: declared_family.prefix
+        for declared_family in declared_families(spec).values()
+    }
     missing = {name for name, written in keys.items() if written not in texts}
     assert missing - NOT_YET - ELSEWHERE == set()
 

@@ -10,13 +10,13 @@ import os
 import signal
 import sys
 
-from cvec_circus_core.daemon import Flags, read
+from cvec_circus_core.daemon.logs import log_event, set_up
+from cvec_circus_core.daemon.main import Flags, read
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
-from cvec_circus_core.logs import log_event, set_up
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.runtime.arbiter import Configured
-from cvec_circus_core.system.processes import thread_processes
+from cvec_circus_core.system.processes.local import thread_processes
 
 
 async def run(file: str) -> None:

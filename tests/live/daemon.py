@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from cvec_circus_core.model.keys import CurveKeys
+from cvec_circus_core.model.curve_keys import CurveKeys
 from tests.live.wire import Caller, Ear
 from tests.programs import wait_until
 

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from cvec_circus_core.control.key_making import new_pair
-from cvec_circus_core.model.keys import CurveKeys, read_pair
+from cvec_circus_core.control.keygen import new_pair
+from cvec_circus_core.model.curve_keys import CurveKeys, read_pair
 from tests.live.daemon import BIN, LIMIT, Daemon
 
 Start = Callable[..., Daemon]

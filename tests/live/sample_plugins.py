@@ -80,7 +80,7 @@ class AsyncDiary(Diary):
         if event == "ask":
             name = body["watcher"]
             replies = await asyncio.gather(*(self.acall("list", name=name) for _ in range(20)))
-            (pids,) = {tuple(one["pids"]) for one in replies}
+            (pids,) = {tuple(reply["pids"]) for reply in replies}
             self.writes("answer", pids=pids)
             self.cast("announce", name=name, event="asked")
 

@@ -193,7 +193,7 @@ def test_a_storm_of_the_hasty_gets_nothing_and_disturbs_nobody(
     began = time.monotonic()
     storms = [other(OTHER, "storm", daemon.endpoint, count, f"evil-{n}") for n in range(2)]
     mine = 0
-    while any(one._process.poll() is None for one in storms):
+    while any(storm._process.poll() is None for storm in storms):
         # Connections of root's come and go between: their descriptors are those of the others.
         with connected(daemon.endpoint) as one:
             one.settimeout(20)

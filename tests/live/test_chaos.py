@@ -161,9 +161,9 @@ def peace(daemon: Daemon) -> None:
     def numbers_match() -> bool:
         details = daemon.ok("status", long=True)["details"]
         settled = all(
-            one["state"] in ("active", "stopped")
-            and (one["running"] == one["wanted"] or one["reason"] is not None)
-            for one in details.values()
+            detail["state"] in ("active", "stopped")
+            and (detail["running"] == detail["wanted"] or detail["reason"] is not None)
+            for detail in details.values()
         )
         listed = {pid for name in details for pid in daemon.pids(name)}
         return settled and listed == {one.pid for one in children()}

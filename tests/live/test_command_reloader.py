@@ -106,7 +106,7 @@ def test_a_link_that_is_turned_and_a_command_that_is_set(
 @pytest.mark.parametrize("own", [True, False], ids=["option of the watcher", "of the plugin"])
 def test_scripts_and_directories(start: Start, home: Path, isolate: bool, own: bool) -> None:
     options = ("paths = src", "patterns = *.py", "ignore = logs", "arguments = yes")
-    shown = [f"command_reloader.{one}" for one in options] if own else []
+    shown = [f"command_reloader.{option}" for option in options] if own else []
     body = watcher(home, "web", "sh app.sh", *shown)
     daemon = start(body + plugin(isolate, *(() if own else options)))
     for file in ("app.sh", "src/deep/a.py", "src/new.py"):

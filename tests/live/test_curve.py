@@ -333,7 +333,7 @@ def test_files_and_the_log_show_no_secret(shared: Daemon, ring: Keyring) -> None
     secrets = [ring.keys(name).own.secret for name in ("olga", "vera", "gus", "boss")]
     secrets.append(ring.daemon_key.read_text(encoding="utf-8").split("secret = ")[1].strip())
     said = shared.text() + str(shared.ok("globaloptions")) + str(shared.ok("dstats"))
-    assert [one for one in secrets if one in said] == []
+    assert [secret for secret in secrets if secret in said] == []
     for file in (ring.daemon_key, ring.folder / "olga" / "client.key"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -346,11 +346,11 @@ def test_a_storm_of_the_hasty_gets_nothing_and_disturbs_nobody(
         for name in ("vera", "gus", "eve")
     ]
     answered = 0
-    while any(one._process.poll() is None for one in storms):
+    while any(storm._process.poll() is None for storm in storms):
         assert shared.ok("list")["watchers"]
         answered += 1
-    for one in storms:
-        assert one.wait().strip() == "400"
+    for storm in storms:
+        assert storm.wait().strip() == "400"
     print(f"{answered} good requests were answered meanwhile")
     assert answered > 10
     assert not [name for name in shared.ok("list")["watchers"] if name.startswith("hasty")]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.ending import ONE_SIGNAL
+from cvec_circus_core.daemon.shutdown import ONE_SIGNAL
 from tests.live.daemon import LIMIT, Daemon, until
 from tests.live.wire import Ear
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from cvec_circus_core.control.bounds import ASKED_A_SECOND, LONGEST_OF_OTHERS
-from cvec_circus_core.control.holding import CONNECTIONS_OF_ONE
+from cvec_circus_core.control.peers.quotas import CONNECTIONS_OF_ONE
+from cvec_circus_core.requests.rate_limits import ASKED_A_SECOND, LONGEST_OF_OTHERS
 from tests.live.daemon import Daemon, until
 from tests.live.others import Other
 

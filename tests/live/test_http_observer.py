@@ -116,7 +116,7 @@ def test_a_bad_option_is_told_in_a_sentence(
 ) -> None:
     body = section("http://127.0.0.1:9/", heard, "flapping.active = false")
     key = option.partition(" ")[0]
-    lines = [one for one in body.splitlines() if not one.startswith(key)]
+    lines = [splitline for splitline in body.splitlines() if not splitline.startswith(key)]
     daemon = start("\n".join([*lines, option]) + "\n")
     until(lambda: daemon.said(told))
     assert daemon.status("site")["status"] == "active"

@@ -222,7 +222,7 @@ def test_the_older_client_class_gets_its_replies(fresh: Daemon, older: Environme
     )
     assert done.returncode == 0, done.stderr
     replies = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [one["status"] for one in replies] == ["ok", "active", *["ok"] * 4, "error"]
+    assert [reply["status"] for reply in replies] == ["ok", "active", *["ok"] * 4, "error"]
     assert replies[2]["numprocesses"] == 3
     assert replies[3]["info"]["started"] == replies[4]["pids"]
     assert set(replies[5]["infos"]) == {"family", "off", "single", "sleeper"}

@@ -138,8 +138,8 @@ def test_a_plugin_hears_calls_casts_and_comes_to_its_end(hosted: Hosted, use: st
     (answer,) = hosted.written("answer")
     assert answer["pids"] == daemon.pids("some web.app")
     events = hosted.written("event", watcher="some_web.app")
-    assert all(one["plain"] and one["decoded"] for one in events)
-    numbers = [one["seq"] for one in events]
+    assert all(event["plain"] and event["decoded"] for event in events)
+    numbers = [event["seq"] for event in events]
     assert numbers == sorted(set(numbers))
     assert daemon.stop() == 0
     assert hosted.written("stop") == [{"what": "stop", "status": "ok"}]

@@ -46,9 +46,9 @@ def samples(port: int) -> Samples:
     """Return every value by name and labels."""
     page = fetched(port) or ""
     return {
-        (one.name, frozenset(one.labels.items())): one.value
+        (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)
-        for one in family.samples
+        for sample in family.samples
     }
 
 
@@ -122,9 +122,9 @@ def test_only_this_machine_may_fetch_and_processes_may_be_left_out(start: Start)
     assert "circus_watcher_processes" in names
     assert not any(name.startswith("circus_process_") for name in names)
     listening = {
-        one.laddr.ip
-        for one in psutil.net_connections("tcp")
-        if one.status == psutil.CONN_LISTEN and one.laddr.port == port
+        net_connection.laddr.ip
+        for net_connection in psutil.net_connections("tcp")
+        if net_connection.status == psutil.CONN_LISTEN and net_connection.laddr.port == port
     }
     assert listening == {"127.0.0.1"}
 
@@ -168,6 +168,6 @@ def test_a_daemon_that_does_not_answer_is_not_up(start: Start) -> None:
 )
 def test_a_bad_option_is_told_in_a_sentence(start: Start, options: str, told: str) -> None:
     lines = section(free_port(), "flapping.active = False").splitlines()
-    kept = [one for one in lines if not (one.startswith("port") and options.startswith("port"))]
+    kept = [line for line in lines if not (line.startswith("port") and options.startswith("port"))]
     daemon: Any = start("\n".join([*kept, options]) + "\n")
     until(lambda: daemon.said(told))

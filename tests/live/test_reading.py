@@ -41,7 +41,7 @@ def test_tail_follows_the_lists(start: Start, other: Others, kind: str) -> None:
     for uid, web, db in ((VIEWER, True, True), (OPERATOR, True, False), (OTHER, False, False)):
         asked = [("tail", {"name": name}) for name in ("web", "db")]
         replies = other(uid, "ask", daemon.endpoint).asks(asked)
-        assert [one["status"] == "ok" for one in replies] == [web, db], (uid, replies)
+        assert [reply["status"] == "ok" for reply in replies] == [web, db], (uid, replies)
         assert ("tick" in str(replies), "tock" in str(replies)) == (web, db)
 
 

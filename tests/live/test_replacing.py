@@ -112,9 +112,9 @@ def test_who_is_too_old_is_replaced_new_before_old(start: Start, listen: Listen)
     first = daemon.pids("w")
     reaps = ear.wait_for("reap", "w", count=2)
     born = {one.pid: one.body["time"] for one in ear.of("spawn", "w")}
-    assert {one.pid for one in reaps[:2]} == set(first)
-    assert {one.body["reason"] for one in reaps[:2]} == {"expired"}
-    ages = [one.body["time"] - born[one.pid] for one in reaps[:2]]
+    assert {reap.pid for reap in reaps[:2]} == set(first)
+    assert {reap.body["reason"] for reap in reaps[:2]} == {"expired"}
+    ages = [reap.body["time"] - born[reap.pid] for reap in reaps[:2]]
     assert min(ages) > 0.95
     assert_never_fewer_after_start(ear)
 

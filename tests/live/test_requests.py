@@ -291,7 +291,7 @@ def test_requests_begin_in_the_order_in_which_they_came(
         looks = [caller.send("get", name="count", keys=["numprocesses"])]
         more = caller.send("incr", name="count")
         looks.append(caller.send("get", name="count", keys=["numprocesses"]))
-        seen = [caller.answer(one)["options"]["numprocesses"] for one in looks]
+        seen = [caller.answer(look)["options"]["numprocesses"] for look in looks]
         assert seen == [number, number + 1]
         assert caller.answer(more)["numprocesses"] == number + 1
     house.ok("rm", name="count", waiting=True)

@@ -11,14 +11,14 @@ from typing import Any
 import psutil
 import pytest
 
-from cvec_circus_core.ending import AT_MOST, Ending
+from cvec_circus_core.daemon.shutdown import AT_MOST, Shutdown
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy import inputs
-from cvec_circus_core.policy.inputs import Go
+from cvec_circus_core.policy.watcher import inputs
+from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.runtime import watcher as watcher_room
 from cvec_circus_core.runtime.arbiter import Configured
-from cvec_circus_core.system.processes import choose_processes
+from cvec_circus_core.system.processes.local import choose_processes
 
 TERM = signal.SIGTERM
 
@@ -70,8 +70,8 @@ async def started(folder: Path) -> Engine:
     engine = Engine(
         Configured(watchers=specs(folder)), Parts(serves=False, processes=choose_processes)
     )
-    for one in engine.arbiter.watchers():
-        await one.wish(Go.START)
+    for watcher in engine.arbiter.watchers():
+        await watcher.wish(Go.START)
     while not (folder / "up").exists():  # noqa: ASYNC110 (a file tells nothing)
         await asyncio.sleep(0.01)
     return engine
@@ -88,7 +88,7 @@ def test_the_second_one_ends_it_though_a_machine_is_broken(
     async def main() -> float:
         engine = await started(tmp_path)
         break_step("broken", *kinds)
-        ending = Ending(engine)
+        ending = Shutdown(engine)
         end = asyncio.create_task(ending.wait())
         ending.ask(TERM)
         await asyncio.sleep(0.2)
@@ -111,7 +111,7 @@ def test_one_that_can_not_even_be_told_is_stopped_all_the_same(
     async def main() -> None:
         engine = await started(tmp_path)
         break_step("broken", inputs.Wish)
-        ending = Ending(engine)
+        ending = Shutdown(engine)
         ending.ask(TERM)
         await ending.wait()
         assert engine.processes.alive() == frozenset()

@@ -89,7 +89,9 @@ def test_the_one_with_a_stream_and_a_plugin_writes_its_file(run: Run, tmp_path: 
 
     def lines() -> set[str]:
         log = tmp_path / "test.log"
-        return {one[-1] for one in log.read_text().splitlines()} if log.exists() else set()
+        return (
+            {splitline[-1] for splitline in log.read_text().splitlines()} if log.exists() else set()
+        )
 
     until(lambda: lines() == set("12345"))
     until(lambda: "plugin:statsd started" in (tmp_path / "out").read_text())

@@ -158,7 +158,9 @@ def test_priorities_order_the_start_and_in_reverse_the_stop(start: Start, listen
     assert told("kill") == topics[::-1]
     daemon.ok("start", waiting=True)
     spawns = [one.watcher for one in ear.of("spawn")]
-    assert [spawns.index(one) for one in topics] == sorted(spawns.index(one) for one in topics)
+    assert [spawns.index(topic) for topic in topics] == sorted(
+        spawns.index(topic) for topic in topics
+    )
     # Watchers of one priority start side by side, those of another one after them.
     assert spawns[:4] == ["first", "first", "second", "second"]
     assert sorted(spawns[4:8]) == ["alike_a"] * 2 + ["alike_b"] * 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cvec_circus_core.system.cgroups import ControlGroups
+from cvec_circus_core.system.processes.cgroups import ControlGroups
 from tests.live.daemon import Daemon, until
 
 Start = Callable[..., Daemon]

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import zmq
 
-from cvec_circus_core.model.keys import CurveKeys
+from cvec_circus_core.model.curve_keys import CurveKeys
 
 LIMIT = 30.0
 
@@ -163,17 +163,17 @@ class Ear:
 
     def _of(self, kind: str, watcher: str, **body: Any) -> list[Heard]:
         return [
-            one
-            for one in tuple(self.events)
-            if one.kind == kind
-            and watcher in ("", one.watcher)
-            and all(one.body.get(key) == value for key, value in body.items())
+            event
+            for event in tuple(self.events)
+            if event.kind == kind
+            and watcher in ("", event.watcher)
+            and all(event.body.get(key) == value for key, value in body.items())
         ]
 
     def kinds(self, watcher: str) -> list[str]:
         """Return what happened to a watcher so far, in order."""
         self.catch_up()
-        return [one.kind for one in tuple(self.events) if one.watcher == watcher]
+        return [event.kind for event in tuple(self.events) if event.watcher == watcher]
 
     def forget(self) -> None:
         """Begin with nothing heard."""

@@ -13,11 +13,11 @@ import pytest
 
 from cvec_circus_core import CircusPlugin
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames, find_class, make
-from cvec_circus_core.extend.plugin_hosting import assign, watcher_of
+from cvec_circus_core.extend.plugin_watchers import assign, watcher_of
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.policy.commandline import Surroundings, prepare
+from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 from cvec_circus_plugins.flapping import Flapping
 from cvec_circus_plugins.statsd import StatsdEmitter
 
@@ -133,14 +133,14 @@ def test_where_plugins_run(
     plugins: list[PluginSpec], threads: list[str], processes: list[str]
 ) -> None:
     hosts = assign(plugins, PluginNames.installed())
-    assert [one.name for one in hosts.threads] == threads
-    assert [one.name for one in hosts.processes] == processes
+    assert [thread.name for thread in hosts.threads] == threads
+    assert [process.name for process in hosts.processes] == processes
 
 
 def test_what_the_runner_is_told_survives_the_watchers_variables() -> None:
     nasty = {"text": "$WID $(circus.wid) ((circus.env.home)) %(x)s \"q\" 'q' é\n\t\\ :::", "n": 5}
     watcher = watcher_of(spec("a", "x.Y", options=nasty), FACTS, ArbiterSpec(loglevel="debug"))
-    plan = prepare(watcher, Surroundings(environ={"HOME": "/"})).for_slot(7)
+    plan = prepare(watcher, SpawnEnvironment(environ={"HOME": "/"})).for_slot(7)
     said = json.loads(plan.env[PLUGIN_SETTINGS])
     assert (said["options"], said["endpoint"], said["loglevel"]) == (nasty, "control", "debug")
     assert plan.argv[0] == sys.executable

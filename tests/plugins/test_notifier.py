@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.api import ConfigError, read_settings
-from cvec_circus_plugins.notifier.choosing import Choice, Limit
+from cvec_circus_plugins.notifier.event_filter import Choice, Limit
 from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
 from cvec_circus_plugins.notifier.settings import NotifierSettings, completed
 

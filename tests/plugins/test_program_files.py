@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
 def test_the_program_is_the_first_word(
     home: Path, options: dict[str, Any], files: list[str]
 ) -> None:
-    assert found(home, options) == [home / one for one in files]
+    assert found(home, options) == [home / file for file in files]
 
 
 @pytest.mark.parametrize(

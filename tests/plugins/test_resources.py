@@ -157,13 +157,13 @@ LIGHT, HEAVY = Load(5.0, 1.0, 10 * M), Load(95.0, 60.0, 900 * M)
     ],
 )
 def test_verdicts(limits: Limits, subject: Subject, broken: list[str]) -> None:
-    assert [one.limit for one in limits.verdicts(subject) if one.broken] == broken
+    assert [verdict.limit for verdict in limits.verdicts(subject) if verdict.broken] == broken
 
 
 def test_of_what_is_not_known_there_is_no_verdict() -> None:
     unknown = only(Load(None, None, None))
     limits = Limits(90, 0, Memory(90), Memory(M, True), 75)
-    assert [one.broken for one in limits.verdicts(unknown)] == [None] * 5
+    assert [verdict.broken for verdict in limits.verdicts(unknown)] == [None] * 5
     assert watcher_subject([]).high == Load(None, None, None)
 
 

@@ -80,16 +80,22 @@ def test_a_slip_of_the_pen_is_told(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         assert ping(**{key: "1"}) == PingSettings()
-    assert [one.getMessage() for one in caplog.records] == [told] * (told is not None)
+    assert [record.getMessage() for record in caplog.records] == [told] * (told is not None)
 
 
 @pytest.mark.parametrize(
     "point",
-    [one for one in entry_points(group="cvec_circus.plugins") if "cvec_circus_p" in one.value],
+    [
+        entry_point
+        for entry_point in entry_points(group="cvec_circus.plugins")
+        if "cvec_circus_p" in entry_point.value
+    ],
     ids=lambda one: str(one.name),
 )
 def test_every_plugin_of_ours_declares_its_options_and_is_explained(point: Any) -> None:
     found = point.load()
-    assert all(one.help for one in declared_options(found.settings_type).values())
+    assert all(
+        declared_option.help for declared_option in declared_options(found.settings_type).values()
+    )
     assert (found.__doc__ or "").count("\n") >= 1
     found.settings_type()

@@ -19,7 +19,7 @@ from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Go,
     Hangup,
@@ -36,9 +36,14 @@ from cvec_circus_core.policy.inputs import (
     Wanted,
     Wish,
 )
-from cvec_circus_core.policy.machine import step, wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, OLD_BEFORE_NEW, ONE_BY_ONE, Rollout
-from cvec_circus_core.policy.state import WatcherState
+from cvec_circus_core.policy.watcher.machine import step, wake_at
+from cvec_circus_core.policy.watcher.rollout import (
+    NEW_BEFORE_OLD,
+    OLD_BEFORE_NEW,
+    ONE_BY_ONE,
+    Rollout,
+)
+from cvec_circus_core.policy.watcher.state import WatcherState
 from tests.policy.invariants import check_rest, check_step
 from tests.policy.world import Broken, Request, World, require
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.asking import BEFORE_STOP, has_passed
-from cvec_circus_core.policy.effects import Effect, Spawn
-from cvec_circus_core.policy.inputs import Wanted
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.state import Phase, Slot, WatcherState
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.watcher.effects import Effect, Spawn
+from cvec_circus_core.policy.watcher.hook_questions import BEFORE_STOP, has_passed
+from cvec_circus_core.policy.watcher.inputs import Wanted
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.state import Phase, Slot, WatcherState
 from tests.policy.world import World, require
 
 
@@ -18,7 +18,7 @@ def check_step(state: WatcherState, world: World, effects: list[Effect], most_sl
     _check_indexes(state)
     _check_counts(state)
     _check_world(state, world)
-    if any(isinstance(one, Spawn) for one in effects):
+    if any(isinstance(effect, Spawn) for effect in effects):
         _check_bounds(state, world)
     require(len(state.alarms) <= 64 + 8 * most_slots, "alarms pile up")
     require(len(state.due) <= 64 + 8 * most_slots, "due slots pile up")
@@ -72,7 +72,7 @@ def _check_world(state: WatcherState, world: World) -> None:
     require(set(state.by_pid) == set(world.told), "the machine believes in other processes")
     require(set(state.spawning) == set(world.asked_for), "a spawn is forgotten")
     require(state.sweeping == set(world.swept_soon), "a sweep is forgotten")
-    open_ones = [one.ticket for one in state.promises]
+    open_ones = [promise.ticket for promise in state.promises]
     require(len(set(open_ones)) == len(open_ones), "a ticket waits twice")
     require(set(open_ones) == set(world.requests), "a ticket is forgotten")
     require(world.spawned - world.reaped == len(world.told), "spawn and reap do not pair")
@@ -81,7 +81,7 @@ def _check_world(state: WatcherState, world: World) -> None:
     require(state.wanted is not Wanted.ON_DEMAND or state.spec.on_demand, "waits for nobody")
     if state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND) and has_passed(state, BEFORE_STOP):
         require(not state.fresh and not state.stale, "somebody was not asked to go")
-    if state.life is Life.STOPPED and state.wanted is not Wanted.ADRIFT:
+    if state.life is WatcherStatus.STOPPED and state.wanted is not Wanted.ADRIFT:
         require(state.is_empty, "stopped, and somebody is there")
 
 
@@ -106,5 +106,8 @@ def check_rest(state: WatcherState, world: World) -> None:
     require(not state.fallback, "older options wait to be taken back")
     require(world.ear == (state.wanted is Wanted.ON_DEMAND), "does not listen for a connection")
     require(not state.again, "the second half of a restart never comes")
-    require(state.life is (Life.ACTIVE if up else Life.STOPPED), f"comes to rest {state.life}")
+    require(
+        state.life is (WatcherStatus.ACTIVE if up else WatcherStatus.STOPPED),
+        f"comes to rest {state.life}",
+    )
     require(len(world.beings) == (state.target if up else 0), "not as many as wanted")

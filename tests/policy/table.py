@@ -14,10 +14,10 @@ from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.readiness import SPAWNED
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Spawn
-from cvec_circus_core.policy.inputs import Exited, Go, Input, Spawned, TicketId, Wish
-from cvec_circus_core.policy.machine import step
-from cvec_circus_core.policy.state import WatcherState
+from cvec_circus_core.policy.watcher.effects import Effect, Emit, Reach, Settle, Signal, Spawn
+from cvec_circus_core.policy.watcher.inputs import Exited, Go, Input, Spawned, TicketId, Wish
+from cvec_circus_core.policy.watcher.machine import step
+from cvec_circus_core.policy.watcher.state import WatcherState
 
 NAME = "web"
 STARTED = Emit(events.WatcherStarted(NAME))
@@ -137,7 +137,7 @@ def kept(
 def broken(effects: list[Effect]) -> dict[int, CircusError]:
     """Return the errors of all promises that were broken, by ticket."""
     return {
-        one.ticket: one.outcome.error
-        for one in effects
-        if isinstance(one, Settle) and isinstance(one.outcome, Failed)
+        effect.ticket: effect.outcome.error
+        for effect in effects
+        if isinstance(effect, Settle) and isinstance(effect.outcome, Failed)
     }

@@ -8,16 +8,21 @@ from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy.effects import Spawn
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher.effects import Spawn
+from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Renew,
     Retire,
     Spawned,
     Tick,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, OLD_BEFORE_NEW, ONE_BY_ONE, Rollout
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.rollout import (
+    NEW_BEFORE_OLD,
+    OLD_BEFORE_NEW,
+    ONE_BY_ONE,
+    Rollout,
+)
 from tests.policy.table import (
     RELOADED,
     START,
@@ -151,10 +156,10 @@ class TestBounds:
         effects = web.hears(Renew(rollout, ticket()))
         while effects:
             answers: list[Spawned] = []
-            for one in effects:
-                if isinstance(one, Spawn):
+            for effect in effects:
+                if isinstance(effect, Spawn):
                     pid += 1
-                    answers.append(come(one.wid, pid))
+                    answers.append(come(effect.wid, pid))
             assert len(web.pids) + len(answers) <= rollout.most(6)
             assert len(web.state.fresh) + len(web.state.stale) >= rollout.least_ready(6)
             effects = web.hears(*answers) if answers else []

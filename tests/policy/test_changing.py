@@ -9,7 +9,7 @@ import pytest
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.changing import changed, taken_back
+from cvec_circus_core.policy.watcher.spec_change import changed, taken_back
 
 OLD: dict[str, Any] = {
     "name": "w",

@@ -8,9 +8,9 @@ import pytest
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.commandline import Launch, Surroundings, expand, prepare
+from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, expand, prepare
 
-AROUND = Surroundings(
+AROUND = SpawnEnvironment(
     environ={"HOME": "/root", "PATH": "/bin", "SECRET": "a$BCD $WID $(circus.wid)"},
     import_path=("/app", "/lib/py"),
     sockets={"web": 7, "admin": 8},
@@ -19,7 +19,7 @@ AROUND = Surroundings(
 )
 
 
-def launch(around: Surroundings = AROUND, **options: Any) -> Launch:
+def launch(around: SpawnEnvironment = AROUND, **options: Any) -> Launch:
     return prepare(WatcherSpec(**{"name": "Web", "cmd": "web", **options}), around)
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.model.readiness import alive
-from cvec_circus_core.policy import state as states
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher import state as states
+from cvec_circus_core.policy.watcher.inputs import (
     Exited,
     Input,
     Renew,
@@ -28,8 +28,8 @@ from cvec_circus_core.policy.inputs import (
     SpawnFailed,
     Tick,
 )
-from cvec_circus_core.policy.machine import step, wake_at
-from cvec_circus_core.policy.state import Slot
+from cvec_circus_core.policy.watcher.machine import step, wake_at
+from cvec_circus_core.policy.watcher.state import Slot
 from tests.policy.table import STOP, Watcher, active
 
 SIZES = (10, 100, 1000, 10_000)

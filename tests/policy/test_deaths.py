@@ -6,9 +6,9 @@ import pytest
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.backoff import expiry, is_quick, pause_after
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.watcher.backoff import expiry, is_quick, pause_after
+from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Go,
     Renew,
@@ -18,8 +18,8 @@ from cvec_circus_core.policy.inputs import (
     Tick,
     Wish,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.rollout import NEW_BEFORE_OLD
 from tests.policy.table import (
     START,
     STARTED,
@@ -130,7 +130,7 @@ class TestSpawnThatFails:
         web = Watcher(max_retry=max_retry)
         web.hears(START)
         count = 0
-        while web.state.life is not Life.STOPPED:
+        while web.state.life is not WatcherStatus.STOPPED:
             web.hears(SpawnFailed(1, "no"), at=float(count * 20))
             web.hears(Tick(), at=float(count * 20 + 19))
             count += 1
@@ -153,7 +153,7 @@ class TestSpawnThatFails:
             web.hears(SpawnFailed(1, "no"), at=50.0)
             web.hears(Tick(), at=70.0)
             assert web.hears(come(1, pid + 1 if pid < 101 else 7), at=70.0)
-        assert web.state.life is Life.ACTIVE
+        assert web.state.life is WatcherStatus.ACTIVE
 
     def test_keeps_the_pause_of_quick_deaths(self) -> None:
         web = active()
@@ -169,7 +169,7 @@ class TestSpawnThatFails:
         web.hears(SpawnFailed(2, "no"))
         web.hears(end(1))
         web.hears(SpawnFailed(2, "no"))
-        assert web.state.life is Life.STOPPED
+        assert web.state.life is WatcherStatus.STOPPED
 
 
 class TestWithoutRespawn:
@@ -228,7 +228,7 @@ class TestWithoutRespawn:
         web.hears(come(1, 7))
         web.hears(end(1, pid=7))
         off = replace(web.state.spec, respawn=False)
-        assert [type(one).__name__ for one in web.hears(Change(off, ()))] == []
+        assert [type(hear).__name__ for hear in web.hears(Change(off, ()))] == []
         assert wake_at(web.state) is None
         assert web.pids == [102]
 

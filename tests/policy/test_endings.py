@@ -7,9 +7,16 @@ import pytest
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.effects import Effect, Emit, Reach, Settle, Signal, Sweep
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.watcher.effects import (
+    Effect,
+    Emit,
+    KillLeftovers,
+    Reach,
+    Settle,
+    Signal,
+)
+from cvec_circus_core.policy.watcher.inputs import (
     Go,
     Hasten,
     Resize,
@@ -18,8 +25,8 @@ from cvec_circus_core.policy.inputs import (
     Tick,
     Wish,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.viewing import health_of
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.views import health_of
 from tests.policy.table import (
     NAME,
     RESTART,
@@ -112,22 +119,22 @@ class TestLeftBehind:
         web.hears(Wish(Go.STOP, ticket()), at=10.0)
         assert web.hears(end(1, left=True), at=12.0) == [
             told_reap(1, reason=STOPPED),
-            Sweep(101, 15, 3.0),
+            KillLeftovers(101, 15, 3.0),
         ]
-        assert web.state.life is Life.STOPPING
+        assert web.state.life is WatcherStatus.STOPPING
         assert web.hears(Swept(101)) == [told_stop(), kept(stopped=(101,))]
 
     def test_of_a_killed_one_get_no_grace(self) -> None:
         web = active(graceful_timeout=5.0)
         web.hears(STOP)
         web.hears(Tick(), at=5.0)
-        assert web.hears(end(1, -9, left=True), at=6.0)[1] == Sweep(101, 15, 0.0)
+        assert web.hears(end(1, -9, left=True), at=6.0)[1] == KillLeftovers(101, 15, 0.0)
 
     def test_of_an_unasked_death_have_the_whole_grace_and_hold_nobody_up(self) -> None:
         web = active(graceful_timeout=5.0)
         assert web.hears(end(1, left=True), at=9.0) == [
             told_reap(1),
-            Sweep(101, 15, 5.0),
+            KillLeftovers(101, 15, 5.0),
             *spawns([1]),
         ]
 
@@ -135,12 +142,12 @@ class TestLeftBehind:
         web = active()
         web.hears(STOP)
         web.hears(end(1, left=True))
-        assert web.hears(Hasten()) == [Sweep(101, 9, 0.0)]
+        assert web.hears(Hasten()) == [KillLeftovers(101, 9, 0.0)]
 
     def test_get_no_grace_after_it_was_hastened(self) -> None:
         web = active()
         web.hears(Hasten())
-        assert web.hears(end(1, left=True))[1] == Sweep(101, 15, 0.0)
+        assert web.hears(end(1, left=True))[1] == KillLeftovers(101, 15, 0.0)
 
 
 GIVE_UP = Wish(Go.STOP, reason="it flaps")

@@ -7,10 +7,10 @@ from secrets import randbelow
 import pytest
 
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy import inputs, machine
-from cvec_circus_core.policy.effects import Effect, Settle
-from cvec_circus_core.policy.inputs import Input
-from cvec_circus_core.policy.state import WatcherState
+from cvec_circus_core.policy.watcher import inputs, machine
+from cvec_circus_core.policy.watcher.effects import Effect, Settle
+from cvec_circus_core.policy.watcher.inputs import Input
+from cvec_circus_core.policy.watcher.state import WatcherState
 from tests.policy import histories
 from tests.policy.histories import tell
 from tests.policy.world import Broken
@@ -43,7 +43,11 @@ class TestABrokenMachineIsSeen:
     def test_that_loses_a_ticket(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def forgetful(state: WatcherState, batch: list[Input], now: float) -> list[Effect]:
             effects = machine.step(state, batch, now)
-            return [one for one in effects if not (isinstance(one, Settle) and one.ticket == 3)]
+            return [
+                effect
+                for effect in effects
+                if not (isinstance(effect, Settle) and effect.ticket == 3)
+            ]
 
         assert "ticket" in self.break_with(monkeypatch, forgetful)
 
@@ -70,6 +74,6 @@ class TestABrokenMachineIsSeen:
     def test_that_reaps_in_silence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def silent(state: WatcherState, batch: list[Input], now: float) -> list[Effect]:
             effects = machine.step(state, batch, now)
-            return [one for one in effects if "ProcessReaped" not in repr(one)]
+            return [effect for effect in effects if "ProcessReaped" not in repr(effect)]
 
         assert "other processes" in self.break_with(monkeypatch, silent)

@@ -9,9 +9,17 @@ import pytest
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.readiness import NOTIFY
-from cvec_circus_core.policy.effects import AskHook, Effect
-from cvec_circus_core.policy.inputs import Go, Hasten, HookAnswered, Renew, Resize, Tick, Wish
-from cvec_circus_core.policy.machine import wake_at
+from cvec_circus_core.policy.watcher.effects import AskHook, Effect
+from cvec_circus_core.policy.watcher.inputs import (
+    Go,
+    Hasten,
+    HookAnswered,
+    Renew,
+    Resize,
+    Tick,
+    Wish,
+)
+from cvec_circus_core.policy.watcher.machine import wake_at
 from tests.policy.table import (
     START,
     STARTED,
@@ -41,7 +49,7 @@ def hooked(*names: str, **options: Any) -> Watcher:
 
 def question(effects: list[Effect], hook: str) -> AskHook:
     """Return the only question to a hook."""
-    (found,) = [one for one in effects if isinstance(one, AskHook) and one.hook == hook]
+    (found,) = [effect for effect in effects if isinstance(effect, AskHook) and effect.hook == hook]
     return found
 
 
@@ -99,7 +107,7 @@ class TestAfterStart:
 class TestBeforeSpawn:
     def test_each_process_is_asked_about(self) -> None:
         web = hooked("before_spawn", numprocesses=2)
-        assert [one.wid for one in web.hears(START) if isinstance(one, AskHook)] == [1, 2]
+        assert [hear.wid for hear in web.hears(START) if isinstance(hear, AskHook)] == [1, 2]
 
     def test_a_no_makes_this_one_wait_and_the_others_come(self) -> None:
         web = hooked("before_spawn", numprocesses=2)

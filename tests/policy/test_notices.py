@@ -9,8 +9,8 @@ import pytest
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.notices import Notice, read_notice
 from cvec_circus_core.model.readiness import NOTIFY
-from cvec_circus_core.policy.inputs import Noticed, Renew, Tick
-from cvec_circus_core.policy.machine import wake_at
+from cvec_circus_core.policy.watcher.inputs import Noticed, Renew, Tick
+from cvec_circus_core.policy.watcher.machine import wake_at
 from tests.policy.table import (
     START,
     Watcher,

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.model import events
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.demand import QUICK_RUNS, WAITING
-from cvec_circus_core.policy.effects import Emit, Listen, Settle, Spawn, Unlisten
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.watcher.activation import QUICK_RUNS, WAITING
+from cvec_circus_core.policy.watcher.effects import Emit, Listen, Settle, Spawn, Unlisten
+from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Go,
     SocketReady,
@@ -19,8 +19,8 @@ from cvec_circus_core.policy.inputs import (
     Wanted,
     Wish,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.viewing import view_of
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.views import view_of
 from tests.policy.table import NAME, RESTART, START, STARTED, STOP, Watcher, come, end, ticket
 
 KNOCK = SocketReady()
@@ -38,7 +38,7 @@ def running(**options: Any) -> Watcher:
     watcher.hears(KNOCK, at=10.0)
     for wid in tuple(watcher.state.spawning):
         watcher.hears(come(wid), at=10.0)
-    assert watcher.state.life is Life.ACTIVE
+    assert watcher.state.life is WatcherStatus.ACTIVE
     return watcher
 
 
@@ -48,7 +48,11 @@ def test_a_start_makes_it_wait_and_is_kept_at_once() -> None:
     assert listens == Listen()
     assert isinstance(settled, Settle)
     view = view_of(watcher.state, 0.0)
-    assert (view.life, view.health.wanted, view.health.reason) == (Life.STOPPED, 0, WAITING)
+    assert (view.life, view.health.wanted, view.health.reason) == (
+        WatcherStatus.STOPPED,
+        0,
+        WAITING,
+    )
     assert wake_at(watcher.state) is None
 
 
@@ -67,7 +71,7 @@ def test_by_hand_it_listens_no_more(wish: Wish) -> None:
     watcher = waiting()
     assert Unlisten() in watcher.hears(wish)
     assert watcher.hears(KNOCK) == []
-    assert watcher.state.life is Life.STOPPED
+    assert watcher.state.life is WatcherStatus.STOPPED
 
 
 def test_a_knock_that_comes_with_a_stop_is_too_late() -> None:

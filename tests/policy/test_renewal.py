@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import NOTIFY, alive
-from cvec_circus_core.policy.effects import Reach, Signal
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher.effects import Reach, Signal
+from cvec_circus_core.policy.watcher.inputs import (
     Hangup,
     Ready,
     Renew,
@@ -13,8 +13,8 @@ from cvec_circus_core.policy.inputs import (
     Retire,
     Tick,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD, ONE_BY_ONE
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.rollout import NEW_BEFORE_OLD, ONE_BY_ONE
 from tests.policy.table import (
     RELOADED,
     START,
@@ -183,8 +183,8 @@ class TestHangup:
         web = active(numprocesses=2, ready=alive(9))
         web.hears(Retire((101,)), Renew())
         web.hears(come(3))
-        signals = [one for one in web.hears(Hangup()) if isinstance(one, Signal)]
-        assert [one.pid for one in signals] == [102, 103]
+        signals = [hear for hear in web.hears(Hangup()) if isinstance(hear, Signal)]
+        assert [signal.pid for signal in signals] == [102, 103]
 
     def test_of_the_stopped_tells_nothing(self) -> None:
         assert Watcher().hears(Hangup(ticket())) == [kept()]

@@ -12,12 +12,12 @@ from cvec_circus_core.model.errors import RolloutFailed
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import NOTIFY, alive
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.effects import Effect, Emit
-from cvec_circus_core.policy.inputs import Change, Ready, Renew, SpawnFailed, Tick
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import ONE_BY_ONE
-from cvec_circus_core.policy.viewing import health_of
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.watcher.effects import Effect, Emit
+from cvec_circus_core.policy.watcher.inputs import Change, Ready, Renew, SpawnFailed, Tick
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.rollout import ONE_BY_ONE
+from cvec_circus_core.policy.watcher.views import health_of
 from tests.policy.table import (
     NAME,
     RELOADED,
@@ -60,10 +60,10 @@ class TestNotToBeHad:
         web.hears(Renew(None, ticket()))
         why = "gone (1 tries)"
         effects = web.hears(SpawnFailed(3, "gone"), SpawnFailed(4, "gone"))
-        assert [one for one in effects if one == failed(why)] == [failed(why)]
+        assert [effect for effect in effects if effect == failed(why)] == [failed(why)]
         assert str(broken(effects)[1]) == why + STAY
         assert web.pids == [101, 102]
-        assert web.state.life is Life.ACTIVE
+        assert web.state.life is WatcherStatus.ACTIVE
         assert spawns([1]) == web.hears(end(1))[1:], "and are replaced when they end"
 
     def test_a_try_that_a_newer_reload_overtook_does_not_count(self) -> None:

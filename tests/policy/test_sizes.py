@@ -9,9 +9,9 @@ from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import alive
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy.effects import Effect, Emit
-from cvec_circus_core.policy.inputs import Change, Renew, Resize, Retire, Tick
-from cvec_circus_core.policy.machine import wake_at
+from cvec_circus_core.policy.watcher.effects import Effect, Emit
+from cvec_circus_core.policy.watcher.inputs import Change, Renew, Resize, Retire, Tick
+from cvec_circus_core.policy.watcher.machine import wake_at
 from tests.policy.table import (
     NAME,
     START,

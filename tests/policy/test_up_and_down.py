@@ -6,9 +6,9 @@ import pytest
 
 from cvec_circus_core.model.errors import ShuttingDown, Superseded
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.policy.advance import SPAWNS_UNDER_WAY
-from cvec_circus_core.policy.effects import Reach
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher.advance import SPAWNS_UNDER_WAY
+from cvec_circus_core.policy.watcher.effects import Reach
+from cvec_circus_core.policy.watcher.inputs import (
     Go,
     Renew,
     Resize,
@@ -16,8 +16,8 @@ from cvec_circus_core.policy.inputs import (
     Tick,
     Wish,
 )
-from cvec_circus_core.policy.machine import wake_at
-from cvec_circus_core.policy.rollout import NEW_BEFORE_OLD
+from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.rollout import NEW_BEFORE_OLD
 from tests.policy.table import (
     RESTART,
     START,

@@ -14,18 +14,18 @@ from typing import assert_never
 from cvec_circus_core.model.events import ProcessReaped, ProcessSpawned
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.policy.effects import (
+from cvec_circus_core.policy.watcher.effects import (
     AskHook,
     Effect,
     Emit,
+    KillLeftovers,
     Listen,
     Settle,
     Signal,
     Spawn,
-    Sweep,
     Unlisten,
 )
-from cvec_circus_core.policy.inputs import (
+from cvec_circus_core.policy.watcher.inputs import (
     Exited,
     HookAnswered,
     Input,
@@ -154,7 +154,7 @@ class World:
                     self.asked_for.append(wid)
                 case Signal(pid, signum, _, asks_to_go):
                     self._signal(pid, signum, by_hand=not asks_to_go)
-                case Sweep(pid, signum, _):
+                case KillLeftovers(pid, signum, _):
                     self._sweep(pid, signum)
                 case Listen():
                     require(not self.ear, "listens twice")

@@ -53,8 +53,8 @@ class Hooked:
         self.module.write_text(DIARY)
         self.name = name
         lines = [
-            one.replace("= ", f"= {name}.", 1) if one.startswith("hooks.") else one
-            for one in options
+            option.replace("= ", f"= {name}.", 1) if option.startswith("hooks.") else option
+            for option in options
         ]
         path = f"[env:w]\nPYTHONPATH = {folder}\n"
         self.daemon: Daemon = start(

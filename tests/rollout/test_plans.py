@@ -12,13 +12,13 @@ from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.model.views import Life
-from cvec_circus_core.policy.changing import changed
-from cvec_circus_core.policy.inputs import Go
-from cvec_circus_core.policy.plan_steps import Action, plan_options
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.config_steps import Action, plan_options
+from cvec_circus_core.policy.watcher.inputs import Go
+from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.arbiter import ArbiterActor, Configured
+from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.tickets import Ticket
-from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 
@@ -54,7 +54,7 @@ class House:
         self.told: list[Event] = []
         self.file = Configured(ArbiterSpec(), first)
         loop = asyncio.get_running_loop()
-        turns = Turns(self.clock, loop, lambda: 1)
+        turns = FairQueue(self.clock, loop, lambda: 1)
         world = World(loop, self.clock, self.processes, turns, self.told.append)
         self.arbiter = ArbiterActor(self.file, world, lambda: self.file)
 
@@ -72,8 +72,8 @@ class House:
     def pids(self) -> dict[str, set[int]]:
         """Return who runs, by watcher."""
         return {
-            name_key(one.name): {process.pid for process in one.view().processes}
-            for one in self.arbiter.watchers()
+            name_key(watcher.name): {process.pid for process in watcher.view().processes}
+            for watcher in self.arbiter.watchers()
         }
 
 
@@ -101,7 +101,11 @@ def test_what_the_plan_says_is_what_happens(
             await house.rest(one.change(spec, what.keys, what.needs))
         house.file = Configured(ArbiterSpec(), watchers(new))
         before, said = house.pids(), len(house.told)
-        down = {name_key(one.name) for one in arbiter.watchers() if one.life is Life.STOPPED}
+        down = {
+            name_key(watcher.name)
+            for watcher in arbiter.watchers()
+            if watcher.life is WatcherStatus.STOPPED
+        }
         planned = arbiter.plan_config()
         assert len(house.told) == said, "a plan changes nothing"
         outlook, ticket = arbiter.reload_config()
@@ -155,7 +159,7 @@ def test_those_that_go_come_first_then_the_highest_priority() -> None:
         house.file = Configured(
             ArbiterSpec(), watchers({"alpha": old["alpha"], "new": {"cmd": "y", "priority": 7}})
         )
-        told = [(one.action.value, one.watcher) for one in house.arbiter.plan_config().steps]
+        told = [(step.action.value, step.watcher) for step in house.arbiter.plan_config().steps]
         assert told == [
             ("remove", "Beta"),
             ("remove", "gamma"),

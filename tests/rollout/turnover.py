@@ -47,7 +47,7 @@ class Scene:
             f"[watcher:web]\ncmd = {sys.executable} -S {WORKER} {words}\nuse_sockets = True\n"
             f"numprocesses = {self.workers}\nready = notify\ngraceful_timeout = 10\n"
             f"env = RELEASE={release},PYTHONPATH={Path(__file__).parent}\n"
-            + "".join(f"{one}\n" for one in options)
+            + "".join(f"{option}\n" for option in options)
         )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from cvec_circus_core.runtime.turns import (
+from cvec_circus_core.runtime.fair_queue import (
     CROWD,
-    GLANCE,
-    MOURNING,
+    EXIT_GRACE,
+    EXIT_POLL,
     PATIENCE,
     TURN,
-    Turns,
+    FairQueue,
 )
 from cvec_circus_core.system.fakes import FakeClock
 
@@ -40,7 +40,7 @@ class Scene:
         self.clock = FakeClock()
         self.loop = Loop()
         self.runnable = 1
-        self.turns = Turns(self.clock, self.loop, lambda: self.runnable)  # type: ignore[arg-type]
+        self.turns = FairQueue(self.clock, self.loop, lambda: self.runnable)  # type: ignore[arg-type]
         self.done: list[str] = []
 
     def job(self, name: str, takes: float = 0.0, then: Callable[[], Any] | None = None) -> Any:
@@ -132,7 +132,7 @@ def test_after_a_crowd_has_died_births_wait_for_the_processors() -> None:
     scene = Scene()
     scene.runnable = 1000
     births = born(scene)
-    assert MOURNING <= births[0] <= births[-1] <= MOURNING + 0.02
+    assert EXIT_GRACE <= births[0] <= births[-1] <= EXIT_GRACE + 0.02
 
 
 def test_a_free_processor_ends_the_wait() -> None:
@@ -143,7 +143,7 @@ def test_a_free_processor_ends_the_wait() -> None:
 def test_a_few_that_die_are_replaced_at_once() -> None:
     scene = Scene()
     scene.runnable = 1000
-    assert born(scene, CROWD - 1)[-1] <= GLANCE + 0.003
+    assert born(scene, CROWD - 1)[-1] <= EXIT_POLL + 0.003
 
 
 def test_who_dies_again_and_again_is_not_mourned_again_and_again() -> None:
@@ -154,4 +154,4 @@ def test_who_dies_again_and_again_is_not_mourned_again_and_again() -> None:
         begun = scene.clock.now()
         born(scene, CROWD)
         waits += scene.clock.now() - begun
-    assert waits < 20 * MOURNING / 2 + MOURNING
+    assert waits < 20 * EXIT_GRACE / 2 + EXIT_GRACE

@@ -8,9 +8,9 @@ import pytest
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.commandline import Launch, Surroundings, prepare
+from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, prepare
 
-AROUND = Surroundings(
+AROUND = SpawnEnvironment(
     environ={"PATH": "/bin", "LISTEN_FDS": "9", "LISTEN_PID": "1", "LISTEN_FDNAMES": "x"},
     sockets={"admin": 8, "dns": 9, "web": 7},
     own_sockets=frozenset({"dns"}),

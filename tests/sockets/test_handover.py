@@ -14,8 +14,8 @@ import pytest
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.descriptors import open_descriptors, seal_descriptors
-from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes.descriptors import open_descriptors, seal_descriptors
+from cvec_circus_core.system.processes.launcher import Launcher
 
 pytestmark = pytest.mark.live
 
@@ -75,8 +75,8 @@ def test_places_may_be_exchanged(launcher: Launcher) -> None:
     with ExitStack() as stack:
         some = [stack.enter_context(socket.socket()) for _ in range(12)]
         backwards = some[::-1]
-        found = look(launcher, in_a_row=tuple(one.fileno() for one in backwards))
-        assert list(links(found).values()) == [link(one) for one in backwards]
+        found = look(launcher, in_a_row=tuple(backward.fileno() for backward in backwards))
+        assert list(links(found).values()) == [link(backward) for backward in backwards]
 
 
 def test_with_a_user_a_folder_and_limits(launcher: Launcher, sockets: list[socket.socket]) -> None:

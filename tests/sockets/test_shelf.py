@@ -15,12 +15,12 @@ import pytest
 from cvec_circus_core.model.errors import CannotBind, Conflict
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets
-from cvec_circus_core.runtime.sockets import SocketShelf
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 
 
 @pytest.fixture
-def shelf() -> Iterator[SocketShelf]:
-    one = SocketShelf()
+def shelf() -> Iterator[ManagedSockets]:
+    one = ManagedSockets()
     yield one
     one.close()
 
@@ -35,13 +35,13 @@ def sock(name: str = "web", **options: Any) -> SocketSpec:
     return SocketSpec(name=name, **{"host": "127.0.0.1", "port": 0, **options})
 
 
-def port(shelf: SocketShelf, name: str = "web") -> int:
-    (found,) = (one.port for one in shelf.views() if one.name == name)
+def port(shelf: ManagedSockets, name: str = "web") -> int:
+    (found,) = (view.port for view in shelf.views() if view.name == name)
     assert found is not None
     return found
 
 
-def change(shelf: SocketShelf, *new: SocketSpec) -> SocketPlan:
+def change(shelf: ManagedSockets, *new: SocketSpec) -> SocketPlan:
     there = dict(shelf.specs)
     return plan_sockets(there, {one.name: one for one in new}, there)
 
@@ -50,19 +50,19 @@ def knock(number: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", number), timeout=5)
 
 
-def test_all_problems_are_told_and_the_others_are_open(shelf: SocketShelf) -> None:
+def test_all_problems_are_told_and_the_others_are_open(shelf: ManagedSockets) -> None:
     told = shelf.put_all([sock("a", path="/no/a"), sock("b"), sock("c", path="/no/c")])
     assert [one.split(" ")[0] for one in told] == ["[socket:a]", "[socket:c]"]
     assert list(shelf.descriptors) == ["b"]
 
 
-def test_a_name_is_taken_once(shelf: SocketShelf) -> None:
+def test_a_name_is_taken_once(shelf: ManagedSockets) -> None:
     shelf.put(sock())
     with pytest.raises(Conflict, match="there is a socket named 'web' already"):
         shelf.put(sock())
 
 
-def test_pictures_stand_in_the_order_of_numbers(shelf: SocketShelf, folder: Path) -> None:
+def test_pictures_stand_in_the_order_of_numbers(shelf: ManagedSockets, folder: Path) -> None:
     shelf.put(sock("b", path=f"{folder}/s", backlog=7))
     shelf.put(sock("a"))
     b, a = shelf.views()
@@ -72,7 +72,7 @@ def test_pictures_stand_in_the_order_of_numbers(shelf: SocketShelf, folder: Path
 
 
 @pytest.mark.parametrize("type", ["SOCK_STREAM", "SOCK_DGRAM"])
-def test_one_for_each_process(shelf: SocketShelf, type: str) -> None:
+def test_one_for_each_process(shelf: ManagedSockets, type: str) -> None:
     shelf.put(sock(so_reuseport=True, type=type))
     assert shelf.own == {"web"}
     with shelf.one_of_its_own("web") as one, shelf.one_of_its_own("web") as other:
@@ -80,7 +80,7 @@ def test_one_for_each_process(shelf: SocketShelf, type: str) -> None:
         assert one.fileno() != other.fileno()
 
 
-def test_what_holds_the_place_takes_no_connection(shelf: SocketShelf) -> None:
+def test_what_holds_the_place_takes_no_connection(shelf: ManagedSockets) -> None:
     shelf.put(sock(so_reuseport=True))
     with pytest.raises(ConnectionRefusedError):
         knock(port(shelf))
@@ -91,7 +91,7 @@ def test_what_holds_the_place_takes_no_connection(shelf: SocketShelf) -> None:
                 one.accept()[0].close()
 
 
-def test_a_failure_changes_nothing(shelf: SocketShelf) -> None:
+def test_a_failure_changes_nothing(shelf: ManagedSockets) -> None:
     shelf.put(sock())
     before = dict(shelf.descriptors)
     plan = change(
@@ -104,7 +104,7 @@ def test_a_failure_changes_nothing(shelf: SocketShelf) -> None:
         pass
 
 
-def test_an_exchange_has_no_gap(shelf: SocketShelf, folder: Path) -> None:
+def test_an_exchange_has_no_gap(shelf: ManagedSockets, folder: Path) -> None:
     path = str(folder / "s")
     shelf.put(sock(path=path))
     exchange = shelf.prepare(change(shelf, sock(path=path, blocking=True)))
@@ -116,13 +116,13 @@ def test_an_exchange_has_no_gap(shelf: SocketShelf, folder: Path) -> None:
     assert os.listdir(folder) == ["s"]
 
 
-def test_an_exchange_may_be_abandoned(shelf: SocketShelf, folder: Path) -> None:
+def test_an_exchange_may_be_abandoned(shelf: ManagedSockets, folder: Path) -> None:
     shelf.put(sock(path=str(folder / "s")))
     shelf.prepare(change(shelf, sock(path=str(folder / "s"), blocking=True))).abandon()
     assert os.listdir(folder) == ["s"]
 
 
-def test_what_comes_goes_and_stays(shelf: SocketShelf) -> None:
+def test_what_comes_goes_and_stays(shelf: ManagedSockets) -> None:
     shelf.put_all([sock("stays"), sock("goes")])
     kept = shelf.descriptors["stays"]
     assert shelf.prepare(change(shelf, sock("stays"), sock("comes"))).apply() == []
@@ -130,7 +130,7 @@ def test_what_comes_goes_and_stays(shelf: SocketShelf) -> None:
     assert shelf.descriptors["stays"] == kept
 
 
-def test_the_queue_alone_is_put_right_in_place(shelf: SocketShelf) -> None:
+def test_the_queue_alone_is_put_right_in_place(shelf: ManagedSockets) -> None:
     shelf.put(sock())
     kept, number = shelf.descriptors["web"], port(shelf)
     assert shelf.prepare(change(shelf, sock(backlog=5))).apply() == []
@@ -138,7 +138,7 @@ def test_the_queue_alone_is_put_right_in_place(shelf: SocketShelf) -> None:
     assert shelf.views()[0].backlog == 5
 
 
-def test_an_address_that_the_old_one_holds_is_late(shelf: SocketShelf) -> None:
+def test_an_address_that_the_old_one_holds_is_late(shelf: ManagedSockets) -> None:
     shelf.put(sock())
     number = port(shelf)
     shelf.drop("web")
@@ -150,7 +150,7 @@ def test_an_address_that_the_old_one_holds_is_late(shelf: SocketShelf) -> None:
     assert shelf.views()[0].host == "0.0.0.0"
 
 
-def test_a_late_one_that_fails_brings_the_old_one_back(shelf: SocketShelf) -> None:
+def test_a_late_one_that_fails_brings_the_old_one_back(shelf: ManagedSockets) -> None:
     shelf.put(sock())
     number = port(shelf)
     shelf.drop("web")
@@ -164,7 +164,7 @@ def test_a_late_one_that_fails_brings_the_old_one_back(shelf: SocketShelf) -> No
 
 def test_a_knock_is_told_once_to_all_who_wait() -> None:
     async def main() -> None:
-        shelf, loop, told = SocketShelf(), asyncio.get_running_loop(), []
+        shelf, loop, told = ManagedSockets(), asyncio.get_running_loop(), []
         shelf.put_all([sock("a"), sock("b")])
         knocked = asyncio.Event()
 
@@ -191,7 +191,7 @@ def test_a_knock_is_told_once_to_all_who_wait() -> None:
 
 def test_who_waits_goes_on_waiting_when_the_socket_is_exchanged() -> None:
     async def main() -> None:
-        shelf, knocked = SocketShelf(), asyncio.Event()
+        shelf, knocked = ManagedSockets(), asyncio.Event()
         shelf.put(sock())
         shelf.knocking.wait(asyncio.get_running_loop(), ["web"], knocked.set)
         shelf.prepare(change(shelf, sock(blocking=True))).apply()

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from cvec_circus_core.system.census import Census
 from cvec_circus_core.system.clock import SystemClock
 from cvec_circus_core.system.fakes import FakeClock
-from cvec_circus_core.system.usage import Details, Usage
+from cvec_circus_core.system.stats.census import Census
+from cvec_circus_core.system.stats.usage import Details, Usage
 from cvec_circus_plugins.stats.beat import Beat
 from cvec_circus_plugins.stats.roster import Roster
 from cvec_circus_plugins.stats.sampler import Sampler, Sources

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.runtime.looking import SharedCensus
+from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.system.fakes import FakeClock
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.system.socket_table import Address, read_sockets
+from cvec_circus_core.system.net.socket_table import Address, read_sockets
 from cvec_circus_plugins.stats.sockets import Sockets
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="only Linux tells")

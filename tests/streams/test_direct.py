@@ -39,7 +39,7 @@ def test_a_process_has_the_file_itself(start: Start, tmp_path: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o640
     daemon.ok("restart", name="w", waiting=True)
     until(lambda: all_there(tmp_path, "out", 6, 500))
-    assert all(one == list(range(500)) for one in runs(tmp_path, "out").values())
+    assert all(run == list(range(500)) for run in runs(tmp_path, "out").values())
 
 
 def test_each_process_may_have_a_file_of_its_own(start: Start, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_set_replaces_processes_and_loses_nothing(start: Start, tmp_path: Path, 
     until(lambda: len(runs(tmp_path, "out.two")) >= 2)
     new = daemon.pids("w")
     until(lambda: [runs(tmp_path, "out").get(pid) for pid in new] == [list(range(2000))] * 2)
-    assert all(one == list(range(len(one))) for one in runs(tmp_path, "out").values())
+    assert all(run == list(range(len(run))) for run in runs(tmp_path, "out").values())
     is_direct = after == "DirectFileStream"
     assert all((target(pid) == f"{tmp_path}/out.two") is is_direct for pid in new)
 

@@ -130,4 +130,4 @@ def test_every_installed_class_is_declared_and_callable() -> None:
     for name, found in installed.items():
         assert found.__name__ == name
         assert issubclass(found, Stream)
-        assert all(one.help for one in declared_options(found).values())
+        assert all(declared_option.help for declared_option in declared_options(found).values())

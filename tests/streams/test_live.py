@@ -159,7 +159,7 @@ def test_nothing_is_lost_while_workers_are_replaced(
         pids |= set(daemon.until_active("w", 3))
     until(complete)
     assert len(pids) == 12
-    assert all(one == list(range(2000)) for one in runs(tmp_path, "out.log").values())
+    assert all(run == list(range(2000)) for run in runs(tmp_path, "out.log").values())
 
 
 def test_logrotate_and_reopen_while_workers_write(start: Start, tmp_path: Path) -> None:

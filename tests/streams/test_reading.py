@@ -16,12 +16,12 @@ import pytest
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.streams import outlet as outlets
 from cvec_circus_core.runtime.streams import worker
 from cvec_circus_core.runtime.streams.channels import WatcherStreams
 from cvec_circus_core.runtime.streams.pipe import AT_ONCE, LONGEST
 from cvec_circus_core.runtime.streams.shared import close_outputs
-from cvec_circus_core.runtime.turns import Turns
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.fakes import FakeProcesses
@@ -71,7 +71,7 @@ class Desk:
             loop,
             clock,
             FakeProcesses(FakeClock()),
-            Turns(clock, loop, lambda: 1),
+            FairQueue(clock, loop, lambda: 1),
             lambda event: None,
         )
         self.streams = WatcherStreams(self.world, lambda: self.spec)
@@ -345,7 +345,7 @@ def test_the_dead_do_not_pile_up_before_a_sink_that_hangs(
         end = desk.begin(1)[0]
         writer = threading.Thread(target=partial(write_and_close, end, b"x\n" * 10))
         writer.start()
-        await until(lambda: sum(one.waiting for one in desk.world.outputs.outlets))
+        await until(lambda: sum(outlet.waiting for outlet in desk.world.outputs.outlets))
         desk.streams.process_ended(1, 0.0)
         desk.streams.process_ended(2, 0.0)
         full = desk.begin(2)[0]

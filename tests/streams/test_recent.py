@@ -10,8 +10,8 @@ from cvec_circus_core.runtime.streams.recent import KEPT, Memory, Recent, Recent
 def recent_of(*pieces: bytes) -> Recent:
     """Return what is remembered of these."""
     recent = Recent(1, 7, "stdout")
-    for one in pieces:
-        recent.append(one)
+    for piece in pieces:
+        recent.append(piece)
     return recent
 
 
@@ -51,10 +51,10 @@ def test_the_silent_are_forgotten_first() -> None:
     for one in every:
         owner.note(one, b"x" * 2000 + b"\n")
     owner.note(every[0], b"again\n")
-    assert [one.wid for one in owner.views("stdout", 1)] == [1, 3, 4]
+    assert [view.wid for view in owner.views("stdout", 1)] == [1, 3, 4]
     assert memory.used <= 10_000
     owner.note(every[1], b"cut\nback\n")
-    assert [one.data for one in owner.views("stdout", 1, wid=2)] == [b"back\n"]
+    assert [view.data for view in owner.views("stdout", 1, wid=2)] == [b"back\n"]
     owner.clear()
     assert memory.used == 0
 
@@ -66,7 +66,7 @@ def test_last_words_are_kept_and_only_so_many() -> None:
         owner.note(recent, b"%d\n" % pid)
         owner.end(recent)
     views = owner.views("stdout", 5)
-    assert [(one.pid, one.ended) for one in views] == [
+    assert [(view.pid, view.ended) for view in views] == [
         (pid, True) for pid in range(20 - RecentOfWatcher.ENDED, 20)
     ]
 
@@ -77,7 +77,7 @@ def test_a_number_that_comes_again_is_another_process() -> None:
     owner.note(first, b"one\n")
     owner.end(first)
     owner.note(owner.begin(2, 7, "stdout"), b"two\n")
-    assert [(one.wid, one.data) for one in owner.views("stdout", 5)] == [(2, b"two\n")]
+    assert [(view.wid, view.data) for view in owner.views("stdout", 5)] == [(2, b"two\n")]
 
 
 def test_who_said_nothing_is_not_listed() -> None:
@@ -85,5 +85,5 @@ def test_who_said_nothing_is_not_listed() -> None:
     silent = owner.begin(1, 7, "stdout")
     owner.note(owner.begin(1, 7, "stderr"), b"oops\n")
     assert not owner.views("stdout", 5)
-    assert [one.data for one in owner.views("stderr", 5)] == [b"oops\n"]
+    assert [view.data for view in owner.views("stderr", 5)] == [b"oops\n"]
     owner.end(silent)

@@ -12,7 +12,11 @@ import pytest
 
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.processes import LocalProcesses, pidfd_processes, thread_processes
+from cvec_circus_core.system.processes.local import (
+    LocalProcesses,
+    pidfd_processes,
+    thread_processes,
+)
 
 LIMIT = 30.0
 

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from cvec_circus_core.system.accounts import identity, uid_of, user_name
-from cvec_circus_core.system.census import GONE, Census, cpu_time_text, size_text
 from cvec_circus_core.system.fakes import FakeClock
-from cvec_circus_core.system.usage import Details, ProcTable, PsutilTable, Usage, told_early
+from cvec_circus_core.system.stats.census import GONE, Census, cpu_time_text, size_text
+from cvec_circus_core.system.stats.usage import Details, ProcTable, PsutilTable, Usage, told_early
 from tests.live.daemon import until
 
 pytestmark = pytest.mark.live

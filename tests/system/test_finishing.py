@@ -17,12 +17,12 @@ import pytest
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.socket_use import Served
-from cvec_circus_core.system import connections
-from cvec_circus_core.system.connections import sockets_of, under_way
-from cvec_circus_core.system.finishing import dies_of
-from cvec_circus_core.system.processes import choose_processes
+from cvec_circus_core.system.net import busy_connections
+from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
+from cvec_circus_core.system.processes.idle_stop import dies_of
+from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.process_table import descendants_of
 from cvec_circus_core.system.protocols import Scope
-from cvec_circus_core.system.table import descendants_of
 from tests.programs import wait_until
 
 pytestmark = [
@@ -127,7 +127,7 @@ def test_whom_somebody_waits_for(
     listening: socket.socket, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if by == "tables":
-        monkeypatch.setattr(connections, "_SOCK_DIAG", 9999)
+        monkeypatch.setattr(busy_connections, "_SOCK_DIAG", 9999)
     served = served_at(listening)
     mine = sockets_of(os.getpid())
     assert inode(listening) in mine

@@ -13,7 +13,7 @@ import zmq
 from zmq.utils import z85
 
 from cvec_circus_core.model.access import KnownKey, Role
-from cvec_circus_core.model.keys import (
+from cvec_circus_core.model.curve_keys import (
     BadKeys,
     KeyPair,
     read_key,

@@ -15,8 +15,8 @@ import pytest
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.descriptors import seal_descriptors
-from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes.descriptors import seal_descriptors
+from cvec_circus_core.system.processes.launcher import Launcher
 
 pytestmark = pytest.mark.live
 
@@ -192,9 +192,9 @@ def test_signals_begin_with_a_clean_slate() -> None:
 _NOFILE = """
 import os, resource, sys
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.descriptors import nofile, raise_nofile_limit
-from cvec_circus_core.system.descriptors import seal_descriptors
-from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes.descriptors import nofile, raise_nofile_limit
+from cvec_circus_core.system.processes.descriptors import seal_descriptors
+from cvec_circus_core.system.processes.launcher import Launcher
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 raised = raise_nofile_limit()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.system.load import Load
+from cvec_circus_core.system.stats.load import Load
 from tests.programs import wait_until
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux counts")
@@ -22,9 +22,9 @@ def test_busy_processes_are_seen() -> None:
     try:
         wait_until(lambda: load.runnable() >= 20)
     finally:
-        for one in hogs:
-            one.kill()
-            one.wait()
+        for hog in hogs:
+            hog.kill()
+            hog.wait()
         load.close()
 
 

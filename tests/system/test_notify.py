@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.system.notify import ServiceManager
+from cvec_circus_core.system.service_manager import ServiceManager
 
 
 @pytest.fixture(params=["path", "abstract"])

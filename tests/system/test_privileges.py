@@ -13,7 +13,7 @@ import pytest
 from cvec_circus_core.model.capabilities import CAPABILITIES, NAMES
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes.launcher import Launcher
 from tests.system.test_launching import run, shell
 
 pytestmark = [
@@ -130,7 +130,7 @@ import os, sys
 from cvec_circus_core.model.capabilities import CAPABILITIES
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.launching import Launcher
+from cvec_circus_core.system.processes.launcher import Launcher
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 os.chdir("/")

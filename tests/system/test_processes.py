@@ -14,11 +14,10 @@ import pytest
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system import processes
-from cvec_circus_core.system.descriptors import open_descriptors
-from cvec_circus_core.system.processes import choose_processes, pidfd_processes
+from cvec_circus_core.system.processes.descriptors import open_descriptors
+from cvec_circus_core.system.processes.local import choose_processes, local, pidfd_processes
+from cvec_circus_core.system.processes.process_table import read_row
 from cvec_circus_core.system.protocols import Scope
-from cvec_circus_core.system.table import read_row
 
 pytestmark = pytest.mark.live
 
@@ -90,7 +89,7 @@ def test_a_kernel_without_pidfds_gets_threads(
 ) -> None:
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     made = choose_processes(loop)
-    assert isinstance(made._waiting, processes.ThreadWaiting)
+    assert isinstance(made._waiting, local.ThreadExitWatcher)
     told: list[Exit] = []
     made.spawn(LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
     loop.call_later(5, loop.stop)

@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.system.cgroups import ControlGroups, own_group
+from cvec_circus_core.system.processes.cgroups import ControlGroups, own_group
+from cvec_circus_core.system.processes.process_table import (
+    descendants_in,
+    descendants_of,
+    read_row,
+    read_table,
+)
 from cvec_circus_core.system.protocols import Scope
-from cvec_circus_core.system.table import descendants_in, descendants_of, read_row, read_table
 
 pytestmark = pytest.mark.live
 
@@ -181,10 +186,10 @@ def test_sessions_of_strangers_are_left_alone(
 _ORPHANS = """
 import asyncio, os, signal, subprocess, threading, time
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.orphans import OrphanReaper
+from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.prctl import become_subreaper
-from cvec_circus_core.system.processes import choose_processes
-from cvec_circus_core.system.table import children_of
+from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.process_table import children_of
 from cvec_circus_core.system.signals import DaemonSignals
 
 async def main():

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.log_targets import LogFile
+from cvec_circus_core.daemon.log_targets import LogFile
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.socket_specs import SocketSpec
-from cvec_circus_core.system.endpoint_files import folder_doubts, give
 from cvec_circus_core.system.files import open_append
+from cvec_circus_core.system.net.endpoint_files import folder_doubts, give
+from cvec_circus_core.system.net.sockets import CircusSocket
 from cvec_circus_core.system.pidfile import PidFile, PidFileProblem
-from cvec_circus_core.system.sockets import CircusSocket
 from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
 from cvec_circus_plugins.streams._backups import pack, shift
 

@@ -127,7 +127,7 @@ def test_states_come_from_the_control_endpoint(top: Run, stats: str) -> None:
     answers: Mapping[str, Mapping[str, object]] = {"status": {"details": details}}
     with Answering(canned(answers)) as daemon:
         said = top("--json", "--once", "--control", daemon.endpoint)
-    found = {one["name"]: one for one in json.loads(said.out)["watchers"]}
+    found = {load["name"]: load for load in json.loads(said.out)["watchers"]}
     assert (found["off"]["state"], found["off"]["processes"]) == ("stopped", [])
     assert found["web"]["state"] is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_cli.top.drawing import (
+from cvec_circus_cli.top.glyphs import (
     ASCII,
     UNICODE,
     Pen,

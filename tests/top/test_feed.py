@@ -73,7 +73,7 @@ def test_how_watchers_fare_is_known_while_the_daemon_answers() -> None:
         with Answering(lambda request: reply) as daemon:
             inquirer = Inquirer(CircusClient(endpoint=daemon.endpoint, timeout=1), feed.learn)
             inquirer.start()
-            wait_until(lambda: [one.name for one in feed.look()[0].groups] == ["off"])
+            wait_until(lambda: [group.name for group in feed.look()[0].groups] == ["off"])
             assert daemon.asked[0] == ("status", {"long": True})
             daemon.end_soon()
             wait_until(lambda: not feed.look()[0].groups)

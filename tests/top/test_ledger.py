@@ -33,7 +33,7 @@ def test_a_round_of_everything() -> None:
     found = heard(world)
     assert shown(found) == {"web": [1, 2], "off": []}
     assert (found.cpu, found.watchers, found.processes, found.reads) == (40.5, 2, 2, 4.0)
-    assert [one.address for one in found.sockets] == ["127.0.0.1:80"]
+    assert [socket.address for socket in found.sockets] == ["127.0.0.1:80"]
     web = found.groups[0]
     assert (web.cpu, web.mean, web.memory, web.age) == (40.5, 20.25, 0.012, 36.45)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli.top.opening import (
+from cvec_circus_cli.top.sources import (
     STATS_ENDPOINT,
     NoStatistics,
     Place,
@@ -31,7 +31,7 @@ SOON = 0.5
 def _nobody_at_the_usual_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("CIRCUSCTL_ENDPOINT", raising=False)
     nobody = f"ipc://{tmp_path}/nobody"
-    monkeypatch.setattr("cvec_circus_cli.top.opening.CONTROL_ENDPOINT", nobody)
+    monkeypatch.setattr("cvec_circus_cli.top.sources.CONTROL_ENDPOINT", nobody)
 
 
 @pytest.fixture

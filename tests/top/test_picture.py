@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cvec_circus_cli.top.columns import PROCESS_COLUMNS, chosen_columns
-from cvec_circus_cli.top.drawing import ASCII, UNICODE, Pen
+from cvec_circus_cli.top.glyphs import ASCII, UNICODE, Pen
 from cvec_circus_cli.top.lines import Tone, width
 from cvec_circus_cli.top.picture import Canvas, Picture, picture
 from cvec_circus_cli.top.rows import Sheet

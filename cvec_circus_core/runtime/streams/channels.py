@@ -18,9 +18,9 @@ from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputView
-from cvec_circus_core.runtime.streams.fitting import STDERR, STDOUT, Fitting
 from cvec_circus_core.runtime.streams.outlet import Outlet
 from cvec_circus_core.runtime.streams.pipe import PipeReader, Source
+from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT, Fitting
 from cvec_circus_core.runtime.streams.recent import Recent, RecentOfWatcher
 from cvec_circus_core.runtime.streams.shared import Outputs, as_json, topic_of
 from cvec_circus_core.runtime.world import World
@@ -262,4 +262,4 @@ def _leads_here(plan: LaunchPlan, channel: str) -> bool:
 
 
 def _shared(outlets: Mapping[str, Outlet], settings: Mapping[str, Any]) -> Outlet | None:
-    return next((one for one in outlets.values() if one.settings == settings), None)
+    return next((outlet for outlet in outlets.values() if outlet.settings == settings), None)

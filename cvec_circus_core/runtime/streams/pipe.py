@@ -20,7 +20,7 @@ from collections.abc import Callable
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.runtime.streams.outlet import Outlet
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.pipes import LARGE, pipes
+from cvec_circus_core.system.processes.pipes import LARGE, pipes
 
 log = logging.getLogger(__name__)
 

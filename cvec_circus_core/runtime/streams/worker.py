@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from cvec_circus_core.system.priority import precedence
+from cvec_circus_core.system.processes.priority import precedence
 
 log = logging.getLogger(__name__)
 

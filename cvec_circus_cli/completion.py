@@ -1,0 +1,258 @@
+"""What may come next on a command line: for the interactive shell and for bash, zsh and fish.
+
+The scripts of the shells hand over the line up to the cursor (`circusctl complete LINE`) and offer
+what is printed. Names, pids and options are asked of the daemon that the line means, with a short
+timeout; where nobody answers, there are just no candidates for them, at once where nobody listens.
+"""
+
+from __future__ import annotations
+
+import shlex
+from copy import copy
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_cli import exit_codes
+from cvec_circus_cli.arguments import ALSO_CALLED, Line, UsageError, is_switch, no_other_switch
+from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
+from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
+from cvec_circus_cli.keys import key_command
+from cvec_circus_cli.output import fail, json_text
+from cvec_circus_cli.requests import Connection
+from cvec_circus_cli.run_command import show_help
+from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES, Settings
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from cvec_circus_core.api import Prop
+
+    Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+    Take = Callable[[str, str | None, Iterator[str]], bool]
+
+SHELLS = ("bash", "zsh", "fish")
+TIMEOUT = 0.5
+
+
+def print_script(settings: Settings, words: Sequence[str]) -> int:
+    """Print the completion script of a shell and return the exit code."""
+    if words in (["--help"], ["-h"]):
+        return show_help(settings, ["completion"])
+    if len(words) != 1 or words[0] not in SHELLS:
+        usage = f"usage: circusctl completion {'|'.join(SHELLS)}"
+        return fail(settings, exit_codes.USAGE, usage, usage)
+    folder = resources.files("cvec_circus_cli") / "completion"
+    script = (folder / f"circusctl.{words[0]}").read_text(encoding="utf-8")
+    told = {"status": "ok", "script": script}
+    print(json_text(settings, told) + "\n" if settings.is_json else script, end="")
+    return exit_codes.OK
+
+
+def print_candidates(words: Sequence[str]) -> int:
+    """Print what may stand at the end of a line, and return the exit code."""
+    said = split(" ".join(words))[1:] or [""]
+    settings = Settings()
+    try:
+        rest = settings.read(said[:-1])
+    except UsageError:
+        return exit_codes.OK
+    for asked_candidate in asked_candidates([*rest, said[-1]], settings, words_of_the_command_line):
+        print(asked_candidate)
+    return exit_codes.OK
+
+
+def split(line: str) -> list[str]:
+    """Return the words of an unfinished line; the last one may be empty."""
+    for closing in ("", '"', "'"):
+        try:
+            words = shlex.split(line + closing)
+        except ValueError:
+            continue
+        return [*words, ""] if not closing and (not line or line[-1].isspace()) else words
+    return [""]
+
+
+def asked_candidates(
+    words: Sequence[str], settings: Settings, first: Callable[[], Iterable[str]]
+) -> list[str]:
+    """Return what the last word may become, as the daemon says that the settings name."""
+    own = copy(settings)  # for options that come after the command
+    connection = Connection(own)
+    try:
+        return candidates(words, asking(connection), first, own.take)
+    finally:
+        connection.close()
+
+
+def asking(connection: Connection) -> Ask:
+    """Return a way to ask the daemon that answers with nothing where there is no answer."""
+
+    def ask(command: str, properties: dict[str, Any]) -> dict[str, Any]:
+        settings = connection.settings
+        settings.timeout = TIMEOUT
+        # Who presses a key does not want to be asked for a password by ssh.
+        if settings.ssh is not None or not api.is_open(settings.control_endpoint):
+            return {}
+        try:
+            return connection.call(command, properties)
+        except api.CallError:
+            return {}
+
+    return ask
+
+
+def words_of_the_command_line() -> Iterable[str]:
+    """Return what the first word after the program may be."""
+    return [*_names(), *SWITCHES, *VALUES, "--help", "--version"]
+
+
+def candidates(
+    words: Sequence[str],
+    ask: Ask,
+    first: Callable[[], Iterable[str]] = words_of_the_command_line,
+    take: Take = no_other_switch,
+) -> list[str]:
+    """Return what the last word may become, given those before it and the daemon's answers.
+
+    ``first`` tells the words that may stand first, ``take`` is offered the switches that are none
+    of the command.
+    """
+    *before, last = words
+    if not before:
+        return _beginning(last, [one for one in first() if last[:1] == "-" or one[0] != "-"])
+    name, *given = before
+    if name == "completion":
+        return _beginning(last, SHELLS if not given else ())
+    if name in ("help", "--help", "-h", "?"):
+        return _beginning(last, _names() if not given else ())
+    try:
+        line = Line(key_command(name) if name in KEY_COMMANDS else find(name))
+    except (UnknownName, BrokenCommand):
+        return []
+    place = _Place(line, ask)
+    try:
+        place.read(given, take)
+    except UsageError:
+        return []
+    return _beginning(last, place.switches(last) or place.words(last))
+
+
+class _Place:
+    """One place on the line of a command: after some words, before the next."""
+
+    def __init__(self, line: Line, ask: Ask) -> None:
+        self._line = line
+        self._ask = ask
+        self._plain: list[str] = []
+        self._open: Prop | None = None
+        self._is_plain_from_here = False
+
+    def read(self, given: Sequence[str], take: Take) -> None:
+        """Go on behind these words. Raises UsageError where they can not be understood."""
+        rest = iter(given)
+        for word in rest:
+            if word == "--":
+                self._plain.extend(rest)
+                self._is_plain_from_here = True
+            elif not is_switch(word) or self._is_of_many(word):
+                self._plain.append(word)
+            else:
+                self._pass_switch(word, rest, take)
+
+    def _pass_switch(self, word: str, rest: Iterator[str], take: Take) -> None:
+        one = self._line.switch(word)
+        name, found, value = word.partition("=")
+        if one is None:
+            if not take(name, value if found else None, rest):
+                raise UsageError(f"there is no switch {name}")
+        elif not found and self._line.kind(one) != "bool" and next(rest, None) is None:
+            self._open = one
+
+    def _is_of_many(self, word: str) -> bool:
+        return self._line.is_inside_many(self._plain) and self._line.switch(word) is None
+
+    def switches(self, last: str) -> list[str]:
+        """Return the switches that begin so, or one with its values behind a ``=``."""
+        if not last.startswith("-") or self._open is not None or self._is_plain_from_here:
+            return []
+        name, found, _ = last.partition("=")
+        if found:
+            one = self._line.switch(name)
+            return [f"{name}={word}" for word in self._values(one)] if one else []
+        own = [f"--{name}" for name in self._line.switches]
+        more = [f"--{also}" for also, name in ALSO_CALLED.items() if name in self._line.switches]
+        # Circusctl's own ones may come here, too; they would only crowd out those of the command.
+        general = [*SWITCHES, *VALUES, "--help"]
+        return next(filter(None, (_beginning(last, some) for some in (own, more, general))), [])
+
+    def words(self, last: str) -> Iterable[str]:
+        """Return what may stand here and is no switch."""
+        if self._open is not None:
+            return self._values(self._open)
+        return [word for slot in self._slots() for word in self._values(slot)]
+
+    def _slots(self) -> list[Prop]:
+        # An optional position may be left out, so that what comes after it may stand here, too.
+        slots = self._line.slots
+        start = min(len(self._plain), len(slots))
+        if start == len(slots) and slots and (slots[-1].many or slots[-1].each):
+            start -= 1
+        found: list[Prop] = []
+        for slot in slots[start:]:
+            found.append(slot)
+            if slot.required:
+                break
+        return found
+
+    def _values(self, one: Prop) -> Iterable[str]:
+        if one.choices:
+            return one.choices
+        match one.name, self._line.command.name:
+            case "name", "add" | "addsocket":
+                return ()
+            case "name", "rmsocket":
+                sockets = self._ask("listsockets", {}).get("sockets", ())
+                return [socket["name"] for socket in sockets]
+            case "name", _:
+                return self._watchers()
+            case "pid" | "process", _ if self._plain:
+                return map(str, self._ask("list", {"name": self._plain[0]}).get("pids", ()))
+            case "keys", _:
+                return self._keys()
+            case "pairs", _ if len(self._plain) % 2:
+                return self._keys()
+            case "option", command:
+                return _options_of(command)
+            case "signum", _:
+                return _signals()
+            case "topics", _:
+                return [f"watcher.{api.topic_name(name)}." for name in self._watchers()]
+        return ()
+
+    def _watchers(self) -> list[str]:
+        return list(self._ask("list", {}).get("watchers", ()))
+
+    def _keys(self) -> list[str]:
+        return list(self._ask("options", {"name": self._plain[0]}).get("options", ()))
+
+
+def _beginning(start: str, words: Iterable[str]) -> list[str]:
+    return sorted({word for word in words if word.startswith(start)})
+
+
+def _names() -> list[str]:
+    return [*entry_points(), *OF_CIRCUSCTL]
+
+
+def _options_of(command: str) -> list[str]:
+    if command == "globaloptions":
+        return list(api.declared_options(api.ArbiterSpec))
+    of = {"add": api.WatcherSpec, "addsocket": api.SocketSpec}.get(command)
+    return [] if of is None else [f"{name}=" for name in api.declared_options(of)]
+
+
+def _signals() -> list[str]:
+    from signal import Signals
+
+    return [Signal.name.removeprefix("SIG") for Signal in Signals]

@@ -1,0 +1,160 @@
+"""One command from words to exit code: found, read, sent, printed.
+
+The command line and the interactive shell both end here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_cli import exit_codes
+from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
+from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
+from cvec_circus_cli.output import WILD, Page, complain, fail, failure, json_text, print_reply
+from cvec_circus_cli.requests import StillRunning
+from cvec_circus_cli.settings import BadEndpoint
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cvec_circus_cli.requests import Connection
+    from cvec_circus_cli.settings import Settings
+    from cvec_circus_core.api import Command
+
+
+def run_command(settings: Settings, connection: Connection, name: str, words: Sequence[str]) -> int:
+    """Send a command's requests, print the replies, and return the exit code."""
+    try:
+        command = find(name)
+    except (UnknownName, BrokenCommand) as error:
+        settings.take_json(words)
+        return fail(settings, exit_codes.USAGE, error)
+    line = Line(command)
+    try:
+        requests = line.read(words, settings.take)
+        if command.name == "listen":
+            from cvec_circus_cli.listen import listen
+
+            return listen(settings, requests[0].get("topics", ()))
+        composed = [command.compose(given) for given in requests]
+        messages, several = _meant(connection, line, composed)
+        if command.name == "tail" and requests[0].get("follow"):
+            from cvec_circus_cli.follow import follow
+
+            if len(messages) > 1:
+                names = ", ".join(message["name"] for message in messages)
+                raise UsageError(f"--follow is for one watcher, not for {names}")
+            return follow(settings, connection, command, messages[0])
+        return send_all(settings, connection, command, messages, several=several)
+    except HelpWanted:
+        settings.take_json(words)
+        return show_help(settings, [name])
+    except BadEndpoint as error:
+        settings.take_json(words)
+        return fail(settings, exit_codes.USAGE, error)
+    except (UsageError, ValueError) as error:
+        settings.take_json(words)
+        usage = f"usage: {line.usage()}"
+        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
+    except api.CallError as error:
+        return fail(settings, exit_codes.NO_ANSWER, error, _told(error))
+
+
+def _meant(
+    connection: Connection, line: Line, messages: Sequence[Mapping[str, Any]]
+) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    # A plain name is sent as it is: it costs no question, and nothing to load.
+    if line.takes_patterns and not all(
+        WILD.isdisjoint(message.get("name", "")) for message in messages
+    ):
+        from cvec_circus_cli.patterns import meant
+
+        return meant(connection, messages)
+    return messages, len(messages) > 1
+
+
+def send_all(
+    settings: Settings,
+    connection: Connection,
+    command: Command,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    several: bool,
+) -> int:
+    """Send the requests one after the other, and return the worst exit code. Raises CallError.
+
+    ``several`` says that what is printed is to be told apart by the names.
+    """
+    messages = [_for_terminal(settings, command, message) for message in messages]
+    if several:
+        return _send_several(settings, connection, command, messages)
+    try:
+        reply = connection.call(command.name, messages[0])
+    except StillRunning as error:
+        return fail(settings, exit_codes.STILL_RUNNING, error, str(error))
+    return print_reply(settings, command, reply, str(messages[0].get("name")))
+
+
+def _send_several(
+    settings: Settings,
+    connection: Connection,
+    command: Command,
+    messages: Sequence[Mapping[str, Any]],
+) -> int:
+    page = Page(settings, command)
+    code = exit_codes.OK
+    for place, properties in enumerate(messages):
+        name = str(properties.get("name"))
+        try:
+            reply = connection.call(command.name, properties)
+        except StillRunning as error:
+            complain(str(error))
+            page.add_failure(name, failure(exit_codes.STILL_RUNNING, error))
+            code = max(code, exit_codes.STILL_RUNNING)
+        except api.CallError as error:
+            complain(_told(error))
+            # Those after it are not asked: each would take its time to fail the same way.
+            for message in messages[place:]:
+                page.add_failure(str(message.get("name")), failure(exit_codes.NO_ANSWER, error))
+            code = exit_codes.NO_ANSWER
+            break
+        else:
+            code = max(code, page.add(name, reply))
+    page.end()
+    return code
+
+
+def show_help(settings: Settings, words: Sequence[str]) -> int:
+    """Print the manual of a command, or the list of all."""
+    from cvec_circus_cli.manual import manual, overview, overview_as_json, own_manual
+
+    if not words:
+        print(json_text(settings, overview_as_json()) if settings.is_json else overview())
+        return exit_codes.OK
+    try:
+        text = own_manual(words[0]) or manual(find(words[0]))
+    except (UnknownName, BrokenCommand) as error:
+        return fail(settings, exit_codes.USAGE, error)
+    told = {"status": "ok", "command": words[0].lower(), "manual": text}
+    print(json_text(settings, told) if settings.is_json else text)
+    return exit_codes.OK
+
+
+def _for_terminal(
+    settings: Settings, command: Command, properties: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    # The table has room for more than the states.
+    is_plain = settings.is_json or not sys.stdout.isatty()
+    return properties if is_plain or command.name != "status" else {**properties, "long": True}
+
+
+def _told(error: api.CallError) -> str:
+    match error:
+        case api.NothingListens():
+            return f"timed out: {error} see --endpoint"
+        case api.NoAnswer():
+            return f"timed out: {error}, see --timeout"
+        case _:
+            return f"circusctl: {error}"

@@ -1,0 +1,164 @@
+"""Where the numbers come from, or one sentence that says why there are none.
+
+The endpoint of the statistics is the one that was given, else the one that the daemon at the
+control endpoint tells, else the usual one. A control endpoint that nobody has named is believed
+only if its daemon publishes at the very statistics endpoint that is shown: another daemon may well
+be at the usual address, and its watchers are not those on the screen.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cvec_circus_cli import exit_codes
+from cvec_circus_cli.follow import reachable
+from cvec_circus_cli.settings import VARIABLE
+from cvec_circus_core import api
+
+if TYPE_CHECKING:
+    from cvec_circus_core.api import CircusClient, CircusConsumer
+
+STATS_ENDPOINT = "tcp://127.0.0.1:5557"
+CONTROL_ENDPOINT = "tcp://127.0.0.1:5555"
+_ASKING = 2.0
+_HOW_TO_SET = "set stats_endpoint in its [circus] section and start it anew"
+
+
+class NoStatistics(Exception):
+    """There are no numbers to show; the text says why, and ``code`` how to end."""
+
+    def __init__(self, sentence: str, code: int = exit_codes.NO_ANSWER) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line says of endpoints."""
+
+    stats: str | None = None
+    control: str | None = None
+    ssh: str | None = None
+    ssh_keyfile: str | None = None
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the numbers come from, and the control endpoint of the same daemon, if it is known."""
+
+    stats: str
+    control: str | None
+
+
+def locate(wanted: Wanted) -> Place:
+    """Return the endpoints to use. Raises NoStatistics."""
+    if wanted.stats and wanted.control:
+        return Place(wanted.stats, wanted.control)
+    named = wanted.control or os.environ.get(VARIABLE)
+    control = named or CONTROL_ENDPOINT
+    try:
+        told = _told_endpoint(wanted, control)
+    except api.CallError as error:
+        if wanted.stats or not named:
+            return Place(wanted.stats or STATS_ENDPOINT, None)
+        raise NoStatistics(str(error)) from None
+    except NoStatistics:
+        if wanted.stats:
+            return Place(wanted.stats, None)
+        raise
+    if wanted.stats:
+        return Place(wanted.stats, control if told == wanted.stats else None)
+    return Place(told, control)
+
+
+def subscribed(wanted: Wanted, place: Place) -> CircusConsumer:
+    """Return a connection that the statistics come over. Raises NoStatistics."""
+    try:
+        consumer = api.CircusConsumer(
+            ["stat."],
+            endpoint=place.stats,
+            ssh_server=wanted.ssh,
+            ssh_keyfile=wanted.ssh_keyfile,
+        )
+    except api.CallError as error:
+        raise NoStatistics(str(error)) from None
+    try:
+        if not consumer.wait_connected(wanted.timeout):
+            raise why_not_connected(wanted, place)
+    except BaseException:
+        consumer.stop()
+        raise
+    return consumer
+
+
+def client_of(wanted: Wanted, control: str, timeout: float) -> CircusClient:
+    """Return a client for the control endpoint. Raises CallError."""
+    return api.CircusClient(
+        endpoint=control, timeout=timeout, ssh_server=wanted.ssh, ssh_keyfile=wanted.ssh_keyfile
+    )
+
+
+def why_not_connected(wanted: Wanted, place: Place) -> NoStatistics:
+    """Return the reason why no conversation with the statistics endpoint began."""
+    if wanted.ssh is None and not api.is_open(place.stats):
+        return NoStatistics(
+            f"nothing listens at {place.stats}: is the daemon running, and is stats_endpoint set?"
+        )
+    if _answers(wanted, place.stats):
+        return NoStatistics(
+            f"{place.stats} is a control endpoint: give it as --control, not as --endpoint"
+        )
+    if place.control is not None:
+        try:
+            _told_endpoint(wanted, place.control)
+        except NoStatistics as refused:
+            return refused
+        except api.CallError:
+            pass
+    return NoStatistics(
+        f"{place.stats} lets this user hear no statistics, or is no statistics endpoint; see "
+        "allow_users and viewers in the [circus] section",
+        exit_codes.REFUSED,
+    )
+
+
+def why_silent(place: Place, seconds: float) -> NoStatistics:
+    """Return what there is to say where the endpoint is there and tells nothing."""
+    return NoStatistics(
+        f"no statistics came from {place.stats} in {seconds:g} s, see --timeout; is its watcher "
+        "circusd-stats active?"
+    )
+
+
+def read_told_endpoint(reply: Mapping[str, Any], control: str) -> str:
+    """Return the statistics endpoint by the daemon's answer. Raises NoStatistics."""
+    if reply.get("status") == "error":
+        raise NoStatistics(f"refused by {control}: {reply.get('reason')}", exit_codes.REFUSED)
+    options = reply.get("options")
+    told = options.get("stats_endpoint") if isinstance(options, Mapping) else None
+    if not isinstance(told, str) or not told:
+        raise NoStatistics(f"the daemon at {control} publishes no statistics: {_HOW_TO_SET}")
+    return reachable(told, control)
+
+
+def _told_endpoint(wanted: Wanted, control: str) -> str:
+    """Ask the daemon. Raises CallError, NoStatistics."""
+    if wanted.ssh is None and not api.is_open(control):
+        raise api.CallError(
+            f"nothing listens at {control}: is the daemon running, and is this its endpoint?"
+        )
+    with client_of(wanted, control, min(wanted.timeout, _ASKING)) as client:
+        return read_told_endpoint(client.send_message("globaloptions"), control)
+
+
+def _answers(wanted: Wanted, endpoint: str) -> bool:
+    try:
+        with client_of(wanted, endpoint, min(wanted.timeout, _ASKING)) as client:
+            client.send_message("numwatchers")
+    except api.CallError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""The options of one section, from texts to values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from cvec_circus_core.config.expansion import expand
+from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.option_keys import (
+    Free,
+    Place,
+    Plain,
+    Refused,
+    UnknownMember,
+    canonical_key,
+    locate,
+    parse,
+    probably_meant,
+)
+from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.config.unimplemented import NOT_YET
+from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.values import Struct
+
+
+class Given(Struct, frozen=True):
+    """One option of a section, as it was read."""
+
+    key: str
+    place: Place
+    text: str
+    value: Any
+
+
+def given_options(
+    of: type, section: RawSection, variables: Mapping[str, str], findings: Findings
+) -> Iterator[Given]:
+    """Read the options of a section, in order, leaving out those that can not be read."""
+    taken: dict[str, str] = {}
+    for key, raw in section.values.items():
+        text, unknown = expand(raw.text, variables)
+        for name in unknown:
+            sentence = f"names the environment variable {name}, which is not set"
+            findings.doubt(section, Refused(sentence), key)
+        canonical = canonical_key(of, key)
+        if canonical in taken:
+            sentence = f"means the same as {taken[canonical]}, which counts"
+            findings.doubt(section, Refused(sentence), key)
+            continue
+        taken[canonical] = key
+        place = locate(of, key)
+        _doubt_inert(place, section, key, findings)
+        try:
+            given = Given(key, place, text, parse(place, text))
+        except Refused as refused:
+            unknown_key = isinstance(refused, UnknownMember)
+            shown = _with_hint(of, key, refused) if unknown_key else refused
+            findings.refuse(section, shown, key, text)
+            continue
+        if of is ArbiterSpec:
+            _doubt_not_yet(section, given, findings)
+        yield given
+
+
+def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn that nobody knows a key, and say which one was probably meant."""
+    findings.doubt(section, _with_hint(of, given.key, Refused("is not known")), given.key)
+
+
+def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) -> None:
+    """Warn of a free-form key, unless it has a dot, an older name, or a use in its own section."""
+    key = given.key
+    meant = _probably_meant(of, key)
+    if given.place != Free(key) or (not meant and ("." in key or _is_used(section, key))):
+        return
+    hint = meant or f"no option has this name (my.{key}, with a dot, says that it is meant)"
+    findings.doubt(section, Refused(f"is kept as a free-form option; {hint}"), key)
+
+
+def _probably_meant(of: type, key: str) -> str:
+    # For mistakes only.
+    words = import_module("cvec_circus_core.config.foreign_option_names")
+    if hint := words.hint(key):
+        return str(hint)
+    meant = probably_meant(of, key)
+    return f"did you mean {meant}?" if meant else ""
+
+
+def _is_used(section: RawSection, key: str) -> bool:
+    variable = f"(circus.{key})".lower()
+    return any(variable in raw.text.lower() for raw in section.values.values())
+
+
+def plain_values(
+    of: type, section: RawSection, variables: Mapping[str, str], findings: Findings
+) -> dict[str, Any]:
+    """Read a section whose options are all declared, and warn of the others."""
+    values = {}
+    for given in given_options(of, section, variables, findings):
+        if isinstance(given.place, Plain):
+            values[given.place.option.name] = given.value
+        else:
+            doubt_unknown(of, section, given, findings)
+    return values
+
+
+def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
+    if isinstance(place, Plain) and place.option.inert:
+        findings.doubt(section, Refused("is left over from older files and has no effect"), key)
+
+
+def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> None:
+    if not isinstance(given.place, Plain):
+        return
+    option = given.place.option
+    if option.name in NOT_YET and given.value != option.default:
+        findings.doubt(section, Refused("has no effect in this version"), given.key)
+
+
+def _with_hint(of: type, key: str, refused: Refused) -> Refused:
+    meant = probably_meant(of, key)
+    if meant is None or meant == key:
+        return refused
+    return Refused(f"{refused.sentence}; did you mean {meant}?", refused.allowed)

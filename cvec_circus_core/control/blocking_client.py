@@ -1,0 +1,125 @@
+"""The blocking client: one call at a time, for scripts and for circusctl.
+
+It imports little, because circusctl's start is felt.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import zmq
+
+from cvec_circus_core.control.calls import (
+    DEFAULT_ENDPOINT,
+    DEFAULT_TIMEOUT,
+    decode,
+    encode,
+    is_cast,
+    make_message,
+    new_id,
+    with_id_of,
+)
+from cvec_circus_core.control.client_sockets import connect, unreachable
+from cvec_circus_core.model.errors import NoAnswer
+from cvec_circus_core.system.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cvec_circus_core.model.curve_keys import CurveKeys
+
+
+class CircusClient:
+    """Sends commands to a daemon and waits for the replies.
+
+    Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
+    seconds. Not for use by several threads at once. ``keys`` is a folder of keys, or `CurveKeys`,
+    for daemons of other machines; without, they are found where `circusctl keygen` has put them.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+        endpoint: str = DEFAULT_ENDPOINT,
+        timeout: float = DEFAULT_TIMEOUT,
+        ssh_server: str | None = None,
+        ssh_keyfile: str | None = None,
+        keys: str | CurveKeys | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.timeout = timeout
+        used = context or zmq.Context()
+        self._own_context = None if context else used
+        self._socket = used.socket(zmq.DEALER)
+        self._is_tunnel = ssh_server is not None
+        self._monitor: zmq.Socket[bytes] | None = None
+        self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
+
+    def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request and return its reply; for a cast, return an empty mapping at once.
+
+        Raises `CallError` where nobody answers in time. The command is not called off by that.
+        """
+        deadline = Deadline(self.timeout)
+        id = self.ask(message)
+        if is_cast(message):
+            return {}
+        return with_id_of(message, self.answer(id, deadline.left()))
+
+    def send_message(self, command: str, /, **props: Any) -> dict[str, Any]:
+        """Call a command with these properties and return the reply."""
+        return self.call(make_message(command, **props))
+
+    def ask(self, message: Mapping[str, Any]) -> str:
+        """Send a request and return the id that `answer` takes.
+
+        Raises `NothingListens`, and `NoAnswer` where somebody does who does not begin to talk.
+        """
+        id = new_id()
+        frame = encode(message, id)
+        if not self._socket.poll(_milliseconds(self.timeout), zmq.POLLOUT):
+            raise unreachable(
+                self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
+            )
+        self._socket.send(frame, zmq.NOBLOCK)
+        return id
+
+    def answer(self, id: str, timeout: float) -> dict[str, Any]:
+        """Return the reply to this request, skipping those to others. Raises `NoAnswer`.
+
+        May be called again for the same request, to wait longer.
+        """
+        deadline = Deadline(timeout)
+        while self._socket.poll(_milliseconds(deadline.left())):
+            reply = decode(self._socket.recv_multipart()[-1])
+            if reply is not None and reply.get("id") == id:
+                return reply
+        raise NoAnswer(self.endpoint, self.timeout)
+
+    def is_broken(self) -> bool:
+        """Tell whether the connection broke after this was asked for the first time.
+
+        Replies to what was sent before that will never come, even when it is there again.
+        """
+        if self._monitor is None:
+            self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        return bool(self._monitor.poll(0))
+
+    def stop(self, linger: float = 0.0) -> None:
+        """Close the connection; what was not delivered in ``linger`` seconds is dropped."""
+        if self._monitor is not None:
+            self._socket.disable_monitor()
+            self._monitor.close()
+        self._socket.close(linger=_milliseconds(linger))
+        if self._own_context is not None:
+            self._own_context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, round(seconds * 1000))

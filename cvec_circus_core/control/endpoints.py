@@ -1,0 +1,220 @@
+"""Who is let in at the endpoints of one process: doors, their judge, keys, files of Unix sockets.
+
+The daemon has one, and so has every other process that serves an endpoint of the daemon's: it needs
+the daemon's options and those of its watchers, as they are at the moment, and tells `renew` when
+they have changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any, Protocol
+
+import zmq
+
+from cvec_circus_core.control.bind import Place
+from cvec_circus_core.control.peers.authentication import Authentication, NoAuthentication
+from cvec_circus_core.control.peers.authenticator import (
+    PeerAuthenticator,
+    ReadOnlyPeerAuthenticator,
+)
+from cvec_circus_core.control.peers.zap import ZapHandler
+from cvec_circus_core.model.access import KEY_MARK
+from cvec_circus_core.model.endpoints import is_private, speaks_curve
+from cvec_circus_core.model.errors import CannotBind, ConfigError
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.policy.permission import lets_others_in, listed_words
+from cvec_circus_core.requests.audit import Audit
+from cvec_circus_core.requests.authorizer import Authorizer
+from cvec_circus_core.system.accounts import is_known
+from cvec_circus_core.system.net.endpoint_files import give
+from cvec_circus_core.system.net.peers import CAN_TELL, Peers
+from cvec_circus_core.system.protocols import Clock
+
+log = logging.getLogger(__name__)
+
+
+class InternalEndpoints:
+    """Where a daemon's own processes come in while CURVE is spoken at its endpoints.
+
+    A Unix socket without a file, under a name that nobody can guess; only Linux has such.
+    """
+
+    def __init__(self) -> None:
+        self._name = os.urandom(8).hex() if CAN_TELL else None
+
+    def way(self, key: str) -> str | None:
+        """Return the inner way to the endpoint that an option names."""
+        return None if self._name is None else f"ipc://@circus-{self._name}-{key}"
+
+    def endpoint(self, spec: ArbiterSpec, key: str) -> str:
+        """Return where a process of ours reaches the endpoint that an option names."""
+        endpoint: str = getattr(spec, key)
+        return (speaks_curve(endpoint, spec.curve_key) and self.way(key)) or endpoint
+
+    def endpoints(self, spec: ArbiterSpec) -> tuple[str, str]:
+        """Return where a process of ours reaches the control and the event endpoint."""
+        return self.endpoint(spec, "endpoint"), self.endpoint(spec, "pubsub_endpoint")
+
+
+class Listing(Protocol):
+    """What has a spec with a list of users in it."""
+
+    @property
+    def spec(self) -> WatcherSpec:
+        """The options of a watcher."""
+
+
+class AccessLists(Protocol):
+    """Whose lists hold."""
+
+    @property
+    def spec(self) -> ArbiterSpec:
+        """The options of the daemon, as they are now."""
+
+    def watchers(self) -> Iterable[Listing]:
+        """Return the watchers, as they are now."""
+
+
+class EndpointSecurity:
+    """Makes the doors, and lets the lists hold at each of them. Raises `ConfigError` for keys."""
+
+    def __init__(
+        self,
+        context: zmq.Context[Any],
+        house: AccessLists,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        audit: Audit,
+        inner: InternalEndpoints | None = None,
+    ) -> None:
+        self._context = context
+        self._house = house
+        self._loop = loop
+        self._audit = audit
+        self._inner = inner
+        self._judge = Authorizer(lambda: house.spec, os.geteuid(), clock)
+        self._secret = self._read_keys()
+        self._peers = Peers()
+        self._doorman: ZapHandler | None = None
+        self._doors: list[Authentication] = []
+        self._bound: list[str] = []
+        self._warn_of_unknown()
+
+    def place(self, key: str) -> Place:
+        """Return where the socket of an option goes. Raises `CannotBind`."""
+        spec, _ = self._options()
+        endpoint: str = getattr(spec, key)
+        return Place(
+            endpoint,
+            key,
+            spec.endpoint_owner,
+            self._to_others,
+            spec.insecure,
+            self._secret,
+            None if self._inner is None else self._inner.way(key),
+        )
+
+    def door(self, key: str, *, readers_only: bool = False) -> Authentication:
+        """Return the door of an option's endpoint. Raises `CannotBind`."""
+        spec, _ = self._options()
+        endpoint: str = getattr(spec, key)
+        door: Authentication | None = None
+        if not speaks_curve(endpoint, self._secret):
+            door = self._open_door(key, endpoint, insecure=spec.insecure)
+        if door is None:
+            door = self._watched_door(f"{key}-{id(self):x}", readers_only=readers_only)
+        self._doors.append(door)
+        return door
+
+    def is_bound(self, endpoint: str) -> None:
+        """Look after the file of an endpoint that was bound."""
+        self._bound.append(endpoint)
+
+    def renew(self) -> None:
+        """Let the lists hold as they are now, for those who are here already, too."""
+        self._warn_of_unknown()
+        try:
+            self._read_keys()
+        except ConfigError as error:
+            log.error("%s; nobody is let in by key until that is mended", error)
+            self._judge.keys = {}
+        for door in self._doors:
+            door.renew()
+        spec, _ = self._options()
+        for endpoint in self._bound:
+            try:
+                give(endpoint, spec.endpoint_owner, to_others=self._to_others)
+            except CannotBind as error:
+                log.warning("%s", error)
+
+    def close(self) -> None:
+        """Let nobody in any more; the sockets are closed already."""
+        if self._doorman is not None:
+            self._doorman.close()
+        self._peers.close()
+
+    @property
+    def _to_others(self) -> bool:
+        return CAN_TELL and lets_others_in(*self._options())
+
+    def _options(self) -> tuple[ArbiterSpec, list[WatcherSpec]]:
+        return self._house.spec, [watcher.spec for watcher in self._house.watchers()]
+
+    def _read_keys(self) -> str | None:
+        """Learn who is let in by key, and return the secret half of the daemon's own."""
+        spec = self._house.spec
+        if spec.curve_key is None:
+            return None
+        read = import_module("cvec_circus_core.system.key_files").daemon_keys
+        keys = read(spec.curve_key, spec.curve_authorized)
+        self._judge.keys = keys.known
+        secret: str = keys.pair.secret
+        return secret
+
+    def _open_door(self, key: str, endpoint: str, *, insecure: bool) -> NoAuthentication | None:
+        if endpoint.startswith("inproc://"):
+            return NoAuthentication("inside the process", self._judge)
+        if insecure and is_private(endpoint) is not True:
+            log.warning("%s %s obeys everybody who can reach it: insecure = True", key, endpoint)
+            return NoAuthentication("insecure", self._judge)
+        if CAN_TELL:
+            return None
+        if endpoint.startswith("ipc://"):
+            log.warning("%s %s: only the mode of its file keeps others out here", key, endpoint)
+            return NoAuthentication("by the mode of the file", self._judge)
+        if insecure:
+            return NoAuthentication("insecure", self._judge)
+        raise CannotBind(
+            f"{key} {endpoint}: this system does not tell who calls over tcp; "
+            "use ipc://, or say insecure = True in [circus]"
+        )
+
+    def _watched_door(self, domain: str, *, readers_only: bool) -> PeerAuthenticator:
+        if self._doorman is None:
+            try:
+                self._doorman = ZapHandler(self._context, self._loop)
+            except zmq.ZMQError:
+                raise CannotBind(
+                    "the ZeroMQ context that was given has an authenticator already; "
+                    "give one without, or none"
+                ) from None
+        kind = ReadOnlyPeerAuthenticator if readers_only else PeerAuthenticator
+        turned_away = self._audit.tell_turned_away
+        door = kind(domain, self._peers, self._judge, self._loop, turned_away)
+        self._doorman.watch(door)
+        return door
+
+    def _warn_of_unknown(self) -> None:
+        keys = {f"{KEY_MARK}{key.name}" for key in self._judge.keys.values()}
+        for word in dict.fromkeys(listed_words(*self._options())):
+            if word.startswith(KEY_MARK):
+                if word not in keys:
+                    log.warning("%s is listed, and no key of that name is authorized", word)
+            elif not is_known(word):
+                kind = "group" if word.startswith("@") else "user"
+                log.warning("%s %r is listed and is not known to this machine", kind, word)

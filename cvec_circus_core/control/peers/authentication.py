@@ -1,0 +1,95 @@
+"""How messages come in: a socket that is opened behind an entrance, which tells who sends them.
+
+Every endpoint is opened this way, whoever serves it: the entrance takes over the socket before it
+is bound, and learns where that was (`door.py` has the one that asks who is there).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import zmq
+
+from cvec_circus_core.model.access import Anybody, Caller, Judge
+
+
+class Bound(NamedTuple):
+    """Where a socket was bound."""
+
+    endpoint: str
+    by_key: bool
+    """Whether only those come in there who show a key."""
+
+
+class Handshake(NamedTuple):
+    """What somebody says of himself who wants to come in, as libzmq has checked it."""
+
+    address: str
+    key: str | None
+    """His public key, where CURVE is spoken; that he has the secret one, too, is certain."""
+
+
+class Place(Protocol):
+    """Where a socket is to be bound."""
+
+    def bind(self, bound: zmq.Socket[Any]) -> Bound:
+        """Bind a socket. Raises `CannotBind`."""
+
+
+class Authentication(Protocol):
+    """Where messages come in, and who tells from whom they are."""
+
+    def guard(self, guarded: zmq.Socket[Any]) -> None:
+        """Take over the connections of a socket that is not bound yet."""
+
+    def opened(self, bound: Bound) -> None:
+        """Learn where the socket was bound."""
+
+    def visitor(self, frame: zmq.Frame) -> Caller:
+        """Return who has sent a frame."""
+
+    def renew(self) -> None:
+        """Judge everybody anew."""
+
+    def close(self) -> None:
+        """Look after nobody any more; before the socket is closed."""
+
+
+class NoAuthentication:
+    """Where everybody is let in, on purpose."""
+
+    def __init__(self, where: str, judge: Judge) -> None:
+        self._visitor = judge(Anybody(where))
+
+    def guard(self, guarded: zmq.Socket[Any]) -> None:
+        """Leave the socket as it is."""
+
+    def opened(self, bound: Bound) -> None:
+        """Learn nothing."""
+
+    def visitor(self, frame: zmq.Frame) -> Caller:
+        """Return the same for all."""
+        return self._visitor
+
+    def renew(self) -> None:
+        """Change nothing."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def open_behind(entrance: Authentication, place: Place, made: zmq.Socket[Any]) -> str:
+    """Bind a socket whose options are set, and return the endpoint that it got.
+
+    Where that can not be, the socket is closed. Raises `CannotBind`.
+    """
+    made.linger = 0
+    try:
+        entrance.guard(made)
+        bound = place.bind(made)
+        entrance.opened(bound)
+    except BaseException:
+        entrance.close()
+        made.close()
+        raise
+    return bound.endpoint

@@ -1,0 +1,238 @@
+"""One endpoint, and who stands there: every message is tied to its caller.
+
+Each handshake is answered by us (ZAP, RFC 27). The answer gives the connection a few words that
+libzmq attaches to all its messages: the number of the handshake, for ipc the user and pid that the
+kernel told libzmq when the connection was made, and for CURVE the key that was shown. The number
+leads to the connection, and so to its user, for tcp of this machine (`connections.py`).
+
+Events leave no room for a refusal, so the door of the event endpoint ends the connections of those
+who may not read, and does so before their handshake is answered. (Granting subscriptions one by
+one, by XPUB_MANUAL, can be tricked: after an upstream message that is no subscription libzmq grants
+the next ones to the wrong subscriber.)
+
+Where CURVE is spoken the kernel is not asked: a key that is not let in gets no handshake at all.
+When lists have changed, connections are ended whose key has no rights any more. Where only readers
+are let in that is at once, also for those that nobody has shown to be his: nothing was subscribed
+to over them, and who may come comes again. At other doors the rights count at once, and the
+connection stays a little for the reply to whoever has asked for the change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import zmq
+
+from cvec_circus_core.control.peers.authentication import Bound, Handshake
+from cvec_circus_core.control.peers.connections import Connections
+from cvec_circus_core.control.peers.quotas import (
+    CONNECTIONS_OF_ADDRESS,
+    STRANGERS_STAY,
+    ConnectionQuotas,
+    LimitedConnection,
+)
+from cvec_circus_core.control.peers.socket_monitor import Monitor, News
+from cvec_circus_core.model.access import Anybody, Caller, Judge, KeyHolder, PeerIdentity, Stranger
+from cvec_circus_core.system.net.peers import Meeting, Peers, plain_host
+
+_KNOWN_AT_MOST = 10_000
+_INSIDE = Anybody("inside the daemon")
+_NOT_GREETED = Stranger("the connection is not known")
+_NO_KEY_YET = Stranger("no key was shown")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+
+LAST_REPLIES = 1.0
+"""Seconds that connections stay which have lost their rights."""
+
+TurnAway = Callable[[Caller], None]
+"""Is told who was not let in."""
+
+
+class PeerAuthenticator:
+    """Tells who is behind each message."""
+
+    def __init__(
+        self,
+        domain: str,
+        peers: Peers,
+        judge: Judge,
+        loop: asyncio.AbstractEventLoop,
+        turned_away: TurnAway,
+    ) -> None:
+        self.domain = domain
+        self._peers = peers
+        self._judge = judge
+        self._turned_away = turned_away
+        self._known: dict[str, Caller] = {}
+        self._loop = loop
+        self._monitor: Monitor | None = None
+        self._key_places: list[tuple[str, int]] = []
+        self._holding = ConnectionQuotas(loop)
+        self._connections = Connections(self._news, self, self._met)
+
+    def guard(self, guarded: zmq.Socket[Any]) -> None:
+        """Take over the connections of a socket that is not bound yet."""
+        guarded.setsockopt(zmq.ZAP_DOMAIN, self.domain.encode())
+        guarded.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
+        self._monitor = Monitor(guarded, self.domain, self._loop, self._connections.look)
+
+    def opened(self, bound: Bound) -> None:
+        """Learn where the socket was bound."""
+        if bound.by_key:
+            host, _, port = bound.endpoint.rpartition("/")[2].rpartition(":")
+            self._key_places.append((plain_host(host), int(port)))
+
+    def greet(self, said: Handshake) -> str | None:
+        """Answer a handshake: return the words that will stand on every message after it.
+
+        None refuses it.
+        """
+        number = self._connections.next_number()
+        if said.key is not None:
+            visitor = self._judge(KeyHolder(said.key, said.address))
+            if not self._lets_in(visitor):
+                self._turned_away(visitor)
+                return None
+            return f"{number} key {said.key} {said.address}"
+        # Over ipc "PLACE:UID:GID:PID", over tcp an address and nothing else.
+        words = said.address.rsplit(":", 3)
+        if len(words) == 4 and words[0] == "localhost" and all(map(_is_number, words[1:])):
+            return f"{number} {words[1]} {words[3]}"
+        return str(number)
+
+    def visitor(self, frame: zmq.Frame) -> Caller:
+        """Return who has sent a frame."""
+        try:
+            words = str(frame.get("User-Id"))
+        except zmq.ZMQError:
+            return self._judge(_without_words(frame))
+        known = self._known.get(words)
+        if known is None:
+            if len(self._known) >= _KNOWN_AT_MOST:
+                self._known.clear()
+            known = self._known[words] = self._judge(self._caller(words, frame))
+        if not known.rights.everything:
+            number = int(words.partition(" ")[0])
+            self._connections.heard(int(frame.get(zmq.SRCFD)), number)
+        return known
+
+    def meet(self, fd: int) -> Meeting:
+        """Tell who is at the other end of a descriptor, as far as that is known by now."""
+        meeting = self._peers.meet(fd)
+        if meeting.place is not None and self._asks_for_keys(meeting.place):
+            meeting.caller = _NO_KEY_YET
+        return meeting
+
+    def renew(self) -> None:
+        """Judge everybody anew, those who are in, too."""
+        self._known.clear()
+        if self._key_places:
+            self._loop.call_later(LAST_REPLIES, self._meet_again)
+
+    def close(self) -> None:
+        """Look after nobody any more; before the socket is closed."""
+        self._holding.close()
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+
+    def _lets_in(self, visitor: Caller) -> bool:
+        return visitor.rights.any
+
+    def _caller(self, words: str, frame: zmq.Frame) -> PeerIdentity:
+        match words.split():
+            case [number, "key", key, address]:
+                holder = KeyHolder(key, address)
+                self._shown(holder, int(frame.get(zmq.SRCFD)), int(number))
+                return holder
+            case [_, uid, pid]:
+                return self._peers.user(int(uid), int(pid))
+            case _:
+                return self._connections.caller(int(frame.get(zmq.SRCFD)), int(words))
+
+    def _shown(self, holder: KeyHolder, fd: int, number: int) -> None:
+        """Count a connection as his who has shown his key."""
+        visitor = self._judge(holder)
+        held = self._connections.is_of(fd, number, holder)
+        if held is not None and visitor.rights.everything:
+            self._connections.let_go(fd, number)
+        elif held is not None and not held.belongs_to(visitor.name):
+            held.end()
+
+    def _news(self) -> Iterable[News]:
+        return () if self._monitor is None else self._monitor.read()
+
+    def _met(self, caller: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
+        """Let everybody in: what he may is told him in answer to what he asks."""
+        visitor = self._judge(caller)
+        if visitor.rights.everything:
+            meeting.close()
+            return None
+        if caller is _NO_KEY_YET:
+            # Until a key is shown, an address is all that is known of somebody.
+            return self._holding.hold(meeting.origin, meeting, CONNECTIONS_OF_ADDRESS)
+        stays = math.inf if visitor.rights.any else STRANGERS_STAY
+        return self._holding.hold(visitor.name, meeting, stays=stays)
+
+    def _met_again(self, caller: PeerIdentity, meeting: Meeting) -> None:
+        if isinstance(caller, KeyHolder) and not self._lets_in(self._judge(caller)):
+            meeting.turn_away()
+        else:
+            meeting.close()
+
+    def _meet_again(self) -> None:
+        if self._monitor is not None:
+            self._connections.meet_again(self._met_again)
+
+    def _asks_for_keys(self, place: tuple[str, int]) -> bool:
+        host, port = place
+        return any(port == asked and at in (host, *_EVERYWHERE) for at, asked in self._key_places)
+
+
+class ReadOnlyPeerAuthenticator(PeerAuthenticator):
+    """Ends the connections of those who may not read."""
+
+    def guard(self, guarded: zmq.Socket[Any]) -> None:
+        """Take over the connections of a socket that is not bound yet."""
+        super().guard(guarded)
+        # Otherwise libzmq keeps subscriptions to itself that somebody else has made before.
+        guarded.setsockopt(zmq.XPUB_VERBOSE, 1)
+
+    def renew(self) -> None:
+        """Judge everybody anew, those who are in, too."""
+        self._known.clear()
+        self._meet_again()
+
+    def _lets_in(self, visitor: Caller) -> bool:
+        return visitor.rights.reading
+
+    def _met(self, caller: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
+        if caller is _NO_KEY_YET or self._lets_in(self._judge(caller)):
+            return super()._met(caller, meeting)
+        self._met_again(caller, meeting)
+        return None
+
+    def _met_again(self, caller: PeerIdentity, meeting: Meeting) -> None:
+        visitor = self._judge(caller)
+        if self._lets_in(visitor):
+            meeting.close()
+            return
+        if caller is not _NO_KEY_YET:
+            self._turned_away(visitor)
+        meeting.turn_away()
+
+
+def _without_words(frame: zmq.Frame) -> PeerIdentity:
+    """Return who sends what came through no handshake: threads of ours, by inproc."""
+    try:
+        frame.get(zmq.SRCFD)
+    except zmq.ZMQError:
+        return _INSIDE
+    return _NOT_GREETED
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()

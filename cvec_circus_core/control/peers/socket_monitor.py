@@ -1,0 +1,66 @@
+"""The news of a ZeroMQ socket's connections: which descriptor was accepted, which one is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import zmq
+
+from cvec_circus_core.control.socket_reader import SocketReader
+
+_NEWS = struct.Struct("=HI")
+_WATCHED = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+
+
+class News(NamedTuple):
+    """One of them."""
+
+    accepted: bool
+    fd: int
+
+
+class Monitor:
+    """Reads the news of a socket that is not bound yet, and calls whenever there are some."""
+
+    def __init__(
+        self,
+        watched: zmq.Socket[Any],
+        name: str,
+        loop: asyncio.AbstractEventLoop,
+        on_news: Callable[[], None],
+    ) -> None:
+        address = f"inproc://news-of-{name}"
+        watched.monitor(address, _WATCHED)
+        self._watched = watched
+        self._on_news = on_news
+        self._unread: list[list[bytes]] = []
+        self._socket: zmq.Socket[bytes] = watched.context.socket(zmq.PAIR)
+        self._socket.linger = 0
+        # Without a bound, because libzmq's own thread would wait for us where it is full.
+        self._socket.setsockopt(zmq.RCVHWM, 0)
+        self._socket.connect(address)
+        self._drain = SocketReader(self._socket, loop, self._arrived)
+
+    def read(self) -> list[News]:
+        """Return all news since the last time, in order."""
+        told, self._unread = self._unread, []
+        while True:
+            try:
+                told.append(self._socket.recv_multipart(zmq.NOBLOCK))
+            except zmq.Again:
+                break
+        heard = (_NEWS.unpack(frames[0]) for frames in told)
+        return [News(kind == zmq.EVENT_ACCEPTED, fd) for kind, fd in heard]
+
+    def close(self) -> None:
+        """Read nothing more; before the watched socket itself is closed."""
+        self._drain.close()
+        self._watched.disable_monitor()
+        self._socket.close()
+
+    def _arrived(self, frames: list[bytes]) -> None:
+        self._unread.append(frames)
+        self._on_news()

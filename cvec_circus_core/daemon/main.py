@@ -1,0 +1,286 @@
+"""circusd: a program around the engine. Pid file, log, signals, readiness, exit code.
+
+Built in this order and taken down in the reverse: pid file, log, loop, engine, endpoints, watchers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from cvec_circus_core.config.build import Loaded, take_anything
+from cvec_circus_core.config.load import (
+    accepted,
+    flawless,
+    load,
+    sentences_of_left_out,
+)
+from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.daemon.logs import log_event, reopen, set_up
+from cvec_circus_core.daemon.shutdown import Shutdown
+from cvec_circus_core.engine import Engine, Parts
+from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.extend.plugin_classes import (
+    PluginFacts,
+    PluginNames,
+    plugin_faults,
+    use_doubts,
+    use_faults,
+)
+from cvec_circus_core.extend.plugin_settings import SettingFault
+from cvec_circus_core.extend.plugin_watchers import Hosts, assign, watcher_of
+from cvec_circus_core.extend.registry import load_commands, load_formats
+from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.extend.stats_watcher import stats_watcher, with_orders
+from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, replace
+from cvec_circus_core.runtime.arbiter import Configured
+from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
+from cvec_circus_core.system.pidfile import PidFile
+from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.processes.descriptors import (
+    make_room,
+    raise_nofile_limit,
+    seal_descriptors,
+)
+from cvec_circus_core.system.processes.launcher import Launcher
+from cvec_circus_core.system.processes.local import choose_processes, subreaper_processes
+from cvec_circus_core.system.processes.orphans import OrphanReaper
+from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, precedence
+from cvec_circus_core.system.service_manager import ServiceManager
+from cvec_circus_core.system.signals import DaemonSignals
+
+log = logging.getLogger(__name__)
+
+OK = 0
+_OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
+_GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
+_DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
+"""Our own and those of connections; and a process's end and its two pipes."""
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_MEAN_NOTHING = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
+"""Signals that nobody should send, and that would end a program which does not handle them."""
+
+
+class Flags(Struct, frozen=True):
+    """What the command line says; None where it says nothing."""
+
+    config: str
+    skip_bad: bool = False
+    background: bool = False
+    pidfile: str | None = None
+    loglevel: str | None = None
+    logoutput: str | None = None
+    loggerconfig: str | None = None
+
+    def over(self, loaded: Loaded) -> Loaded:
+        """Return the configuration with what the command line overrides."""
+        names = ("pidfile", "loglevel", "logoutput", "loggerconfig")
+        given: dict[str, Any] = {name: getattr(self, name) for name in names}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        chosen["skip_bad"] = self.skip_bad or loaded.arbiter.skip_bad
+        return replace(loaded, arbiter=replace(loaded.arbiter, **chosen))
+
+
+def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) -> Loaded:
+    """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
+
+    A plugin that can not be found is a mistake. Its options are looked at where it is to run in a
+    thread of ours. ``thoroughly`` looks at those of the others, too, which means to load what only
+    their processes would have loaded; looks for the accounts, folders and modules that are named;
+    and leaves nothing out. Keys are read, so that bad ones are told before anything is done; that
+    is a `ConfigError`.
+    """
+    find = _faults_of_all if thoroughly else _faults_of_threads
+    around = _faults_around if thoroughly else take_anything
+    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find, around)
+    good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
+    if good.arbiter.curve_key is not None:
+        read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
+        read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
+    return flags.over(good)
+
+
+def _faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
+    look = import_module("cvec_circus_core.daemon.preflight").faults_around
+    yield from look(spec)
+
+
+def _faults_of_all(plugin: PluginSpec) -> Iterator[SettingFault]:
+    if plugin.active:
+        yield from use_faults(plugin)
+        yield from use_doubts(plugin)
+        yield from plugin_faults(plugin.use, plugin.options)
+
+
+def _faults_of_threads(plugin: PluginSpec) -> Iterator[SettingFault]:
+    if plugin.active:
+        yield from use_faults(plugin)
+    if assign([plugin], PluginNames.installed()).threads[:1] == (plugin,):
+        # One that can not be loaded is missed by nobody else, and says so when it is started.
+        found = plugin_faults(plugin.use, plugin.options)
+        yield from (one for one in found if one.key != "use")
+
+
+def run(flags: Flags, loaded: Loaded) -> int:
+    """Run the daemon until it is told to end, and return its exit code.
+
+    In the background, the caller's process ends with the daemon's readiness or failure. Raises
+    `CircusError` with one sentence where the start is not possible: nothing is left behind then.
+    """
+    caller = daemonize() if flags.background else NOBODY_WAITS
+    try:
+        return _run_with_pidfile(flags, loaded, caller)
+    except CircusError as error:
+        caller.failed(f"circusd: {error}")
+        if flags.background:
+            log.critical("%s", error)
+        raise
+
+
+def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> int:
+    spec = loaded.arbiter
+    with ExitStack() as stack:
+        if spec.umask is not None:
+            os.umask(spec.umask)
+        if spec.pidfile:
+            pidfile = PidFile(spec.pidfile)
+            pidfile.acquire()
+            stack.callback(pidfile.release)
+        set_up(spec)
+        _tell(loaded)
+        raise_nofile_limit()
+        processes = sum(watcher.numprocesses for watcher in loaded.watchers)
+        make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
+        seal_descriptors()
+        if spec.debug_gc:
+            gc.set_debug(_GC_DEBUG)
+        asyncio.run(_run(flags, loaded, caller))
+    return OK
+
+
+def _tell(loaded: Loaded) -> None:
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    for sentence in sentences_of_left_out(loaded):
+        log.error("%s", sentence)
+
+
+async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
+    def configure() -> Configured:
+        again = read(flags, os.environ)
+        _tell(again)
+        hosts = _hosts(again)
+        engine.host(hosts.threads)
+        return _configured(again, hosts, inner)
+
+    inner = InternalEndpoints()
+    parts = Parts(
+        commands=load_commands(),
+        hooks=Hooks.installed(),
+        configure=configure,
+        adopt=_adopt,
+        inner=inner,
+        launcher=Launcher(sealed=True),
+        # Process 1 of a container is given every orphan without asking.
+        processes=subreaper_processes if _is_given_orphans() else choose_processes,
+    )
+    manager = ServiceManager.from_environment()
+    async with AsyncExitStack() as stack:
+        hosts = _hosts(loaded)
+        engine = Engine(_configured(loaded, hosts, inner), parts)
+        stack.push_async_callback(engine.close)
+        engine.bus.listen("log", log_event)
+        log.info("Starting master on pid %d", os.getpid())
+        way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
+        engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
+        precedence.spread()
+        ending = Shutdown(engine)
+        stack.callback(_hear_signals(engine, ending))
+        engine.host(hosts.threads)
+        engine.arbiter.start_all()
+        engine.started()
+        log.info("Arbiter now waiting for commands")
+        caller.ready()
+        manager.ready()
+        await ending.wait()
+        manager.stopping()
+    log.info("Everything is stopped, bye")
+
+
+def _is_given_orphans() -> bool:
+    return become_subreaper() or os.getpid() == 1
+
+
+def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
+    """Let Unix signals act as commands do, through the same front door; return what ends that."""
+    orphans = OrphanReaper(engine.loop, lambda pid: pid in engine.processes)
+    signals = DaemonSignals(engine.loop)
+    signals.install(
+        {
+            **{number: partial(ending.ask, number) for number in _STOPPING},
+            signal.SIGHUP: partial(_reload, engine),
+            signal.SIGUSR1: partial(_reopen, engine),
+            signal.SIGCHLD: orphans.child_died,
+            **{number: partial(_wonder, number) for number in _MEAN_NOTHING},
+        }
+    )
+
+    def end() -> None:
+        orphans.close()
+        signals.restore()
+
+    return end
+
+
+def _wonder(number: signal.Signals) -> None:
+    log.info("%s means nothing here; circusctl has all commands", number.name)
+
+
+def _reload(engine: Engine) -> None:
+    log.info("SIGHUP: reloading everything")
+    reopen()
+    _reopen_streams(engine)
+    engine.desk.reload_all()
+
+
+def _reopen(engine: Engine) -> None:
+    log.info("SIGUSR1: opening the log and the files of all streams anew")
+    reopen()
+    _reopen_streams(engine)
+
+
+def _reopen_streams(engine: Engine) -> None:
+    for watcher in engine.desk.watchers():
+        watcher.reopen()
+
+
+def _adopt(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
+    """Live by options that reloadconfig has brought. Raises `ConfigError`."""
+    if _OF_THE_LOG.intersection(keys):
+        set_up(spec)
+    if "debug_gc" in keys:
+        gc.set_debug(_GC_DEBUG if spec.debug_gc else 0)
+
+
+def _hosts(loaded: Loaded) -> Hosts:
+    names = PluginNames.installed()
+    return with_orders(assign(loaded.plugins, names), loaded.arbiter, names)
+
+
+def _configured(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Configured:
+    spec = loaded.arbiter
+    facts = PluginFacts(*inner.endpoints(spec), spec.check_delay)
+    plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
+    stats = stats_watcher(spec, facts, hosts, loaded.watchers)
+    return Configured(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)

@@ -1,0 +1,105 @@
+"""What a configuration counts on and the machine may not have: accounts, folders, files, modules.
+
+For ``circusd --check`` alone. Most of it is a doubt, for it may be there when the daemon starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from cvec_circus_core.daemon.logs import read_loggerconfig
+from cvec_circus_core.extend.dotted import first_missing
+from cvec_circus_core.extend.gates import find_gate
+from cvec_circus_core.extend.plugin_settings import SettingFault
+from cvec_circus_core.model.errors import CircusError, ConfigError
+from cvec_circus_core.model.hook_specs import GATE
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.system.accounts import gid_of, uid_of
+
+_IPC = "ipc://"
+_VARIABLES = ("$(", "((", "$WID")
+
+
+def faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
+    """Find what is not there of what a spec names."""
+    if isinstance(spec, ArbiterSpec):
+        yield from _around_daemon(spec)
+    else:
+        yield from _around_watcher(spec)
+
+
+def _around_daemon(spec: ArbiterSpec) -> Iterator[SettingFault]:
+    if spec.loggerconfig and spec.loggerconfig != "default":
+        yield from _around_loggerconfig(spec.loggerconfig)
+    endpoints = ("endpoint", "pubsub_endpoint", "stats_endpoint")
+    files = {
+        key: address.removeprefix(_IPC)
+        for key in endpoints
+        if (address := getattr(spec, key)) and address.startswith(_IPC)
+    }
+    if spec.endpoint_owner is not None:
+        # An ipc endpoint could not be given to nobody; else there is nothing that it would hinder.
+        yield from _unknown("endpoint_owner", uid_of, spec.endpoint_owner, is_doubt=not files)
+    if spec.pidfile:
+        files["pidfile"] = spec.pidfile
+    if spec.logoutput != "-" and "://" not in spec.logoutput:
+        files["logoutput"] = spec.logoutput
+    for key, file in files.items():
+        if not file.startswith("@"):
+            yield from _missing_home(key, file)
+
+
+def _around_watcher(spec: WatcherSpec) -> Iterator[SettingFault]:
+    for key, number_of, account in (("uid", uid_of, spec.uid), ("gid", gid_of, spec.gid)):
+        if account is not None:
+            yield from _unknown(key, number_of, account, is_doubt=True)
+    for key, folder in (("working_dir", spec.working_dir), ("virtualenv", spec.virtualenv)):
+        if folder and _is_plain(folder) and not os.path.isdir(folder):
+            yield SettingFault(key, "is a folder that is not there", is_doubt=True)
+    for key in ("stdout_stream", "stderr_stream"):
+        settings: Mapping[str, Any] = getattr(spec, key)
+        if isinstance(file := settings.get("filename"), str):
+            yield from _missing_home(f"{key}.filename", file)
+    path = [one for one in spec.env.get("PYTHONPATH", "").split(os.pathsep) if one]
+    for name, hook in spec.hooks.items():
+        if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):
+            yield SettingFault(f"hooks.{name}", sentence, is_doubt=True)
+
+
+def _around_hook(call: str, path: list[str]) -> str:
+    if call.startswith(GATE):
+        try:
+            find_gate(call.removeprefix(GATE))
+        except ConfigError as error:
+            return f"can not be called: {error}"
+        return ""
+    missing = first_missing(call, path)
+    return f"can not be called: {missing} is not found" if missing else ""
+
+
+def _around_loggerconfig(path: str) -> Iterator[SettingFault]:
+    try:
+        read_loggerconfig(path)
+    except ConfigError as error:
+        yield SettingFault("loggerconfig", f"can not be used: {error}")
+
+
+def _unknown(
+    key: str, number_of: Callable[[int | str], int], account: int | str, *, is_doubt: bool
+) -> Iterator[SettingFault]:
+    try:
+        number_of(account)
+    except CircusError as error:
+        yield SettingFault(key, f"can not be used: {error}", is_doubt=is_doubt)
+
+
+def _missing_home(key: str, file: str) -> Iterator[SettingFault]:
+    home = os.path.dirname(file)
+    if home and _is_plain(home) and not os.path.isdir(home):
+        yield SettingFault(key, "is in a folder that is not there", is_doubt=True)
+
+
+def _is_plain(path: str) -> bool:
+    return not any(one in path for one in _VARIABLES)

@@ -1,0 +1,228 @@
+"""From a watcher's spec to one process's launch plan: command line, variables, environment.
+
+Variables (spec: config, variable expansion): ``$(circus.X)`` and ``((circus.X))`` in any case, and
+``$WID`` as it is written here. A variable that is not known stays as it is. Values come from the
+operator, so nothing is expanded twice: a value that looks like a variable is text. For the same
+reason what is copied from the daemon's environment is never expanded.
+
+The own environment is expanded entry by entry, each seeing those before it and the daemon's; the
+command line sees the environment that the process gets.
+
+Managed sockets (`socket_use.py`): a process gets the descriptors that its watcher uses and no
+others, under the daemon's numbers or in a row from 3 on. The number that a variable becomes is the
+one in the process.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+import shlex
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.socket_use import SocketUse, socket_use
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct, field, replace
+
+_VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
+_SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
+_ANY_SLOT = 1
+_FIRST_IN_A_ROW = 3
+_OF_THE_DAEMON = (
+    *("LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"),
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
+)
+"""Variables that speak of the daemon's own descriptors, and of who has started it."""
+_SHELL = "/bin/sh"
+
+
+class SpawnEnvironment(Struct, frozen=True):
+    """What the daemon gives to its processes: environment, import path, descriptors of sockets."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    import_path: tuple[str, ...] = ()
+    sockets: Mapping[str, int] = field(default_factory=dict)
+    own_sockets: frozenset[str] = frozenset()
+    """Those of the sockets of which every process gets one of its own (so_reuseport)."""
+    working_dir: str | None = None
+    python: str = "python3.11"
+    """Name of the folder in a virtual environment's lib."""
+
+
+class Launch(Struct, frozen=True):
+    """A watcher's launch plan; made once per spec, used per spawn."""
+
+    spec: WatcherSpec
+    around: SpawnEnvironment
+    values: Mapping[str, str]
+    plan: LaunchPlan
+    """The plan, its command line and environment those of one slot."""
+    varies: bool
+    """Whether something in it depends on the slot."""
+    sockets: SocketUse = field(default_factory=SocketUse)
+
+    @property
+    def own_sockets(self) -> tuple[str, ...]:
+        """The sockets that have to be made for each process."""
+        return tuple(name for name in self.sockets.names if name in self.around.own_sockets)
+
+    def for_slot(self, wid: int | str, own: Mapping[str, int] | None = None) -> LaunchPlan:
+        """Return the plan for the process of one slot, with the sockets made for it."""
+        if own:
+            sockets = {**self.around.sockets, **own}
+            return prepare(self.spec, replace(self.around, sockets=sockets)).for_slot(wid)
+        if not self.varies:
+            return self.plan
+        argv, env = _for_slot(self.spec, self.around, self.values, wid)
+        return replace(self.plan, argv=argv, env=env)
+
+
+def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
+    """Return how to start the processes of a watcher.
+
+    Raises ValueError with a sentence for a command line that can not be used.
+    """
+    use = _sockets(spec, around)
+    values = {**_values(spec, around), **_numbers(use, around)}
+    argv, env = _for_slot(spec, around, values, _ANY_SLOT)
+    plan = LaunchPlan(
+        argv=argv,
+        executable=spec.executable,
+        env=env,
+        working_dir=spec.working_dir or around.working_dir,
+        uid=spec.uid,
+        gid=spec.gid,
+        umask=spec.umask,
+        rlimits=spec.rlimits,
+        no_new_privs=spec.no_new_privs,
+        capabilities=spec.capabilities,
+        oom_score_adj=spec.oom_score_adj,
+        death_signal=spec.death_signal,
+        stdin=_stdin(spec, around),
+        stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
+        stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
+        keep_descriptors=() if use.listed else _descriptors(use.numbered, around),
+        in_a_row=_descriptors(use.in_a_row, around),
+        contain=spec.control_group,
+    )
+    texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
+    return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)), use)
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """Replace the variables of a text; names are looked up in lower case."""
+    if "(" not in text and "$" not in text:
+        return text
+
+    def value(match: re.Match[str]) -> str:
+        name = (match[1] or match[2] or match[3]).lower()
+        return values.get(name, match[0])
+
+    return _VARIABLE.sub(value, text)
+
+
+def _for_slot(
+    spec: WatcherSpec, around: SpawnEnvironment, values: Mapping[str, str], wid: int | str
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    known = ChainMap({"wid": str(wid)}, dict(values))
+    own = {}
+    for name, text in spec.env.items():
+        own[name] = known[f"env.{name.lower()}"] = expand(text, known)
+    env = _environment(spec, around, own)
+    known.update(_variables(env.items()))
+    return _argv(spec, known), env
+
+
+def _environment(
+    spec: WatcherSpec, around: SpawnEnvironment, own: Mapping[str, str]
+) -> dict[str, str]:
+    env = dict(around.environ) if spec.copy_env else {}
+    for name in _OF_THE_DAEMON:
+        env.pop(name, None)
+    env.update(own)
+    if listed := socket_use(spec, around.sockets).listed:
+        env["LISTEN_FDS"] = str(len(listed))
+        env["LISTEN_FDNAMES"] = ":".join(name.replace(":", "_") for name in listed)
+    if spec.copy_path:
+        env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
+    if spec.virtualenv:
+        version = f"python{spec.virtualenv_py_ver}" if spec.virtualenv_py_ver else around.python
+        packages = os.path.join(spec.virtualenv, "lib", version, "site-packages")
+        env["VIRTUAL_ENV"] = spec.virtualenv
+        env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
+        env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
+    return env
+
+
+def _sockets(spec: WatcherSpec, around: SpawnEnvironment) -> SocketUse:
+    use = socket_use(spec, around.sockets)
+    for name in use.names:
+        if name not in around.sockets:
+            raise ValueError(f"the socket {name!r} is not there")
+    return use
+
+
+def _numbers(use: SocketUse, around: SpawnEnvironment) -> dict[str, str]:
+    if not use.listed:
+        return {f"sockets.{name}": str(around.sockets[name]) for name in use.numbered}
+    return {f"sockets.{name}": str(fd) for fd, name in enumerate(use.in_a_row, _FIRST_IN_A_ROW)}
+
+
+def _descriptors(names: Iterable[str], around: SpawnEnvironment) -> tuple[int, ...]:
+    return tuple(around.sockets[name] for name in names)
+
+
+def _stdin(spec: WatcherSpec, around: SpawnEnvironment) -> Channel | int:
+    if spec.stdin_socket is not None:
+        return around.sockets[spec.stdin_socket]
+    return Channel.NULL if spec.close_child_stdin else Channel.INHERIT
+
+
+def _joined(*parts: str | None) -> str:
+    return os.pathsep.join(part for part in parts if part)
+
+
+def _argv(spec: WatcherSpec, values: Mapping[str, str]) -> tuple[str, ...]:
+    if not spec.cmd.strip() and not spec.args:
+        raise ValueError(f"watcher {spec.name!r} has no cmd")
+    if spec.shell:
+        # Words are quoted after their variables are replaced: a quote in a value stays text.
+        args = shlex.join(expand(word, values) for word in spec.args)
+        line = f"{expand(spec.cmd, values)} {args}".strip()
+        return (_SHELL, "-c", line, *(expand(word, values) for word in spec.shell_args))
+    return tuple(expand(word, values) for word in _words(spec))
+
+
+def _words(spec: WatcherSpec) -> tuple[str, ...]:
+    try:
+        return spec.command_words
+    except ValueError as problem:
+        raise ValueError(f"cmd of watcher {spec.name!r} can not be split: {problem}") from None
+
+
+def _values(spec: WatcherSpec, around: SpawnEnvironment) -> dict[str, str]:
+    values = {key.lower(): _as_text(value) for key, value in spec.extra.items()}
+    for name, one in declared_options(WatcherSpec).items():
+        values[name] = _as_text(one.kind.show(getattr(spec, name)))
+    values["working_dir"] = spec.working_dir or around.working_dir or ""
+    values["name"] = spec.name
+    values.update(_variables(around.environ.items()))
+    return values
+
+
+def _variables(environment: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {f"env.{name.lower()}": text for name, text in environment}
+
+
+def _as_text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case list() | tuple():
+            return shlex.join(str(word) for word in value)
+        case _:
+            return str(value)

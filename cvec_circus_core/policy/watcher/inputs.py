@@ -1,0 +1,171 @@
+"""What a watcher's machine may be told. All frozen; times are monotonic seconds."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NewType
+
+from cvec_circus_core.model.notices import Notice
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct
+from cvec_circus_core.policy.watcher.rollout import Rollout
+
+TicketId = NewType("TicketId", int)
+
+
+class Wanted(Enum):
+    """The wish: what was asked last."""
+
+    UP = "up"
+    DOWN = "down"
+    ON_DEMAND = "on demand"
+    """Down, and up as soon as somebody connects to one of its sockets."""
+    ADRIFT = "adrift"
+    """Forgotten with its processes left running: only their ends are still told."""
+
+
+class Go(Enum):
+    """The four wishes about the whole watcher."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    LEAVE = "leave"
+    """Forget it and leave its processes running."""
+
+
+class Wish(Struct, frozen=True):
+    """Somebody wants the watcher up, down, or anew."""
+
+    go: Go
+    ticket: TicketId | None = None
+    final: bool = False
+    """Later wishes to come up are refused: the watcher is removed, or the daemon quits."""
+    reason: str | None = None
+    """Why it is stopped, where no operator wants that: it gives up. Means nothing to one that is
+    not wanted up any more, because an operator's word counts more."""
+
+
+class Hasten(Struct, frozen=True):
+    """Stop waiting for graces: SIGKILL whatever is stopping."""
+
+
+class Resize(Struct, frozen=True):
+    """Keep this many processes."""
+
+    count: int
+    ticket: TicketId | None = None
+
+
+class Renew(Struct, frozen=True):
+    """Replace every process by a new generation, within these bounds or the spec's own."""
+
+    rollout: Rollout | None = None
+    ticket: TicketId | None = None
+
+
+class Hangup(Struct, frozen=True):
+    """Reload by SIGHUP: the processes stay."""
+
+    ticket: TicketId | None = None
+
+
+class Change(Struct, frozen=True):
+    """The spec is another one from now on; ``keys`` name the options that were set.
+
+    With ``renew`` the processes are replaced. If the new ones do not get ready, the options that
+    made this necessary are taken back.
+    """
+
+    spec: WatcherSpec
+    keys: tuple[str, ...]
+    ticket: TicketId | None = None
+    renew: bool = False
+
+
+class Retire(Struct, frozen=True):
+    """Stop some processes; what the watcher wants stays, so they are replaced."""
+
+    pids: tuple[int, ...]
+    signum: int | None = None
+    grace: float | None = None
+    ticket: TicketId | None = None
+
+
+class Spawned(Struct, frozen=True):
+    """A `Spawn` effect worked. ``chance`` is a random number from 0 to 1, for the ageing."""
+
+    wid: int
+    pid: int
+    chance: float = 0.0
+
+
+class SpawnFailed(Struct, frozen=True):
+    """A `Spawn` effect did not work."""
+
+    wid: int
+    reason: str
+
+
+class Ready(Struct, frozen=True):
+    """A process is known to be ready."""
+
+    pid: int
+
+
+class Noticed(Struct, frozen=True):
+    """A process has said something of itself."""
+
+    pid: int
+    notice: Notice
+
+
+class Exited(Struct, frozen=True):
+    """A process ended. ``left_behind``: descendants of it are still alive."""
+
+    pid: int
+    code: int | None
+    left_behind: bool = False
+
+
+class Swept(Struct, frozen=True):
+    """Nothing of an ended process's tree is alive any more."""
+
+    pid: int
+
+
+class HookAnswered(Struct, frozen=True):
+    """An `AskHook` effect is answered. ``why`` tells who said no, or what went wrong."""
+
+    serial: int
+    wid: int | None
+    allowed: bool
+    why: str = ""
+
+
+class SocketReady(Struct, frozen=True):
+    """A `Listen` effect is answered: somebody has connected."""
+
+
+class Tick(Struct, frozen=True):
+    """The moment that `wake_at` named has come."""
+
+
+Input = (
+    Wish
+    | Hasten
+    | Resize
+    | Renew
+    | Hangup
+    | Change
+    | Retire
+    | Spawned
+    | SpawnFailed
+    | Ready
+    | Noticed
+    | Exited
+    | Swept
+    | HookAnswered
+    | SocketReady
+    | Tick
+)

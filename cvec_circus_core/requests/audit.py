@@ -1,0 +1,130 @@
+"""Who did what, when, and with what outcome: a line in the log, and an event, for each act and each
+refusal.
+
+They hold names, never values: what an option was set to may be a secret. All words come from
+outside, so they are written as Python would, on one line. A caller who is refused again and again
+does not fill the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cvec_circus_core.model.access import Caller, KeyHolder, LocalUser
+from cvec_circus_core.model.errors import Errno
+from cvec_circus_core.model.events import CommandAudited, Event
+from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
+from cvec_circus_core.system.protocols import Clock
+
+log = logging.getLogger(__name__)
+
+REFUSALS = 10
+"""Lines for the refusals of one caller in each `PERIOD`."""
+PERIOD = 60.0
+"""Seconds."""
+
+_TOLD = ("name", "match", "pid", "process", "childpid", "signum", "nb")
+_NAMED = ("options", "keys")
+_LONGEST = 200
+
+
+class Audit:
+    """Writes the lines, and tells the events to ``emit``."""
+
+    def __init__(self, clock: Clock, emit: Callable[[Event], None]) -> None:
+        self._clock = clock
+        self._emit = emit
+        self._since = clock.now()
+        self._refusals: dict[str, int] = {}
+
+    def tell(self, visitor: Caller, message: RequestMessage, reply: Reply, *, acts: bool) -> None:
+        """Tell of one request that was answered."""
+        refused = isinstance(reply, Failure) and reply.errno == Errno.NOT_ALLOWED
+        if not (acts or refused) or (refused and not self._is_worth_a_line(visitor)):
+            return
+        details = _details(message.properties)
+        match reply:
+            case Failure(reason) if refused:
+                outcome, line = "refused", f"refused: {_short(reason)}"
+            case Failure(reason, number):
+                outcome, line = "failed", f"failed with errno {int(number)}: {_short(reason)}"
+            case _:
+                reason, outcome, line = "", "ok", "ok"
+        words = (f"{key}={_short(value)}" for key, value in details.items())
+        said = " ".join((_short(message.command), *words))
+        log.info("%s: %s: %s", _who(visitor), said, line)
+        self._emit(_event(visitor, message.command, details, outcome, reason))
+
+    def tell_turned_away(self, visitor: Caller) -> None:
+        """Tell of somebody who was not let in, or not where events are told."""
+        if not self._is_worth_a_line(visitor):
+            return
+        is_by_key = isinstance(visitor.caller, KeyHolder)
+        what = "connect" if is_by_key and not visitor.rights.any else "events"
+        remedy = "circusctl authorize" if is_by_key else "viewers in [circus]"
+        reason = f"may not {'connect' if what == 'connect' else 'read'}; {remedy} lets them"
+        log.info("%s: %s: refused: %s", _who(visitor), what, reason)
+        self._emit(_event(visitor, what, {}, "refused", reason))
+
+    def _is_worth_a_line(self, visitor: Caller) -> bool:
+        now = self._clock.now()
+        if now - self._since >= PERIOD:
+            self._since = now
+            self._refusals.clear()
+        count = self._refusals.get(visitor.name, 0)
+        if count < REFUSALS:
+            self._refusals[visitor.name] = count + 1
+        elif count == REFUSALS:
+            self._refusals[visitor.name] = count + 1
+            log.info("%s: further refusals are not told for a while", _who(visitor))
+        return count < REFUSALS
+
+
+def _who(visitor: Caller) -> str:
+    match visitor.caller:
+        case LocalUser(uid, None):
+            return f"{visitor.name} (uid {uid})"
+        case LocalUser(uid, pid):
+            return f"{visitor.name} (uid {uid}, pid {pid})"
+        case KeyHolder(key, address) if not visitor.rights.any:
+            return f"{visitor.name} ({key} from {address})"
+        case KeyHolder(_, address):
+            return f"{visitor.name} (from {address})"
+        case _:
+            return visitor.name
+
+
+def _event(
+    visitor: Caller, command: str, details: Mapping[str, Any], outcome: str, reason: str
+) -> Event:
+    name = command if command.isidentifier() and len(command) <= _LONGEST else "unknown"
+    told: dict[str, Any] = {"command": name, "outcome": outcome, "who": visitor.name}
+    match visitor.caller:
+        case LocalUser(uid, pid):
+            told |= {"uid": uid, "pid": pid}
+        case KeyHolder(key, address):
+            told |= {"key": key, "address": address}
+    if reason:
+        told["reason"] = reason[:_LONGEST]
+    watcher = str(details.get("name", ""))
+    return CommandAudited(watcher, name, {**told, "properties": dict(details)})
+
+
+def _details(properties: Mapping[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for key in _TOLD:
+        value = properties.get(key)
+        if isinstance(value, str | int | float):
+            told[key] = value[:_LONGEST] if isinstance(value, str) else value
+    for key in _NAMED:
+        names = properties.get(key)
+        if isinstance(names, Mapping | list):
+            told[key] = ",".join(str(name) for name in names)[:_LONGEST]
+    return told
+
+
+def _short(word: Any) -> str:
+    said = word if isinstance(word, str) and word.isidentifier() else ascii(word)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"

@@ -1,0 +1,1 @@
+"""Sockets: managed ones, the files of endpoints, and who is at the other end."""

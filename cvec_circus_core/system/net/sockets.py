@@ -1,0 +1,265 @@
+"""Managed sockets: made, bound and listened at here, used by whoever gets the descriptor.
+
+A `CircusSocket` is a standard socket that knows its name and where it belongs, and works without
+the rest of the project. It is not inheritable: whoever starts a process says which descriptors that
+process keeps. SO_REUSEADDR is set where it means "the port of a server that has just ended", which
+is not so for datagrams: there it would let two programs share a port and steal from each other.
+
+A Unix socket's file is remembered by its inode, so that `close` removes the file that was made here
+and never one that somebody else has put in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.values import replace
+from cvec_circus_core.system.net.bind import (
+    Refusal,
+    SocketFile,
+    bind_file,
+    make_file_free,
+    mode_of,
+    own_file,
+    refusals,
+    remove_file,
+    resolved,
+    set_up,
+)
+
+Spelled = int | str
+"""A number, or the name that the socket module has for it."""
+Account = int | str | None
+
+_DEFAULTS = SocketSpec(name="")
+_LISTENING = ("SOCK_STREAM", "SOCK_SEQPACKET")
+
+
+class CircusSocket(socket.socket):
+    """A socket with a name.
+
+    Raises ValueError for an option that can not be used, and `CannotBind`, with one sentence, where
+    the system says no.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        host: str = "localhost",
+        port: int = 8080,
+        family: Spelled = socket.AF_INET,
+        type: Spelled = socket.SOCK_STREAM,
+        proto: Spelled = 0,
+        backlog: int = 2048,
+        path: str | None = None,
+        umask: int | None = None,
+        replace: bool = False,
+        interface: str | None = None,
+        so_reuseport: bool = False,
+        blocking: bool = False,
+        *,
+        mode: int | None = None,
+        owner: Account = None,
+        group: Account = None,
+    ) -> None:
+        spec = SocketSpec(
+            name=name.lower(),
+            host=host,
+            port=port,
+            family="AF_UNIX" if path is not None else _word(family, socket.AddressFamily),
+            type=_word(type, socket.SocketKind),
+            proto=str(proto) if proto else None,
+            backlog=backlog,
+            path=path,
+            umask=_DEFAULTS.umask if umask is None else umask,
+            replace=replace,
+            interface=interface,
+            so_reuseport=so_reuseport,
+            blocking=blocking,
+            mode=mode,
+            owner=owner,
+            group=group,
+        )
+        for key in ("family", "type", "port", "backlog"):
+            _check(key, getattr(spec, key))
+        self._take(spec)
+
+    @classmethod
+    def of(cls, spec: SocketSpec) -> Self:
+        """Make the socket that a spec describes; it is not bound yet."""
+        made = cls.__new__(cls)
+        made._take(spec)
+        return made
+
+    @classmethod
+    def load_from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a socket from options as a configuration file has them, ``name`` among them.
+
+        Raises ValueError for an option that can not be read.
+        """
+        values = {key: _check(key, value) for key, value in config.items() if key != "name"}
+        return cls.of(SocketSpec(name=str(config.get("name", "")).lower(), **values))
+
+    def _take(self, spec: SocketSpec) -> None:
+        self.spec = spec
+        self.name, self.backlog = spec.name, spec.backlog
+        self.host, self.port = spec.host, spec.port
+        self.path = None if spec.path is None else os.path.abspath(spec.path)
+        self._file: SocketFile | None = None
+        self._maker = os.getpid()
+        with refusals(spec):
+            family = socket.AF_UNIX if spec.is_unix else getattr(socket, spec.family)
+            super().__init__(family, getattr(socket, spec.type), _protocol(spec.proto))
+        try:
+            with refusals(spec):
+                set_up(self, spec)
+        except CannotBind:
+            super().close()
+            raise
+
+    @property
+    def location(self) -> str:
+        """Where it is: HOST:PORT, or the path in quotes."""
+        return f"{self.host}:{self.port}" if self.path is None else repr(self.path)
+
+    @property
+    def listens(self) -> bool:
+        """Whether its type is one that has connections."""
+        return self.spec.type in _LISTENING
+
+    def bind_and_listen(self) -> None:
+        """Bind it and, where it has connections, let them come."""
+        self.bind_only()
+        if self.listens:
+            with refusals(self.spec, self.location):
+                self.listen(self.backlog)
+
+    def bind_only(self) -> None:
+        """Bind it. The port of a socket for any free one is known from here on."""
+        spec = self.spec
+        if self.path is not None:
+            with refusals(spec, self.path):
+                make_file_free(self.path, replace=spec.replace)
+                self._file = bind_file(self, spec, self.path)
+            return
+        with refusals(spec, self.location):
+            self.bind(resolved(spec))
+        # What is shown is what was taken, not what was asked for.
+        self.host, self.port = self.getsockname()[:2]
+
+    def bind_aside(self) -> None:
+        """Listen under another name until `take_place`: the file of this name is in use."""
+        assert self.path is not None
+        aside = f"{self.path}.{os.getpid()}"
+        with refusals(self.spec, self.path):
+            make_file_free(aside, replace=True)
+            self._file = bind_file(self, self.spec, aside)
+            if self.listens:
+                self.listen(self.backlog)
+
+    def take_place(self) -> None:
+        """Take the place of the file of this name at once: nobody finds it missing meanwhile."""
+        if self._file is not None and self.path is not None and self._file.path != self.path:
+            with refusals(self.spec, self.path):
+                os.rename(self._file.path, self.path)
+            self._file = replace(self._file, path=self.path)
+
+    def adjust(self, spec: SocketSpec) -> None:
+        """Take what another spec says of the queue and the file; the address stays."""
+        with refusals(self.spec, self.location):
+            if self._file is not None:
+                own_file(self._file.path, spec, mode_of(spec))
+            if spec.backlog != self.backlog and self.listens and not spec.so_reuseport:
+                self.listen(spec.backlog)
+        self.spec, self.backlog = spec, spec.backlog
+
+    def close(self) -> None:
+        """Close it, and remove the file that it made; a forked child leaves the file alone."""
+        if self._file is not None and os.getpid() == self._maker:
+            remove_file(self._file)
+        self._file = None
+        super().close()
+
+    def dup(self) -> socket.socket:  # type: ignore[override]
+        """Return a plain socket of the same descriptor: it has no file to remove."""
+        return socket.socket(fileno=os.dup(self.fileno()))
+
+    def __repr__(self) -> str:
+        return f"<CircusSocket {self.name!r} at {self.location}, descriptor {self.fileno()}>"
+
+
+class CircusSockets(dict[str, CircusSocket]):
+    """Sockets by name."""
+
+    def __init__(
+        self, sockets: Iterable[Mapping[str, Any]] | None = None, backlog: int = 2048
+    ) -> None:
+        super().__init__()
+        self.backlog = backlog
+        for one in sockets or ():
+            self.add(**{"backlog": backlog, **one})
+
+    def add(self, name: str, host: str = "localhost", port: int = 8080, **how: Any) -> CircusSocket:
+        """Make a socket and keep it; it takes what `CircusSocket` takes."""
+        how.setdefault("backlog", self.backlog)
+        made = self[name] = CircusSocket(name, host, port, **how)
+        return made
+
+    def bind_and_listen_all(self) -> None:
+        """Bind all but those of which every process gets one of its own.
+
+        Raises `CannotBind` with everything that went wrong; the others are bound.
+        """
+        problems = []
+        for one in self.values():
+            if one.spec.so_reuseport:
+                continue
+            try:
+                one.bind_and_listen()
+            except CannotBind as error:
+                problems.append(str(error))
+        if problems:
+            raise CannotBind("; ".join(problems))
+
+    def close_all(self) -> None:
+        """Close all."""
+        for one in self.values():
+            one.close()
+
+
+def _check(key: str, value: Any) -> Any:
+    """Return the value of an option, given as text or as what it is. Raises ValueError."""
+    declared = declared_options(SocketSpec)
+    if key not in declared:
+        raise ValueError(f"a socket has no option {key!r}")
+    kind = declared[key].kind
+    try:
+        return kind.parse(value) if isinstance(value, str) else kind.check(value)
+    except ValueError as error:
+        raise ValueError(f"{key} = {value!r} isn't {error}") from None
+
+
+def _word(said: Spelled, names: type[socket.AddressFamily] | type[socket.SocketKind]) -> str:
+    if isinstance(said, str):
+        return said.strip().upper()
+    try:
+        return names(said).name
+    except ValueError:
+        raise CannotBind(f"there is no {names.__name__} of number {said}") from None
+
+
+def _protocol(name: str | None) -> int:
+    if name is None:
+        return 0
+    if name.strip().isdecimal():
+        return int(name)
+    try:
+        return socket.getprotobyname(name)
+    except OSError:
+        raise Refusal(f"there is no protocol named {name!r}") from None

@@ -1,0 +1,1 @@
+"""Processes: spawned, signalled, reaped, and everything that descends from them."""

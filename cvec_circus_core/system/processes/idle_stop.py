@@ -1,0 +1,198 @@
+"""Ending a process between two requests, where it does not know of the signal that ends it.
+
+A process that handles its stop signal finishes what it has begun. One that does not is dead the
+moment the signal comes, and whoever waits for its answer gets none. But it can be seen from outside
+whether it has a connection that somebody waits on (`connections.py`), and it can be held while one
+looks: SIGSTOP, and when all its threads stand still, another look. If it answers nobody then, the
+signal is sent, and it never runs again; what had not been accepted yet is for others to accept. If
+it does, it goes on (SIGCONT), and the next look comes a little later.
+
+The same goes for those of its descendants that do not handle the signal either, such as a server
+that a shell has started: they would be stopped right after it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+
+from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.values import Struct
+from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
+from cvec_circus_core.system.processes.process_table import Row, descendants_of, read_row
+from cvec_circus_core.system.processes.trees import send
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.01, 0.1, 1.3
+"""Seconds between two looks."""
+_TO_STAND_STILL = 0.002
+_HELD_AT_MOST = 0.3
+"""Seconds that a process may take to stand still; a machine that slow has other troubles."""
+_SIGNAL_SETS = (b"SigBlk:", b"SigIgn:", b"SigCgt:")
+_SIGWAIT = b"do_sigtimedwait"
+_STILL = frozenset(b"TtZXx")
+
+
+class IdleStopRequest(Struct, frozen=True):
+    """Whom to end, by what, and the sockets that it may be serving."""
+
+    pid: int
+    signum: int
+    served: Served
+    is_there: Callable[[], bool]
+    """Whether the process has not been reaped."""
+    send: Callable[[], None]
+
+
+class IdleStop:
+    """Waits for the moment at which a process answers nobody."""
+
+    def __init__(self, loop: AbstractEventLoop, farewell: IdleStopRequest, patience: float) -> None:
+        self._loop = loop
+        self._farewell = farewell
+        self._until = loop.time() + patience
+        self._pause = _FIRST_PAUSE
+        self._held: list[Row] = []
+        self._held_at = 0.0
+
+    def begin(self) -> None:
+        """Send the signal now or later, in any case before the patience ends."""
+        self._look()
+
+    def _look(self) -> None:
+        farewell = self._farewell
+        if not farewell.is_there():
+            return
+        members = mortals(farewell.pid, farewell.signum)
+        is_late = self._loop.time() >= self._until
+        if not members or is_late or not _can_look(members):
+            if is_late:
+                log.info("process %d answers somebody still; it is ended now", farewell.pid)
+            farewell.send()
+        elif _answer_somebody(members, farewell.served):
+            self._look_later()
+        else:
+            self._hold(members)
+
+    def _hold(self, members: list[Row]) -> None:
+        self._held, self._held_at = members, self._loop.time()
+        try:
+            for member in members:
+                send(member, signal.SIGSTOP)
+        except OSError:
+            # One of them belongs to somebody who does not let us hold it.
+            self._let_go()
+            self._farewell.send()
+        else:
+            self._judge()
+
+    def _look_later(self) -> None:
+        self._loop.call_later(self._pause, self._look)
+        self._pause = min(self._pause * _GROWTH, _LONGEST_PAUSE)
+
+    def _judge(self) -> None:
+        farewell = self._farewell
+        if not farewell.is_there():
+            self._let_go()
+            return
+        # Whether they stand still is asked first: what was accepted before that can be seen after.
+        are_still = all(_stands_still(one.pid) for one in self._held)
+        is_long = self._loop.time() - self._held_at > _HELD_AT_MOST
+        if _answer_somebody(self._held, farewell.served) or (is_long and not are_still):
+            self._let_go()
+            self._look_later()
+        elif are_still:
+            self._end()
+        else:
+            self._loop.call_later(_TO_STAND_STILL, self._judge)
+
+    def _end(self) -> None:
+        try:
+            self._farewell.send()
+            for one in self._held[1:]:
+                send(one, self._farewell.signum)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, []
+        for one in held:
+            try:
+                send(one, signal.SIGCONT)
+            except OSError:
+                continue
+
+
+def mortals(pid: int, signum: int) -> list[Row]:
+    """Return a process and then its descendants, without those that handle a signal.
+
+    Empty where the process itself does.
+    """
+    if not dies_of(pid, signum):
+        return []
+    root = read_row(pid)
+    if root is None:
+        return []
+    return [root, *(row for row in descendants_of([pid]) if dies_of(row.pid, signum))]
+
+
+def dies_of(pid: int, signum: int) -> bool:
+    """Tell whether a signal ends a process unawares: not caught, ignored, blocked, or waited for.
+
+    While a thread stands in sigwait, the kernel shows what it waits for as not blocked.
+    """
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            lines = file.readall().splitlines()
+    except OSError:
+        return False
+    sets = [int(line[7:], 16) for line in lines if line.startswith(_SIGNAL_SETS)]
+    if not sets or any(one >> signum - 1 & 1 for one in sets):
+        return False
+    return not _waits_for_signals(pid)
+
+
+def _waits_for_signals(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
+            return file.readall().startswith(_SIGWAIT)
+    except OSError:
+        return False
+
+
+def _can_look(members: list[Row]) -> bool:
+    return all(os.access(f"/proc/{member.pid}/fd", os.R_OK | os.X_OK) for member in members)
+
+
+def _answer_somebody(members: list[Row], served: Served) -> bool:
+    busy = under_way(served)
+    if not busy:
+        return False
+    for member in members:
+        try:
+            if busy & sockets_of(member.pid):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def _stands_still(pid: int) -> bool:
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return True
+    return all(_thread_stands_still(pid, thread) for thread in threads)
+
+
+def _thread_stands_still(pid: int, thread: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
+            told = file.readall()
+    except OSError:
+        return True
+    return told[told.rindex(b")") + 2] in _STILL

@@ -1,0 +1,256 @@
+"""A `LaunchPlan` becomes a real process.
+
+`subprocess.Popen` does it with its own parameters: they let it use vfork, which makes a spawn about
+five times as cheap as one that runs Python between fork and exec. Such a ``preexec_fn`` is used
+only where there is no other way: for resource limits, fewer rights (`privileges.py`), descriptors
+in a row (`handover.py`), and where the caller's own signal set-up would leak into the child
+(`signals_to_reset`).
+
+What can be known to be wrong is said before the fork; what only the kernel knows is explained after
+it (`explaining.py`). Either way the caller gets one `CannotSpawn` with one sentence.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from cvec_circus_core.model.errors import CannotSpawn
+from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.values import Struct, replace
+from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
+from cvec_circus_core.system.processes.cgroups import Leaf
+from cvec_circus_core.system.processes.descriptors import nofile
+from cvec_circus_core.system.processes.listen_fds import ListenFds
+from cvec_circus_core.system.processes.posix_spawn import QuickChild, quick_start
+from cvec_circus_core.system.processes.privileges import Privileges, plan_privileges
+from cvec_circus_core.system.processes.spawn_errors import explain
+from cvec_circus_core.system.processes.spawn_tags import TagCarriers
+
+Child = subprocess.Popen[bytes] | QuickChild
+_Limits = tuple[tuple[int, tuple[int, int]], ...]
+
+_RESTORED_BY_POPEN = frozenset({signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)})
+_SETTABLE = tuple(
+    sig
+    for sig in sorted(signal.valid_signals())
+    if sig not in _RESTORED_BY_POPEN and sig not in (signal.SIGKILL, signal.SIGSTOP)
+)
+
+
+class Launcher:
+    """Starts processes.
+
+    ``sealed`` says that nothing of this process leaks through exec: every descriptor ends there by
+    itself (`seal_descriptors`), so that closing them one by one in the child can be left out, and
+    no signal is ignored (`DaemonSignals`), so that asking for each of them before every spawn can
+    be left out, which is a fifth of its cost. An embedding application can not promise that; the
+    daemon can.
+    """
+
+    def __init__(self, *, sealed: bool = False) -> None:
+        self.sealed = sealed
+
+    def launch(self, plan: LaunchPlan, leaf: Leaf | None = None, mark: int | None = None) -> Child:
+        """Start a process in a session of its own, in a group, with a birthmark.
+
+        Raises `CannotSpawn`.
+        """
+        if not plan.argv or not (plan.executable or plan.argv[0]):
+            raise CannotSpawn("the command is empty")
+        who = _identity(plan)
+        limits = _limits(plan)
+        rights = plan_privileges(plan, who)
+        _check_streams(plan)
+        try:
+            with nullcontext() if leaf is None else _entrance(leaf) as entrance:
+                ignored = () if self.sealed else signals_to_reset()
+                in_child = _in_child(who, limits, ignored, entrance)
+                if rights is not None:
+                    in_child = replace(in_child or _InChild(who), rights=rights)
+                if plan.in_a_row:
+                    in_child = replace(in_child or _InChild(who), last=ListenFds(plan, self.sealed))
+                lowers_limit = in_child is None and nofile.is_raised
+                if lowers_limit and not nofile.is_low_number_free():
+                    in_child, lowers_limit = _InChild(who), False
+                lowered = nofile.original_in_force() if lowers_limit else nullcontext()
+                with lowered, TagCarriers(mark):
+                    return self._start(plan, who, in_child)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise CannotSpawn(explain(plan, who, error)) from error
+
+    def _start(self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None) -> Child:
+        lets_pass = self.sealed and plan.keep_descriptors
+        with _inheritable(plan.keep_descriptors) if lets_pass else nullcontext():
+            quick = quick_start(plan) if self.sealed and in_child is None else None
+            return quick or self._start_slowly(plan, who, in_child)
+
+    def _start_slowly(
+        self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None
+    ) -> Child:
+        settings: dict[str, Any] = {}
+        if in_child is None and signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+            in_child = _InChild(who)
+        if in_child is not None:
+            settings["preexec_fn"] = in_child
+        elif who is not None:
+            settings |= {"user": who.uid, "group": who.gid, "extra_groups": who.groups}
+        if self.sealed:
+            settings["close_fds"] = False
+        else:
+            settings["pass_fds"] = plan.keep_descriptors
+        return subprocess.Popen(
+            plan.argv,
+            executable=plan.executable,
+            cwd=plan.working_dir,
+            env=plan.env,
+            umask=-1 if plan.umask is None else plan.umask,
+            stdin=_stream(plan.stdin),
+            stdout=_stream(plan.stdout),
+            stderr=_stream(plan.stderr),
+            start_new_session=True,
+            **settings,
+        )
+
+
+class _InChild(Struct, frozen=True):
+    """What runs between fork and exec: no locks, no logging, no imports.
+
+    The group is entered, limits are set and rights given up before the identity changes, because
+    only root may.
+    """
+
+    who: Identity | None
+    limits: _Limits = ()
+    signals: tuple[int, ...] = ()
+    entrance: int | None = None
+    rights: Privileges | None = None
+    last: ListenFds | None = None
+
+    def __call__(self) -> None:
+        hand_over = None if self.last is None else self.last.prepare()
+        if self.entrance is not None:
+            _enter(self.entrance)
+        if nofile.is_raised:
+            nofile.restore_here()
+        for number, limit in self.limits:
+            resource.setrlimit(number, limit)
+        if self.rights is not None:
+            self.rights.before_identity()
+        if self.who is not None:
+            os.setgroups(self.who.groups)
+            os.setregid(self.who.gid, self.who.gid)
+            os.setreuid(self.who.uid, self.who.uid)
+        if self.rights is not None:
+            self.rights.after_identity()
+        for signum in self.signals:
+            signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if hand_over is not None:
+            hand_over()
+
+
+def _enter(entrance: int) -> None:
+    try:
+        os.write(entrance, b"0")
+    except OSError:
+        return  # whether it is inside is looked at afterwards (cgroups.py)
+
+
+def _in_child(
+    who: Identity | None, limits: _Limits, signals: tuple[int, ...], entrance: int | None
+) -> _InChild | None:
+    """Return what must be done in the child by Python, if anything."""
+    if limits or signals or entrance is not None:
+        return _InChild(who, limits, signals, entrance)
+    return None
+
+
+@contextmanager
+def _entrance(leaf: Leaf) -> Iterator[int]:
+    entrance = leaf.entrance()
+    try:
+        yield entrance
+    finally:
+        os.close(entrance)
+
+
+def signals_to_reset() -> tuple[int, ...]:
+    """Return what this process ignores: exec would hand that on (a handler it would not)."""
+    return tuple(sig for sig in _SETTABLE if signal.getsignal(sig) == signal.SIG_IGN)
+
+
+def _identity(plan: LaunchPlan) -> Identity | None:
+    try:
+        who = identity(plan.uid, plan.gid)
+    except UnknownAccount as error:
+        raise CannotSpawn(str(error)) from None
+    if who is None or os.geteuid() == 0:
+        return who
+    if who.uid == os.geteuid() and who.gid == os.getegid():
+        return None
+    raise CannotSpawn(
+        f"only root may start a process as user {user_name(who.uid)!r} "
+        f"(this is {user_name(os.geteuid())!r})"
+    )
+
+
+def _limits(plan: LaunchPlan) -> _Limits:
+    return tuple(_limit(name, value) for name, value in plan.rlimits.items())
+
+
+def _limit(name: str, value: int | None) -> tuple[int, tuple[int, int]]:
+    number = getattr(resource, f"RLIMIT_{name.upper()}", None)
+    if number is None:
+        raise CannotSpawn(f"there is no resource limit named {name!r}")
+    wanted = resource.RLIM_INFINITY if value is None or value < 0 else value
+    _, hard = resource.getrlimit(number)
+    is_above = hard != resource.RLIM_INFINITY and not 0 <= wanted <= hard
+    if is_above and os.geteuid() != 0:
+        said = "unlimited" if wanted == resource.RLIM_INFINITY else wanted
+        raise CannotSpawn(f"the resource limit {name}={said} is above the hard limit of {hard}")
+    return number, (wanted, wanted)
+
+
+def _check_streams(plan: LaunchPlan) -> None:
+    streams = (plan.stdin, plan.stdout, plan.stderr)
+    for fd in (*streams, *plan.keep_descriptors, *plan.in_a_row):
+        if isinstance(fd, Channel):
+            continue
+        try:
+            os.fstat(fd)
+        except OSError:
+            raise CannotSpawn(
+                f"can not start {plan.argv[0]!r}: descriptor {fd} is not open"
+            ) from None
+
+
+def _stream(stream: Channel | int) -> int | None:
+    match stream:
+        case Channel.INHERIT:
+            return None
+        case Channel.NULL:
+            return subprocess.DEVNULL
+        case fd:
+            return fd
+
+
+@contextmanager
+def _inheritable(descriptors: tuple[int, ...]) -> Iterator[None]:
+    """Let descriptors pass exec for a moment.
+
+    Nobody else forks meanwhile without closing them: spawns happen in one thread, and subprocess
+    closes by itself.
+    """
+    for fd in descriptors:
+        os.set_inheritable(fd, True)
+    try:
+        yield
+    finally:
+        for fd in descriptors:
+            os.set_inheritable(fd, False)

@@ -1,0 +1,52 @@
+"""Pipes that carry what processes write.
+
+The reading end lives as long as a process and its output, so it goes above the low descriptor
+numbers (`descriptors.py`) and never blocks. The kernel gives every pipe 64 KB. A process that keeps
+it full gets a larger one, which halves the switches between writer and reader; but all pipes of a
+user share one allowance, and once that is used up new pipes shrink to two pages. So only few pipes
+may be large at a time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from cvec_circus_core.system.processes.descriptors import nofile
+
+LARGE = 1 << 20
+LARGE_AT_ONCE = 16
+
+_SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
+
+
+class Pipes:
+    """Makes pipes, and knows which are large."""
+
+    def __init__(self) -> None:
+        self._large: set[int] = set()
+
+    def open(self) -> tuple[int, int]:
+        """Return a reading end that never blocks, and a writing end. Raises OSError."""
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        return nofile.move_up(reading), writing
+
+    def enlarge(self, reading: int) -> None:
+        """Let a pipe hold more, where the machine and our share allow it."""
+        if _SET_SIZE is None or len(self._large) >= LARGE_AT_ONCE:
+            return
+        try:
+            fcntl.fcntl(reading, _SET_SIZE, LARGE)
+        except OSError:
+            return
+        self._large.add(reading)
+
+    def close(self, reading: int) -> None:
+        """Close a reading end."""
+        self._large.discard(reading)
+        os.close(reading)
+
+
+pipes = Pipes()
+"""The allowance belongs to the process, so there is one of these."""
