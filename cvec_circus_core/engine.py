@@ -43,7 +43,7 @@ from cvec_circus_core.runtime.census_cache import Census, SharedCensus
 from cvec_circus_core.runtime.config_changes import Adopt, adopt_nothing
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
-from cvec_circus_core.runtime.streams.shared import Nobody, Outputs, close_outputs
+from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
 from cvec_circus_core.runtime.supervisor import LocalSupervisor, Outlook, Reading
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
@@ -166,7 +166,7 @@ class Engine:
         hall.is_bound(self._publisher.endpoint)
         self.arbiter.access_changed = hall.renew
         self.bus.listen("publisher", self._publisher.publish)
-        self.outputs.audience = self._publisher
+        self.outputs.subscribers = self._publisher
 
     def host(self, plugins: Iterable[PluginSpec]) -> None:
         """Run exactly these plugins in threads of ours from now on; needs endpoints."""
@@ -214,7 +214,7 @@ class Engine:
             self._server.close(_LAST_WORDS)
         if self._publisher is not None:
             self.bus.leave("publisher")
-            self.outputs.audience = Nobody()
+            self.outputs.subscribers = NoSubscribers()
             self._publisher.close(_LAST_WORDS)
         if self._reception is not None:
             self._reception.close()

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from cvec_circus_core.daemon.logs import read_loggerconfig
+from cvec_circus_core.daemon.logger_config import read_loggerconfig
 from cvec_circus_core.extend.dotted import first_missing
 from cvec_circus_core.extend.gates import find_gate
 from cvec_circus_core.extend.plugin_settings import SettingFault

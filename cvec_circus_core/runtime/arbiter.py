@@ -40,7 +40,7 @@ from cvec_circus_core.runtime.config_changes import (
 )
 from cvec_circus_core.runtime.socket_changes import SocketChange, SocketChanges
 from cvec_circus_core.runtime.start_sequence import start_in_order
-from cvec_circus_core.runtime.streams.channels import check_streams
+from cvec_circus_core.runtime.streams.watcher_streams import check_streams
 from cvec_circus_core.runtime.tickets import Ticket, settled, wait_all
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.world import World

@@ -38,7 +38,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     TicketId,
 )
 from cvec_circus_core.runtime.process_notices import WatcherNotices
-from cvec_circus_core.runtime.streams.channels import WatcherStreams
+from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import Scope
@@ -95,7 +95,7 @@ class EffectRunner:
                 self._world.emit(event)
                 self._hooks.tell(event)
                 if isinstance(event, WatcherStopped):
-                    self._streams.rest()
+                    self._streams.close_later()
             case Settle(ticket, outcome):
                 self._settle(ticket, outcome)
             case _:
@@ -107,10 +107,10 @@ class EffectRunner:
             with (
                 self._plan(wid) as plan,
                 self._notices.equip(plan) as equipped,
-                self._streams.fit(wid, equipped.plan) as fitting,
+                self._streams.open_pipes(wid, equipped.plan) as pipes,
             ):
-                pid = self._world.processes.spawn(fitting.plan, self._on_exit)
-                fitting.started(pid)
+                pid = self._world.processes.spawn(pipes.plan, self._on_exit)
+                pipes.started(pid)
                 equipped.pid = pid
             self._remember_served(pid)
         except (CircusError, ValueError) as error:

@@ -32,7 +32,7 @@ from cvec_circus_core.runtime.effect_runner import EffectRunner
 from cvec_circus_core.runtime.hook_views import HookWatcher
 from cvec_circus_core.runtime.manual_signals import send
 from cvec_circus_core.runtime.process_notices import WatcherNotices
-from cvec_circus_core.runtime.streams.channels import WatcherStreams
+from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.tickets import Ticket, settled
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
@@ -101,7 +101,7 @@ class WatcherActor:
     def wish(self, go: Go, *, final: bool = False, reason: str | None = None) -> Ticket:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
-            self.streams.rest()
+            self.streams.close_later()
         return self._promised(lambda ticket: inputs.Wish(go, ticket, final, reason))
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:

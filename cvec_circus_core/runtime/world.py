@@ -12,7 +12,7 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
-from cvec_circus_core.runtime.streams.shared import Outputs
+from cvec_circus_core.runtime.streams.outputs import Outputs
 from cvec_circus_core.system.protocols import Clock, Processes
 
 

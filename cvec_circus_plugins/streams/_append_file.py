@@ -62,25 +62,25 @@ class AppendedFile:
             fd, self._fd = self._fd, -1
             os.close(fd)
 
-    def look(self) -> bool:
-        """Look where the name leads now, and how long the file is; return whether it is ours."""
+    def check_path(self) -> bool:
+        """Measure the file; return whether its name still leads to it."""
         if self._fd < 0:
             return False
         try:
-            there = os.stat(self.path)
+            by_name = os.stat(self.path)
         except OSError:
             return False
-        here = os.fstat(self._fd)
-        self.size = here.st_size
-        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        open_file = os.fstat(self._fd)
+        self.size = open_file.st_size
+        return os.path.samestat(by_name, open_file)
 
     def changed_at(self) -> float | None:
         """Return the Unix time of the last change, None for a file without anything in it."""
         try:
-            found = os.stat(self.path)
+            status = os.stat(self.path)
         except OSError:
             return None
-        return found.st_mtime if found.st_size else None
+        return status.st_mtime if status.st_size else None
 
 
 def temporary_path() -> str:

@@ -31,10 +31,10 @@ def shift(path: str, count: int) -> None:
         for end in ("", _PACKED, _BEGUN):
             _remove(spot.named(backup(spot.name, count) + end))
         # Where a thousand may be kept, ten are there: only those are asked for.
-        found = set(spot.names())
+        names = set(spot.names())
         for number in range(count - 1, 0, -1):
             for end in ("", _PACKED):
-                if (name := backup(spot.name, number) + end) in found:
+                if (name := backup(spot.name, number) + end) in names:
                     spot.named(name).rename(backup(spot.name, number + 1) + end)
 
 
@@ -50,13 +50,13 @@ def pack(path: str) -> None:
         _remove(part)
         with open(spot.open(os.O_RDONLY, welcome={spot.look().st_uid}), "rb") as source:
             status = os.fstat(source.fileno())
-            made = part.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            with open(made, "wb") as raw:
+            target = part.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            with open(target, "wb") as raw:
                 with gzip.open(raw, "wb", _LEVEL) as packed:
                     shutil.copyfileobj(source, packed, 1 << 20)
-                os.fchmod(made, status.st_mode & 0o7777)
+                os.fchmod(target, status.st_mode & 0o7777)
                 if os.geteuid() == 0:
-                    os.fchown(made, status.st_uid, status.st_gid)
+                    os.fchown(target, status.st_uid, status.st_gid)
         part.rename(spot.name + _PACKED)
         spot.remove()
 

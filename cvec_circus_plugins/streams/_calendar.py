@@ -46,11 +46,11 @@ class Calendar:
     def label(self, rotation: float) -> str:
         """Return how the file that ends with a rotation is called: by its period's beginning."""
         if self.when in _SECONDS:
-            begun = self._moment(rotation - _SECONDS[self.when] * self.interval)
+            begin = self._moment(rotation - _SECONDS[self.when] * self.interval)
         else:
             days = 7 * self.interval if self.when in WEEKDAYS else self.interval
-            begun = self._moment(rotation) - timedelta(days=days)
-        return begun.strftime(self.label_format)
+            begin = self._moment(rotation) - timedelta(days=days)
+        return begin.strftime(self.label_format)
 
     def _moment(self, at: float) -> datetime:
         # Local times stay naive: a day later is the same hour, however long the day was.

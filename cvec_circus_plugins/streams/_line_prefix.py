@@ -33,8 +33,8 @@ class Stamp:
         try:
             self._prefix.format_map(_SAMPLE)
         except (KeyError, IndexError, ValueError, AttributeError) as error:
-            known = ", ".join(f"{{{name}}}" for name in _SAMPLE)
-            raise BadOption("prefix", f"can not be filled in: {error}", known) from None
+            fields = ", ".join(f"{{{name}}}" for name in _SAMPLE)
+            raise BadOption("prefix", f"can not be filled in: {error}", fields) from None
 
     def __call__(self, data: Mapping[str, Any], at: float) -> bytes:
         """Return a piece of output with its prefixes."""

@@ -34,8 +34,8 @@ class FancyStdoutStream(Stream):
         """Read all options, and choose the colour."""
         super().__post_init__()
         self.whole_lines = True
-        wanted = (self.color or "").strip().lower()
-        self.color = wanted if wanted in COLOURS else secrets.choice(tuple(COLOURS))
+        colour = (self.color or "").strip().lower()
+        self.color = colour if colour in COLOURS else secrets.choice(tuple(COLOURS))
         self._begin = f"\x1b[{COLOURS[self.color]};{_BACKGROUND}m"
 
     def __call__(self, data: Mapping[str, Any], /) -> None:

@@ -40,7 +40,7 @@ class FileStream(FileWriter):
             super().write(text)
             return
         # Others may write to the same file, or have rotated it.
-        if not self._file.look():
+        if not self._file.check_path():
             self.reopen()
         while text:
             size = self._fitting(text) or self._rest_of_line(text)

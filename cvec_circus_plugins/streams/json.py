@@ -68,9 +68,9 @@ class JsonStream(Stream):
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Write the lines of one piece."""
         at = data.get("timestamp")
-        said = datetime.fromtimestamp(api.unix_time() if at is None else at, UTC)
+        moment = datetime.fromtimestamp(api.unix_time() if at is None else at, UTC)
         shared = {
-            "time": said.isoformat(timespec="milliseconds"),
+            "time": moment.isoformat(timespec="milliseconds"),
             **{key: data[key] for key in ("watcher", "wid", "pid") if key in data},
             "stream": data["name"],
         }

@@ -73,11 +73,11 @@ class SyslogStream(Stream):
         self.whole_lines = True
         self.facility, self.priority = self.facility.lower(), self.priority.lower()
         if self.facility not in SysLogHandler.facility_names:
-            known = ", ".join(SysLogHandler.facility_names)
-            raise BadOption("facility", "isn't one of syslog's", known)
+            allowed = ", ".join(SysLogHandler.facility_names)
+            raise BadOption("facility", "isn't one of syslog's", allowed)
         if self.priority not in SysLogHandler.priority_names:
-            known = ", ".join(SysLogHandler.priority_names)
-            raise BadOption("priority", "isn't one of syslog's", known)
+            allowed = ", ".join(SysLogHandler.priority_names)
+            raise BadOption("priority", "isn't one of syslog's", allowed)
 
     def open(self) -> None:
         """Connect. Raises OSError."""

@@ -57,11 +57,11 @@ class TimedRotatingFileStream(FileWriter):
     def prepare(self, at: float) -> None:
         """Begin a new file where a period is over."""
         if self._rotation is None:
-            begun = self._file.changed_at()
-            self._rotation = self._calendar.next(at if begun is None else begun)
+            changed_at = self._file.changed_at()
+            self._rotation = self._calendar.next(at if changed_at is None else changed_at)
         if at < self._rotation:
             return
-        if not self._file.look():
+        if not self._file.check_path():
             self.reopen()
         if self._file.size:
             self._rotate(self._rotation)
@@ -69,12 +69,12 @@ class TimedRotatingFileStream(FileWriter):
 
     def _rotate(self, rotation: float) -> None:
         path = self._file.path
-        wanted = target = f"{path}.{self._calendar.label(rotation)}"
+        dated = target = f"{path}.{self._calendar.label(rotation)}"
         number = 0
         # A clock that was set back, or another process: what is there already stays.
         while os.path.exists(target) or os.path.exists(f"{target}.gz"):
             number += 1
-            target = f"{wanted}.{number}"
+            target = f"{dated}.{number}"
         self.rename(target)
         if self.gzip:
             pack(target)
@@ -88,6 +88,6 @@ class TimedRotatingFileStream(FileWriter):
         name = spot.name
         digits = len(self._calendar.label(0))
         pattern = re.compile(re.escape(name) + rf"\.(\d{{{digits}}})(?:\.(\d+))?(\.gz)?")
-        found = [match for one in spot.names() if (match := pattern.fullmatch(one))]
-        found.sort(key=lambda match: (match[1], int(match[2] or 0)))
-        return [match[0] for match in found]
+        matches = [match for entry in spot.names() if (match := pattern.fullmatch(entry))]
+        matches.sort(key=lambda match: (match[1], int(match[2] or 0)))
+        return [match[0] for match in matches]

@@ -13,5 +13,5 @@ class WatchedFileStream(FileWriter):
 
     def prepare(self, at: float) -> None:
         """Look where the file is before each write."""
-        if not self._file.look():
+        if not self._file.check_path():
             self.reopen()

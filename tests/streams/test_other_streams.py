@@ -99,7 +99,7 @@ class TestJson:
 
 
 class TestQueue:
-    """Memory."""
+    """OutputMemory."""
 
     def test_pieces_come_out_as_they_went_in(self) -> None:
         stream = QueueStream()

@@ -17,11 +17,10 @@ from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.runtime.fair_queue import FairQueue
-from cvec_circus_core.runtime.streams import outlet as outlets
-from cvec_circus_core.runtime.streams import worker
-from cvec_circus_core.runtime.streams.channels import WatcherStreams
-from cvec_circus_core.runtime.streams.pipe import AT_ONCE, LONGEST
-from cvec_circus_core.runtime.streams.shared import close_outputs
+from cvec_circus_core.runtime.streams import job_thread, sink_writer
+from cvec_circus_core.runtime.streams.outputs import close_outputs
+from cvec_circus_core.runtime.streams.pipe_reader import AT_ONCE, LONGEST
+from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.fakes import FakeProcesses
@@ -78,10 +77,10 @@ class Desk:
 
     def begin(self, pid: int, wid: int = 1) -> tuple[int, int]:
         """Start a process; return the ends of its pipes, -1 where there is none."""
-        with self.streams.fit(wid, PLAN) as fitting:
-            ends = [fitting.plan.stdout, fitting.plan.stderr]
+        with self.streams.open_pipes(wid, PLAN) as pipes:
+            ends = [pipes.plan.stdout, pipes.plan.stderr]
             kept = [os.dup(end) if isinstance(end, int) else -1 for end in ends]
-            fitting.started(pid)
+            pipes.started(pid)
         return kept[0], kept[1]
 
     def change(self, **settings: Any) -> bool:
@@ -179,7 +178,7 @@ def test_a_line_is_not_cut_because_nobody_had_time_to_read_its_rest(
         os.close(end)
         await until(lambda: not desk.world.outputs.readers)
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.PATIENCE", 0.05)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe_reader.PATIENCE", 0.05)
     run(test)
 
 
@@ -201,7 +200,7 @@ def test_an_unfinished_line_waits_for_its_end_but_not_alone(
         os.close(one)
         await until(lambda: paper.pieces[2:] == [(1, b"yes\n"), (1, b"no end")])
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.PATIENCE", 0.2)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe_reader.PATIENCE", 0.2)
     run(test)
 
 
@@ -251,7 +250,7 @@ def test_a_grandchild_keeps_a_pipe_only_for_some_time(monkeypatch: pytest.Monkey
             os.write(end, b"three\n")
         os.close(end)
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.1)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.watcher_streams.LINGER", 0.1)
     run(test)
 
 
@@ -261,7 +260,7 @@ def test_a_sink_lives_as_long_as_its_watcher() -> None:
         desk = Desk(stdout_stream={"stream": paper})
         end = desk.begin(1)[0]
         desk.streams.reopen()
-        desk.streams.rest()
+        desk.streams.close_later()
         os.write(end, b"still there\n")
         await until(lambda: paper.text)
         assert paper.life == ["open", "reopen"]
@@ -270,13 +269,13 @@ def test_a_sink_lives_as_long_as_its_watcher() -> None:
         desk.streams.reopen()
         os.close(desk.begin(2)[0])
         await until(lambda: not desk.world.outputs.readers)
-        desk.streams.rest()
+        desk.streams.close_later()
         os.close(desk.begin(3)[0])
         await until(lambda: not desk.world.outputs.readers)
         assert paper.life[3:] == ["open"]
-        desk.streams.rest()
+        desk.streams.close_later()
         await until(lambda: paper.life[3:] == ["open", "close"])
-        await until(lambda: not desk.world.outputs.outlets)
+        await until(lambda: not desk.world.outputs.writers)
 
     run(test)
 
@@ -296,8 +295,8 @@ def test_a_sink_that_raises_is_told_once_and_counted(caplog: pytest.LogCaptureFi
             await until(lambda number=number: len(told) > number)  # type: ignore[misc]
         os.close(end)
         await until(lambda: not desk.world.outputs.readers)
-        (outlet,) = desk.world.outputs.outlets
-        await until(lambda: outlet.failures == 20)
+        (writer,) = desk.world.outputs.writers
+        await until(lambda: writer.failures == 20)
 
     run(test)
     (line,) = caplog.messages
@@ -324,9 +323,9 @@ def test_a_sink_that_hangs_makes_its_processes_wait_and_loses_nothing() -> None:
                     written += os.write(end, line * 10)
             except BlockingIOError:
                 await asyncio.sleep(0.002)
-        (outlet,) = desk.world.outputs.outlets
-        assert worker.ROOM <= outlet.waiting <= worker.ROOM + AT_ONCE
-        assert written < 4 * worker.ROOM
+        (writer,) = desk.world.outputs.writers
+        assert job_thread.ROOM <= writer.waiting <= job_thread.ROOM + AT_ONCE
+        assert written < 4 * job_thread.ROOM
         assert not told
         goes_on.set()
         os.close(end)
@@ -345,7 +344,7 @@ def test_the_dead_do_not_pile_up_before_a_sink_that_hangs(
         end = desk.begin(1)[0]
         writer = threading.Thread(target=partial(write_and_close, end, b"x\n" * 10))
         writer.start()
-        await until(lambda: sum(outlet.waiting for outlet in desk.world.outputs.outlets))
+        await until(lambda: sum(writer.waiting for writer in desk.world.outputs.writers))
         desk.streams.process_ended(1, 0.0)
         desk.streams.process_ended(2, 0.0)
         full = desk.begin(2)[0]
@@ -356,9 +355,9 @@ def test_the_dead_do_not_pile_up_before_a_sink_that_hangs(
         writer.join()
         await close_outputs(desk.world.outputs, 5.0)
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.05)
-    monkeypatch.setattr(worker, "ROOM", 10)
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.STUCK", 0)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.watcher_streams.LINGER", 0.05)
+    monkeypatch.setattr(job_thread, "ROOM", 10)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe_reader.STUCK", 0)
     run(test)
     assert "watcher web: nobody took the last output of process 2 in 0 s; it is lost" in (
         caplog.messages
@@ -388,7 +387,7 @@ def test_a_slow_sink_leaves_the_loop(
         assert threading.main_thread() not in threads[1:]
         assert paper.text == b"one\ntwo\nthree\n"
 
-    monkeypatch.setattr(outlets, "SLOW", -1.0)
+    monkeypatch.setattr(sink_writer, "SLOW", -1.0)
     run(test)
 
 
@@ -448,7 +447,7 @@ def test_two_channels_with_one_place_share_it() -> None:
         os.write(out, b"out\n")
         os.write(err, b"err\n")
         await until(lambda: len(paper.pieces) == 2)
-        assert len(desk.world.outputs.outlets) == 1
+        assert len(desk.world.outputs.writers) == 1
         assert paper.life == ["open"]
         os.close(out)
         os.close(err)
@@ -461,8 +460,8 @@ def test_output_to_nowhere_gets_no_pipe() -> None:
     async def test() -> None:
         desk = Desk(stdout_stream={"stream": Paper()})
         nowhere = LaunchPlan(argv=("x",), env={}, stdout=Channel.NULL)
-        with desk.streams.fit(1, nowhere) as fitting:
-            assert fitting.plan is nowhere
+        with desk.streams.open_pipes(1, nowhere) as pipes:
+            assert pipes.plan is nowhere
 
     run(test)
 
@@ -470,7 +469,7 @@ def test_output_to_nowhere_gets_no_pipe() -> None:
 def test_a_process_that_does_not_start_leaves_no_pipe() -> None:
     async def test() -> None:
         desk = Desk(stdout_stream={"stream": Paper()}, stderr_stream={"stream": Paper()})
-        with desk.streams.fit(1, PLAN):
+        with desk.streams.open_pipes(1, PLAN):
             pass
         desk.change(stdout_stream={"stream": Paper()}, stderr_stream={"stream": Paper()})
         assert not desk.world.outputs.readers
@@ -535,10 +534,10 @@ def test_a_dead_process_waits_for_a_sink_that_is_slow(
         await close_outputs(desk.world.outputs, 5.0)
         assert b"".join(told).count(b"one\n") == 20_000
 
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.channels.LINGER", 0.05)
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.AT_ONCE", 1000)
-    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe.STUCK", 1)
-    monkeypatch.setattr(worker, "ROOM", 10)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.watcher_streams.LINGER", 0.05)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe_reader.AT_ONCE", 1000)
+    monkeypatch.setattr("cvec_circus_core.runtime.streams.pipe_reader.STUCK", 1)
+    monkeypatch.setattr(job_thread, "ROOM", 10)
     run(test)
     assert caplog.messages == []
 
@@ -564,7 +563,7 @@ def test_who_listens_hears_every_byte_and_nobody_else_costs_anything() -> None:
     async def test() -> None:
         heard: list[tuple[str, Mapping[str, Any]]] = []
 
-        class Audience:
+        class OutputSubscribers:
             wanted = ""
 
             def wants_output(self, topic: str) -> bool:
@@ -573,9 +572,9 @@ def test_who_listens_hears_every_byte_and_nobody_else_costs_anything() -> None:
             def publish_output(self, topic: str, body: Mapping[str, Any]) -> None:
                 heard.append((topic, body))
 
-        audience = Audience()
+        subscribers = OutputSubscribers()
         desk = Desk(stdout_stream={"stream": Paper()})
-        desk.world.outputs.audience = audience
+        desk.world.outputs.subscribers = subscribers
         end = desk.begin(1)[0]
         for data in (b"one\n", b"two", b"\xff"):
             size = sum(one.end for one in desk.streams.recent("stdout", 0))
@@ -583,7 +582,7 @@ def test_who_listens_hears_every_byte_and_nobody_else_costs_anything() -> None:
             await until(
                 lambda size=size: sum(one.end for one in desk.streams.recent("stdout", 0)) > size  # type: ignore[misc]
             )
-            audience.wanted = "stream.web."
+            subscribers.wanted = "stream.web."
         os.close(end)
         await until(lambda: not desk.world.outputs.readers)
         assert [topic for topic, _ in heard] == ["stream.web.1.stdout"] * 2

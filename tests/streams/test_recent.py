@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_core.runtime.streams.recent import KEPT, Memory, Recent, RecentOfWatcher
+from cvec_circus_core.runtime.streams.recent_output import (
+    KEPT,
+    OutputMemory,
+    RecentOutput,
+    WatcherRecentOutput,
+)
 
 
-def recent_of(*pieces: bytes) -> Recent:
+def recent_of(*pieces: bytes) -> RecentOutput:
     """Return what is remembered of these."""
-    recent = Recent(1, 7, "stdout")
+    recent = RecentOutput(1, 7, "stdout")
     for piece in pieces:
         recent.append(piece)
     return recent
@@ -45,8 +50,8 @@ def test_holds_the_end_of_it_and_no_more(size: int) -> None:
 
 
 def test_the_silent_are_forgotten_first() -> None:
-    memory = Memory(allowance=10_000)
-    owner = RecentOfWatcher(memory)
+    memory = OutputMemory(allowance=10_000)
+    owner = WatcherRecentOutput(memory)
     every = [owner.begin(wid, 100 + wid, "stdout") for wid in range(1, 5)]
     for one in every:
         owner.note(one, b"x" * 2000 + b"\n")
@@ -60,19 +65,19 @@ def test_the_silent_are_forgotten_first() -> None:
 
 
 def test_last_words_are_kept_and_only_so_many() -> None:
-    owner = RecentOfWatcher(Memory())
+    owner = WatcherRecentOutput(OutputMemory())
     for pid in range(1, 20):
         recent = owner.begin(1, pid, "stdout")
         owner.note(recent, b"%d\n" % pid)
         owner.end(recent)
     views = owner.views("stdout", 5)
     assert [(view.pid, view.ended) for view in views] == [
-        (pid, True) for pid in range(20 - RecentOfWatcher.ENDED, 20)
+        (pid, True) for pid in range(20 - WatcherRecentOutput.ENDED, 20)
     ]
 
 
 def test_a_number_that_comes_again_is_another_process() -> None:
-    owner = RecentOfWatcher(Memory())
+    owner = WatcherRecentOutput(OutputMemory())
     first = owner.begin(1, 7, "stdout")
     owner.note(first, b"one\n")
     owner.end(first)
@@ -81,7 +86,7 @@ def test_a_number_that_comes_again_is_another_process() -> None:
 
 
 def test_who_said_nothing_is_not_listed() -> None:
-    owner = RecentOfWatcher(Memory())
+    owner = WatcherRecentOutput(OutputMemory())
     silent = owner.begin(1, 7, "stdout")
     owner.note(owner.begin(1, 7, "stderr"), b"oops\n")
     assert not owner.views("stdout", 5)

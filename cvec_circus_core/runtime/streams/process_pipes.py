@@ -1,4 +1,4 @@
-"""The pipes of one process that is about to start: laid before it, read from then on."""
+"""The pipes of one process that is about to start: opened before it, read from then on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from cvec_circus_core.system.processes.pipes import pipes
 
 STDOUT, STDERR = "stdout", "stderr"
 
-Read = Callable[[int, str, int], None]
+OnPipe = Callable[[int, str, int], None]
 """Takes the reading end of a pipe: pid, channel, descriptor."""
 
 
-class Fitting:
+class ProcessPipes:
     """The pipes of a process that is about to start."""
 
-    def __init__(self, plan: LaunchPlan, read: Read) -> None:
+    def __init__(self, plan: LaunchPlan, on_pipe: OnPipe) -> None:
         self.plan = plan
-        self._read = read
+        self._on_pipe = on_pipe
         self._reading: dict[str, int] = {}
         self._writing = ExitStack()
 
-    def __enter__(self) -> Fitting:
+    def __enter__(self) -> ProcessPipes:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,8 +36,8 @@ class Fitting:
             pipes.close(fd)
         self._reading.clear()
 
-    def lay(self, channel: str) -> None:
-        """Lay a pipe. Raises `SystemProblem`."""
+    def open(self, channel: str) -> None:
+        """Open a pipe. Raises `SystemProblem`."""
         try:
             reading, writing = pipes.open()
         except OSError as error:
@@ -45,9 +45,9 @@ class Fitting:
             raise SystemProblem(f"no pipe for its {channel}: {reason}") from error
         self._writing.callback(os.close, writing)
         self._reading[channel] = reading
-        self.lead(channel, writing)
+        self.redirect(channel, writing)
 
-    def lead(self, channel: str, fd: int) -> None:
+    def redirect(self, channel: str, fd: int) -> None:
         """Have the process write to a descriptor."""
         if channel == STDOUT:
             self.plan = replace(self.plan, stdout=fd)
@@ -63,4 +63,4 @@ class Fitting:
         """Read from now on what the process writes."""
         while self._reading:
             channel, fd = self._reading.popitem()
-            self._read(pid, channel, fd)
+            self._on_pipe(pid, channel, fd)

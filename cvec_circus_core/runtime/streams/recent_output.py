@@ -1,8 +1,9 @@
-"""The last output of every process, kept in memory so that people can look at it from anywhere.
+"""The last output of every process, kept in memory for `tail`.
 
-Each process and channel has its own `Recent`, of at most `KEPT` bytes. All of them together share
-one allowance: when it is used up, whoever was silent for the longest time is forgotten first. What
-a process has said stays for a while after its end, because last words are what people look for.
+Each process and channel has its own `RecentOutput`, of at most `KEPT` bytes. All of them together
+share one allowance: when it is used up, the process that was silent for the longest time is
+forgotten first. What a process has written stays for a while after its end: it often says why it
+ended.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _PER_STREAM = 1024
 _PIECES = 256
 
 
-class Recent:
+class RecentOutput:
     """What one process has written to one channel."""
 
     __slots__ = ("_pieces", "channel", "end", "ended", "pid", "size", "wid")
@@ -66,10 +67,10 @@ class Recent:
         for _ in range(lines):
             at = text.rfind(b"\n", 0, at)
             if at < 0:
-                return self._known(text)
+                return self._from_first_whole_line(text)
         return text[at + 1 :]
 
-    def _known(self, text: bytes) -> bytes:
+    def _from_first_whole_line(self, text: bytes) -> bytes:
         if self.end == len(text):
             return text
         return text[text.find(b"\n") + 1 :]
@@ -86,15 +87,15 @@ class Recent:
         )
 
 
-class Memory:
+class OutputMemory:
     """All recent output, within one allowance."""
 
     def __init__(self, allowance: int = ALLOWANCE) -> None:
         self.allowance = allowance
         self.used = 0
-        self._by_age: OrderedDict[Recent, RecentOfWatcher] = OrderedDict()
+        self._by_age: OrderedDict[RecentOutput, WatcherRecentOutput] = OrderedDict()
 
-    def note(self, recent: Recent, owner: RecentOfWatcher, data: bytes) -> None:
+    def note(self, recent: RecentOutput, owner: WatcherRecentOutput, data: bytes) -> None:
         """Remember one more piece of a stream."""
         if recent in self._by_age:
             self._by_age.move_to_end(recent)
@@ -108,39 +109,39 @@ class Memory:
             oldest, its_owner = next(iter(self._by_age.items()))
             its_owner.forget(oldest)
 
-    def drop(self, recent: Recent) -> None:
+    def drop(self, recent: RecentOutput) -> None:
         """Give back what a forgotten stream took."""
         if self._by_age.pop(recent, None) is not None:
             self.used -= _PER_STREAM + recent.size
             recent.clear()
 
 
-class RecentOfWatcher:
+class WatcherRecentOutput:
     """What the processes of one watcher have written lately."""
 
     ENDED = 8
     """Streams of processes that are gone; more are forgotten, the oldest first."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: OutputMemory) -> None:
         self._memory = memory
-        self._known: dict[tuple[int, str], Recent] = {}
-        self._ended: deque[Recent] = deque()
+        self._by_process: dict[tuple[int, str], RecentOutput] = {}
+        self._ended: deque[RecentOutput] = deque()
 
-    def begin(self, wid: int, pid: int, channel: str) -> Recent:
+    def begin(self, wid: int, pid: int, channel: str) -> RecentOutput:
         """Remember a new process; one of the same number that was there before is forgotten."""
-        old = self._known.get((pid, channel))
+        old = self._by_process.get((pid, channel))
         if old is not None:
             self.forget(old)
-        recent = self._known[(pid, channel)] = Recent(wid, pid, channel)
+        recent = self._by_process[(pid, channel)] = RecentOutput(wid, pid, channel)
         return recent
 
-    def note(self, recent: Recent, data: bytes) -> None:
+    def note(self, recent: RecentOutput, data: bytes) -> None:
         """Remember a piece of output."""
-        self._known.setdefault((recent.pid, recent.channel), recent)
+        self._by_process.setdefault((recent.pid, recent.channel), recent)
         self._memory.note(recent, self, data)
 
-    def end(self, recent: Recent) -> None:
-        """Remember the last words of a process, until others have spoken theirs."""
+    def end(self, recent: RecentOutput) -> None:
+        """Keep the last output of a process that has ended, until enough others have ended."""
         recent.ended = True
         if not recent.end:
             self.forget(recent)
@@ -149,25 +150,25 @@ class RecentOfWatcher:
         if len(self._ended) > self.ENDED:
             self.forget(self._ended[0])
 
-    def forget(self, recent: Recent) -> None:
+    def forget(self, recent: RecentOutput) -> None:
         """Forget a stream; if it goes on, it is remembered anew."""
-        if self._known.get((recent.pid, recent.channel)) is recent:
-            del self._known[(recent.pid, recent.channel)]
+        if self._by_process.get((recent.pid, recent.channel)) is recent:
+            del self._by_process[(recent.pid, recent.channel)]
         if recent.ended and recent in self._ended:
             self._ended.remove(recent)
         self._memory.drop(recent)
 
     def clear(self) -> None:
         """Forget everything."""
-        for recent in tuple(self._known.values()):
+        for recent in tuple(self._by_process.values()):
             self.forget(recent)
 
     def views(self, channel: str, lines: int, wid: int | None = None) -> list[OutputView]:
         """Return the last lines of each process, by slot, those that have ended first."""
-        found = [
-            one
-            for one in self._known.values()
-            if one.channel == channel and wid in (None, one.wid) and one.end
+        matching = [
+            recent
+            for recent in self._by_process.values()
+            if recent.channel == channel and wid in (None, recent.wid) and recent.end
         ]
-        found.sort(key=lambda one: (one.wid, not one.ended))
-        return [one.view(lines) for one in found]
+        matching.sort(key=lambda recent: (recent.wid, not recent.ended))
+        return [recent.view(lines) for recent in matching]

@@ -1,9 +1,9 @@
-"""Where one configured stream leads: the sink, its life, and its misbehaviour.
+"""The sink of one configured stream: how it is opened, called and closed, and how it may fail.
 
-A sink's life is made, open, closed, and open again with the next start of the watcher. One that
-raises is told in the log, not too often, and counted; output goes on. One that takes long is given
-to a thread (`worker.py`), where everything that is not known to be quick begins. What waits
-for it there is bounded: beyond, its pipes are not read, so the processes wait and nothing is lost.
+A sink is made, opened, closed, and opened again with the next start of the watcher. One that raises
+is reported in the log, not too often, and counted; output goes on. One that takes long is called in
+a thread (`job_thread.py`), where everything begins that is not known to be quick. What waits for
+it there is bounded: beyond that its pipes are not read, so processes wait and nothing is lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from cvec_circus_core.extend.sink import Sink, Sinks, Stream
 from cvec_circus_core.model.errors import CircusError, SystemProblem
-from cvec_circus_core.runtime.streams.worker import Worker
+from cvec_circus_core.runtime.streams.job_thread import JobThread
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 SLOW = 0.05
 """Seconds; a call in the loop that takes longer is the last one there."""
 
-TELL_EVERY = 10.0
-"""Seconds between two complaints about one sink."""
+REPORT_EVERY = 10.0
+"""Seconds between two log lines about failures of one sink."""
 
 
-class Feeder(Protocol):
-    """A pipe that leads to an outlet."""
+class Producer(Protocol):
+    """A pipe whose output goes to a sink."""
 
     def resume(self) -> None:
         """Read on: there is room again."""
 
-    def neighbours_left(self) -> None:
-        """Be told that nobody else leads to the outlet any more."""
+    def became_only_producer(self) -> None:
+        """Be told that no other pipe leads to the sink any more."""
 
 
-class Outlet:
+class SinkWriter:
     """The sink of one watcher and channel, and the pipes that lead to it."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Outlet:
     ) -> None:
         self.label = label
         self.settings = settings
-        self.readers: set[Feeder] = set()
+        self.producers: set[Producer] = set()
         self.is_open = False
         self.failures = 0
         """Calls of the sink that raised."""
@@ -59,14 +59,14 @@ class Outlet:
         self._clock = clock
         self._loop = loop
         self._sink: Sink | None = None
-        self._worker: Worker | None = None
-        self._told_at: float | None = None
-        self._untold = 0
+        self._thread: JobThread | None = None
+        self._reported_at: float | None = None
+        self._unreported = 0
 
     @property
     def is_full(self) -> bool:
         """Whether the sink is so far behind that nothing more should be read for it."""
-        return self._worker is not None and self._worker.is_full
+        return self._thread is not None and self._thread.is_full
 
     @property
     def wants_whole_lines(self) -> bool:
@@ -86,12 +86,12 @@ class Outlet:
     @property
     def waiting(self) -> int:
         """Bytes that the sink has not taken yet."""
-        return 0 if self._worker is None else self._worker.waiting
+        return 0 if self._thread is None else self._thread.waiting
 
     @property
-    def taken(self) -> int:
+    def bytes_done(self) -> int:
         """Bytes that the sink has taken in its thread so far."""
-        return 0 if self._worker is None else self._worker.done
+        return 0 if self._thread is None else self._thread.done
 
     def open(self) -> None:
         """Have the sink ready. Raises `CircusError` with the reason why that is not possible."""
@@ -102,8 +102,8 @@ class Outlet:
             self._sink = None if "stream" not in self.settings else self._sink
         if self._sink is None:
             self._sink = self._make()
-            if self._worker is None and not getattr(self._sink, "in_loop", False):
-                self._worker = Worker(self.label, self._loop, self._on_room)
+            if self._thread is None and not getattr(self._sink, "in_loop", False):
+                self._thread = JobThread(self.label, self._loop, self._on_room)
         if hasattr(self._sink, "open"):
             self._call_open(self._sink.open)
         self.is_open = True
@@ -112,8 +112,8 @@ class Outlet:
         # Our own classes open a file, which either works at once or says why not. What somebody
         # else's does is not known, and a close that still waits in the thread has to come first.
         is_quick = isinstance(self._sink, Stream)
-        if self._worker is not None and not (is_quick and self._worker.is_idle):
-            self._do(lambda: self._guarded(opening))
+        if self._thread is not None and not (is_quick and self._thread.is_idle):
+            self._run(lambda: self._call_guarded(opening))
             return
         try:
             opening()
@@ -126,15 +126,15 @@ class Outlet:
         """Give one piece of output to the sink."""
         sink = self._sink
         assert sink is not None
-        if self._worker is not None:
-            self._worker.add(lambda: self._guarded(partial(sink, chunk)), len(chunk["data"]))
+        if self._thread is not None:
+            self._thread.add(lambda: self._call_guarded(partial(sink, chunk)), len(chunk["data"]))
             return
         before = self._clock.now()
-        self._guarded(partial(sink, chunk))
+        self._call_guarded(partial(sink, chunk))
         took = self._clock.now() - before
         if took > SLOW:
             log.info("%s took %.2f s; it gets a thread from now on", self.label, took)
-            self._worker = Worker(self.label, self._loop, self._on_room)
+            self._thread = JobThread(self.label, self._loop, self._on_room)
 
     def reopen(self) -> None:
         """Have the sink's files opened anew, where it has any."""
@@ -142,10 +142,10 @@ class Outlet:
         if not self.is_open or sink is None:
             return
         if hasattr(sink, "reopen"):
-            self._do(lambda: self._guarded(sink.reopen))
+            self._run(lambda: self._call_guarded(sink.reopen))
         elif hasattr(sink, "open") and hasattr(sink, "close"):
-            self._do(lambda: self._guarded(sink.close))
-            self._do(lambda: self._guarded(sink.open))
+            self._run(lambda: self._call_guarded(sink.close))
+            self._run(lambda: self._call_guarded(sink.open))
 
     def close(self, then: Callable[[], None] | None = None) -> None:
         """Close the sink once it has taken what waits for it; ``then`` is called in the loop."""
@@ -153,11 +153,11 @@ class Outlet:
 
         def end() -> None:
             if sink is not None and hasattr(sink, "close"):
-                self._guarded(sink.close)
+                self._call_guarded(sink.close)
             if then is not None:
                 self._soon(then)
 
-        self._do(end)
+        self._run(end)
 
     def _soon(self, then: Callable[[], None]) -> None:
         try:
@@ -165,29 +165,29 @@ class Outlet:
         except RuntimeError:
             return  # the loop has ended before a sink that took too long
 
-    def _do(self, job: Callable[[], None]) -> None:
-        if self._worker is None:
+    def _run(self, job: Callable[[], None]) -> None:
+        if self._thread is None:
             job()
         else:
-            self._worker.add(job)
+            self._thread.add(job)
 
-    def _guarded(self, call: Callable[[], object]) -> None:
+    def _call_guarded(self, call: Callable[[], object]) -> None:
         try:
             call()
         except Exception as error:
-            self._complain(error)
+            self._report_failure(error)
 
-    def _complain(self, error: Exception) -> None:
+    def _report_failure(self, error: Exception) -> None:
         self.failures += 1
-        self._untold += 1
+        self._unreported += 1
         now = self._clock.now()
-        if self._told_at is not None and now - self._told_at < TELL_EVERY:
+        if self._reported_at is not None and now - self._reported_at < REPORT_EVERY:
             return
-        times = "" if self._untold == 1 else f" {self._untold} times"
-        said = f"{type(error).__name__}: {error}"
-        log.error("%s failed%s (%s); its processes go on", self.label, times, said)
-        self._told_at, self._untold = now, 0
+        times = "" if self._unreported == 1 else f" {self._unreported} times"
+        reason = f"{type(error).__name__}: {error}"
+        log.error("%s failed%s (%s); its processes go on", self.label, times, reason)
+        self._reported_at, self._unreported = now, 0
 
     def _on_room(self) -> None:
-        for reader in tuple(self.readers):
-            reader.resume()
+        for producer in tuple(self.producers):
+            producer.resume()

@@ -29,7 +29,7 @@ _STACK = 512 * 1024
 Job = Callable[[], None]
 
 
-class Worker:
+class JobThread:
     """Does jobs one after the other, off the loop."""
 
     def __init__(
@@ -90,14 +90,14 @@ class Worker:
 
     def _run(self) -> None:
         precedence.join()
-        while (taken := self._next()) is not None:
-            job, weight = taken
+        while (entry := self._next()) is not None:
+            job, weight = entry
             try:
                 job()
             except BaseException:
                 log.exception("%s: a piece of work failed; the others go on", self.name)
-            del taken, job
-            self._done(weight)
+            del entry, job
+            self._finished(weight)
 
     def _next(self) -> tuple[Job, int] | None:
         with self._changed:
@@ -107,7 +107,7 @@ class Worker:
             self._is_busy = True
             return self._jobs.popleft()
 
-    def _done(self, weight: int) -> None:
+    def _finished(self, weight: int) -> None:
         with self._changed:
             self._is_busy = False
             self._weight -= weight

@@ -18,7 +18,7 @@ import os
 from collections.abc import Callable
 
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.runtime.streams.outlet import Outlet
+from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.processes.pipes import LARGE, pipes
 
@@ -49,7 +49,7 @@ _BUSY = 8
 _PIECES = 64
 
 
-class Source(Struct, frozen=True):
+class OutputSource(Struct, frozen=True):
     """Whose output it is."""
 
     watcher: str
@@ -59,42 +59,42 @@ class Source(Struct, frozen=True):
 
 
 class PipeReader:
-    """Reads one pipe and gives its lines to an outlet."""
+    """Reads one pipe and gives its lines to a sink writer."""
 
     def __init__(
         self,
         fd: int,
-        source: Source,
-        outlet: Outlet,
+        source: OutputSource,
+        writer: SinkWriter,
         world: World,
-        heard: Callable[[bytes], None],
+        on_output: Callable[[bytes], None],
         on_end: Callable[[PipeReader], None],
     ) -> None:
         self.source = source
-        self.outlet = outlet
+        self.writer = writer
         self._fd = fd
         self._world = world
-        self._heard = heard
+        self._on_output = on_output
         self._on_end = on_end
-        self._held: list[bytes] = []
-        self._held_size = 0
+        self._unfinished: list[bytes] = []
+        self._unfinished_size = 0
         self._has_turn = False
         self._is_read = True
         self._is_closed = False
         self._full_reads = 0
         self._read_at = 0.0
         self._stuck = 0
-        self._taken = 0
+        self._bytes_done = 0
         self._timer: Callable[[], None] | None = None
         self._giving_up: Callable[[], None] | None = None
-        outlet.readers.add(self)
+        writer.producers.add(self)
         world.loop.add_reader(fd, self._on_readable)
 
-    def move(self, outlet: Outlet) -> None:
-        """Give everything that is not delivered yet to another outlet."""
-        self.outlet.readers.discard(self)
-        self.outlet = outlet
-        outlet.readers.add(self)
+    def move(self, writer: SinkWriter) -> None:
+        """Give everything that is not delivered yet to another sink writer."""
+        self.writer.producers.discard(self)
+        self.writer = writer
+        writer.producers.add(self)
         self.resume()
 
     def resume(self) -> None:
@@ -108,31 +108,31 @@ class PipeReader:
         if not self._is_closed:
             self._giving_up = self._world.clock.wait(patience, self._give_up)
 
-    def neighbours_left(self) -> None:
-        """Be told that nobody else writes to the outlet any more."""
-        if self._held:
-            self._be_patient()
+    def became_only_producer(self) -> None:
+        """Be told that no other pipe leads to the sink any more."""
+        if self._unfinished:
+            self._deliver_unfinished()
 
     def give_up(self) -> None:
         """Read what is in the pipe and close it, whoever else holds it."""
-        left = 2 * LARGE
-        while not self._is_closed and left > 0:
+        unread = 2 * LARGE
+        while not self._is_closed and unread > 0:
             size = self._read()
             if not size:
                 break
-            left -= size
+            unread -= size
         self._end()
 
     def _give_up(self) -> None:
         self._giving_up = None
         source = self.source
-        if self._taken != self.outlet.taken:
+        if self._bytes_done != self.writer.bytes_done:
             # The sink is slow, which is no reason to lose anything.
-            self._taken, self._stuck = self.outlet.taken, 0
-        if self.outlet.is_full and self._stuck < STUCK:
+            self._bytes_done, self._stuck = self.writer.bytes_done, 0
+        if self.writer.is_full and self._stuck < STUCK:
             self._stuck += 1
             self.process_ended(1.0)
-        elif self.outlet.is_full:
+        elif self.writer.is_full:
             log.error(
                 "watcher %s: nobody took the last output of process %d in %d s; it is lost",
                 *(source.watcher, source.pid, STUCK),
@@ -154,12 +154,12 @@ class PipeReader:
         self._has_turn = False
         if self._is_closed or not self._is_read:
             return
-        if self.outlet.is_full:
+        if self.writer.is_full:
             self._is_read = False
             self._world.loop.remove_reader(self._fd)
             return
         for _ in range(CALLS):
-            if self._read() < _MUCH or self.outlet.is_full:
+            if self._read() < _MUCH or self.writer.is_full:
                 break
 
     def _read(self) -> int:
@@ -178,54 +178,54 @@ class PipeReader:
             self._full_reads += 1
             if self._full_reads == _BUSY:
                 pipes.enlarge(self._fd)
-        self._heard(data)
+        self._on_output(data)
         self._deliver_lines(data)
         return len(data)
 
     def _deliver_lines(self, data: bytes) -> None:
         end = data.rfind(b"\n") + 1
         if end:
-            if self._held:
-                self._put(b"".join((*self._held, memoryview(data)[:end])))
+            if self._unfinished:
+                self._put(b"".join((*self._unfinished, memoryview(data)[:end])))
             else:
                 self._put(data if end == len(data) else data[:end])
-            self._held = [data[end:]] if end < len(data) else []
-            self._held_size = len(data) - end
+            self._unfinished = [data[end:]] if end < len(data) else []
+            self._unfinished_size = len(data) - end
         else:
-            self._held.append(data)
-            self._held_size += len(data)
-            if len(self._held) > _PIECES:
-                self._held = [b"".join(self._held)]
-        if self._held_size >= LONGEST:
+            self._unfinished.append(data)
+            self._unfinished_size += len(data)
+            if len(self._unfinished) > _PIECES:
+                self._unfinished = [b"".join(self._unfinished)]
+        if self._unfinished_size >= LONGEST:
             self._flush()
-        elif self._held:
+        elif self._unfinished:
             self._read_at = self._world.clock.now()
             if self._timer is None and self._is_alone():
-                self._timer = self._world.clock.wait(PATIENCE, self._be_patient)
+                self._timer = self._world.clock.wait(PATIENCE, self._deliver_unfinished)
 
-    def _be_patient(self) -> None:
+    def _deliver_unfinished(self) -> None:
         """Deliver an unfinished line, if nothing has come since."""
         self._timer = None
-        if not self._held or self._is_closed or not self._is_alone():
+        if not self._unfinished or self._is_closed or not self._is_alone():
             return
-        left = self._read_at + PATIENCE - self._world.clock.now()
-        if left > 0.001 or self.outlet.is_full or not self._is_read:
-            self._timer = self._world.clock.wait(max(left, 0.05), self._be_patient)
+        patience = self._read_at + PATIENCE - self._world.clock.now()
+        if patience > 0.001 or self.writer.is_full or not self._is_read:
+            self._timer = self._world.clock.wait(max(patience, 0.05), self._deliver_unfinished)
         elif not self._read() and not self._is_closed:
             # The rest is not in the pipe either: nobody was merely too busy to read it.
             self._flush()
 
     def _is_alone(self) -> bool:
-        return len(self.outlet.readers) == 1 and not self.outlet.wants_whole_lines
+        return len(self.writer.producers) == 1 and not self.writer.wants_whole_lines
 
     def _flush(self) -> None:
-        if self._held:
-            data, self._held, self._held_size = b"".join(self._held), [], 0
+        if self._unfinished:
+            data, self._unfinished, self._unfinished_size = b"".join(self._unfinished), [], 0
             self._put(data)
 
     def _put(self, data: bytes) -> None:
         source = self.source
-        self.outlet.put(
+        self.writer.put(
             {
                 "pid": source.pid,
                 "name": source.channel,
@@ -248,7 +248,7 @@ class PipeReader:
                 cancel()
         self._timer = self._giving_up = None
         self._flush()
-        self.outlet.readers.discard(self)
-        if len(self.outlet.readers) == 1:
-            next(iter(self.outlet.readers)).neighbours_left()
+        self.writer.producers.discard(self)
+        if len(self.writer.producers) == 1:
+            next(iter(self.writer.producers)).became_only_producer()
         self._on_end(self)

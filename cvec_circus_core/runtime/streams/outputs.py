@@ -1,4 +1,4 @@
-"""What the streams of all watchers share: classes, memory, and whoever listens from afar."""
+"""What the streams of all watchers share: stream classes, memory, and subscribers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.runtime.streams.recent import Memory
+from cvec_circus_core.runtime.streams.recent_output import OutputMemory
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,8 @@ class OpenSink(Protocol):
         """Close it once it has taken what waits for it, and call ``then``."""
 
 
-class Audience(Protocol):
-    """Those who subscribed to output as it comes."""
+class OutputSubscribers(Protocol):
+    """The clients that have subscribed to output as it comes."""
 
     def wants_output(self, topic: str) -> bool:
         """Tell whether anybody listens to a topic."""
@@ -54,30 +54,30 @@ class Audience(Protocol):
         """Send one piece of output."""
 
 
-class Nobody:
-    """The audience of a daemon without endpoints."""
+class NoSubscribers:
+    """Of a daemon without endpoints."""
 
     def wants_output(self, topic: str) -> bool:
-        """Nobody listens."""
+        """Say no."""
         return False
 
     def publish_output(self, topic: str, body: Mapping[str, Any]) -> None:
-        """Say it to nobody."""
+        """Drop it."""
 
 
 class Outputs(Struct):
     """Shared by the streams of all watchers of one daemon."""
 
     sinks: Sinks = field(default_factory=Sinks)
-    memory: Memory = field(default_factory=Memory)
-    audience: Audience = field(default_factory=Nobody)
+    memory: OutputMemory = field(default_factory=OutputMemory)
+    subscribers: OutputSubscribers = field(default_factory=NoSubscribers)
     readers: set[OpenPipe] = field(default_factory=set)
     """Every pipe that is still open."""
-    outlets: set[OpenSink] = field(default_factory=set)
-    """Every outlet whose sink is not closed yet."""
+    writers: set[OpenSink] = field(default_factory=set)
+    """Every writer whose sink is not closed yet."""
     on_closed: Callable[[], None] | None = None
     is_hurried: bool = False
-    """Whether somebody wants the end now, whatever is lost."""
+    """Whether the daemon should end now, whatever is lost."""
 
     def hurry(self) -> None:
         """Wait for slow sinks no longer."""
@@ -85,11 +85,11 @@ class Outputs(Struct):
         if self.on_closed is not None:
             self.on_closed()
 
-    def closed(self, outlet: OpenSink) -> None:
+    def closed(self, writer: OpenSink) -> None:
         """Be told that a sink is closed; it may have been opened again since."""
-        if not outlet.is_open:
-            self.outlets.discard(outlet)
-        if self.on_closed is not None and not self.outlets:
+        if not writer.is_open:
+            self.writers.discard(writer)
+        if self.on_closed is not None and not self.writers:
             self.on_closed()
 
 
@@ -102,31 +102,31 @@ async def close_outputs(outputs: Outputs, seconds: float, at_most: float = AT_MO
     """
     for reader in tuple(outputs.readers):
         reader.give_up()
-    done = asyncio.Event()
-    outputs.on_closed = done.set
-    for outlet in tuple(outputs.outlets):
-        if outlet.is_open:
-            outlet.close(partial(outputs.closed, outlet))
-    if not outputs.outlets:
+    all_closed = asyncio.Event()
+    outputs.on_closed = all_closed.set
+    for writer in tuple(outputs.writers):
+        if writer.is_open:
+            writer.close(partial(outputs.closed, writer))
+    if not outputs.writers:
         return
     if outputs.is_hurried:
         at_most = min(at_most, seconds)
-    begun = now = asyncio.get_running_loop().time()
-    left, before = _waiting(outputs), -1
-    while left != before and now - begun < at_most and not done.is_set():
+    started_at = now = asyncio.get_running_loop().time()
+    waiting, before = _waiting(outputs), -1
+    while waiting != before and now - started_at < at_most and not all_closed.is_set():
         with suppress(TimeoutError):
-            await asyncio.wait_for(done.wait(), min(seconds, begun + at_most - now))
-        left, before = _waiting(outputs), left
+            await asyncio.wait_for(all_closed.wait(), min(seconds, started_at + at_most - now))
+        waiting, before = _waiting(outputs), waiting
         now = asyncio.get_running_loop().time()
-    for outlet in outputs.outlets:
+    for writer in outputs.writers:
         log.error(
             "%s did not take its last %d bytes within %.1f s; they are lost",
-            *(outlet.label, outlet.waiting, now - begun),
+            *(writer.label, writer.waiting, now - started_at),
         )
 
 
 def _waiting(outputs: Outputs) -> int:
-    return sum(outlet.waiting for outlet in outputs.outlets)
+    return sum(writer.waiting for writer in outputs.writers)
 
 
 def topic_of(watcher: str, pid: int, channel: str) -> str:
