@@ -18,7 +18,7 @@ pytestmark = [
 
 SCRIPT = """
 import json, os, subprocess, sys, threading
-from cvec_circus_core.system import priority
+from cvec_circus_core.system.processes import priority
 given, niceness, realtime, forbids = json.loads(sys.argv[1])
 os.setpriority(os.PRIO_PROCESS, 0, given)
 if forbids:

@@ -14,8 +14,9 @@ import pytest
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.system.processes import local
 from cvec_circus_core.system.processes.descriptors import open_descriptors
-from cvec_circus_core.system.processes.local import choose_processes, local, pidfd_processes
+from cvec_circus_core.system.processes.local import choose_processes, pidfd_processes
 from cvec_circus_core.system.processes.process_table import read_row
 from cvec_circus_core.system.protocols import Scope
 
