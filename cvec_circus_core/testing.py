@@ -83,7 +83,7 @@ class FakeWatcher:
 
     def __init__(self, name: str, cmd: str = "true", **options: Any) -> None:
         self.spec: WatcherSpec = watcher_from_mapping(name, {"cmd": cmd, **options})
-        self.life = WatcherStatus.STOPPED
+        self.status = WatcherStatus.STOPPED
         self.pids: dict[int, int] = {}
         """The pid of the process in each slot."""
         self.restarts = 0
@@ -109,7 +109,7 @@ class FakeWatcher:
 
     def view(self) -> WatcherView:
         """Return a picture of what is so."""
-        wanted = self.spec.numprocesses if self.life is WatcherStatus.ACTIVE else 0
+        wanted = self.spec.numprocesses if self.status is WatcherStatus.ACTIVE else 0
         health = Health(
             running=len(self.pids),
             wanted=wanted,
@@ -119,7 +119,7 @@ class FakeWatcher:
             retry_in=self.retry_in,
         )
         processes = (ProcessView(wid, pid, 0.0, False) for wid, pid in self.pids.items())
-        return WatcherView(self.name, self.life, health, tuple(processes))
+        return WatcherView(self.name, self.status, health, tuple(processes))
 
     def start(self) -> FakeTicket:
         """Bring it up."""
@@ -128,7 +128,7 @@ class FakeWatcher:
 
     def stop(self, reason: str | None = None) -> FakeTicket:
         """Bring it down."""
-        if reason is not None and self.life is not WatcherStatus.STOPPED:
+        if reason is not None and self.status is not WatcherStatus.STOPPED:
             self.reason = reason
         why = f" because {reason}" if reason else ""
         return self._wish(f"stop{why}", lambda: Done(stopped=self._empty()))
@@ -207,12 +207,12 @@ class FakeWatcher:
 
     def _set(self, options: Mapping[str, Any]) -> Done:
         self.spec = changed_spec(self.spec, options)
-        if self.life is WatcherStatus.ACTIVE:
+        if self.status is WatcherStatus.ACTIVE:
             self._fill()
         return Done(numprocesses=self.spec.numprocesses)
 
     def _fill(self) -> tuple[int, ...]:
-        self.life = WatcherStatus.ACTIVE
+        self.status = WatcherStatus.ACTIVE
         wids = range(1, self.spec.numprocesses + 1)
         started = {wid: next(self.numbers) for wid in wids if wid not in self.pids}
         self.pids = {wid: pid for wid, pid in {**self.pids, **started}.items() if wid in wids}
@@ -220,7 +220,7 @@ class FakeWatcher:
 
     def _empty(self) -> tuple[int, ...]:
         stopped = tuple(self.pids.values())
-        self.life, self.pids = WatcherStatus.STOPPED, {}
+        self.status, self.pids = WatcherStatus.STOPPED, {}
         return stopped
 
     def _replace(self) -> Done:

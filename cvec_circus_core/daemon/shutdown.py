@@ -104,7 +104,7 @@ class Shutdown:
             log.error("not everybody has gone; ending all the same")
 
     def _left(self) -> frozenset[int]:
-        return self._engine.processes.alive() - self._engine.arbiter.adrift()
+        return self._engine.processes.alive() - self._engine.arbiter.detached_pids()
 
     def _signal(self, pids: Iterable[int], signum: int) -> None:
         for pid in pids:

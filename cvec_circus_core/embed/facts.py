@@ -77,19 +77,19 @@ class WatcherFacts:
 
     def status(self) -> str:
         """Return the state word: stopped, starting, active or stopping."""
-        return self.view().life.value
+        return self.view().status.value
 
     def is_active(self) -> bool:
         """Tell whether it has all its processes."""
-        return self.view().life is WatcherStatus.ACTIVE
+        return self.view().status is WatcherStatus.ACTIVE
 
     def is_stopped(self) -> bool:
         """Tell whether it has no process and wants none."""
-        return self.view().life is WatcherStatus.STOPPED
+        return self.view().status is WatcherStatus.STOPPED
 
     def is_stopping(self) -> bool:
         """Tell whether it is on its way down."""
-        return self.view().life is WatcherStatus.STOPPING
+        return self.view().status is WatcherStatus.STOPPING
 
     def info(self) -> Mapping[int, Any]:
         """Return the info object (spec: protocol, 5.3) of every process, by pid."""

@@ -56,7 +56,7 @@ class WatcherView(Struct, frozen=True):
     """One watcher, as it is at one moment."""
 
     name: str
-    life: WatcherStatus
+    status: WatcherStatus
     health: Health
     processes: tuple[ProcessView, ...]
 

@@ -88,7 +88,7 @@ class ArbiterActor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._quit: Ticket | None = None
         world.neighbours.watchers = self.watchers
-        self._adrift: list[WatcherActor] = []
+        self._detached: list[WatcherActor] = []
         for spec in configured.watchers:
             self.add(spec)
         self._from_file = {name_key(spec.name): spec for spec in configured.watchers}
@@ -126,7 +126,7 @@ class ArbiterActor:
         """Stop a watcher, unless ``nostop``, and forget it. Raises `UnknownWatcher`."""
         actor = self.watcher(name)
         if nostop:
-            self._adrift = [*(one for one in self._adrift if one.view().processes), actor]
+            self._detached = [*(one for one in self._detached if one.view().processes), actor]
         ticket = actor.wish(Go.LEAVE if nostop else Go.STOP, final=True)
         ticket.when_settled(lambda: self._forget(actor))
         return ticket
@@ -155,7 +155,7 @@ class ArbiterActor:
         async def reload() -> Done:
             tickets = {}
             for one in start_order(self._watchers.values()):
-                if one.life in (WatcherStatus.ACTIVE, WatcherStatus.STARTING):
+                if one.status in (WatcherStatus.ACTIVE, WatcherStatus.STARTING):
                     ticket = one.reload(sequential=sequential) if graceful else one.wish(Go.RESTART)
                     tickets[ticket] = one.name
                     await _end_of(ticket)
@@ -218,10 +218,10 @@ class ArbiterActor:
             self._quit.when_settled(self.ended.set)
         return self._quit
 
-    def adrift(self) -> frozenset[int]:
+    def detached_pids(self) -> frozenset[int]:
         """Return the pids that were left running on purpose, their watchers being forgotten."""
         return frozenset(
-            process.pid for actor in self._adrift for process in actor.view().processes
+            process.pid for actor in self._detached for process in actor.view().processes
         )
 
     async def _end(self, tickets: list[Ticket]) -> Done:

@@ -95,11 +95,11 @@ class HookWatcher:
     @property
     def stopped(self) -> bool:
         """Whether it is down."""
-        return self._view().life is WatcherStatus.STOPPED
+        return self._view().status is WatcherStatus.STOPPED
 
     def status(self) -> str:
         """Return the state word."""
-        return self._view().life.value
+        return self._view().status.value
 
     def notify_event(self, topic: str, msg: Mapping[str, Any]) -> None:
         """Publish an event of the watcher."""

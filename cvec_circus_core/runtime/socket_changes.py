@@ -41,7 +41,7 @@ class SocketChange:
 
     async def apply(self) -> None:
         """Exchange the sockets; whoever is in the way is down meanwhile."""
-        up = [one for one in self._displaced if one.life in _UP]
+        up = [one for one in self._displaced if one.status in _UP]
         await wait_all([one.wish(Go.STOP) for one in up])
         self._problems = self._exchange.apply()
         for one in up:

@@ -74,9 +74,9 @@ class WatcherActor:
         return self._state.spec
 
     @property
-    def life(self) -> WatcherStatus:
+    def status(self) -> WatcherStatus:
         """The state word."""
-        return self._state.life
+        return self._state.status
 
     @property
     def condition(self) -> Condition:
@@ -116,7 +116,7 @@ class WatcherActor:
     def reload(self, *, sequential: bool = False) -> Ticket:
         """Replace all processes, or send SIGHUP where the spec says so."""
         self.hooks.look_again()
-        if self._state.life is WatcherStatus.STOPPED:
+        if self._state.status is WatcherStatus.STOPPED:
             return self.wish(Go.START)
         if self.spec.send_hup:
             return self._promised(inputs.Hangup)

@@ -77,7 +77,7 @@ class Plugins(Command):
                         "name": watcher.name.removeprefix(OF_PLUGINS),
                         "use": watcher.spec.cmd.rpartition(" ")[2].strip("'"),
                         "host": "process",
-                        "state": view.life.value,
+                        "state": view.status.value,
                         "reason": view.health.reason,
                     }
                 )

@@ -72,4 +72,4 @@ class Start(Command):
 
 def _is_stopped_for(watcher: WatcherPort, reason: str) -> bool:
     view = watcher.view()
-    return view.life is WatcherStatus.STOPPED and view.health.reason == reason
+    return view.status is WatcherStatus.STOPPED and view.health.reason == reason

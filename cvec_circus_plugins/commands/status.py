@@ -62,9 +62,11 @@ class Status(Command):
             watcher = _single(supervisor, request.name)
             if watcher is not None:
                 details = {"details": _details([watcher])} if request.long else {}
-                return {"status": watcher.view().life.value, **_health(watcher), **details}
+                return {"status": watcher.view().status.value, **_health(watcher), **details}
         watchers = _several(supervisor, request.name)
-        reply: dict[str, Any] = {"statuses": {one.name: one.view().life.value for one in watchers}}
+        reply: dict[str, Any] = {
+            "statuses": {one.name: one.view().status.value for one in watchers}
+        }
         if request.long:
             reply["details"] = _details(watchers)
         return reply
@@ -122,7 +124,7 @@ def _readiness(watcher: WatcherPort) -> dict[str, Any]:
 
 def _details(watchers: Iterable[WatcherPort]) -> dict[str, Any]:
     return {
-        watcher.name: {"state": watcher.view().life.value, **_health(watcher)}
+        watcher.name: {"state": watcher.view().status.value, **_health(watcher)}
         for watcher in watchers
     }
 

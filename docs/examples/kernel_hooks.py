@@ -35,7 +35,7 @@ class Example:
 
     @hookimpl
     def circus_stopping(self, supervisor: Supervisor) -> None:
-        states = ", ".join(f"{one.name} {one.view().life.value}" for one in supervisor.watchers())
+        states = ", ".join(f"{one.name} {one.view().status.value}" for one in supervisor.watchers())
         note(f"stopping: {states}")
 
     @hookimpl

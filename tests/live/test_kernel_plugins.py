@@ -35,7 +35,7 @@ class Good:
 
     @hookimpl
     def circus_stopping(self, supervisor):
-        note("stopping " + ",".join(one.view().life.value for one in supervisor.watchers()))
+        note("stopping " + ",".join(one.view().status.value for one in supervisor.watchers()))
 
 class Raising:
     @hookimpl

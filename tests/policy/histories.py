@@ -170,7 +170,7 @@ class Life:
     def _wish(self, *, alone: bool) -> Input:
         chance, told = self.chance, frozenset(self.world.told)
         up = self.state.wanted is Wanted.UP
-        adrift = self.state.wanted is Wanted.ADRIFT
+        adrift = self.state.wanted is Wanted.DETACHED
         makers: tuple[tuple[int, Callable[[], Input]], ...] = (
             (25, lambda: Wish(Go.START, self._ticket())),
             (8, lambda: Wish(Go.STOP, self._ticket(told if alone and not adrift else frozenset()))),

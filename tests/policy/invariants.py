@@ -81,7 +81,7 @@ def _check_world(state: WatcherState, world: World) -> None:
     require(state.wanted is not Wanted.ON_DEMAND or state.spec.on_demand, "waits for nobody")
     if state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND) and has_passed(state, BEFORE_STOP):
         require(not state.fresh and not state.stale, "somebody was not asked to go")
-    if state.life is WatcherStatus.STOPPED and state.wanted is not Wanted.ADRIFT:
+    if state.status is WatcherStatus.STOPPED and state.wanted is not Wanted.DETACHED:
         require(state.is_empty, "stopped, and somebody is there")
 
 
@@ -96,7 +96,7 @@ def check_rest(state: WatcherState, world: World) -> None:
     require(not world.requests, f"tickets {sorted(world.requests)} are never settled")
     require(wake_at(state) is None, "the machine wants to be woken and has nothing to do")
     require(not state.promises, "promises are left")
-    if state.wanted is Wanted.ADRIFT:
+    if state.wanted is Wanted.DETACHED:
         return
     up = state.wanted is Wanted.UP
     require(not (state.stale or state.stopping or state.waiting), "old slots are left")
@@ -107,7 +107,7 @@ def check_rest(state: WatcherState, world: World) -> None:
     require(world.ear == (state.wanted is Wanted.ON_DEMAND), "does not listen for a connection")
     require(not state.again, "the second half of a restart never comes")
     require(
-        state.life is (WatcherStatus.ACTIVE if up else WatcherStatus.STOPPED),
-        f"comes to rest {state.life}",
+        state.status is (WatcherStatus.ACTIVE if up else WatcherStatus.STOPPED),
+        f"comes to rest {state.status}",
     )
     require(len(world.beings) == (state.target if up else 0), "not as many as wanted")

@@ -48,7 +48,7 @@ def active(at: float = 0.0, **options: Any) -> Watcher:
     watcher.hears(START, at=at)
     while watcher.state.spawning:
         watcher.hears(*(come(wid) for wid in tuple(watcher.state.spawning)), at=at)
-    assert watcher.state.life.value == "active"
+    assert watcher.state.status.value == "active"
     return watcher
 
 

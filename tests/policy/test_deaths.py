@@ -130,7 +130,7 @@ class TestSpawnThatFails:
         web = Watcher(max_retry=max_retry)
         web.hears(START)
         count = 0
-        while web.state.life is not WatcherStatus.STOPPED:
+        while web.state.status is not WatcherStatus.STOPPED:
             web.hears(SpawnFailed(1, "no"), at=float(count * 20))
             web.hears(Tick(), at=float(count * 20 + 19))
             count += 1
@@ -153,7 +153,7 @@ class TestSpawnThatFails:
             web.hears(SpawnFailed(1, "no"), at=50.0)
             web.hears(Tick(), at=70.0)
             assert web.hears(come(1, pid + 1 if pid < 101 else 7), at=70.0)
-        assert web.state.life is WatcherStatus.ACTIVE
+        assert web.state.status is WatcherStatus.ACTIVE
 
     def test_keeps_the_pause_of_quick_deaths(self) -> None:
         web = active()
@@ -169,7 +169,7 @@ class TestSpawnThatFails:
         web.hears(SpawnFailed(2, "no"))
         web.hears(end(1))
         web.hears(SpawnFailed(2, "no"))
-        assert web.state.life is WatcherStatus.STOPPED
+        assert web.state.status is WatcherStatus.STOPPED
 
 
 class TestWithoutRespawn:

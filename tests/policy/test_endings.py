@@ -121,7 +121,7 @@ class TestLeftBehind:
             told_reap(1, reason=STOPPED),
             KillLeftovers(101, 15, 3.0),
         ]
-        assert web.state.life is WatcherStatus.STOPPING
+        assert web.state.status is WatcherStatus.STOPPING
         assert web.hears(Swept(101)) == [told_stop(), kept(stopped=(101,))]
 
     def test_of_a_killed_one_get_no_grace(self) -> None:

@@ -67,7 +67,7 @@ class TestBeforeStart:
     def test_nothing_starts_before_the_answer(self) -> None:
         web = hooked("before_start", numprocesses=2)
         asks = question(web.hears(START), "before_start")
-        assert web.state.life.value == "starting"
+        assert web.state.status.value == "starting"
         assert wake_at(web.state) is None
         assert web.hears(Tick()) == []
         assert web.hears(yes(asks)) == spawns([1, 2])
@@ -93,7 +93,7 @@ class TestAfterStart:
         web = hooked("after_start")
         web.hears(START)
         asks = question(web.hears(come(1)), "after_start")
-        assert web.state.life.value == "starting"
+        assert web.state.status.value == "starting"
         assert web.hears(yes(asks)) == [STARTED]
 
     def test_a_no_stops_it_again(self) -> None:
@@ -119,7 +119,7 @@ class TestBeforeSpawn:
         web.hears(come(2))
         again = question(web.hears(Tick(), at=0.1), "before_spawn")
         assert web.hears(no(again, "not now"), at=0.2)[0] == told_failure(1, "not now", 0.2)
-        assert web.state.life.value == "starting"
+        assert web.state.status.value == "starting"
 
     def test_who_waits_for_the_start_is_told_of_a_no_and_it_goes_on(self) -> None:
         web = hooked("before_spawn")
@@ -159,7 +159,7 @@ class TestAfterSpawn:
             web.hears(Wish(Go.START, ticket()))
             effects = web.hears(come(1))
             assert STARTED not in effects
-            assert web.state.life.value == "starting"
+            assert web.state.status.value == "starting"
             effects = web.hears(says(question(effects, "after_spawn")))
             if says is no:
                 assert str(broken(effects)[1]) == NO
@@ -203,7 +203,7 @@ class TestAfterSpawn:
         asks = question(web.hears(come(1)), "after_spawn")
         web.hears(end(1))
         assert web.hears(no(asks)) == []
-        assert web.state.life.value == "active"
+        assert web.state.status.value == "active"
 
 
 class TestBeforeStop:
@@ -212,7 +212,7 @@ class TestBeforeStop:
         web.hears(START)
         web.hears(come(1))
         asks = question(web.hears(STOP), "before_stop")
-        assert web.state.life.value == "stopping"
+        assert web.state.status.value == "stopping"
         assert web.hears(no(asks)) == asked(1)
 
     def test_one_in_a_hurry_does_not_wait(self) -> None:
@@ -231,7 +231,7 @@ class TestBeforeStop:
             assert web.hears(STOP) == []
             web.hears(yes(asks))
             web.hears(end(1, pid=pid))
-            assert web.state.life.value == "stopped"
+            assert web.state.status.value == "stopped"
 
     def test_is_not_asked_where_nothing_runs(self) -> None:
         web = hooked("before_stop", numprocesses=0)

@@ -142,4 +142,4 @@ class TestWatchdog:
         web = watched(respawn=False)
         web.hears(Tick(), at=5.0)
         web.hears(end(1, -SIGABRT), at=5.0)
-        assert web.state.life.value == "stopped"
+        assert web.state.status.value == "stopped"

@@ -38,7 +38,7 @@ def running(**options: Any) -> Watcher:
     watcher.hears(KNOCK, at=10.0)
     for wid in tuple(watcher.state.spawning):
         watcher.hears(come(wid), at=10.0)
-    assert watcher.state.life is WatcherStatus.ACTIVE
+    assert watcher.state.status is WatcherStatus.ACTIVE
     return watcher
 
 
@@ -48,7 +48,7 @@ def test_a_start_makes_it_wait_and_is_kept_at_once() -> None:
     assert listens == Listen()
     assert isinstance(settled, Settle)
     view = view_of(watcher.state, 0.0)
-    assert (view.life, view.health.wanted, view.health.reason) == (
+    assert (view.status, view.health.wanted, view.health.reason) == (
         WatcherStatus.STOPPED,
         0,
         WAITING,
@@ -71,7 +71,7 @@ def test_by_hand_it_listens_no_more(wish: Wish) -> None:
     watcher = waiting()
     assert Unlisten() in watcher.hears(wish)
     assert watcher.hears(KNOCK) == []
-    assert watcher.state.life is WatcherStatus.STOPPED
+    assert watcher.state.status is WatcherStatus.STOPPED
 
 
 def test_a_knock_that_comes_with_a_stop_is_too_late() -> None:

@@ -63,7 +63,7 @@ class TestNotToBeHad:
         assert [effect for effect in effects if effect == failed(why)] == [failed(why)]
         assert str(broken(effects)[1]) == why + STAY
         assert web.pids == [101, 102]
-        assert web.state.life is WatcherStatus.ACTIVE
+        assert web.state.status is WatcherStatus.ACTIVE
         assert spawns([1]) == web.hears(end(1))[1:], "and are replaced when they end"
 
     def test_a_try_that_a_newer_reload_overtook_does_not_count(self) -> None:

@@ -104,7 +104,7 @@ class TestResize:
         web = active()
         web.hears(Resize(0))
         assert web.hears(end(1)) == [told_reap(1, reason=STOPPED)]
-        assert web.state.life.value == "active"
+        assert web.state.status.value == "active"
         assert web.hears(Resize(1)) == spawns([1])
 
     def test_is_done_in_a_reload_that_does_not_get_on(self) -> None:

@@ -46,14 +46,14 @@ class TestStart:
     def test_spawns_all_then_tells_and_keeps_its_promise_with_the_last(self) -> None:
         web = Watcher(numprocesses=2)
         assert web.hears(Wish(Go.START, ticket())) == spawns([1, 2])
-        assert web.state.life.value == "starting"
+        assert web.state.status.value == "starting"
         assert web.hears(come(1)) == [told_spawn(1)]
         assert web.hears(come(2)) == [
             told_spawn(2),
             STARTED,
             kept(started=(101, 102), numprocesses=2),
         ]
-        assert web.state.life.value == "active"
+        assert web.state.status.value == "active"
         assert wake_at(web.state) is None
 
     def test_of_nothing_is_done_at_once(self) -> None:
@@ -85,7 +85,7 @@ class TestStop:
     def test_asks_everybody_and_ends_with_the_last(self) -> None:
         web = active(numprocesses=2)
         assert web.hears(Wish(Go.STOP, ticket())) == asked(1, 2)
-        assert web.state.life.value == "stopping"
+        assert web.state.status.value == "stopping"
         assert web.hears(end(1)) == [told_reap(1, reason=STOPPED)]
         assert web.hears(end(2, -15)) == [
             told_reap(2, -15, STOPPED),

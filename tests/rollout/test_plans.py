@@ -104,7 +104,7 @@ def test_what_the_plan_says_is_what_happens(
         down = {
             name_key(watcher.name)
             for watcher in arbiter.watchers()
-            if watcher.life is WatcherStatus.STOPPED
+            if watcher.status is WatcherStatus.STOPPED
         }
         planned = arbiter.plan_config()
         assert len(house.told) == said, "a plan changes nothing"

@@ -47,7 +47,7 @@ def advance(state: WatcherState, now: float) -> Iterator[Effect]:
                 yield from _spawn_missing(state, now)
         case Wanted.DOWN | Wanted.ON_DEMAND:
             yield from _wind_down(state, now)
-        case Wanted.ADRIFT:
+        case Wanted.DETACHED:
             drop_all_idle(state)
         case _:
             assert_never(state.wanted)
@@ -146,21 +146,21 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
         yield from _tell_up(state)
         # A run so short that it is over already has kept its promises all the same.
         yield from settle(state)
-        if state.life is WatcherStatus.ACTIVE and _is_spent(state):
+        if state.status is WatcherStatus.ACTIVE and _is_spent(state):
             _end_run(state, now)
     if state.wanted is Wanted.UP:
         return
-    if not state.is_empty and state.wanted is not Wanted.ADRIFT:
-        state.life = WatcherStatus.STOPPING
+    if not state.is_empty and state.wanted is not Wanted.DETACHED:
+        state.status = WatcherStatus.STOPPING
         return
     # Nothing is left that was started by older options.
     state.fallback = None
-    if state.wanted is Wanted.ADRIFT:
-        state.life = WatcherStatus.STOPPED
-    elif state.life is not WatcherStatus.STOPPED:
-        state.life = WatcherStatus.STOPPED
+    if state.wanted is Wanted.DETACHED:
+        state.status = WatcherStatus.STOPPED
+    elif state.status is not WatcherStatus.STOPPED:
+        state.status = WatcherStatus.STOPPED
         yield Emit(events.WatcherStopped(name, state.reason, state.gave_up))
-    if state.again and state.wanted is not Wanted.ADRIFT:
+    if state.again and state.wanted is not Wanted.DETACHED:
         yield from settle(state)
         _begin(state, now)
         yield from advance(state, now)
@@ -187,10 +187,10 @@ def _tell_up(state: WatcherState) -> Iterator[Effect]:
     name = state.spec.name
     complete = not state.unborn and state.coming >= state.target
     complete = complete and not state.held and has_passed(state, BEFORE_START)
-    if state.life is not WatcherStatus.ACTIVE:
-        state.life = WatcherStatus.STARTING
+    if state.status is not WatcherStatus.ACTIVE:
+        state.status = WatcherStatus.STARTING
         if complete and (yield from passes(state, AFTER_START)):
-            state.life = WatcherStatus.ACTIVE
+            state.status = WatcherStatus.ACTIVE
             yield Emit(events.WatcherStarted(name))
     if state.rolling and complete and not state.bygone and not state.unproven:
         state.rolling, state.rollout, state.fallback = False, None, None

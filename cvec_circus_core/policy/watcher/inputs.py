@@ -20,7 +20,7 @@ class Wanted(Enum):
     DOWN = "down"
     ON_DEMAND = "on demand"
     """Down, and up as soon as somebody connects to one of its sockets."""
-    ADRIFT = "adrift"
+    DETACHED = "detached"
     """Forgotten with its processes left running: only their ends are still told."""
 
 

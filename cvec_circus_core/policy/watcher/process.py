@@ -102,7 +102,7 @@ def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]
     state.last_exit = said.code
     note_ended(state, said.pid)
     yield Emit(events.ProcessReaped(state.spec.name, slot.wid, said.pid, said.code, slot.leaving))
-    if said.left_behind and state.wanted is not Wanted.ADRIFT:
+    if said.left_behind and state.wanted is not Wanted.DETACHED:
         state.sweeping.add(said.pid)
         yield KillLeftovers(said.pid, state.spec.stop_signal, grace)
     if asked or was_stale or state.wanted is not Wanted.UP:

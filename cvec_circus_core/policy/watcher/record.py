@@ -105,7 +105,7 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
     if state.final and wish.go in (Go.START, Go.RESTART):
         yield from _settle(wish.ticket, Failed(ShuttingDown()))
         return
-    if state.wanted is Wanted.ADRIFT:
+    if state.wanted is Wanted.DETACHED:
         # Its processes are nobody's business any more; a quit must not stop them after all.
         yield from _settle(wish.ticket, Done())
         return
@@ -132,7 +132,7 @@ def _on_wish(state: WatcherState, wish: Wish) -> Iterator[Effect]:
             promise(state, wish.ticket, Goal.ANEW)
         case Go.LEAVE:
             yield from supersede(state, tuple(Goal), Go.LEAVE)
-            state.wanted, state.again, state.final = Wanted.ADRIFT, False, True
+            state.wanted, state.again, state.final = Wanted.DETACHED, False, True
             yield from _settle(wish.ticket, Done())
         case _:
             assert_never(wish.go)

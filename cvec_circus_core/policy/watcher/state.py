@@ -130,7 +130,7 @@ class WatcherState(Struct, eq=False):
     hasty: bool = False
     """No grace for anybody any more."""
     final: bool = False
-    life: WatcherStatus = WatcherStatus.STOPPED
+    status: WatcherStatus = WatcherStatus.STOPPED
     reason: str | None = None
     gave_up: bool = False
     """It is down because it could not do what was wanted, and nobody has said anything since."""

@@ -101,9 +101,9 @@ def settle(state: WatcherState) -> Iterator[Effect]:
     if not state.promises:
         return
     true = {
-        Goal.UP: state.life is WatcherStatus.ACTIVE,
-        Goal.DOWN: state.life is WatcherStatus.STOPPED,
-        Goal.ANEW: state.life is WatcherStatus.ACTIVE
+        Goal.UP: state.status is WatcherStatus.ACTIVE,
+        Goal.DOWN: state.status is WatcherStatus.STOPPED,
+        Goal.ANEW: state.status is WatcherStatus.ACTIVE
         and not state.again
         and state.wanted is Wanted.UP,
         Goal.RENEWED: _is_renewed(state),
@@ -119,7 +119,7 @@ def settle(state: WatcherState) -> Iterator[Effect]:
 def _is_renewed(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
         return not state.again
-    return not state.rolling and state.life is WatcherStatus.ACTIVE
+    return not state.rolling and state.status is WatcherStatus.ACTIVE
 
 
 def _is_sized(state: WatcherState) -> bool:

@@ -20,14 +20,14 @@ def view_of(state: WatcherState, now: float) -> WatcherView:
         )
         for slot in sorted(state.by_pid.values(), key=lambda one: one.wid)
     )
-    return WatcherView(state.spec.name, state.life, health_of(state, now), processes)
+    return WatcherView(state.spec.name, state.status, health_of(state, now), processes)
 
 
 def health_of(state: WatcherState, now: float) -> Health:
     """Return how the watcher fares; the reason is told while something is amiss."""
     running = len(state.fresh) + len(state.stale)
     wanted = state.target if state.wanted is Wanted.UP else 0
-    short = running < wanted or state.life is WatcherStatus.STOPPED
+    short = running < wanted or state.status is WatcherStatus.STOPPED
     due = [slot.due_at for slot in state.waiting.values()]
     return Health(
         running=running,
