@@ -58,6 +58,8 @@ ROLLOUTS = (
 AMOUNTS = (NONE, Amount(1), Amount(2), Amount(30, percent=True), ALL)
 TICKS_AT_ONE_MOMENT = 4
 STEPS_TO_REST = 5000
+FOUND_EARLY = 3
+"""In so many steps at the beginning processes are found often; later they are found rarely."""
 
 
 def random_hooks(chance: Random) -> dict[str, HookSpec]:
@@ -143,6 +145,8 @@ class Life:
             (3, lambda: self._wish(alone=alone)),
         ]
         makers.append((20, world.knock) if world.ear else (1, SocketReady))
+        if self.steps < FOUND_EARLY or chance.random() < 0.05:
+            makers.append((5, lambda: world.find(max(0, self.state.generation + self._drift()))))
         if world.asked_for:
             makers.append((30, lambda: world.start_next(failing=chance.random() < 0.25)))
         if world.questions:
@@ -154,6 +158,10 @@ class Life:
         if world.swept_soon:
             makers.append((6, world.sweep_one))
         return self._one_of(makers)
+
+    def _drift(self) -> int:
+        """Return how many generations a found process is ahead of, or behind, the present one."""
+        return self.chance.choice((0, 0, 0, -1, 1, 2))
 
     def _one_of(self, makers: Sequence[tuple[int, Callable[[], Input]]]) -> Input:
         ((_, make),) = self.chance.choices(makers, [weight for weight, _ in makers])

@@ -27,6 +27,7 @@ from cvec_circus_core.policy.watcher.effects import (
 )
 from cvec_circus_core.policy.watcher.inputs import (
     Exited,
+    Found,
     HookAnswered,
     Input,
     SocketReady,
@@ -115,6 +116,16 @@ class World:
         being = Being(self.pids, not behaved and chance() < 0.2, chance() < 0.2, wid=wid)
         self.beings[being.pid] = self.born[being.pid] = being
         return Spawned(wid, being.pid, chance())
+
+    def find(self, generation: int) -> Input:
+        """Let a process be found that an earlier daemon has started and told of."""
+        self.pids += 1
+        chance = self.chance.random
+        being = Being(self.pids, chance() < 0.2, chance() < 0.2, wid=self.chance.randint(1, 8))
+        self.beings[being.pid] = self.told[being.pid] = being
+        self.spawned += 1
+        started_at = self.chance.uniform(0.0, 1000.0)
+        return Found(being.wid, being.pid, started_at, generation, chance() < 0.5)
 
     def answer(self, *, allowed: bool) -> Input:
         """Let a hook answer."""

@@ -162,7 +162,7 @@ def _tell_life(state: WatcherState, now: float) -> Iterator[Effect]:
         yield Emit(events.WatcherStopped(name, state.reason, state.gave_up))
     if state.again and state.wanted is not Wanted.DETACHED:
         yield from settle(state)
-        _begin(state, now)
+        begin_run(state, now)
         yield from advance(state, now)
 
 
@@ -173,7 +173,7 @@ def _end_run(state: WatcherState, now: float) -> None:
         state.wanted, state.reason = Wanted.DOWN, "all processes have ended, respawn is off"
 
 
-def _begin(state: WatcherState, now: float) -> None:
+def begin_run(state: WatcherState, now: float) -> None:
     """Start over: nothing of an earlier run counts any more."""
     note_begin(state, now)
     state.wanted, state.again, state.hasty = Wanted.UP, False, False

@@ -29,7 +29,7 @@ from cvec_circus_core.policy.watcher.tickets import fail_delayed, give_up
 BEFORE_START, AFTER_START, BEFORE_STOP = "before_start", "after_start", "before_stop"
 BEFORE_SPAWN, AFTER_SPAWN = "before_spawn", "after_spawn"
 
-_PASSED = 0
+PASSED = 0
 _SURELY_PAUSED = 2
 """As many quick deaths as make a slot wait: a hook that says no is not asked again at once."""
 
@@ -41,12 +41,12 @@ def passes(state: WatcherState, hook: str) -> Generator[Effect, None, bool]:
     if hook not in state.gates:
         state.gates[hook] = serial = state.next_serial()
         yield AskHook(hook, serial)
-    return state.gates[hook] == _PASSED
+    return state.gates[hook] == PASSED
 
 
 def has_passed(state: WatcherState, hook: str) -> bool:
     """Tell whether a hook of the whole watcher stands in nobody's way any more."""
-    return hook not in state.spec.hooks or state.gates.get(hook) == _PASSED
+    return hook not in state.spec.hooks or state.gates.get(hook) == PASSED
 
 
 def spawn(state: WatcherState, slot: Slot) -> Effect:
@@ -96,7 +96,7 @@ def on_answered(state: WatcherState, said: HookAnswered, now: float) -> Iterator
     hook = next((one for one, serial in state.gates.items() if serial == said.serial), None)
     if hook is None:
         return
-    state.gates[hook] = _PASSED
+    state.gates[hook] = PASSED
     if not said.allowed and hook != BEFORE_STOP and state.wanted is Wanted.UP:
         yield from give_up(state, said.why)
 

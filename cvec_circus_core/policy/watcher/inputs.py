@@ -100,6 +100,21 @@ class Spawned(Struct, frozen=True):
     chance: float = 0.0
 
 
+class Found(Struct, frozen=True):
+    """A process of this watcher runs that an earlier daemon has started.
+
+    It counts like one that was spawned here: its slot is taken, no other process is started in its
+    place, and its end is told once. ``started_at`` is a monotonic moment; ``generation`` is the one
+    it was started in, and ``ready`` whether it was known to be ready.
+    """
+
+    wid: int
+    pid: int
+    started_at: float
+    generation: int = 0
+    ready: bool = False
+
+
 class SpawnFailed(Struct, frozen=True):
     """A `Spawn` effect did not work."""
 
@@ -160,6 +175,7 @@ Input = (
     | Change
     | Retire
     | Spawned
+    | Found
     | SpawnFailed
     | Ready
     | Noticed

@@ -30,6 +30,7 @@ from cvec_circus_core.policy.watcher.hook_questions import on_answered
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Exited,
+    Found,
     Go,
     Hangup,
     Hasten,
@@ -56,6 +57,7 @@ from cvec_circus_core.policy.watcher.process_stop import (
     kill_now,
 )
 from cvec_circus_core.policy.watcher.state import AlarmKind, Goal, Phase, WatcherState
+from cvec_circus_core.policy.watcher.takeover import on_found
 from cvec_circus_core.policy.watcher.tickets import give_up, promise, supersede
 
 _SIGHUP = 1
@@ -81,6 +83,8 @@ def record(state: WatcherState, said: Input, now: float) -> Iterator[Effect]:
             yield from _on_retire(state, said, now)
         case Spawned():
             yield from process.on_spawned(state, said, now)
+        case Found():
+            yield from on_found(state, said, now)
         case SpawnFailed():
             yield from process.on_spawn_failed(state, said, now)
         case Ready(pid):

@@ -248,19 +248,33 @@ class WatcherState(Struct, eq=False):
         """Tell whether a slot belongs to the present generation and is not too old."""
         return slot.stale is None and slot.generation == self.generation
 
-    def take_slot(self) -> Slot:
-        """Open the lowest free slot, about to spawn."""
-        if self.free_wids:
-            wid = heapq.heappop(self.free_wids)
+    def take_slot(self, wid: int | None = None) -> Slot:
+        """Open a slot, about to spawn: this one, or the lowest free one where it is taken."""
+        if wid is None or wid < 1 or wid in self.slots:
+            wid = self._lowest_free_wid()
         else:
-            self.top_wid += 1
-            wid = self.top_wid
+            self._take_wid(wid)
         slot = Slot(wid, self.next_serial(), self.generation)
         self.slots[wid] = slot
         self.spawning[wid] = slot
         self.unborn += 1
         self.unproven += 1
         return slot
+
+    def _lowest_free_wid(self) -> int:
+        if self.free_wids:
+            return heapq.heappop(self.free_wids)
+        self.top_wid += 1
+        return self.top_wid
+
+    def _take_wid(self, wid: int) -> None:
+        if wid > self.top_wid:
+            for skipped in range(self.top_wid + 1, wid):
+                heapq.heappush(self.free_wids, skipped)
+            self.top_wid = wid
+        else:
+            self.free_wids.remove(wid)
+            heapq.heapify(self.free_wids)
 
     def next_serial(self) -> int:
         """Return a number that no stay of a slot has had."""
