@@ -9,52 +9,50 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 Result = TypeVar("Result")
 
 
-class Errand:
+class BoundedThread:
     """One kind of work; where the last piece still hangs, the next one is not begun."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._free = asyncio.Event()
-        self._free.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self, work: Callable[[], Result], seconds: float) -> Result:
         """Return what the work gives. Raises what it raises, and TimeoutError."""
         async with asyncio.timeout(seconds):
-            await self._free.wait()
-            self._free.clear()
+            await self._idle.wait()
+            self._idle.clear()
             loop = asyncio.get_running_loop()
-            done: asyncio.Future[Result] = loop.create_future()
+            future: asyncio.Future[Result] = loop.create_future()
             threading.Thread(
-                target=self._work, args=(work, done, loop), name=self._name, daemon=True
+                target=self._work, args=(work, future, loop), name=self._name, daemon=True
             ).start()
-            return await done
+            return await future
 
     def _work(
         self,
-        work: Callable[[], Any],
-        done: asyncio.Future[Any],
+        work: Callable[[], Result],
+        future: asyncio.Future[Result],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        settle: Callable[[], None]
         try:
-            result, error = work(), None
-        except Exception as raised:
-            result, error = None, raised
+            settle = partial(future.set_result, work())
+        except Exception as error:
+            settle = partial(future.set_exception, error)
         try:
-            loop.call_soon_threadsafe(self._free.set)
-            loop.call_soon_threadsafe(_settle, done, result, error)
+            loop.call_soon_threadsafe(self._idle.set)
+            loop.call_soon_threadsafe(_unless_done, future, settle)
         except RuntimeError:
             pass  # The plugin has ended meanwhile.
 
 
-def _settle(done: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(result)
-    else:
-        done.set_exception(error)
+def _unless_done(future: asyncio.Future[Result], settle: Callable[[], None]) -> None:
+    if not future.done():
+        settle()

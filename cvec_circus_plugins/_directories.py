@@ -18,54 +18,60 @@ log = logging.getLogger("circus.plugins.command_reloader")
 STEP = 50
 """Milliseconds within which changes are gathered. Whether more are to come is for others to say."""
 
-Tell = Callable[[Iterable[Path]], None]
+OnChanges = Callable[[Iterable[Path]], None]
 
 
-class Directories:
+class DirectoryWatcher:
     """Tells which files below the directories that are wanted have changed."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._seen: dict[Path, tuple[int, int]] = {}
-        self._over = asyncio.Event()
+    def __init__(self, on_changes: OnChanges) -> None:
+        self._on_changes = on_changes
+        self._identities: dict[Path, tuple[int, int]] = {}
+        self._stop_event = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def want(self, paths: Iterable[Path]) -> None:
+    def watch(self, paths: Iterable[Path]) -> None:
         """Watch these from now on, as far as they are there."""
-        seen = {path: known for path in paths if (known := _identity(path)) is not None}
-        if seen == self._seen:
+        identities = {path: identity for path in paths if (identity := _identity(path)) is not None}
+        if identities == self._identities:
             return
-        renewed = [path for path, known in seen.items() if self._seen.get(path, known) != known]
-        self._seen = seen
-        self._over.set()
-        self._over = asyncio.Event()
-        if seen:
-            task = asyncio.create_task(self._watch(tuple(seen), self._over), name="directories")
+        replaced = [
+            path
+            for path, identity in identities.items()
+            if self._identities.get(path, identity) != identity
+        ]
+        self._identities = identities
+        self._stop_event.set()
+        self._stop_event = asyncio.Event()
+        if identities:
+            task = asyncio.create_task(
+                self._watch(tuple(identities), self._stop_event), name="directories"
+            )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if renewed:
-            self._tell(renewed)
+        if replaced:
+            self._on_changes(replaced)
 
     async def close(self) -> None:
         """Watch no more."""
-        self._over.set()
+        self._stop_event.set()
         await asyncio.gather(*self._tasks)
 
-    async def _watch(self, paths: tuple[Path, ...], over: asyncio.Event) -> None:
-        changes = awatch(*paths, stop_event=over, step=STEP, debounce=2 * STEP)
+    async def _watch(self, paths: tuple[Path, ...], stop_event: asyncio.Event) -> None:
+        changes = awatch(*paths, stop_event=stop_event, step=STEP, debounce=2 * STEP)
         try:
-            async for some in changes:
-                self._tell(Path(path) for _, path in some)
+            async for batch in changes:
+                self._on_changes(Path(path) for _, path in batch)
         except Exception as error:
             # Any path may vanish at any time; what is there is watched anew at the next look.
             log.warning("directories can not be watched: %s", error)
-            if self._over is over:
-                self._seen = {}
+            if self._stop_event is stop_event:
+                self._identities = {}
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        seen = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return seen.st_dev, seen.st_ino
+    return status.st_dev, status.st_ino

@@ -13,17 +13,17 @@ from cvec_circus_core.api import ConfigError, Deadline, __version__
 
 SCHEMES = ("http", "https")
 
-_PIECE = 65536
-_AT_MOST = 16 * 1024 * 1024
-"""Bytes of an answer that are read; the rest is left."""
+_CHUNK = 65536
+_LONGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a response that are read; the rest is left."""
 
 
-class Unanswered(Exception):
-    """No answer has come; says why in a few words."""
+class NoResponse(Exception):
+    """No response has come; says why in a few words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class HttpRequest:
     """One request."""
 
     url: str = field(repr=False)
@@ -35,26 +35,26 @@ class Asked:
     """Whether the proxy that the environment names is asked."""
 
 
-def perform(asked: Asked, seconds: float) -> int:
-    """Make a request, read the answer, and return its status, whatever that is.
+def send(http_request: HttpRequest, seconds: float) -> int:
+    """Make a request, read the response, and return its status, whatever that is.
 
     Each step may take so many seconds, and so may the body; redirections are followed. Raises
-    TimeoutError and `Unanswered`.
+    TimeoutError and `NoResponse`.
     """
-    opener = build_opener() if asked.by_proxy else build_opener(ProxyHandler({}))
-    headers = {"User-Agent": f"cvec_circus/{__version__}", **asked.headers}
+    opener = build_opener() if http_request.by_proxy else build_opener(ProxyHandler({}))
+    headers = {"User-Agent": f"cvec_circus/{__version__}", **http_request.headers}
     request = Request(  # noqa: S310 - the scheme was checked when the options were read
-        asked.url, data=asked.body, headers=headers, method=asked.method
+        http_request.url, data=http_request.body, headers=headers, method=http_request.method
     )
     deadline = Deadline(seconds)
     try:
-        with opener.open(request, timeout=seconds) as answer:
+        with opener.open(request, timeout=seconds) as response:
             size = 0
-            while (piece := answer.read1(_PIECE)) and size < _AT_MOST:
-                size += len(piece)
+            while (chunk := response.read1(_CHUNK)) and size < _LONGEST_BODY:
+                size += len(chunk)
                 if deadline.left() <= 0:
                     raise TimeoutError
-            return int(answer.status)
+            return int(response.status)
     except HTTPError as error:
         error.close()
         return int(error.code)
@@ -63,9 +63,9 @@ def perform(asked: Asked, seconds: float) -> int:
     except URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise TimeoutError from None
-        raise Unanswered(_words(error.reason)) from None
+        raise NoResponse(_reason_text(error.reason)) from None
     except (OSError, HTTPException, ValueError) as error:
-        raise Unanswered(_words(error)) from None
+        raise NoResponse(_reason_text(error)) from None
 
 
 def check_url(key: str, url: str) -> None:
@@ -79,14 +79,14 @@ def check_url(key: str, url: str) -> None:
         raise ConfigError(f"{key} isn't an address that begins with http:// or https://")
 
 
-def place(url: str) -> str:
+def origin(url: str) -> str:
     """Return what of an address may be told to everybody: no password, no path, no query."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
-def _words(reason: object) -> str:
+def _reason_text(reason: object) -> str:
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
     return str(reason) or type(reason).__name__

@@ -1,7 +1,7 @@
 """What the observers of a service have in common: look, tell statsd, restart who is to blame.
 
-A look gives a `Finding`. Looks never overlap: the next one begins ``loop_rate`` seconds after the
-last one came to its end, and every look has a limit.
+A probe that fails gives a `ProbeFailure`. Probes never overlap: the next one begins ``loop_rate``
+seconds after the last one has ended, and each has a time limit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger("circus.plugins.observers")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFailure:
     """What is wrong with the service that was looked at."""
 
     reason: str
@@ -60,33 +60,33 @@ class Probe(Observer):
     settings: ProbeSettings
     topic = ""
     """First part of the names in statsd."""
-    failed = 0
+    failures_in_a_row = 0
     """Looks in a row that have failed."""
-    judged = 0
+    failures_answered = 0
     """How many of them led to a restart: new processes get as many chances as the old ones had."""
 
-    async def probe(self) -> Finding | None:
+    async def probe(self) -> ProbeFailure | None:
         """Look, and tell what is wrong, if anything is."""
         raise NotImplementedError(f"{type(self).__name__} has no probe()")
 
     async def look_after(self) -> None:
         """Look, and act on what is found."""
-        finding = await self.probe()
-        if finding is None:
-            if self.failed:
+        failure = await self.probe()
+        if failure is None:
+            if self.failures_in_a_row:
                 log.info("%s: all is well again", self.name)
-            self.failed = self.judged = 0
+            self.failures_in_a_row = self.failures_answered = 0
             return
-        self.failed += 1
+        self.failures_in_a_row += 1
         self.statsd.incr(f"{self.topic}.error")
-        log.warning("%s: %s (%d in a row)", self.name, finding.reason, self.failed)
-        if self.failed - self.judged < self.settings.failures:
+        log.warning("%s: %s (%d in a row)", self.name, failure.reason, self.failures_in_a_row)
+        if self.failures_in_a_row - self.failures_answered < self.settings.failures:
             return
-        self.judged = self.failed
+        self.failures_answered = self.failures_in_a_row
         if self.settings.restart_on_error:
             await self._restart(self.settings.restart_on_error, "restart_on_error")
         if (
-            finding.is_timeout
+            failure.is_timeout
             and self.settings.restart_on_timeout
             and self.settings.restart_on_timeout != self.settings.restart_on_error
         ):

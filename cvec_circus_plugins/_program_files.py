@@ -15,28 +15,28 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePath
 from typing import Any
 
-Stamp = tuple[str, int, int, int]
+Fingerprint = tuple[str, int, int, int]
 
 
-def stamp(path: Path) -> Stamp | None:
+def fingerprint(path: Path) -> Fingerprint | None:
     """Return what a file is known by, or None where there is none."""
     try:
-        seen = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return os.path.realpath(path), seen.st_ino, seen.st_mtime_ns, seen.st_size
+    return os.path.realpath(path), status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def program_files(options: Mapping[str, Any], *, with_arguments: bool) -> tuple[Path, ...]:
     """Return the program of a watcher, and where that is wanted the files among its arguments."""
-    home = working_dir(options)
+    directory = working_dir(options)
     program, *arguments = _words(options) or [""]
-    words = [one for one in (program, options.get("executable")) if one]
-    places = (_program(str(word), home, options) for word in words)
-    found = [path for path in places if path is not None]
+    words = [word for word in (program, options.get("executable")) if word]
+    candidates = (_program(str(word), directory, options) for word in words)
+    files = [path for path in candidates if path is not None]
     if with_arguments:
-        found += [path for word in arguments if (path := home / word).is_file()]
-    return tuple(dict.fromkeys(found))
+        files += [path for word in arguments if (path := directory / word).is_file()]
+    return tuple(dict.fromkeys(files))
 
 
 def working_dir(options: Mapping[str, Any]) -> Path:
@@ -48,41 +48,43 @@ def _words(options: Mapping[str, Any]) -> list[str]:
     try:
         words = shlex.split(str(options.get("cmd") or ""))
         args = options.get("args") or ()
-        return words + (shlex.split(args) if isinstance(args, str) else [str(one) for one in args])
+        return words + (shlex.split(args) if isinstance(args, str) else [str(arg) for arg in args])
     except ValueError:
         return []
 
 
-def _program(word: str, home: Path, options: Mapping[str, Any]) -> Path | None:
+def _program(word: str, directory: Path, options: Mapping[str, Any]) -> Path | None:
     if "/" in word:
-        return home / word
+        return directory / word
     env = options.get("env")
     path = env.get("PATH") if isinstance(env, Mapping) else None
-    places = [str(path or os.environ.get("PATH") or os.defpath)]
+    search_path = [str(path or os.environ.get("PATH") or os.defpath)]
     if virtualenv := options.get("virtualenv"):
-        places.insert(0, str(home / str(virtualenv) / "bin"))
-    found = shutil.which(word, path=os.pathsep.join(places))
-    return None if found is None else home / found
+        search_path.insert(0, str(directory / str(virtualenv) / "bin"))
+    resolved = shutil.which(word, path=os.pathsep.join(search_path))
+    return None if resolved is None else directory / resolved
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class FileFilter:
     """Which files below a directory count."""
 
     patterns: Sequence[str]
     """Those that match one of these; all, where there is none."""
     ignored: Sequence[str]
 
-    def takes(self, path: PurePath) -> bool:
+    def matches(self, path: PurePath) -> bool:
         """Tell whether a path, relative to the directory, counts."""
-        if any(_matches(one, self.ignored) for one in (path, *path.parents)):
+        if any(_matches(part, self.ignored) for part in (path, *path.parents)):
             return False
         return not self.patterns or _matches(path, self.patterns)
 
-    def first(self, home: Path, changed: Iterable[Path]) -> Path | None:
+    def first_match(self, directory: Path, changed: Iterable[Path]) -> Path | None:
         """Return the first of the paths that counts, or is the directory itself."""
         for path in changed:
-            if path == home or (home in path.parents and self.takes(path.relative_to(home))):
+            if path == directory or (
+                directory in path.parents and self.matches(path.relative_to(directory))
+            ):
                 return path
         return None
 

@@ -12,7 +12,7 @@ only for a watcher as the older system sees it: the most that any process uses, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Memory:
 
     def __str__(self) -> str:
         """Say it as it is written."""
-        return shown(self.amount, self.unit)
+        return format_amount(self.amount, self.unit)
 
     @property
     def unit(self) -> str:
@@ -125,7 +125,7 @@ def _below(limit: str, value: float | None, least: float, unit: str = PERCENT_OF
     return Verdict(limit, None if value is None else value <= least, value, least, unit)
 
 
-class Meter:
+class UsageMeter:
     """Reads info objects, and remembers what each process had used at the look before."""
 
     def __init__(self, *, with_children: bool = False) -> None:
@@ -142,32 +142,32 @@ class Meter:
         own = self._own(info, now)
         if not self._with_children:
             return own
-        return total([own, *(self.load(one, now) for one in children(info))])
+        return total([own, *(self.load(child, now) for child in children(info))])
 
     def _own(self, info: Mapping[str, Any], now: float) -> Load:
         memory, size = info.get("mem"), info.get("mem_info1")
         return Load(
             cpu=self._cpu(info, now),
-            memory=ALL_OF_IT if memory == UNREADABLE else _figure(memory),
+            memory=ALL_OF_IT if memory == UNREADABLE else _number(memory),
             size=read_size(str(size)),
         )
 
     def _cpu(self, info: Mapping[str, Any], now: float) -> float | None:
-        used = _seconds(info.get("ctime"))
-        if used is None or info.get("cpu") == UNREADABLE:
+        cpu_seconds = _seconds(info.get("ctime"))
+        if cpu_seconds is None or info.get("cpu") == UNREADABLE:
             return ALL_OF_IT
         key = info.get("pid"), info.get("create_time")
         if key not in self._now:  # A child may be looked at twice.
-            self._now[key] = used, now
+            self._now[key] = cpu_seconds, now
         if key not in self._before or self._before[key][1] >= now:
             return None
-        used_before, at = self._before[key]
-        return 100 * ((used - used_before) % _AN_HOUR) / (now - at)
+        seconds_before, measured_at = self._before[key]
+        return 100 * ((cpu_seconds - seconds_before) % _AN_HOUR) / (now - measured_at)
 
 
 def children(info: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the info objects of a process's children."""
-    return (one for one in info.get("children", ()) if isinstance(one, Mapping))
+    return (child for child in info.get("children", ()) if isinstance(child, Mapping))
 
 
 def total(loads: Iterable[Load]) -> Load:
@@ -177,37 +177,37 @@ def total(loads: Iterable[Load]) -> Load:
 
 def watcher_subject(loads: Iterable[Load]) -> Subject:
     """Return the watcher as a subject: the most that any process uses, and the least."""
-    known = tuple(loads)
-    return Subject(_combined(known, max), _combined(known, min))
+    known_loads = tuple(loads)
+    return Subject(_combined(known_loads, max), _combined(known_loads, min))
 
 
-def only(
+def process_subject(
     load: Load, pid: int | None = None, wid: int | None = None, child: int | None = None
 ) -> Subject:
     """Return a subject that uses one and the same."""
     return Subject(load, load, pid, wid, child)
 
 
-def _combined(loads: Iterable[Load], how: Any) -> Load:
+def _combined(loads: Iterable[Load], combine: Callable[[list[float]], float]) -> Load:
     columns = zip(*((load.cpu, load.memory, load.size) for load in loads), strict=True)
-    figures = [[one for one in column if one is not None] for column in columns]
-    cpu, memory, size = (how(column) if column else None for column in figures or [[]] * 3)
+    figures = [[amount for amount in column if amount is not None] for column in columns]
+    cpu, memory, size = (combine(column) if column else None for column in figures or [[]] * 3)
     return Load(cpu, memory, size)
 
 
 def read_size(text: str) -> float | None:
     """Return the bytes of a size such as 1.40M, or None where it is none."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         return None
     try:
-        number = float(found[1])
+        number = float(match[1])
     except ValueError:
         return None
-    return number * 1024 ** (_UNITS.index(found[2].upper()) + 1) if found[2] else number
+    return number * 1024 ** (_UNITS.index(match[2].upper()) + 1) if match[2] else number
 
 
-def shown(amount: float | None, unit: str) -> str:
+def format_amount(amount: float | None, unit: str) -> str:
     """Say an amount as it is written in a file."""
     if amount is None:
         return "?"
@@ -217,13 +217,13 @@ def shown(amount: float | None, unit: str) -> str:
     return f"{round(amount / 1024**power, 2):.12g}{_UNITS[power - 1] if power else 'B'}"
 
 
-def _figure(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _seconds(text: Any) -> float | None:
-    found = _CPU_TIME.fullmatch(str(text))
-    return None if found is None else 60 * int(found[1]) + float(found[2])
+def _seconds(text: object) -> float | None:
+    match = _CPU_TIME.fullmatch(str(text))
+    return None if match is None else 60 * int(match[1]) + float(match[2])
 
 
 _MEMORY = "a percentage, or a size with a unit such as 512M"
@@ -240,7 +240,7 @@ def _parse_memory(text: str) -> Memory:
     return _check_memory(percent)
 
 
-def _check_memory(value: Any) -> Memory:
+def _check_memory(value: object) -> Memory:
     if isinstance(value, Memory):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e30:

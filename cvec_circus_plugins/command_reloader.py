@@ -14,19 +14,28 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import BOOLEAN, NAMES, CircusPlugin, ConfigError, option
-from cvec_circus_plugins._program_files import Chosen, Stamp, program_files, stamp, working_dir
+from cvec_circus_plugins._program_files import (
+    FileFilter,
+    Fingerprint,
+    fingerprint,
+    program_files,
+    working_dir,
+)
+
+if TYPE_CHECKING:
+    from cvec_circus_plugins._directories import DirectoryWatcher
 
 log = logging.getLogger("circus.plugins.command_reloader")
 
-OF_PLUGINS = "plugin:"
+PLUGIN_PREFIX = "plugin:"
 PREFIX = "command_reloader."
-OF_A_WATCHER = ("active", "action", "arguments", "paths", "patterns", "ignore")
+WATCHER_OPTIONS = ("active", "action", "arguments", "paths", "patterns", "ignore")
 """Options that a watcher may have of its own."""
-ALL_ANEW = 60.0
+FULL_REFRESH = 60.0
 """Seconds after which all options are asked for again: an event may have been missed."""
 
 
@@ -60,44 +69,44 @@ class ReloaderSettings:
 
     def of_watcher(self, options: Mapping[str, Any], name: str) -> ReloaderSettings:
         """Return the settings with what a watcher's own options say."""
-        said: dict[str, Any] = {}
+        overrides: dict[str, Any] = {}
         declared = api.declared_options(ReloaderSettings)
-        for key in OF_A_WATCHER:
-            if (given := options.get(PREFIX + key)) is None:
+        for key in WATCHER_OPTIONS:
+            if (value := options.get(PREFIX + key)) is None:
                 continue
             try:
-                said[key] = api.read_setting(declared[key], given)
+                overrides[key] = api.read_setting(declared[key], value)
             except ValueError as error:
-                log.warning("watcher %s: %s isn't %s: %r", name, PREFIX + key, error, given)
-        return replace(self, **said)
+                log.warning("watcher %s: %s isn't %s: %r", name, PREFIX + key, error, value)
+        return replace(self, **overrides)
 
 
 @dataclass(slots=True)
-class Program:
+class WatchedProgram:
     """What is known of one watcher."""
 
     settings: ReloaderSettings
-    files: dict[Path, Stamp | None]
+    files: dict[Path, Fingerprint | None]
     """What each looked like when the processes that run now were started."""
     directories: tuple[Path, ...] = ()
-    changing: dict[Path, Stamp] = field(default_factory=dict)
+    changing: dict[Path, Fingerprint] = field(default_factory=dict)
     """What those that have changed looked like last."""
     touched: Path | None = None
     """A file in a directory that has changed."""
     touched_at: float = 0.0
 
-    def look(self, now: float) -> Path | None:
+    def changed_file(self, now: float) -> Path | None:
         """Look at the files, and return one that has changed and come to rest."""
-        resting = self.touched if now - self.touched_at >= self.settings.settle else None
+        settled = self.touched if now - self.touched_at >= self.settings.settle else None
         for path, before in self.files.items():
-            seen = stamp(path)
-            if seen is None or seen == before:
+            current = fingerprint(path)
+            if current is None or current == before:
                 self.changing.pop(path, None)  # It may be on its way to be replaced.
-            elif self.changing.get(path) == seen:
-                resting = path
+            elif self.changing.get(path) == current:
+                settled = path
             else:
-                self.changing[path] = seen
-        return resting
+                self.changing[path] = current
+        return settled
 
     def accept(self, now: float) -> None:
         """Take it that the processes will be those of the files as they are."""
@@ -107,23 +116,23 @@ class Program:
             self.touched = None
 
     @classmethod
-    def found(
-        cls, settings: ReloaderSettings, options: Mapping[str, Any], known: Program | None
-    ) -> Program:
+    def from_options(
+        cls, settings: ReloaderSettings, options: Mapping[str, Any], previous: WatchedProgram | None
+    ) -> WatchedProgram:
         """Return the program that options tell of, with what is known of it already."""
         files = set(program_files(options, with_arguments=settings.arguments))
-        paths = [working_dir(options) / one for one in settings.paths]
+        paths = [working_dir(options) / name for name in settings.paths]
         files.update(path for path in paths if path.is_file())
-        before = known.files if known is not None else {}
-        made = cls(
+        before = previous.files if previous is not None else {}
+        program = cls(
             settings,
-            {path: before.get(path) or stamp(path) for path in files},
+            {path: before.get(path) or fingerprint(path) for path in files},
             tuple(path for path in paths if not path.is_file()),
         )
-        if known is not None:
-            made.changing, made.touched = known.changing, known.touched
-            made.touched_at = known.touched_at
-        return made
+        if previous is not None:
+            program.changing, program.touched = previous.changing, previous.touched
+            program.touched_at = previous.touched_at
+        return program
 
 
 class CommandReloader(CircusPlugin):
@@ -138,22 +147,22 @@ class CommandReloader(CircusPlugin):
     settings_type: ClassVar[type[ReloaderSettings]] = ReloaderSettings
     settings: ReloaderSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
-        self.programs: dict[str, Program] = {}
+    def handle_config(self) -> None:
+        """Begin to look, every ``loop_rate`` seconds."""
+        self.programs: dict[str, WatchedProgram] = {}
         self._stale: set[str] = set()
-        self._all_anew_at = 0.0
-        self._directories: Any = None
+        self._full_refresh_at = 0.0
+        self._directories: DirectoryWatcher | None = None
         self.every(self.settings.loop_rate, self.look_after)
 
     async def handle_init(self) -> None:
         """Learn what there is. Raises `ConfigError`."""
         if self.settings.paths:
-            self._directories = self._watching()
+            self._directories = self._make_directory_watcher()
         await self._learn()
         log.info("command_reloader: looking after %s", ", ".join(self.programs) or "nobody yet")
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Take in that the options of a watcher may be others."""
         watcher, event, message = self.split_data(data)
         name = str(self.load_message(message).get("watcher") or watcher)
@@ -171,12 +180,12 @@ class CommandReloader(CircusPlugin):
         """Look at all files, and act where one has changed."""
         await self._learn()
         for name, program in tuple(self.programs.items()):
-            if (path := program.look(self._now())) is not None:
+            if (path := program.changed_file(self._now())) is not None:
                 program.accept(self._now())  # Already now, since more may change meanwhile.
                 if not await self._act(name, program, path):
                     program.touched = path
 
-    async def _act(self, name: str, program: Program, path: Path) -> bool:
+    async def _act(self, name: str, program: WatchedProgram, path: Path) -> bool:
         if (await self.ask("status", name=name)).get("status") != "active":
             return True  # Whoever starts it starts what is there.
         action = program.settings.action
@@ -186,26 +195,26 @@ class CommandReloader(CircusPlugin):
 
     async def _learn(self) -> None:
         """Ask for the options of those that may have others now."""
-        if self._now() >= self._all_anew_at:
+        if self._now() >= self._full_refresh_at:
             reply = await self.ask("list")
             if reply.get("status") == "error":
                 return
             self._stale.update(reply["watchers"])
-            for gone in self.programs.keys() - set(reply["watchers"]):
-                del self.programs[gone]
-            self._all_anew_at = self._now() + ALL_ANEW
+            for name in self.programs.keys() - set(reply["watchers"]):
+                del self.programs[name]
+            self._full_refresh_at = self._now() + FULL_REFRESH
         while self._stale:
             await self._learn_of(self._stale.pop())
         if self._directories is not None:
-            self._directories.want(
+            self._directories.watch(
                 path for program in self.programs.values() for path in program.directories
             )
 
     async def _learn_of(self, name: str) -> None:
-        wanted = any(
+        is_selected = any(
             fnmatchcase(name.lower(), watcher.lower()) for watcher in self.settings.watchers
         )
-        if not wanted or name.startswith(OF_PLUGINS):
+        if not is_selected or name.startswith(PLUGIN_PREFIX):
             return
         options = (await self.ask("options", name=name)).get("options")
         if options is None:
@@ -214,29 +223,32 @@ class CommandReloader(CircusPlugin):
         if not settings.active:
             self.programs.pop(name, None)
             return
-        self.programs[name] = Program.found(settings, options, self.programs.get(name))
+        self.programs[name] = WatchedProgram.from_options(
+            settings, options, self.programs.get(name)
+        )
         if self.programs[name].directories and self._directories is None:
             try:
-                self._directories = self._watching()
+                self._directories = self._make_directory_watcher()
             except ConfigError as error:
                 log.warning("watcher %s: %s", name, error)
 
     def _touch(self, paths: Iterable[Path]) -> None:
         changed = tuple(paths)
         for program in self.programs.values():
-            chosen = Chosen(program.settings.patterns, program.settings.ignore)
-            for home in program.directories:
-                if (path := chosen.first(home, changed)) is not None:
+            file_filter = FileFilter(program.settings.patterns, program.settings.ignore)
+            for directory in program.directories:
+                if (path := file_filter.first_match(directory, changed)) is not None:
                     program.touched, program.touched_at = path, self._now()
 
-    def _watching(self) -> Any:
+    def _make_directory_watcher(self) -> DirectoryWatcher:
         try:
             module = import_module("cvec_circus_plugins._directories")
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"paths needs {error.name}: pip install 'cvec-circus[reloader]'"
             ) from None
-        return module.Directories(self._touch)
+        watcher: DirectoryWatcher = module.DirectoryWatcher(self._touch)
+        return watcher
 
     def _now(self) -> float:
         assert self.loop is not None

@@ -1,7 +1,7 @@
 """HttpObserver: asks a web address now and then, and restarts a watcher that does not answer.
 
-The request is made in a thread of its own (`_errands.py`), so that neither a slow server nor a slow
-name service holds up the plugin.
+The request is made in a thread of its own (`_bounded_thread.py`), so that neither a slow server nor
+a slow name service holds up the plugin.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from cvec_circus_core.api import TEXT, option
 from cvec_circus_plugins import _http
-from cvec_circus_plugins._bounded_thread import Errand
-from cvec_circus_plugins._probe import Finding, Probe, ProbeSettings
+from cvec_circus_plugins._bounded_thread import BoundedThread
+from cvec_circus_plugins._probe import Probe, ProbeFailure, ProbeSettings
 
 NO_ANSWER = 599
 """Where there is no status, this stands for it, as it did in the older system."""
@@ -49,24 +49,24 @@ class HttpObserver(Probe):
 
     def handle_init(self) -> None:
         """Make ready."""
-        self._errand = Errand("http_observer request")
+        self._request_thread = BoundedThread("http_observer request")
 
-    async def probe(self) -> Finding | None:
+    async def probe(self) -> ProbeFailure | None:
         """Ask once."""
         url, limit = self.settings.check_url, self.settings.timeout
-        asked = _http.Asked(url=url, by_proxy=False)
+        request = _http.HttpRequest(url=url, by_proxy=False)
         assert self.loop is not None
-        begun = self.loop.time()
+        started_at = self.loop.time()
         try:
-            status = await self._errand.run(partial(_http.perform, asked, limit), limit)
+            status = await self._request_thread.run(partial(_http.send, request, limit), limit)
         except TimeoutError:
             self.statsd.incr(f"{self.topic}.error.{NO_ANSWER}")
-            return Finding(f"{_http.place(url)} does not answer within {limit:g} s", True)
-        except _http.Unanswered as error:
+            return ProbeFailure(f"{_http.origin(url)} does not answer within {limit:g} s", True)
+        except _http.NoResponse as error:
             self.statsd.incr(f"{self.topic}.error.{NO_ANSWER}")
-            return Finding(f"{_http.place(url)} does not answer: {error}")
-        self.statsd.timing(f"{self.topic}.request_time", 1000 * (self.loop.time() - begun))
+            return ProbeFailure(f"{_http.origin(url)} does not answer: {error}")
+        self.statsd.timing(f"{self.topic}.request_time", 1000 * (self.loop.time() - started_at))
         if status < _FIRST_ERROR:
             return None
         self.statsd.incr(f"{self.topic}.error.{status}")
-        return Finding(f"{_http.place(url)} answers with status {status}")
+        return ProbeFailure(f"{_http.origin(url)} answers with status {status}")

@@ -24,7 +24,7 @@ from cvec_circus_core.api import (
     option,
     or_none,
 )
-from cvec_circus_plugins.statsd import figure, size
+from cvec_circus_plugins.statsd import bytes_of_size, number_or_zero
 
 try:
     from prometheus_client import CollectorRegistry, Counter, start_http_server
@@ -46,15 +46,15 @@ _OF_WATCHERS = {
     "ready": ("processes_ready", "Running processes that are ready."),
 }
 _OF_PROCESSES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], float | None]]] = {
-    "cpu_percent": ("Share of a processor since the last look.", lambda info: _known(info, "cpu")),
-    "memory_percent": ("Share of the machine's memory.", lambda info: _known(info, "mem")),
+    "cpu_percent": ("Share of a processor since the last look.", lambda info: _number(info, "cpu")),
+    "memory_percent": ("Share of the machine's memory.", lambda info: _number(info, "mem")),
     "resident_memory_bytes": ("Resident memory.", lambda info: _resident(info)),
     "virtual_memory_bytes": (
         "Virtual memory.",
-        lambda info: _known(info, "vms", size(info.get("mem_info2"))),
+        lambda info: _number(info, "vms", bytes_of_size(info.get("mem_info2"))),
     ),
-    "start_time_seconds": ("Start, as Unix time.", lambda info: _known(info, "create_time")),
-    "threads": ("Threads.", lambda info: _known(info, "threads")),
+    "start_time_seconds": ("Start, as Unix time.", lambda info: _number(info, "create_time")),
+    "threads": ("Threads.", lambda info: _number(info, "threads")),
 }
 
 
@@ -103,7 +103,7 @@ class Prometheus(CircusPlugin):
         self._events = Counter(
             "circus_events", "Events by watcher and kind.", ("watcher", "event"), registry=registry
         )
-        registry.register(_Scrape(self.call, self.settings.processes))
+        registry.register(_ScrapeCollector(self.call, self.settings.processes))
         chosen = self.settings
         try:
             self._server, self._thread = start_http_server(
@@ -119,7 +119,7 @@ class Prometheus(CircusPlugin):
             raise ConfigError(f"prometheus can not be served at {where}: {why}") from None
         log.info("prometheus: served at %s:%d/metrics", chosen.address, chosen.port)
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Count one event, by the name that the watcher really has."""
         watcher, event, message = self.split_data(data)
         self._events.labels(self.load_message(message).get("watcher") or watcher, event).inc()
@@ -131,7 +131,7 @@ class Prometheus(CircusPlugin):
         self._thread.join()
 
 
-class _Scrape(Collector):
+class _ScrapeCollector(Collector):
     """Asks the daemon each time that somebody fetches."""
 
     def __init__(self, call: Callable[..., dict[str, Any]], with_processes: bool) -> None:
@@ -144,19 +144,19 @@ class _Scrape(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield everything, or only that the daemon does not answer."""
-        found: list[Metric] = []
+        metrics: list[Metric] = []
         try:
             status = self._ask("status", long=True)
             own = self._ask("dstats")["info"]
-            found = [*_of_watchers(status), *_of_daemon(own)]
+            metrics = [*_of_watchers(status), *_of_daemon(own)]
             if self._with_processes:
-                found += _of_processes(self._ask("stats")["infos"])
+                metrics += _of_processes(self._ask("stats")["infos"])
         except CallError as error:
             log.warning("prometheus: the daemon does not tell how it fares: %s", error)
-        yield GaugeMetricFamily("circus_up", "Whether the daemon has answered.", bool(found))
-        yield from found
+        yield GaugeMetricFamily("circus_up", "Whether the daemon has answered.", bool(metrics))
+        yield from metrics
 
-    def _ask(self, command: str, **props: Any) -> dict[str, Any]:
+    def _ask(self, command: str, **props: object) -> dict[str, Any]:
         reply = self._call(command, **props)
         if reply.get("status") == "error":
             raise CallError(str(reply.get("reason")))
@@ -173,14 +173,14 @@ def _of_watchers(reply: Mapping[str, Any]) -> Iterator[Metric]:
     details: Mapping[str, Any] = reply.get("details") or {}  # an older daemon has none
     for key, (name, about) in _OF_WATCHERS.items():
         gauge = GaugeMetricFamily(f"circus_watcher_{name}", about, labels=("watcher",))
-        for watcher, told in details.items():
-            gauge.add_metric((watcher,), figure(told.get(key)))
+        for watcher, detail in details.items():
+            gauge.add_metric((watcher,), number_or_zero(detail.get(key)))
         yield gauge
     restarts = CounterMetricFamily(
         "circus_watcher_restarts", "Processes replaced because they had died.", labels=("watcher",)
     )
-    for watcher, told in details.items():
-        restarts.add_metric((watcher,), figure(told.get("restarts")))
+    for watcher, detail in details.items():
+        restarts.add_metric((watcher,), number_or_zero(detail.get("restarts")))
     yield restarts
 
 
@@ -189,7 +189,7 @@ def _of_daemon(info: Mapping[str, Any]) -> Iterator[Metric]:
     about.add_metric((__version__,), 1)
     yield about
     yield CounterMetricFamily(
-        "circus_daemon_cpu_seconds", "Processor time of the daemon.", _used(info)
+        "circus_daemon_cpu_seconds", "Processor time of the daemon.", _cpu_seconds(info)
     )
     yield GaugeMetricFamily(
         "circus_daemon_resident_memory_bytes",
@@ -200,46 +200,46 @@ def _of_daemon(info: Mapping[str, Any]) -> Iterator[Metric]:
 
 def _of_processes(infos: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     labels = ("watcher", "wid")
-    known = [
+    processes = [
         ((watcher, str(info.get("wid", info["pid"]))), info)
-        for watcher, some in infos.items()
-        for info in some.values()
+        for watcher, infos_by_pid in infos.items()
+        for info in infos_by_pid.values()
         if isinstance(info, Mapping)  # one that has just ended is told as a text
     ]
     for name, (about, read) in _OF_PROCESSES.items():
         gauge = GaugeMetricFamily(f"circus_process_{name}", about, labels=labels)
-        for whose, info in known:
+        for process, info in processes:
             if (value := read(info)) is not None:
-                gauge.add_metric(whose, value)
+                gauge.add_metric(process, value)
         yield gauge
-    used = CounterMetricFamily("circus_process_cpu_seconds", "Processor time.", labels=labels)
+    cpu_time = CounterMetricFamily("circus_process_cpu_seconds", "Processor time.", labels=labels)
     extra = GaugeMetricFamily(
         "circus_process_extra", "Numbers that packages bring.", labels=(*labels, "name")
     )
-    for whose, info in known:
-        used.add_metric(whose, _used(info))
+    for process, info in processes:
+        cpu_time.add_metric(process, _cpu_seconds(info))
         for name, value in (info.get("extra") or {}).items():
             if isinstance(value, int | float):
-                extra.add_metric((*whose, str(name)), value)
-    yield used
+                extra.add_metric((*process, str(name)), value)
+    yield cpu_time
     yield extra
 
 
-def _known(info: Mapping[str, Any], key: str, otherwise: float | None = None) -> float | None:
+def _number(info: Mapping[str, Any], key: str, otherwise: float | None = None) -> float | None:
     """Return a number; what may not be read, or an older daemon does not tell, is left out."""
     value = info.get(key)
     return float(value) if isinstance(value, int | float) else otherwise
 
 
 def _resident(info: Mapping[str, Any]) -> float:
-    return _known(info, "rss") or size(info.get("mem_info1"))
+    return _number(info, "rss") or bytes_of_size(info.get("mem_info1"))
 
 
-def _used(info: Mapping[str, Any]) -> float:
-    return _known(info, "cpu_time") or seconds(info.get("ctime"))
+def _cpu_seconds(info: Mapping[str, Any]) -> float:
+    return _number(info, "cpu_time") or seconds(info.get("ctime"))
 
 
-def seconds(text: Any) -> float:
+def seconds(text: object) -> float:
     """Return the seconds of a processor time such as 12:05.10; N/A counts nothing."""
     minutes, colon, rest = str(text).rpartition(":")
     try:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from cvec_circus_core.api import NUMBER, TEXT, ConfigError, at_least, option
-from cvec_circus_plugins._probe import Finding, Probe, ProbeSettings
+from cvec_circus_plugins._probe import Probe, ProbeFailure, ProbeSettings
 
 try:
     from redis.asyncio import Redis
@@ -83,7 +83,7 @@ class RedisObserver(Probe):
         await self._redis.aclose()
         super().handle_stop()
 
-    async def probe(self) -> Finding | None:
+    async def probe(self) -> ProbeFailure | None:
         """Ask once."""
         limit = self.settings.timeout
         try:
@@ -92,15 +92,17 @@ class RedisObserver(Probe):
         except TimeoutError:
             # A late answer must not be taken for that to the next question.
             await self._redis.connection_pool.disconnect()
-            return Finding(f"{self._place} does not answer within {limit:g} s", True)
+            return ProbeFailure(f"{self._server_name} does not answer within {limit:g} s", True)
         except (RedisError, OSError) as error:
-            return Finding(f"{self._place} does not answer: {str(error) or type(error).__name__}")
+            return ProbeFailure(
+                f"{self._server_name} does not answer: {str(error) or type(error).__name__}"
+            )
         for key, value in gauges(info):
             self.statsd.gauge(f"{self.topic}.{key}", value)
         return None
 
     @property
-    def _place(self) -> str:
+    def _server_name(self) -> str:
         parts = urlsplit(self.settings.redis_url)
         if parts.scheme == "unix":
             return f"redis at {parts.path}"

@@ -20,16 +20,16 @@ from cvec_circus_plugins._resources import (
     PERCENT,
     Limits,
     Memory,
-    Meter,
     Subject,
+    UsageMeter,
     Verdict,
     children,
-    only,
-    shown,
+    format_amount,
+    process_subject,
     total,
     watcher_subject,
 )
-from cvec_circus_plugins.statsd import OF_PLUGINS, Observer, ObserverSettings, safe
+from cvec_circus_plugins.statsd import PLUGIN_PREFIX, Observer, ObserverSettings, metric_name
 
 log = logging.getLogger("circus.plugins.resource_watcher")
 
@@ -90,7 +90,7 @@ class ResourceSettings(ObserverSettings):
     @property
     def names(self) -> tuple[str, ...]:
         """The watchers, or patterns of their names."""
-        return tuple(one.strip().lower() for one in self.watcher.split(",") if one.strip())
+        return tuple(name.strip().lower() for name in self.watcher.split(",") if name.strip())
 
     @property
     def limits(self) -> Limits:
@@ -112,14 +112,15 @@ class ResourceWatcher(Observer):
     settings_type: ClassVar[type[ResourceSettings]] = ResourceSettings
     settings: ResourceSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
+    def handle_config(self) -> None:
+        """Look whether somebody is named. Raises `ConfigError`."""
+        super().handle_config()
         if not self.settings.names:
             raise ConfigError("watcher is missing: the name of the one to look after")
         self.limits = self.settings.limits
-        self.meter = Meter(with_children=self.settings.include_children)
+        self.meter = UsageMeter(with_children=self.settings.include_children)
         self.counts: dict[Key, int] = {}
-        self._trouble = ""
+        self._last_complaint = ""
 
     async def look_after(self) -> None:
         """Look at the processes of all that are looked after."""
@@ -128,15 +129,15 @@ class ResourceWatcher(Observer):
             return
         now = self.loop.time()
         self.meter.begin()
-        seen: set[Key] = set()
+        judged: set[Key] = set()
         for watcher, processes in infos.items():
             for subject in tuple(self._subjects(processes, now)):
-                broken = self._judged(watcher, subject, seen)
+                broken = self._exceeded(watcher, subject, judged)
                 if broken and not await self._act(watcher, subject, broken[0]):
                     self.statsd.incr(f"{_counter(watcher)}.error")
                 if broken and subject.pid is None:
                     break  # Its processes are replaced, and their children with them.
-        self.counts = {key: count for key, count in self.counts.items() if key in seen}
+        self.counts = {key: count for key, count in self.counts.items() if key in judged}
 
     async def _infos(self) -> dict[str, Mapping[str, Any]] | None:
         names = self.settings.names
@@ -149,60 +150,65 @@ class ResourceWatcher(Observer):
             self._complain(str(reply.get("reason")))
             self.statsd.incr(f"{_counter(names[0])}.error")
             return None
-        self._trouble = ""
+        self._last_complaint = ""
         if by_name:
             return {names[0]: reply["info"]}
         return {
             watcher: infos
             for watcher, infos in reply["infos"].items()
-            if not watcher.startswith(OF_PLUGINS)
+            if not watcher.startswith(PLUGIN_PREFIX)
             and any(fnmatchcase(watcher.lower(), name) for name in names)
         }
 
-    def _complain(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.warning("resource_watcher: %s", trouble)
-        self._trouble = trouble
+    def _complain(self, complaint: str) -> None:
+        if complaint != self._last_complaint:
+            log.warning("resource_watcher: %s", complaint)
+        self._last_complaint = complaint
 
     def _subjects(self, infos: Mapping[str, Any], now: float) -> Iterator[Subject]:
-        known = [one for one in infos.values() if isinstance(one, Mapping)]
-        loads = [self.meter.load(one, now) for one in known]
-        if not known:
+        processes = [info for info in infos.values() if isinstance(info, Mapping)]
+        loads = [self.meter.load(info, now) for info in processes]
+        if not processes:
             return
         if self.settings.measure == TOTAL:
-            yield only(total(loads))
+            yield process_subject(total(loads))
         elif self.settings.action == REPLACE:
-            for info, load in zip(known, loads, strict=True):
-                yield only(load, pid=info["pid"], wid=info.get("wid"))
+            for info, load in zip(processes, loads, strict=True):
+                yield process_subject(load, pid=info["pid"], wid=info.get("wid"))
         else:
             yield watcher_subject(loads)
         if self.settings.process_children:
-            for info in known:
+            for info in processes:
                 for child in children(info):
                     load, wid = self.meter.load(child, now), info.get("wid")
-                    yield only(load, pid=info["pid"], wid=wid, child=child["pid"])
+                    yield process_subject(load, pid=info["pid"], wid=wid, child=child["pid"])
 
-    def _judged(self, watcher: str, subject: Subject, seen: set[Key]) -> list[Verdict]:
+    def _exceeded(self, watcher: str, subject: Subject, judged: set[Key]) -> list[Verdict]:
         """Count, and return what has been broken too often."""
-        found = []
+        exceeded = []
         for verdict in self.limits.verdicts(subject):
             key = watcher, subject.pid, subject.child, verdict.limit
-            seen.add(key)
+            judged.add(key)
             if verdict.broken:
                 self.statsd.incr(f"{_counter(watcher)}.{verdict.limit}")
                 self.counts[key] = self.counts.get(key, 0) + 1
             elif verdict.broken is False:
                 self.counts.pop(key, None)
             if self.counts.get(key, 0) > self.settings.max_count:
-                found.append(verdict)
-        return found
+                exceeded.append(verdict)
+        return exceeded
 
     async def _act(self, watcher: str, subject: Subject, verdict: Verdict) -> bool:
         action = self.settings.action if subject.child is None else "signal"
         log.warning(
             "watcher %s: %s %s: %s, allowed are %s; %s follows",
-            *(watcher, _who(subject), verdict.limit, shown(verdict.value, verdict.unit)),
-            *(shown(verdict.allowed, verdict.unit), action),
+            *(
+                watcher,
+                _subject_name(subject),
+                verdict.limit,
+                format_amount(verdict.value, verdict.unit),
+            ),
+            *(format_amount(verdict.allowed, verdict.unit), action),
         )
         body = {
             "limit": verdict.limit,
@@ -214,13 +220,13 @@ class ResourceWatcher(Observer):
             "process_id": subject.wid,
             "child_pid": subject.child,
         }
-        await self._asked("announce", {"name": watcher, "event": EVENT, "body": body})
-        done = action == WARN or await self._asked(*self._command(watcher, subject, action))
-        if done:
+        await self._send("announce", {"name": watcher, "event": EVENT, "body": body})
+        succeeded = action == WARN or await self._send(*self._command(watcher, subject, action))
+        if succeeded:
             self._forget(watcher, subject)
             if action != WARN:
                 self.statsd.incr(f"{_counter(watcher)}.restarting")
-        return done
+        return succeeded
 
     def _command(self, watcher: str, subject: Subject, action: str) -> tuple[str, dict[str, Any]]:
         match action:
@@ -234,9 +240,9 @@ class ResourceWatcher(Observer):
             case _:
                 return "restart", {"name": watcher, "match": "simple"}
 
-    async def _asked(self, command: str, given: Mapping[str, Any]) -> bool:
+    async def _send(self, command: str, properties: Mapping[str, Any]) -> bool:
         try:
-            reply = await self.acall(command, **given)
+            reply = await self.acall(command, **properties)
         except CallError as error:
             reply = {"status": "error", "reason": str(error)}
         if reply.get("status") == "error":
@@ -251,10 +257,10 @@ class ResourceWatcher(Observer):
 
 
 def _counter(watcher: str) -> str:
-    return f"_resource_watcher.{safe(watcher)}"
+    return f"_resource_watcher.{metric_name(watcher)}"
 
 
-def _who(subject: Subject) -> str:
+def _subject_name(subject: Subject) -> str:
     if subject.child is not None:
         return f"child {subject.child} of process {subject.pid}"
     return "its processes" if subject.pid is None else f"process {subject.pid}"

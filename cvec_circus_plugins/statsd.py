@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,8 +28,8 @@ from cvec_circus_core.api import (
 
 log = logging.getLogger("circus.plugins.statsd")
 
-OF_PLUGINS = "plugin:"
-_NOT_OF_A_NAME = re.compile(r"[^\w-]")
+PLUGIN_PREFIX = "plugin:"
+_NOT_IN_A_NAME = re.compile(r"[^\w-]")
 _SIZE = re.compile(r"([\d.]+)([BKMGTPEZY])")
 _UNITS = "BKMGTPEZY"
 
@@ -61,8 +61,8 @@ class StatsdEmitter(CircusPlugin):
     settings_type: ClassVar[type[StatsdSettings]] = StatsdSettings
     settings: StatsdSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
+    def handle_config(self) -> None:
+        """Find the server. Raises `ConfigError`."""
         self.sample_rate = self.settings.sample_rate
         host, port = self.settings.host, self.settings.port
         prefix = f"circus.{self.settings.application_name}.watcher"
@@ -71,14 +71,15 @@ class StatsdEmitter(CircusPlugin):
         except OSError as error:
             raise ConfigError(f"statsd server {host!r} is not known: {error}") from None
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Count one event."""
         watcher, event, _ = self.split_data(data)
-        self.statsd.incr(f"{safe(watcher)}.{event}", rate=self.sample_rate)
+        self.statsd.incr(f"{metric_name(watcher)}.{event}", rate=self.sample_rate)
 
-    def handle_stop(self) -> Any:
+    def handle_stop(self) -> Awaitable[None] | None:
         """Close the socket."""
         self.statsd.close()
+        return None
 
 
 class Observer(StatsdEmitter):
@@ -88,15 +89,16 @@ class Observer(StatsdEmitter):
     settings_type: ClassVar[type[ObserverSettings]] = ObserverSettings
     settings: ObserverSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
+    def handle_config(self) -> None:
+        """Begin to look, every ``loop_rate`` seconds."""
+        super().handle_config()
         self.loop_rate = self.settings.loop_rate
         self.every(self.loop_rate, self.look_after)
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Let events pass."""
 
-    def look_after(self) -> Any:
+    def look_after(self) -> Awaitable[None] | None:
         """Look at it; may be ``async def``."""
         raise NotImplementedError(f"{type(self).__name__} has no look_after()")
 
@@ -119,36 +121,36 @@ class FullStats(Observer):
             self.statsd.incr("_stats.error")
             return
         for watcher, infos in reply["infos"].items():
-            if not watcher.startswith(OF_PLUGINS):
+            if not watcher.startswith(PLUGIN_PREFIX):
                 for key, value in gauges(infos):
-                    self.statsd.gauge(f"_stats.{safe(watcher)}.{key}", value)
+                    self.statsd.gauge(f"_stats.{metric_name(watcher)}.{key}", value)
 
 
 def gauges(infos: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     """Yield the gauges of one watcher from the info objects of its processes."""
-    known = [info for info in infos.values() if isinstance(info, Mapping)]
-    yield "watchers_num", len(known)
+    processes = [info for info in infos.values() if isinstance(info, Mapping)]
+    yield "watchers_num", len(processes)
     columns: dict[str, list[float]] = {
-        "cpu": [figure(one.get("cpu")) for one in known],
-        "mem_pct": [figure(one.get("mem")) for one in known],
-        "mem": [size(one.get("mem_info1")) for one in known],
+        "cpu": [number_or_zero(info.get("cpu")) for info in processes],
+        "mem_pct": [number_or_zero(info.get("mem")) for info in processes],
+        "mem": [bytes_of_size(info.get("mem_info1")) for info in processes],
     }
     for name, values in columns.items():
         yield f"{name}_max", max(values, default=0)
         yield f"{name}_sum", sum(values)
 
 
-def figure(value: Any) -> float:
+def number_or_zero(value: object) -> float:
     """Return a number of an info object; what could not be read counts nothing."""
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def size(text: Any) -> int:
+def bytes_of_size(text: object) -> int:
     """Return the bytes of a size such as 1.40M; what could not be read counts nothing."""
-    found = _SIZE.fullmatch(str(text))
-    return 0 if found is None else round(float(found[1]) * 1024 ** _UNITS.index(found[2]))
+    match = _SIZE.fullmatch(str(text))
+    return 0 if match is None else round(float(match[1]) * 1024 ** _UNITS.index(match[2]))
 
 
-def safe(watcher: str) -> str:
+def metric_name(watcher: str) -> str:
     """Return a watcher's name as one level of a name in statsd."""
-    return _NOT_OF_A_NAME.sub("_", topic_name(watcher))
+    return _NOT_IN_A_NAME.sub("_", topic_name(watcher))

@@ -23,20 +23,20 @@ from cvec_circus_core.api import CircusPlugin, ConfigError, Kind, option
 
 log = logging.getLogger("circus.plugins.watchdog")
 
-OF_PLUGINS = "plugin:"
+PLUGIN_PREFIX = "plugin:"
 EVENT = "heartbeat_lost"
-TRIES, PAUSE = 50, 0.1
+BIND_TRIES, BIND_PAUSE = 50, 0.1
 """How often a port that is taken is tried: the one before us may be on its way out."""
 
 
 def _regex(flags: re.RegexFlag) -> Kind:
-    def read(text: Any) -> re.Pattern[str]:
+    def read(text: str) -> re.Pattern[str]:
         try:
             return re.compile(text, flags)
         except (re.error, TypeError) as error:
             raise ValueError(f"a regular expression ({error})") from None
 
-    return Kind("regex", "a regular expression", read, read, lambda one: one.pattern)
+    return Kind("regex", "a regular expression", read, read, lambda regex: regex.pattern)
 
 
 REGEX, NAME_REGEX = _regex(re.RegexFlag(0)), _regex(re.IGNORECASE)
@@ -81,15 +81,15 @@ class WatchDogSettings:
 
 
 @dataclass(slots=True)
-class Heart:
+class WatchedProcess:
     """One process."""
 
     watcher: str
-    wid: Any
-    beaten_at: float
+    wid: int | None
+    last_beat_at: float
     """When it last beat; else, when it was first seen."""
     has_beaten: bool = False
-    is_told: bool = False
+    is_stopping: bool = False
     """Whether it was told to stop."""
 
 
@@ -110,128 +110,134 @@ class WatchDog(CircusPlugin):
     settings_type: ClassVar[type[WatchDogSettings]] = WatchDogSettings
     settings: WatchDogSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
-        self.hearts: dict[int, Heart] = {}
+    def handle_config(self) -> None:
+        """Begin to look, every ``loop_rate`` seconds."""
+        self.processes: dict[int, WatchedProcess] = {}
         self.transport: asyncio.DatagramTransport | None = None
-        self._unread = 0
+        self._unreadable = 0
         self.every(self.settings.loop_rate, self.look_after)
 
     async def handle_init(self) -> None:
         """Listen, and learn who is there. Raises `ConfigError` where the port can not be had."""
         assert self.loop is not None
-        where = self.settings.ip, self.settings.port
-        self.transport = await _listen(self.loop, where, self.take)
-        await self._learn()
+        address = self.settings.ip, self.settings.port
+        self.transport = await _listen(self.loop, address, self.receive)
+        await self._refresh()
         host, port = self.transport.get_extra_info("sockname")[:2]
         log.info("watchdog: listening to heart-beats at %s:%d", host, port)
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Take in that a process has come or gone."""
         watcher, event, message = self.split_data(data)
         body = self.load_message(message)
         if event == "spawn":
             name, wid = str(body.get("watcher") or watcher), body.get("process_id")
-            self._see(name, body["process_pid"], wid)
+            self._add(name, body["process_pid"], wid)
         else:
-            self.hearts.pop(body["process_pid"], None)
+            self.processes.pop(body["process_pid"], None)
 
     def handle_stop(self) -> None:
         """Listen no more."""
         if self.transport is not None:
             self.transport.close()
 
-    def take(self, datagram: bytes) -> None:
+    def receive(self, datagram: bytes) -> None:
         """Take a heart-beat; what is none is told in the log at the next look."""
-        said = self.settings.msg_regex.fullmatch(datagram.decode(errors="replace").strip())
+        match = self.settings.msg_regex.fullmatch(datagram.decode(errors="replace").strip())
         try:
-            pid = int(said["pid"]) if said else None
+            pid = int(match["pid"]) if match else None
         except ValueError:
             pid = None
         if pid is None:
-            self._unread += 1
-        elif (heart := self.hearts.get(pid)) is not None:
-            heart.beaten_at, heart.has_beaten = self._now(), True
+            self._unreadable += 1
+        elif (process := self.processes.get(pid)) is not None:
+            process.last_beat_at, process.has_beaten = self._now(), True
 
     async def look_after(self) -> None:
         """Stop those that have been silent for too long."""
-        if self._unread:
-            log.warning("watchdog: %d datagrams were no heart-beats", self._unread)
-            self._unread = 0
-        await self._learn()
+        if self._unreadable:
+            log.warning("watchdog: %d datagrams were no heart-beats", self._unreadable)
+            self._unreadable = 0
+        await self._refresh()
         now, patience = self._now(), self.settings.loop_rate * self.settings.max_count
-        for pid, heart in tuple(self.hearts.items()):
-            has_to_beat = heart.has_beaten or self.settings.watchers_regex is not None
-            if has_to_beat and not heart.is_told and now - heart.beaten_at > patience:
-                await self._stop(pid, heart, now - heart.beaten_at)
+        for pid, process in tuple(self.processes.items()):
+            has_to_beat = process.has_beaten or self.settings.watchers_regex is not None
+            if has_to_beat and not process.is_stopping and now - process.last_beat_at > patience:
+                await self._stop(pid, process, now - process.last_beat_at)
 
-    async def _stop(self, pid: int, heart: Heart, silent: float) -> None:
+    async def _stop(self, pid: int, process: WatchedProcess, silent: float) -> None:
         log.warning(
             "watcher %s: process %d has been silent for %.1f s; it is stopped",
-            *(heart.watcher, pid, silent),
+            *(process.watcher, pid, silent),
         )
-        body = {"process_pid": pid, "process_id": heart.wid, "silent": round(silent, 3)}
-        await self.ask("announce", name=heart.watcher, event=EVENT, body=body)
-        how = {
+        body = {"process_pid": pid, "process_id": process.wid, "silent": round(silent, 3)}
+        await self.ask("announce", name=process.watcher, event=EVENT, body=body)
+        settings = {
             "signum": self.settings.watchers_stop_signal,
             "graceful_timeout": self.settings.watchers_graceful_timeout,
         }
-        given = {key: value for key, value in how.items() if value is not None}
-        reply = await self.ask("kill", name=heart.watcher, pid=pid, **given)
-        heart.is_told = reply["status"] != "error"
+        overrides = {key: value for key, value in settings.items() if value is not None}
+        reply = await self.ask("kill", name=process.watcher, pid=pid, **overrides)
+        process.is_stopping = reply["status"] != "error"
 
-    async def _learn(self) -> None:
+    async def _refresh(self) -> None:
         """Ask who is there: an event may have been missed, above all before the first one."""
-        there: dict[int, tuple[str, Any]] = {}
+        living: dict[int, tuple[str, Any]] = {}
         reply = await self.ask("list")
         if reply["status"] == "error":
             return
         for watcher in reply["watchers"]:
-            if self._is_ours(watcher):
+            if self._is_watched(watcher):
                 reply = await self.ask("list", name=watcher)
                 pids = reply.get("pids") or ()
                 wids = reply.get("processes") or (None,) * len(pids)
-                there.update((pid, (watcher, wid)) for pid, wid in zip(pids, wids, strict=False))
-        for pid, (watcher, wid) in there.items():
-            self._see(watcher, pid, wid)
-        for pid in self.hearts.keys() - there.keys():
-            del self.hearts[pid]
+                living.update((pid, (watcher, wid)) for pid, wid in zip(pids, wids, strict=False))
+        for pid, (watcher, wid) in living.items():
+            self._add(watcher, pid, wid)
+        for pid in self.processes.keys() - living.keys():
+            del self.processes[pid]
 
-    def _see(self, watcher: str, pid: int, wid: Any) -> None:
-        if pid not in self.hearts and self._is_ours(watcher):
-            self.hearts[pid] = Heart(watcher, wid, self._now())
+    def _add(self, watcher: str, pid: int, wid: int | None) -> None:
+        if pid not in self.processes and self._is_watched(watcher):
+            self.processes[pid] = WatchedProcess(watcher, wid, self._now())
 
-    def _is_ours(self, watcher: str) -> bool:
+    def _is_watched(self, watcher: str) -> bool:
         regex = self.settings.watchers_regex
-        return not watcher.startswith(OF_PLUGINS) and (regex is None or bool(regex.match(watcher)))
+        return not watcher.startswith(PLUGIN_PREFIX) and (
+            regex is None or bool(regex.match(watcher))
+        )
 
     def _now(self) -> float:
         assert self.loop is not None
         return self.loop.time()
 
 
-class _Ear(asyncio.DatagramProtocol):
+class _DatagramReceiver(asyncio.DatagramProtocol):
     """Hands datagrams on."""
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self._take = take
+    def __init__(self, on_datagram: Callable[[bytes], None]) -> None:
+        self._on_datagram = on_datagram
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
+    def datagram_received(self, data: bytes, addr: object) -> None:
         """Hand one on."""
-        self._take(data)
+        self._on_datagram(data)
 
 
 async def _listen(
-    loop: asyncio.AbstractEventLoop, where: tuple[str, int], take: Callable[[bytes], None]
+    loop: asyncio.AbstractEventLoop, address: tuple[str, int], on_datagram: Callable[[bytes], None]
 ) -> asyncio.DatagramTransport:
     tries = 0
     while True:
         try:
-            ear, _ = await loop.create_datagram_endpoint(lambda: _Ear(take), local_addr=where)
-            return ear
+            transport, _ = await loop.create_datagram_endpoint(
+                lambda: _DatagramReceiver(on_datagram), local_addr=address
+            )
+            return transport
         except OSError as error:
             tries += 1
-            if error.errno != errno.EADDRINUSE or tries >= TRIES:
-                said = f"{where[0]}:{where[1]} can not be listened at: {error.strerror or error}"
-                raise ConfigError(said) from None
-        await asyncio.sleep(PAUSE)
+            if error.errno != errno.EADDRINUSE or tries >= BIND_TRIES:
+                reason = (
+                    f"{address[0]}:{address[1]} can not be listened at: {error.strerror or error}"
+                )
+                raise ConfigError(reason) from None
+        await asyncio.sleep(BIND_PAUSE)

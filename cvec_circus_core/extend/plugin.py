@@ -85,6 +85,7 @@ class CircusPlugin:
             self.settings = read_settings(
                 self.settings_type, config, self.name or type(self).__name__
             )
+        self.handle_config()
 
     def call(self, command: str, /, **props: Any) -> dict[str, Any]:
         """Send a command and wait for its reply, an error reply like any other.
@@ -114,6 +115,12 @@ class CircusPlugin:
     def cast(self, command: str, /, **props: Any) -> None:
         """Send a command and want no reply. The daemon's log says where it was refused."""
         self._linked.call({"command": command, "properties": props, "msg_type": "cast"})
+
+    def handle_config(self) -> None:
+        """Called at the end of the constructor, when ``config`` and ``settings`` are there.
+
+        It may raise `ConfigError` where options do not fit together.
+        """
 
     def handle_init(self) -> Any:
         """Called in the plugin's own loop before the first event; `call` works already."""

@@ -44,19 +44,19 @@ class Message:
         if self.event == LEFT_OUT:
             return f"{_more(self.left_out)} on {self.host}"
         facts = ", ".join(f"{key} {_text(value)}" for key, value in self._facts())
-        told = f" ({facts})" if facts else ""
-        return f"{self.watcher} on {self.host}: {self.event}{told}{more}"
+        details = f" ({facts})" if facts else ""
+        return f"{self.watcher} on {self.host}: {self.event}{details}{more}"
 
     def filled(self, template: str, *, as_json: bool = False) -> str:
         """Return a template with everything in its place; ``as_json`` inside texts of JSON."""
-        words = self._words()
+        placeholders = self._placeholders()
         if as_json:
-            words = {key: json.dumps(value)[1:-1] for key, value in words.items()}
-        return Template(template).substitute(defaultdict(str, words))
+            placeholders = {key: json.dumps(value)[1:-1] for key, value in placeholders.items()}
+        return Template(template).substitute(defaultdict(str, placeholders))
 
     def as_json(self) -> str:
         """Return everything as a JSON object."""
-        told = {
+        fields = {
             "watcher": self.watcher,
             "event": self.event,
             "time": self.body.get("time"),
@@ -65,7 +65,7 @@ class Message:
             "left_out": self.left_out,
             "body": dict(self.body),
         }
-        return json.dumps(told)
+        return json.dumps(fields)
 
     def _facts(self) -> list[tuple[str, Any]]:
         return [
@@ -74,15 +74,15 @@ class Message:
             if key not in _COMMON and value is not None
         ]
 
-    def _words(self) -> dict[str, str]:
-        words = {key: _text(value) for key, value in self.body.items() if value is not None}
+    def _placeholders(self) -> dict[str, str]:
+        placeholders = {key: _text(value) for key, value in self.body.items() if value is not None}
         lines = [f"watcher: {self.watcher}", f"event: {self.event}", f"host: {self.host}"]
         lines += [f"time: {_moment(self.body.get('time'))}"]
         lines += [f"{key}: {_text(value)}" for key, value in self._facts()]
         if self.left_out:
             lines.append(_more(self.left_out))
         return {
-            **words,
+            **placeholders,
             "watcher": self.watcher,
             "event": self.event,
             "host": self.host,
@@ -97,11 +97,11 @@ def _more(count: int) -> str:
     return "1 more event was not told" if count == 1 else f"{count} more events were not told"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _moment(time: Any) -> str:
+def _moment(time: object) -> str:
     if not isinstance(time, int | float):
         return ""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -7,13 +7,13 @@ import socket
 from typing import Any, ClassVar
 
 from cvec_circus_core.api import CircusPlugin
-from cvec_circus_plugins.notifier.event_filter import Choice, Limit
+from cvec_circus_plugins.notifier.delivery_queue import DeliveryQueue
+from cvec_circus_plugins.notifier.event_filter import EventFilter, RateLimit
 from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
-from cvec_circus_plugins.notifier.outlet import Outlet
 from cvec_circus_plugins.notifier.receivers import Mail, Receiver, Webhook
 from cvec_circus_plugins.notifier.settings import NotifierSettings, completed
 
-LAST_WORDS = 2.0
+STOP_GRACE = 2.0
 """Seconds that messages have at the end; a plugin that is stopped should not stay."""
 
 
@@ -35,13 +35,13 @@ class Notifier(CircusPlugin):
     settings_type: ClassVar[type[NotifierSettings]] = NotifierSettings
     settings: NotifierSettings
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
-        self.settings = chosen = completed(self.settings)
-        self._choice = Choice(chosen.events, chosen.watchers, chosen.reasons)
-        self._limit = Limit(chosen.at_most, chosen.per)
+    def handle_config(self) -> None:
+        """Read the password. Raises `ConfigError`."""
+        self.settings = settings = completed(self.settings)
+        self._filter = EventFilter(settings.events, settings.watchers, settings.reasons)
+        self._rate_limit = RateLimit(settings.at_most, settings.per)
         self._host = socket.gethostname()
-        self._outlets: list[Outlet] = []
+        self._queues: list[DeliveryQueue] = []
         self._reminder: asyncio.TimerHandle | None = None
 
     def handle_init(self) -> None:
@@ -51,43 +51,43 @@ class Notifier(CircusPlugin):
             receivers.append(Webhook(self.settings))
         if self.settings.mail_to:
             receivers.append(Mail(self.settings))
-        self._outlets = [Outlet(receiver, self.settings) for receiver in receivers]
-        for outlet in self._outlets:
-            outlet.start()
+        self._queues = [DeliveryQueue(receiver, self.settings) for receiver in receivers]
+        for queue in self._queues:
+            queue.start()
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Take in one event."""
         watcher, event, message = self.split_data(data)
         body = self.load_message(message)
         name = body.get("watcher") or watcher
-        if not self._choice.takes(name, event, body):
+        if not self._filter.matches(name, event, body):
             return
         loop = asyncio.get_running_loop()
-        if self._limit.lets_through(loop.time()):
-            self._tell(name, event, body)
+        if self._rate_limit.admit(loop.time()):
+            self._send(name, event, body)
         elif self._reminder is None:
-            self._reminder = loop.call_at(self._limit.free_at(loop.time()), self._remind)
+            self._reminder = loop.call_at(self._rate_limit.next_free_at(loop.time()), self._remind)
 
     async def handle_stop(self) -> None:
         """Send what waits, for a moment."""
         if self._reminder is not None:
             self._reminder.cancel()
-        if self._limit.left_out:
-            self._tell("", LEFT_OUT, {})
-        await asyncio.gather(*(outlet.close(LAST_WORDS) for outlet in self._outlets))
+        if self._rate_limit.left_out:
+            self._send("", LEFT_OUT, {})
+        await asyncio.gather(*(queue.close(STOP_GRACE) for queue in self._queues))
 
     def _remind(self) -> None:
         self._reminder = None
-        if not self._limit.left_out:
+        if not self._rate_limit.left_out:
             return
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if self._limit.free_at(now) > now:
-            self._reminder = loop.call_at(self._limit.free_at(now), self._remind)
-        elif self._limit.lets_through(now):
-            self._tell("", LEFT_OUT, {})
+        if self._rate_limit.next_free_at(now) > now:
+            self._reminder = loop.call_at(self._rate_limit.next_free_at(now), self._remind)
+        elif self._rate_limit.admit(now):
+            self._send("", LEFT_OUT, {})
 
-    def _tell(self, watcher: str, event: str, body: dict[str, Any]) -> None:
-        message = Message(watcher, event, body, self._host, self._limit.take_left_out())
-        for outlet in self._outlets:
-            outlet.put(message)
+    def _send(self, watcher: str, event: str, body: dict[str, Any]) -> None:
+        message = Message(watcher, event, body, self._host, self._rate_limit.take_left_out())
+        for queue in self._queues:
+            queue.put(message)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from cvec_circus_core.api import (
     INTEGER,
@@ -23,29 +22,29 @@ from cvec_circus_core.api import (
 from cvec_circus_plugins._http import check_url
 
 
-def _separated(text: Any) -> tuple[str, ...]:
+def _separated(text: object) -> tuple[str, ...]:
     if isinstance(text, list | tuple):
-        return tuple(str(one).strip() for one in text)
+        return tuple(str(name).strip() for name in text)
     if not isinstance(text, str):
         raise ValueError("names, separated by commas")
-    return tuple(one.strip() for one in text.replace("\n", ",").split(",") if one.strip())
+    return tuple(name.strip() for name in text.replace("\n", ",").split(",") if name.strip())
 
 
-def _headers(text: Any) -> dict[str, str]:
+def _headers(text: object) -> dict[str, str]:
     if isinstance(text, Mapping):
         return {str(key): str(value) for key, value in text.items()}
-    found = {}
+    headers = {}
     for line in str(text).splitlines():
         name, colon, value = line.partition(":")
         if not line.strip():
             continue
         if not colon or not name.strip() or not value.strip().isprintable():
             raise ValueError("headers, one 'Name: value' per line")
-        found[name.strip()] = value.strip()
-    return found
+        headers[name.strip()] = value.strip()
+    return headers
 
 
-def _template(text: Any) -> str:
+def _template(text: object) -> str:
     if not isinstance(text, str) or not Template(text).is_valid():
         raise ValueError("a text in which $ stands before a name, or twice")
     return text

@@ -20,7 +20,7 @@ _SUMMED = ("mem", "rss", "vms", "pss", "threads", "fds")
 
 
 class Reading(Protocol):
-    """What was found of one process."""
+    """What was read of one process."""
 
     @property
     def told(self) -> Body:
@@ -43,7 +43,7 @@ class Reading(Protocol):
         """Bytes, of all descendants."""
 
 
-def of_process(reading: Reading, extra: Extra | None, **more: Any) -> Body:
+def process_body(reading: Reading, extra: Extra | None, **more: object) -> Body:
     """Return the body of one process, but its age."""
     body = {
         **reading.told,
@@ -60,14 +60,14 @@ def of_process(reading: Reading, extra: Extra | None, **more: Any) -> Body:
     return body
 
 
-def of_group(readings: Sequence[Reading], sums: Body, extras: Iterable[Extra] = ()) -> Body:
+def group_body(readings: Sequence[Reading], sums: Body, extras: Iterable[Extra] = ()) -> Body:
     """Return the body of all processes of a watcher. ``sums`` are those of `sums_of`."""
-    cpu = _known(reading.cpu for reading in readings)
+    cpu = _numbers(reading.cpu for reading in readings)
     body: Body = {
         **sums,
         "cpu": round(sum(cpu) / len(cpu), 2) if cpu else UNREADABLE if readings else 0.0,
         "cpu_sum": round(sum(cpu), 1) if cpu or not readings else UNREADABLE,
-        "age": max(_known(reading.age for reading in readings), default=UNREADABLE)
+        "age": max(_numbers(reading.age for reading in readings), default=UNREADABLE)
         if readings
         else 0.0,
         "children_cpu": round(sum(reading.children_cpu for reading in readings), 1),
@@ -78,27 +78,27 @@ def of_group(readings: Sequence[Reading], sums: Body, extras: Iterable[Extra] = 
     return body
 
 
-def sums_of(told: Sequence[Body]) -> Body:
+def sums_of(bodies: Sequence[Body]) -> Body:
     """Add up what does not change while processes sleep."""
-    sums: Body = {"pid": [one["pid"] for one in told], "processes": len(told)}
+    sums: Body = {"pid": [body["pid"] for body in bodies], "processes": len(bodies)}
     for key in _SUMMED:
-        if told and key not in told[0]:
+        if bodies and key not in bodies[0]:
             continue
-        values = _known(one.get(key) for one in told)
-        total = sum(values) if values or not told else UNREADABLE
+        values = _numbers(body.get(key) for body in bodies)
+        total = sum(values) if values or not bodies else UNREADABLE
         sums[key] = round(total, 3) if isinstance(total, float) else total
     return sums
 
 
 def extra_sums(extras: Iterable[Extra]) -> dict[str, float]:
     """Add up the numbers of other packages; what is no number is not added up."""
-    found: dict[str, float] = {}
+    sums: dict[str, float] = {}
     for extra in extras:
         for key, value in extra.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                found[key] = found.get(key, 0) + value
-    return found
+                sums[key] = sums.get(key, 0) + value
+    return sums
 
 
-def _known(values: Iterable[Any]) -> list[float]:
+def _numbers(values: Iterable[Any]) -> list[float]:
     return [value for value in values if isinstance(value, int | float)]

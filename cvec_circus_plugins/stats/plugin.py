@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import BOOLEAN, NUMBER, TEXT, CircusPlugin, between, option, or_none
-from cvec_circus_plugins.stats.beat import Beat
-from cvec_circus_plugins.stats.roster import Refused, Roster
+from cvec_circus_plugins.stats.process_list import ProcessList, RequestRefused
 from cvec_circus_plugins.stats.sampler import Sampler, Sources
-from cvec_circus_plugins.stats.sockets import Sockets
+from cvec_circus_plugins.stats.sampling_timer import SamplingTimer
+from cvec_circus_plugins.stats.socket_statistics import SocketStatistics
 
 log = logging.getLogger("circus.plugins.statistics")
 
-LEAVING = 5.0
+BIND_PATIENCE = 5.0
 """Seconds for which the endpoint may still be somebody else's."""
 
 
@@ -59,48 +59,48 @@ class Statistics(CircusPlugin):
     topics: ClassVar[tuple[str, ...]] = ("audit.circus.reloadconfig",)
     """After which keys may not be let in any more that were before."""
 
-    def __init__(self, *args: Any, **config: Any) -> None:
-        super().__init__(*args, **config)
-        self._audience: api.StatsEndpoint | None = None
-        self._beat: Beat | None = None
+    def handle_config(self) -> None:
+        """Begin with nothing."""
+        self._endpoint: api.StatsEndpoint | None = None
+        self._timer: SamplingTimer | None = None
         self._sampler: Sampler | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._complaint: str | None = None
+        self._last_complaint: str | None = None
 
     async def handle_init(self) -> None:
         """Bind the endpoint. Raises `CircusError` where that can not be."""
         loop = asyncio.get_running_loop()
         clock = api.AsyncioClock(loop)
         access = await self._who_may_read()
-        self._roster = Roster(self.acall, os.getpid())
+        self._processes = ProcessList(self.acall, os.getpid())
         sources = Sources(
-            self._roster,
+            self._processes,
             api.Census(clock),
             api.ExtraStats.installed(),
-            Sockets(self.acall, api.read_sockets),
+            SocketStatistics(self.acall, api.read_sockets),
         )
-        self._beat = Beat(clock, self.settings.interval, self._begin_sample)
-        self._audience = await self._bound(access)
-        self._sampler = Sampler(sources, self._audience, pss=self.settings.pss)
-        log.info("Statistics at %s", self._audience.endpoint)
+        self._timer = SamplingTimer(clock, self.settings.interval, self._begin_sample)
+        self._endpoint = await self._bind(access)
+        self._sampler = Sampler(sources, self._endpoint, pss=self.settings.pss)
+        log.info("Statistics at %s", self._endpoint.endpoint)
 
-    def handle_recv(self, data: Any) -> None:
+    def handle_recv(self, data: tuple[str, str]) -> None:
         """Let the list of keys hold as it is now."""
-        if self._audience is not None:
-            self._audience.renew()
+        if self._endpoint is not None:
+            self._endpoint.renew()
 
     async def handle_stop(self) -> None:
         """Publish nothing more."""
-        if self._beat is not None:
-            self._beat.want(False)
+        if self._timer is not None:
+            self._timer.set_wanted(False)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._audience is not None:
-            self._audience.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
 
-    async def _bound(self, access: Mapping[str, Any]) -> api.StatsEndpoint:
-        give_up_at = asyncio.get_running_loop().time() + LEAVING
+    async def _bind(self, access: Mapping[str, Any]) -> api.StatsEndpoint:
+        give_up_at = asyncio.get_running_loop().time() + BIND_PATIENCE
         while True:
             try:
                 return api.StatsEndpoint(self.settings.statspoint, access, self._on_audience)
@@ -112,17 +112,17 @@ class Statistics(CircusPlugin):
 
     async def _who_may_read(self) -> Mapping[str, Any]:
         if self.settings.access is not None:
-            told: Mapping[str, Any] = json.loads(self.settings.access)
-            return told
+            access: Mapping[str, Any] = json.loads(self.settings.access)
+            return access
         reply = await self.acall("globaloptions", keys=list(api.ACCESS))
         if reply["status"] == "error":
-            raise Refused(f"the daemon does not tell who may read: {reply.get('reason')}")
+            raise RequestRefused(f"the daemon does not tell who may read: {reply.get('reason')}")
         options: Mapping[str, Any] = reply["options"]
         return options
 
     def _on_audience(self) -> None:
-        if self._beat is not None and self._audience is not None:
-            self._beat.want(self._audience.has_audience)
+        if self._timer is not None and self._endpoint is not None:
+            self._timer.set_wanted(self._endpoint.has_audience)
 
     def _begin_sample(self) -> None:
         task = asyncio.get_running_loop().create_task(self._sample(), name="sample")
@@ -130,25 +130,25 @@ class Statistics(CircusPlugin):
         task.add_done_callback(self._tasks.discard)
 
     async def _sample(self) -> None:
-        assert self._beat is not None
+        assert self._timer is not None
         assert self._sampler is not None
         before = api.thread_seconds()
         try:
             await self._sampler.sample()
-            self._complaint = None
+            self._last_complaint = None
         except api.CircusError as error:
-            self._roster.forget()
+            self._processes.forget()
             self._complain(str(error))
         except Exception as error:
             if self._complain(f"{type(error).__name__}: {error}"):
                 log.exception("a sample failed; going on")
         finally:
-            self._beat.sampled(api.thread_seconds() - before)
+            self._timer.finish(api.thread_seconds() - before)
 
     def _complain(self, sentence: str) -> bool:
         """Say why there is no sample, once for each reason in a row; tell whether it was said."""
-        is_news = sentence != self._complaint
+        is_news = sentence != self._last_complaint
         if is_news:
             log.warning("no sample: %s; trying on", sentence)
-        self._complaint = sentence
+        self._last_complaint = sentence
         return is_news

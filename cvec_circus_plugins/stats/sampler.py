@@ -12,16 +12,16 @@ from functools import partial
 from typing import Any, Protocol
 
 from cvec_circus_core.api import StatsSubject, encode_event, topic_name
-from cvec_circus_plugins.stats.bodies import Extra, Reading, of_group, of_process
-from cvec_circus_plugins.stats.press import Press
-from cvec_circus_plugins.stats.roster import Roster
+from cvec_circus_plugins.stats.bodies import Extra, Reading, group_body, process_body
+from cvec_circus_plugins.stats.body_cache import BodyCache
+from cvec_circus_plugins.stats.process_list import ProcessList
 
 DAEMONS = "circus"
 """The group of the daemon's own processes."""
 SOCKETS = "sockets"
 """The group of the managed sockets."""
 
-KIN_FOR = 5.0
+KINSHIP_MAX_AGE = 5.0
 """Seconds between two looks at who descends from whom, which costs a reading of all of /proc."""
 
 
@@ -39,7 +39,7 @@ class Extras(Protocol):
         """Return them by pid."""
 
 
-class Sockets(Protocol):
+class SocketReports(Protocol):
     """Looks at the managed sockets."""
 
     async def sample(self) -> Iterable[tuple[str | None, Mapping[str, Any]]]:
@@ -60,10 +60,10 @@ class Audience(Protocol):
 class Sources:
     """Where numbers come from."""
 
-    roster: Roster
+    processes: ProcessList
     census: Census
     extras: Extras
-    sockets: Sockets
+    sockets: SocketReports
 
 
 class Sampler:
@@ -73,23 +73,23 @@ class Sampler:
         self._from = sources
         self._audience = audience
         self._pss = pss
-        self._press = Press()
+        self._bodies = BodyCache()
 
     async def sample(self) -> None:
         """Measure what is wanted, and send it. Raises `CircusError` where nobody tells who is."""
-        roster, wants = self._from.roster, self._audience.wants
-        await roster.renew()
-        topics = {name: topic_name(name) for name in roster.watchers}
-        watchers = {name: wids for name, wids in roster.watchers.items() if wants(topics[name])}
-        daemons = roster.daemons if wants(DAEMONS) else {}
+        processes, wants = self._from.processes, self._audience.wants
+        await processes.renew()
+        topics = {name: topic_name(name) for name in processes.watchers}
+        watchers = {name: wids for name, wids in processes.watchers.items() if wants(topics[name])}
+        daemons = processes.daemons if wants(DAEMONS) else {}
         pids = {pid for wids in watchers.values() for pid in wids} | set(daemons)
-        readings = self._from.census.read(pids, pss=self._pss, kin_for=KIN_FOR)
+        readings = self._from.census.read(pids, pss=self._pss, kin_for=KINSHIP_MAX_AGE)
         extras = await self._extras(watchers)
         if daemons:
-            self._tell_daemons(daemons, readings)
+            self._send_daemons(daemons, readings)
         for name, wids in watchers.items():
-            self._tell_watcher(name, topics[name], wids, readings, extras)
-        self._press.turn()
+            self._send_watcher(name, topics[name], wids, readings, extras)
+        self._bodies.rotate()
         if wants(SOCKETS):
             for number, body in await self._from.sockets.sample():
                 topic = SOCKETS if number is None else f"{SOCKETS}.{number}"
@@ -103,16 +103,19 @@ class Sampler:
         ]
         return await self._from.extras.of(subjects)
 
-    def _tell_daemons(self, roles: Mapping[int, str], readings: Mapping[int, Reading]) -> None:
+    def _send_daemons(self, roles: Mapping[int, str], readings: Mapping[int, Reading]) -> None:
         living = {pid: readings[pid] for pid in roles if pid in readings}
         for pid, reading in living.items():
             topic = f"{DAEMONS}.{pid}"
-            make = partial(of_process, reading, None, name=roles[pid])
-            self._audience.send(topic, self._press.process(topic, reading, None, make))
-        some = tuple(living.values())
-        self._audience.send(DAEMONS, encode_event(of_group(some, self._press.sums(DAEMONS, some))))
+            make = partial(process_body, reading, None, name=roles[pid])
+            self._audience.send(topic, self._bodies.process_body(topic, reading, None, make))
+        group_readings = tuple(living.values())
+        self._audience.send(
+            DAEMONS,
+            encode_event(group_body(group_readings, self._bodies.sums(DAEMONS, group_readings))),
+        )
 
-    def _tell_watcher(
+    def _send_watcher(
         self,
         watcher: str,
         group: str,
@@ -124,11 +127,11 @@ class Sampler:
         living = {pid: readings[pid] for pid in wids if pid in readings}
         for pid, reading in living.items():
             topic, extra = f"{group}.{pid}", extras.get(pid)
-            make = partial(of_process, reading, extra, watcher=watcher, wid=wids[pid])
-            self._audience.send(topic, self._press.process(topic, reading, extra, make))
-        some = tuple(living.values())
+            make = partial(process_body, reading, extra, watcher=watcher, wid=wids[pid])
+            self._audience.send(topic, self._bodies.process_body(topic, reading, extra, make))
+        group_readings = tuple(living.values())
         more = (extras[pid] for pid in living if pid in extras)
         # A watcher may have the name of a group; its sums are kept apart by the blank.
-        body = of_group(some, self._press.sums(f"{group} ", some), more)
+        body = group_body(group_readings, self._bodies.sums(f"{group} ", group_readings), more)
         body["watcher"] = watcher
         self._audience.send(group, encode_event(body))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.api import ConfigError, read_settings
-from cvec_circus_plugins.notifier.event_filter import Choice, Limit
+from cvec_circus_plugins.notifier.event_filter import EventFilter, RateLimit
 from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
 from cvec_circus_plugins.notifier.settings import NotifierSettings, completed
 
@@ -16,31 +16,31 @@ REAP = {"watcher": "Web", "time": 86400.0, "seq": 7, "process_pid": 41, "reason"
 
 
 @pytest.mark.parametrize(
-    ("choice", "watcher", "event", "reason", "takes"),
+    ("event_filter", "watcher", "event", "reason", "takes"),
     [
-        (Choice(("reap",), ("*",)), "Web", "reap", "stopped", True),
-        (Choice(("reap", "stop"), ("*",)), "Web", "spawn", None, False),
-        (Choice(("*",), ("web*", "db")), "WEB-1", "spawn", None, True),
-        (Choice(("*",), ("web*", "db")), "dbs", "spawn", None, False),
-        (Choice(("re*",), ("Some Web",)), "some web", "reload", None, True),
-        (Choice(("reap",), ("*",), ("exited", "kill*")), "Web", "reap", "killed", True),
-        (Choice(("reap",), ("*",), ("exited",)), "Web", "reap", "stopped", False),
-        (Choice(("*",), ("*",), ("exited",)), "Web", "spawn", None, True),
+        (EventFilter(("reap",), ("*",)), "Web", "reap", "stopped", True),
+        (EventFilter(("reap", "stop"), ("*",)), "Web", "spawn", None, False),
+        (EventFilter(("*",), ("web*", "db")), "WEB-1", "spawn", None, True),
+        (EventFilter(("*",), ("web*", "db")), "dbs", "spawn", None, False),
+        (EventFilter(("re*",), ("Some Web",)), "some web", "reload", None, True),
+        (EventFilter(("reap",), ("*",), ("exited", "kill*")), "Web", "reap", "killed", True),
+        (EventFilter(("reap",), ("*",), ("exited",)), "Web", "reap", "stopped", False),
+        (EventFilter(("*",), ("*",), ("exited",)), "Web", "spawn", None, True),
     ],
 )
 def test_events_are_chosen(
-    choice: Choice, watcher: str, event: str, reason: str | None, takes: bool
+    event_filter: EventFilter, watcher: str, event: str, reason: str | None, takes: bool
 ) -> None:
-    assert choice.takes(watcher, event, {"reason": reason}) is takes
+    assert event_filter.matches(watcher, event, {"reason": reason}) is takes
 
 
 def test_so_many_go_through_and_the_others_are_counted() -> None:
-    limit = Limit(2, 10.0)
-    let = [limit.lets_through(at) for at in (0.0, 1.0, 2.0, 9.9, 10.0, 10.5, 11.0)]
+    limit = RateLimit(2, 10.0)
+    let = [limit.admit(at) for at in (0.0, 1.0, 2.0, 9.9, 10.0, 10.5, 11.0)]
     assert let == [True, True, False, False, True, False, True]
-    assert (limit.left_out, limit.free_at(11.0)) == (3, 20.0)
+    assert (limit.left_out, limit.next_free_at(11.0)) == (3, 20.0)
     assert (limit.take_left_out(), limit.take_left_out()) == (3, 0)
-    assert limit.free_at(25.0) in (20.0, 25.0)
+    assert limit.next_free_at(25.0) in (20.0, 25.0)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_in_json_every_value_is_a_text_of_json() -> None:
 
 
 def test_the_usual_body_tells_everything() -> None:
-    told = json.loads(Message("Web", "reap", REAP, "here", 3).as_json())
-    assert (told["watcher"], told["event"], told["left_out"]) == ("Web", "reap", 3)
-    assert (told["body"], told["time"]) == (REAP, 86400.0)
-    assert told["summary"].endswith("(3 more events were not told)")
+    fields = json.loads(Message("Web", "reap", REAP, "here", 3).as_json())
+    assert (fields["watcher"], fields["event"], fields["left_out"]) == ("Web", "reap", 3)
+    assert (fields["body"], fields["time"]) == (REAP, 86400.0)
+    assert fields["summary"].endswith("(3 more events were not told)")
     assert Message("", LEFT_OUT, {}, "here", 1).summary == "1 more event was not told on here"
 
 

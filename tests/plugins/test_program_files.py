@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_plugins._program_files import Chosen, program_files, stamp
-from cvec_circus_plugins.command_reloader import Program, ReloaderSettings
+from cvec_circus_plugins._program_files import FileFilter, fingerprint, program_files
+from cvec_circus_plugins.command_reloader import ReloaderSettings, WatchedProgram
 
 
 @pytest.fixture
@@ -84,11 +84,13 @@ def found(home: Path, options: dict[str, Any], with_arguments: bool = False) -> 
 def test_which_files_in_a_directory_count(
     path: str, patterns: tuple[str, ...], ignored: tuple[str, ...], counts: bool
 ) -> None:
-    chosen = Chosen(patterns, ignored)
-    assert chosen.takes(PurePath(path)) is counts
+    file_filter = FileFilter(patterns, ignored)
+    assert file_filter.matches(PurePath(path)) is counts
     home = Path("/srv/app")
-    assert (chosen.first(home, [Path("/srv/other/x"), home / path]) is not None) is counts
-    assert chosen.first(home, [home]) == home
+    assert (
+        file_filter.first_match(home, [Path("/srv/other/x"), home / path]) is not None
+    ) is counts
+    assert file_filter.first_match(home, [home]) == home
 
 
 def write(path: Path) -> None:
@@ -117,35 +119,35 @@ def test_a_change_counts_when_it_has_come_to_rest(
     home: Path, change: Callable[[Path], None]
 ) -> None:
     path = home / "run"
-    program = Program(ReloaderSettings(), {path: stamp(path)})
-    assert program.look(0.0) is None
+    program = WatchedProgram(ReloaderSettings(), {path: fingerprint(path)})
+    assert program.changed_file(0.0) is None
     change(path)
-    assert [program.look(0.0), program.look(0.0)] == [None, path]
+    assert [program.changed_file(0.0), program.changed_file(0.0)] == [None, path]
     program.accept(0.0)
-    assert program.look(0.0) is None
+    assert program.changed_file(0.0) is None
 
 
 def test_one_that_is_still_written_or_missing_is_waited_for(home: Path) -> None:
     path = home / "run"
-    program = Program(ReloaderSettings(), {path: stamp(path)})
+    program = WatchedProgram(ReloaderSettings(), {path: fingerprint(path)})
     for length in range(20, 25):
         path.write_text("x" * length)
-        assert program.look(0.0) is None
+        assert program.changed_file(0.0) is None
     path.unlink()
-    assert [program.look(0.0), program.look(0.0)] == [None, None]
+    assert [program.changed_file(0.0), program.changed_file(0.0)] == [None, None]
     path.write_text("new")
-    assert [program.look(0.0), program.look(0.0)] == [None, path]
+    assert [program.changed_file(0.0), program.changed_file(0.0)] == [None, path]
 
 
 def test_a_directory_counts_when_it_has_come_to_rest() -> None:
     path = Path("/srv/app/a.py")
-    program = Program(ReloaderSettings(settle=0.5), {}, touched=path, touched_at=10.0)
-    assert [program.look(10.4), program.look(10.5)] == [None, path]
+    program = WatchedProgram(ReloaderSettings(settle=0.5), {}, touched=path, touched_at=10.0)
+    assert [program.changed_file(10.4), program.changed_file(10.5)] == [None, path]
     program.touched_at = 11.0
     program.accept(11.0)
-    assert [program.look(11.0), program.look(12.0)] == [None, path]
+    assert [program.changed_file(11.0), program.changed_file(12.0)] == [None, path]
     program.accept(12.0)
-    assert program.look(13.0) is None
+    assert program.changed_file(13.0) is None
 
 
 def test_a_watcher_has_options_of_its_own(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,9 +13,9 @@ from cvec_circus_plugins._resources import (
     Limits,
     Load,
     Memory,
-    Meter,
     Subject,
-    only,
+    UsageMeter,
+    process_subject,
     read_size,
     total,
     watcher_subject,
@@ -98,21 +98,21 @@ def test_what_is_no_limit(text: str) -> None:
     ids=["half", "over a minute", "over an hour", "idle"],
 )
 def test_the_processor_is_measured_from_look_to_look(used: tuple[str, str], share: float) -> None:
-    meter = Meter()
+    meter = UsageMeter()
     assert meter.load(info(ctime=used[0]), 100.0).cpu is None
     meter.begin()
     assert meter.load(info(ctime=used[1]), 110.0).cpu == pytest.approx(share)
 
 
 def test_a_successor_with_the_same_pid_begins_anew() -> None:
-    meter = Meter()
+    meter = UsageMeter()
     meter.load(info(ctime="0:09.00"), 100.0)
     meter.begin()
     assert meter.load(info(ctime="0:10.00", create_time=104.0), 110.0).cpu is None
 
 
 def test_what_may_not_be_read_counts_as_all_of_it() -> None:
-    load = Meter().load(info(ctime="N/A", mem="N/A", size="N/A", cpu="N/A"), 1.0)
+    load = UsageMeter().load(info(ctime="N/A", mem="N/A", size="N/A", cpu="N/A"), 1.0)
     assert load == Load(cpu=100.0, memory=100.0, size=None)
 
 
@@ -120,7 +120,7 @@ def test_what_children_use_is_added_where_that_is_wanted() -> None:
     below = info(3, "0:02.00", mem=4.0, size="4.00M")
     child = info(2, "0:01.00", mem=2.0, size="2.00M", children=[below])
     family = info(1, "0:00.50", children=[child])
-    alone, together = Meter(), Meter(with_children=True)
+    alone, together = UsageMeter(), UsageMeter(with_children=True)
     assert alone.load(family, 1.0).size == 1 * M
     assert together.load(family, 1.0) == Load(None, 7.0, 7 * M)
     later = info(1, "0:00.50", children=[info(2, "0:02.00", children=[info(3, "0:03.00")])])
@@ -134,26 +134,26 @@ LIGHT, HEAVY = Load(5.0, 1.0, 10 * M), Load(95.0, 60.0, 900 * M)
 @pytest.mark.parametrize(
     ("limits", "subject", "broken"),
     [
-        (Limits(max_cpu=90), only(HEAVY), ["over_cpu"]),
-        (Limits(max_cpu=95), only(HEAVY), []),
+        (Limits(max_cpu=90), process_subject(HEAVY), ["over_cpu"]),
+        (Limits(max_cpu=95), process_subject(HEAVY), []),
         (Limits(max_cpu=90), watcher_subject([LIGHT, HEAVY]), ["over_cpu"]),
-        (Limits(max_cpu=90), only(total([LIGHT, HEAVY])), ["over_cpu"]),
-        (Limits(max_cpu=99), only(total([LIGHT, HEAVY])), ["over_cpu"]),
+        (Limits(max_cpu=90), process_subject(total([LIGHT, HEAVY])), ["over_cpu"]),
+        (Limits(max_cpu=99), process_subject(total([LIGHT, HEAVY])), ["over_cpu"]),
         (Limits(min_cpu=5), watcher_subject([LIGHT, HEAVY]), ["under_cpu"]),
-        (Limits(min_cpu=0), only(Load(0.0, 1.0, M)), ["under_cpu"]),
-        (Limits(min_cpu=0), only(LIGHT), []),
-        (Limits(max_memory=Memory(50)), only(HEAVY), ["over_memory"]),
-        (Limits(max_memory=Memory(500 * M, True)), only(HEAVY), ["over_memory"]),
-        (Limits(max_memory=Memory(950 * M, True)), only(total([LIGHT, HEAVY])), []),
+        (Limits(min_cpu=0), process_subject(Load(0.0, 1.0, M)), ["under_cpu"]),
+        (Limits(min_cpu=0), process_subject(LIGHT), []),
+        (Limits(max_memory=Memory(50)), process_subject(HEAVY), ["over_memory"]),
+        (Limits(max_memory=Memory(500 * M, True)), process_subject(HEAVY), ["over_memory"]),
+        (Limits(max_memory=Memory(950 * M, True)), process_subject(total([LIGHT, HEAVY])), []),
         (
             Limits(min_memory=Memory(20 * M, True)),
             watcher_subject([LIGHT, HEAVY]),
             ["under_memory"],
         ),
-        (Limits(min_memory=Memory(0.5)), only(LIGHT), []),
-        (Limits(health=75), only(HEAVY), ["over_health"]),
-        (Limits(health=78), only(HEAVY), []),
-        (Limits(), only(HEAVY), []),
+        (Limits(min_memory=Memory(0.5)), process_subject(LIGHT), []),
+        (Limits(health=75), process_subject(HEAVY), ["over_health"]),
+        (Limits(health=78), process_subject(HEAVY), []),
+        (Limits(), process_subject(HEAVY), []),
     ],
 )
 def test_verdicts(limits: Limits, subject: Subject, broken: list[str]) -> None:
@@ -161,7 +161,7 @@ def test_verdicts(limits: Limits, subject: Subject, broken: list[str]) -> None:
 
 
 def test_of_what_is_not_known_there_is_no_verdict() -> None:
-    unknown = only(Load(None, None, None))
+    unknown = process_subject(Load(None, None, None))
     limits = Limits(90, 0, Memory(90), Memory(M, True), 75)
     assert [verdict.broken for verdict in limits.verdicts(unknown)] == [None] * 5
     assert watcher_subject([]).high == Load(None, None, None)

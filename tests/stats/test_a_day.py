@@ -16,9 +16,9 @@ from cvec_circus_core.system.clock import SystemClock
 from cvec_circus_core.system.fakes import FakeClock
 from cvec_circus_core.system.stats.census import Census
 from cvec_circus_core.system.stats.usage import Details, Usage
-from cvec_circus_plugins.stats.beat import Beat
-from cvec_circus_plugins.stats.roster import Roster
+from cvec_circus_plugins.stats.process_list import ProcessList
 from cvec_circus_plugins.stats.sampler import Sampler, Sources
+from cvec_circus_plugins.stats.sampling_timer import SamplingTimer
 
 DAY = 86_400
 LIVES = 100_000
@@ -115,9 +115,9 @@ class Day:
         self.heard = Heard()
         self.samples = 0
         self.census = Census(self.clock, table=self.machine)
-        sources = Sources(Roster(self._ask, DAEMON), self.census, Nothing(), Nothing())
+        sources = Sources(ProcessList(self._ask, DAEMON), self.census, Nothing(), Nothing())
         self.sampler = Sampler(sources, self.heard)
-        self.beat = Beat(self.clock, 1.0, self._begin)
+        self.timer = SamplingTimer(self.clock, 1.0, self._begin)
         self.is_due = False
 
     async def _ask(self, command: str, since: int | None = None) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class Day:
                 self.is_due = False
                 await self.sampler.sample()
                 self.samples += 1
-                self.beat.sampled(0.001)
+                self.timer.finish(0.001)
             self.clock.advance(1.0)
 
     def size(self) -> tuple[int, int]:
@@ -157,7 +157,7 @@ class Day:
 @pytest.mark.timeout(280)
 def test_nothing_grows_in_a_day() -> None:
     day = Day()
-    day.beat.want(True)
+    day.timer.set_wanted(True)
 
     async def live() -> tuple[tuple[int, int], tuple[int, int]]:
         await day.run(DAY // 20)
@@ -174,7 +174,7 @@ def test_nothing_grows_in_a_day() -> None:
     assert late[1] - early[1] < 2_000_000
     assert len(day.census._known) <= 2 * AT_ONCE + 3
     assert day.clock.pending() + day.is_due == 1
-    day.beat.want(False)
+    day.timer.set_wanted(False)
     assert day.clock.pending() == 0
 
 

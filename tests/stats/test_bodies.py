@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cvec_circus_plugins.stats.bodies import extra_sums, of_group, of_process, sums_of
-from cvec_circus_plugins.stats.press import Press
+from cvec_circus_plugins.stats.bodies import extra_sums, group_body, process_body, sums_of
+from cvec_circus_plugins.stats.body_cache import BodyCache
 
 OLDER_KEYS = {
     *("mem_info1", "mem_info2", "cpu", "mem", "ctime", "pid", "username", "nice"),
@@ -16,7 +16,7 @@ OLDER_KEYS = {
 }
 
 
-class Found(NamedTuple):
+class FakeReading(NamedTuple):
     """What a census finds of a process."""
 
     told: dict[str, Any]
@@ -26,7 +26,7 @@ class Found(NamedTuple):
     children_rss: int = 0
 
 
-def told(pid: int, **more: Any) -> dict[str, Any]:
+def steady_body(pid: int, **more: Any) -> dict[str, Any]:
     return {
         "pid": pid,
         "cmdline": "x",
@@ -47,23 +47,28 @@ def told(pid: int, **more: Any) -> dict[str, Any]:
 
 
 def test_a_process_has_all_that_older_readers_look_for() -> None:
-    body = of_process(Found(told(7)), None, watcher="web", wid=1)
+    body = process_body(FakeReading(steady_body(7)), None, watcher="web", wid=1)
     assert body.keys() >= OLDER_KEYS
     assert (body["subtopic"], body["children"], body["name"]) == (7, [], None)
     assert (body["watcher"], body["wid"]) == ("web", 1)
     assert "extra" not in body
-    assert of_process(Found(told(7)), {"queue": 3}, name="circusd")["extra"] == {"queue": 3}
+    assert process_body(FakeReading(steady_body(7)), {"queue": 3}, name="circusd")["extra"] == {
+        "queue": 3
+    }
 
 
 @pytest.mark.parametrize(
-    ("found", "expected"),
+    ("readings", "expected"),
     [
         (
             [],
             {"pid": [], "cpu": 0.0, "cpu_sum": 0.0, "mem": 0, "age": 0.0, "processes": 0, "rss": 0},
         ),
         (
-            [Found(told(1), 10.0, 5.0, 50.0, 100), Found(told(2), 20.5, 7.25, 0.0, 1)],
+            [
+                FakeReading(steady_body(1), 10.0, 5.0, 50.0, 100),
+                FakeReading(steady_body(2), 20.5, 7.25, 0.0, 1),
+            ],
             {
                 "pid": [1, 2],
                 "cpu": 15.25,
@@ -80,25 +85,30 @@ def test_a_process_has_all_that_older_readers_look_for() -> None:
             },
         ),
         (
-            [Found(told(1, rss="N/A", mem="N/A"), "N/A", "N/A"), Found(told(2), 20.0, 3.0)],
+            [
+                FakeReading(steady_body(1, rss="N/A", mem="N/A"), "N/A", "N/A"),
+                FakeReading(steady_body(2), 20.0, 3.0),
+            ],
             {"pid": [1, 2], "cpu": 20.0, "cpu_sum": 20.0, "mem": 0.5, "age": 3.0, "rss": 1024},
         ),
         (
-            [Found(told(1, rss="N/A", mem="N/A"), "N/A", "N/A")],
+            [FakeReading(steady_body(1, rss="N/A", mem="N/A"), "N/A", "N/A")],
             {"pid": [1], "cpu": "N/A", "cpu_sum": "N/A", "mem": "N/A", "age": "N/A", "rss": "N/A"},
         ),
     ],
 )
-def test_a_group_is_summed_up(found: list[Found], expected: dict[str, Any]) -> None:
-    body = of_group(found, sums_of([one.told for one in found]))
+def test_a_group_is_summed_up(readings: list[FakeReading], expected: dict[str, Any]) -> None:
+    body = group_body(readings, sums_of([reading.told for reading in readings]))
     assert {key: body[key] for key in expected} == expected
-    assert "pss" not in body or not found
+    assert "pss" not in body or not readings
 
 
 def test_numbers_of_others_are_added_up() -> None:
-    some = [{"queue": 3, "up": True, "who": "a"}, {"queue": 4.5}, {}]
-    assert extra_sums(some) == {"queue": 7.5}
-    assert of_group([Found(told(1))], sums_of([told(1)]), some)["extra"] == {"queue": 7.5}
+    extras: list[dict[str, Any]] = [{"queue": 3, "up": True, "who": "a"}, {"queue": 4.5}, {}]
+    assert extra_sums(extras) == {"queue": 7.5}
+    assert group_body([FakeReading(steady_body(1))], sums_of([steady_body(1)]), extras)[
+        "extra"
+    ] == {"queue": 7.5}
 
 
 class Counted:
@@ -113,37 +123,37 @@ class Counted:
 
 
 def test_a_text_is_written_anew_only_where_something_has_changed() -> None:
-    press, make, same = Press(), Counted(), told(1)
+    cache, make, same = BodyCache(), Counted(), steady_body(1)
 
-    def printed(found: Found, extra: Any = None) -> Any:
-        text = press.process("web.1", found, extra, make)
-        press.turn()
+    def printed(reading: FakeReading, extra: Any = None) -> Any:
+        text = cache.process_body("web.1", reading, extra, make)
+        cache.rotate()
         return json.loads(text)
 
-    assert printed(Found(same, age=1.25)) == {"pid": 1, "age": 1.25}
-    assert printed(Found(same, age=2.25)) == {"pid": 1, "age": 2.25}
+    assert printed(FakeReading(same, age=1.25)) == {"pid": 1, "age": 1.25}
+    assert printed(FakeReading(same, age=2.25)) == {"pid": 1, "age": 2.25}
     assert make.made == 1
-    for number, (found, extra) in enumerate(
+    for number, (reading, extra) in enumerate(
         [
-            (Found(same, cpu=5.0), None),
-            (Found(told(1), cpu=5.0), None),
-            (Found(same, children_cpu=1.0), None),
-            (Found(same, children_cpu=1.0), {"queue": 1}),
-            (Found(same, age="N/A"), None),
+            (FakeReading(same, cpu=5.0), None),
+            (FakeReading(steady_body(1), cpu=5.0), None),
+            (FakeReading(same, children_cpu=1.0), None),
+            (FakeReading(same, children_cpu=1.0), {"queue": 1}),
+            (FakeReading(same, age="N/A"), None),
         ],
         start=2,
     ):
-        printed(found, extra)
+        printed(reading, extra)
         assert make.made == number
-    press.turn()
-    printed(Found(same, age="N/A"))
+    cache.rotate()
+    printed(FakeReading(same, age="N/A"))
     assert make.made == 7
 
 
 def test_sums_are_kept_while_nothing_changes() -> None:
-    press, some = Press(), [Found(told(1)), Found(told(2))]
-    first = press.sums("web", some)
-    press.turn()
-    assert press.sums("web", [one._replace(cpu=9.0) for one in some]) is first
-    press.turn()
-    assert press.sums("web", some[:1]) == sums_of([some[0].told])
+    cache, readings = BodyCache(), [FakeReading(steady_body(1)), FakeReading(steady_body(2))]
+    first = cache.sums("web", readings)
+    cache.rotate()
+    assert cache.sums("web", [reading._replace(cpu=9.0) for reading in readings]) is first
+    cache.rotate()
+    assert cache.sums("web", readings[:1]) == sums_of([readings[0].told])

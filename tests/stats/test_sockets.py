@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.system.net.socket_table import Address, read_sockets
-from cvec_circus_plugins.stats.sockets import Sockets
+from cvec_circus_plugins.stats.socket_statistics import SocketStatistics
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/net/tcp"), reason="only Linux tells")
 
@@ -29,20 +29,20 @@ def listening(kind: str, folder: Path, stack: ExitStack) -> tuple[socket.socket,
     family = {"unix": socket.AF_UNIX, "tcp6": socket.AF_INET6, "any6": socket.AF_INET6}.get(
         kind, socket.AF_INET
     )
-    one = stack.enter_context(socket.socket(family))
+    sock = stack.enter_context(socket.socket(family))
     host = {"tcp6": "::1", "any6": "::", "any": "0.0.0.0"}.get(kind, "127.0.0.1")
-    one.bind(str(folder / "a socket") if kind == "unix" else (host, 0))
-    one.listen(16)
-    address = one.getsockname()
-    return one, address if kind == "unix" else (host, address[1])
+    sock.bind(str(folder / "a socket") if kind == "unix" else (host, 0))
+    sock.listen(16)
+    address = sock.getsockname()
+    return sock, address if kind == "unix" else (host, address[1])
 
 
 def connected(to: socket.socket, kind: str, stack: ExitStack) -> socket.socket:
-    one = stack.enter_context(socket.socket(to.family))
+    sock = stack.enter_context(socket.socket(to.family))
     address = to.getsockname()
     reached = {"any": "127.0.0.1", "any6": "::1"}
-    one.connect((reached[kind], address[1]) if kind in reached else address)
-    return one
+    sock.connect((reached[kind], address[1]) if kind in reached else address)
+    return sock
 
 
 @pytest.mark.parametrize("kind", ["tcp4", "tcp6", "any", "any6", "unix"])
@@ -71,18 +71,20 @@ def test_what_does_not_listen_is_not_told(tmp_path: Path, stack: ExitStack) -> N
 
 
 def test_datagrams_that_wait_are_told(stack: ExitStack) -> None:
-    one = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-    one.bind(("127.0.0.1", 0))
-    address = ("127.0.0.1", one.getsockname()[1])
+    sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    sock.bind(("127.0.0.1", 0))
+    address = ("127.0.0.1", sock.getsockname()[1])
     assert read_sockets([address])[address].queued_bytes == 0
-    one.sendto(b"x" * 100, address)
+    sock.sendto(b"x" * 100, address)
     assert read_sockets([address])[address].queued_bytes >= 100
 
 
 def test_new_connections_are_counted_from_sample_to_sample(
     tmp_path: Path, stack: ExitStack
 ) -> None:
-    listener, (host, port) = listening("tcp4", tmp_path, stack)
+    listener, tcp_address = listening("tcp4", tmp_path, stack)
+    assert not isinstance(tcp_address, str)
+    host, port = tcp_address
     unix, path = listening("unix", tmp_path, stack)
     views: list[dict[str, Any]] = [
         {"fd": 7, "name": "web", "backlog": 16, "host": host, "port": port},
@@ -94,7 +96,7 @@ def test_new_connections_are_counted_from_sample_to_sample(
         assert command == "listsockets"
         return {"status": "ok", "sockets": views}
 
-    sockets = Sockets(ask, read_sockets)
+    sockets = SocketStatistics(ask, read_sockets)
 
     def sampled() -> dict[str | None, Any]:
         return dict(asyncio.run(sockets.sample()))
@@ -106,10 +108,10 @@ def test_new_connections_are_counted_from_sample_to_sample(
             pass  # closed here first, it leaves a trace
     kept = connected(unix, "unix", stack)
     stack.enter_context(unix.accept()[0])
-    told = sampled()
-    assert [told[key]["reads"] for key in ("7", "8", "9", None)] == [5, 1, 0, 6]
-    assert told["7"]["address"] == f"{host}:{port}"
-    assert told["8"] == {
+    bodies = sampled()
+    assert [bodies[key]["reads"] for key in ("7", "8", "9", None)] == [5, 1, 0, 6]
+    assert bodies["7"]["address"] == f"{host}:{port}"
+    assert bodies["8"] == {
         "fd": 8,
         "subtopic": 8,
         "name": "ux",
@@ -119,7 +121,7 @@ def test_new_connections_are_counted_from_sample_to_sample(
         "queued": 0,
         "connections": 1,
     }
-    assert told["9"]["queued"] == "N/A"
-    assert told[None]["addresses"] == [f"{host}:{port}", path, "127.0.0.1:1"]
+    assert bodies["9"]["queued"] == "N/A"
+    assert bodies[None]["addresses"] == [f"{host}:{port}", path, "127.0.0.1:1"]
     assert sampled()[None]["reads"] == 0
     kept.close()

@@ -6,9 +6,9 @@ import asyncio
 import logging
 from functools import partial
 
-from cvec_circus_plugins._bounded_thread import Errand
+from cvec_circus_plugins._bounded_thread import BoundedThread
 from cvec_circus_plugins.notifier.message import Message
-from cvec_circus_plugins.notifier.receivers import Receiver, Refused, Unsent
+from cvec_circus_plugins.notifier.receivers import PermanentFailure, Receiver, TemporaryFailure
 from cvec_circus_plugins.notifier.settings import NotifierSettings
 
 log = logging.getLogger("circus.plugins.notifier")
@@ -16,15 +16,15 @@ log = logging.getLogger("circus.plugins.notifier")
 LONGEST_PAUSE = 60.0
 
 
-class Outlet:
+class DeliveryQueue:
     """Sends what is put into it, one after the other, each a bounded number of times."""
 
     def __init__(self, receiver: Receiver, settings: NotifierSettings) -> None:
         self._receiver = receiver
         self._settings = settings
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(settings.queue)
-        self._errand = Errand(f"notifier {receiver.name}")
-        self._thrown_away = 0
+        self._thread = BoundedThread(f"notifier {receiver.name}")
+        self._dropped = 0
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -36,12 +36,12 @@ class Outlet:
         try:
             self._waiting.put_nowait(message)
         except asyncio.QueueFull:
-            if not self._thrown_away:
+            if not self._dropped:
                 log.warning(
                     "notifier: %s: %d messages wait, more are thrown away",
                     *(self._receiver.name, self._settings.queue),
                 )
-            self._thrown_away += 1
+            self._dropped += 1
 
     async def close(self, seconds: float) -> None:
         """Send what waits, for so many seconds at most."""
@@ -61,27 +61,27 @@ class Outlet:
             except Exception:
                 log.exception("notifier: %s: %s failed", self._receiver.name, message.topic)
             self._waiting.task_done()
-            if self._thrown_away and self._waiting.empty():
+            if self._dropped and self._waiting.empty():
                 log.warning(
                     "notifier: %s: %d messages were thrown away",
-                    *(self._receiver.name, self._thrown_away),
+                    *(self._receiver.name, self._dropped),
                 )
-                self._thrown_away = 0
+                self._dropped = 0
 
     async def _deliver(self, message: Message) -> None:
         name, pause = self._receiver.name, self._settings.retry_pause
         for attempts_left in range(self._settings.retries, -1, -1):
             try:
-                await self._errand.run(
+                await self._thread.run(
                     partial(self._receiver.send, message), self._settings.timeout
                 )
                 return
-            except Refused as error:
+            except PermanentFailure as error:
                 log.error("notifier: %s: %s is not taken: %s", name, message.topic, error)
                 return
             except TimeoutError:
                 why = f"no answer within {self._settings.timeout:g} s"
-            except (Unsent, OSError) as error:
+            except (TemporaryFailure, OSError) as error:
                 why = (getattr(error, "strerror", None) or str(error)).lower()
             if attempts_left:
                 log.warning("notifier: %s: %s; trying again in %.3g s", name, why, pause)

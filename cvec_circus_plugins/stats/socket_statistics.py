@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from cvec_circus_plugins.stats.roster import Ask
+from cvec_circus_plugins.stats.process_list import Ask
 
 UNREADABLE = "N/A"
 
 Address = str | tuple[str, int]
-Told = tuple[str | None, Mapping[str, Any]]
+SocketBody = tuple[str | None, Mapping[str, Any]]
 """The number of a socket, or None for all of them, and what is published."""
 
 
@@ -27,31 +27,31 @@ class Use(Protocol):
     seen: set[bytes]
 
 
-Read = Callable[[Iterable[Address]], Mapping[Address, Use]]
+ReadSockets = Callable[[Iterable[Address]], Mapping[Address, Use]]
 
 
-class Sockets:
+class SocketStatistics:
     """The managed sockets of a daemon."""
 
-    def __init__(self, ask: Ask, read: Read) -> None:
+    def __init__(self, ask: Ask, read: ReadSockets) -> None:
         self._ask = ask
         self._read = read
-        self._seen: dict[Address, set[bytes]] = {}
+        self._connections: dict[Address, set[bytes]] = {}
 
-    async def sample(self) -> list[Told]:
+    async def sample(self) -> list[SocketBody]:
         """Look at them all."""
         reply = await self._ask("listsockets")
         views = reply.get("sockets", [])
-        used = self._read(address_of(view) for view in views)
-        told = [self._told(view, used.get(address_of(view))) for view in views]
-        self._seen = {address: use.seen for address, use in used.items()}
-        sums: dict[str, Any] = {"addresses": [body["address"] for body in told]}
+        uses = self._read(address_of(view) for view in views)
+        bodies = [self._body(view, uses.get(address_of(view))) for view in views]
+        self._connections = {address: use.seen for address, use in uses.items()}
+        sums: dict[str, Any] = {"addresses": [body["address"] for body in bodies]}
         for key in ("reads", "queued", "connections"):
-            known = [body[key] for body in told if body[key] != UNREADABLE]
-            sums[key] = sum(known) if known or not told else UNREADABLE
-        return [*((str(body["fd"]), body) for body in told), (None, sums)]
+            numbers = [body[key] for body in bodies if body[key] != UNREADABLE]
+            sums[key] = sum(numbers) if numbers or not bodies else UNREADABLE
+        return [*((str(body["fd"]), body) for body in bodies), (None, sums)]
 
-    def _told(self, view: Mapping[str, Any], use: Use | None) -> dict[str, Any]:
+    def _body(self, view: Mapping[str, Any], use: Use | None) -> dict[str, Any]:
         address = address_of(view)
         fd = view["fd"]
         body = {
@@ -65,7 +65,7 @@ class Sockets:
             "connections": UNREADABLE,
         }
         if use is not None:
-            before = self._seen.get(address, use.seen)
+            before = self._connections.get(address, use.seen)
             body["reads"] = len(use.seen - before)
             body["queued"], body["connections"] = use.queued, use.connections
             if use.queued_bytes:

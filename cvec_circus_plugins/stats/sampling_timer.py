@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-SHARE, SHARE_AT_MOST = 0.02, 0.1
+TARGET_SHARE, LARGEST_SHARE = 0.02, 0.1
 """Of one processor: what is aimed at, and what is never passed."""
-STRETCHED = 2.5
+LONGEST_FOR_TARGET = 2.5
 """Seconds between two samples for the sake of the share that is aimed at."""
 
 
@@ -27,8 +27,8 @@ class Clock(Protocol):
         """Call ``then`` after some seconds; return what cancels it."""
 
 
-class Beat:
-    """Calls ``sample`` at the right moments; ``sampled`` has to be called when one is done."""
+class SamplingTimer:
+    """Calls ``sample`` at the right moments; ``finish`` has to be called when one is done."""
 
     def __init__(self, clock: Clock, interval: float, sample: Callable[[], None]) -> None:
         self._clock = clock
@@ -39,26 +39,26 @@ class Beat:
         self._is_wanted = False
         self._cancel: Callable[[], None] | None = None
 
-    def want(self, wanted: bool) -> None:
+    def set_wanted(self, is_wanted: bool) -> None:
         """Say whether anybody listens; the first sample comes at once."""
-        if wanted and not self._is_wanted:
+        if is_wanted and not self._is_wanted:
             self._is_wanted = True
             if not self._is_sampling:
                 self._due = self._clock.now()
                 self._begin()
-        elif not wanted and self._is_wanted:
+        elif not is_wanted and self._is_wanted:
             self._is_wanted = False
-            self._rest()
+            self._cancel_timer()
 
-    def sampled(self, cost: float) -> None:
+    def finish(self, cost: float) -> None:
         """Say that the sample is done, and how many seconds of a processor it took."""
         self._is_sampling = False
         if not self._is_wanted:
             return
         now = self._clock.now()
         # Who is later than a whole interval has lost the beat, and begins a new one.
-        stretched = max(min(cost / SHARE, STRETCHED), cost / SHARE_AT_MOST)
-        self._due = max(self._due + max(self._interval, stretched), now)
+        affordable = max(min(cost / TARGET_SHARE, LONGEST_FOR_TARGET), cost / LARGEST_SHARE)
+        self._due = max(self._due + max(self._interval, affordable), now)
         self._cancel = self._clock.wait(self._due - now, self._begin)
 
     def _begin(self) -> None:
@@ -66,7 +66,7 @@ class Beat:
         self._is_sampling = True
         self._sample()
 
-    def _rest(self) -> None:
+    def _cancel_timer(self) -> None:
         if self._cancel is not None:
             self._cancel()
             self._cancel = None

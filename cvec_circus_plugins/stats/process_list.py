@@ -15,11 +15,11 @@ Ask = Callable[..., Awaitable[Mapping[str, Any]]]
 """Sends a command by name and properties, and gives the reply."""
 
 
-class Refused(CircusError):
+class RequestRefused(CircusError):
     """The daemon does not tell what is needed for statistics."""
 
 
-class Roster:
+class ProcessList:
     """The processes of a daemon by watcher, as of the last answer."""
 
     def __init__(self, ask: Ask, own_pid: int) -> None:
@@ -32,14 +32,14 @@ class Roster:
         """The roles of the daemon's own processes by pid."""
 
     async def renew(self) -> None:
-        """Ask again. Raises `Refused` and `CallError`."""
+        """Ask again. Raises `RequestRefused` and `CallError`."""
         reply = await self._ask("processes", since=self._changes)
         if reply["status"] == "error":
-            raise Refused(f"no statistics of this daemon: {reply.get('reason')}")
+            raise RequestRefused(f"no statistics of this daemon: {reply.get('reason')}")
         if "watchers" in reply:
             self.watchers = {
-                name: {int(pid): wid for pid, wid in some.items()}
-                for name, some in reply["watchers"].items()
+                name: {int(pid): wid for pid, wid in wids.items()}
+                for name, wids in reply["watchers"].items()
             }
             self.daemons = self._roles(reply["daemon"])
         # Another daemon begins to count anew, and may by chance have come to the same number.
