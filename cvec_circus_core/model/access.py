@@ -1,7 +1,7 @@
 """Who calls, and what a caller may: the nouns (the judgement is in `policy/permission.py`).
 
-A caller is told by the kernel or by a key that he holds, never by what he says of himself. Whoever
-can not be told apart is a `Stranger`, and a stranger may nothing.
+A caller is known by the kernel's word or by a key, never by what the message says. A caller who can
+not be told apart is a `Stranger`, and a stranger may nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Role(Enum):
     VIEWER = "viewer"
     """Look, and hear events and statistics."""
     GUEST = "guest"
-    """Only what the ``allow_users`` of a watcher lets him, as ``key:NAME``."""
+    """Only what the ``allow_users`` of a watcher lets them, as ``key:NAME``."""
 
 
 class KnownKey(Struct, frozen=True):
@@ -46,20 +46,20 @@ class LocalUser(Struct, frozen=True):
 
 
 class KeyHolder(Struct, frozen=True):
-    """Whoever has shown that he holds a key (CURVE), and the address he calls from."""
+    """A caller who has proven to hold a key (CURVE), and the address of the connection."""
 
     key: str
     address: str
 
 
 class Anybody(Struct, frozen=True):
-    """Whoever comes through a door that is open on purpose: ``inproc``, or one that is insecure."""
+    """A caller at an endpoint that is open on purpose: ``inproc``, or one that is insecure."""
 
     where: str
 
 
 class Stranger(Struct, frozen=True):
-    """Somebody who could not be told apart, and why."""
+    """A caller who could not be told apart, and why."""
 
     why: str
 
@@ -68,7 +68,7 @@ PeerIdentity = LocalUser | KeyHolder | Anybody | Stranger
 
 
 class Rights(Struct, frozen=True):
-    """What a caller may: everything, or read, or act on the watchers that list him."""
+    """What a caller may: everything, or read, or act on the watchers that list them."""
 
     everything: bool = False
     reading: bool = False
@@ -77,18 +77,18 @@ class Rights(Struct, frozen=True):
 
     @property
     def any(self) -> bool:
-        """Whether he may anything at all, or at least may be listed somewhere."""
+        """Whether they may do anything at all, or at least may be listed somewhere."""
         return self.everything or self.reading or bool(self.words)
 
     def may_operate(self, listed: Iterable[str]) -> bool:
-        """Tell whether he may act on a watcher whose allow_users are these."""
+        """Tell whether they may act on a watcher whose allow_users are these."""
         return self.everything or not self.words.isdisjoint(listed)
 
 
 class Caller(Struct, frozen=True):
-    """A caller with his name for people and his rights, worked out once per connection."""
+    """A caller with a name for people and with rights, worked out once per connection."""
 
-    caller: PeerIdentity
+    identity: PeerIdentity
     name: str
     rights: Rights
 

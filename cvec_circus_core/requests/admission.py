@@ -1,23 +1,24 @@
-"""May they? What a visitor gets to see of the daemon for one command."""
+"""May they? What a caller gets to see of the daemon for one command."""
 
 from __future__ import annotations
 
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.ports import Supervisor
 from cvec_circus_core.model.access import Caller, NotAllowed, Stranger
-from cvec_circus_core.requests.restricted import RestrictedSupervisor
-from cvec_circus_core.requests.restrictions import Restrictions
+from cvec_circus_core.requests.restricted import Restrictions, restricted
 
 
-def admitted(supervisor: Supervisor, visitor: Caller, command: Command) -> Supervisor:
-    """Return the daemon as this visitor may use it. Raises `NotAllowed` for who may nothing."""
-    rights = visitor.rights
+def admitted(supervisor: Supervisor, caller: Caller, command: Command) -> Supervisor:
+    """Return the daemon as this caller may use it. Raises `NotAllowed` for who may nothing."""
+    rights = caller.rights
     if rights.everything:
         return supervisor
-    limits = Restrictions(visitor, command.name, acts=command.acts)
-    if isinstance(visitor.caller, Stranger):
-        raise NotAllowed(f"who calls can not be told ({visitor.caller.why}), so nothing is allowed")
+    limits = Restrictions(caller, command.name, acts=command.acts)
+    if isinstance(caller.identity, Stranger):
+        raise NotAllowed(
+            f"who calls can not be told ({caller.identity.why}), so nothing is allowed"
+        )
     listed = any(rights.may_operate(watcher.spec.allow_users) for watcher in supervisor.watchers())
     if not (listed or (rights.reading and not command.acts)):
         raise limits.refusal()
-    return RestrictedSupervisor(supervisor, limits)
+    return restricted(supervisor, limits)

@@ -39,10 +39,10 @@ class Audit:
         self._since = clock.now()
         self._refusals: dict[str, int] = {}
 
-    def tell(self, visitor: Caller, message: RequestMessage, reply: Reply, *, acts: bool) -> None:
+    def tell(self, caller: Caller, message: RequestMessage, reply: Reply, *, acts: bool) -> None:
         """Tell of one request that was answered."""
         refused = isinstance(reply, Failure) and reply.errno == Errno.NOT_ALLOWED
-        if not (acts or refused) or (refused and not self._is_worth_a_line(visitor)):
+        if not (acts or refused) or (refused and not self._is_worth_a_line(caller)):
             return
         details = _details(message.properties)
         match reply:
@@ -54,54 +54,54 @@ class Audit:
                 reason, outcome, line = "", "ok", "ok"
         words = (f"{key}={_short(value)}" for key, value in details.items())
         said = " ".join((_short(message.command), *words))
-        log.info("%s: %s: %s", _who(visitor), said, line)
-        self._emit(_event(visitor, message.command, details, outcome, reason))
+        log.info("%s: %s: %s", _who(caller), said, line)
+        self._emit(_event(caller, message.command, details, outcome, reason))
 
-    def tell_turned_away(self, visitor: Caller) -> None:
+    def tell_turned_away(self, caller: Caller) -> None:
         """Tell of somebody who was not let in, or not where events are told."""
-        if not self._is_worth_a_line(visitor):
+        if not self._is_worth_a_line(caller):
             return
-        is_by_key = isinstance(visitor.caller, KeyHolder)
-        what = "connect" if is_by_key and not visitor.rights.any else "events"
+        is_by_key = isinstance(caller.identity, KeyHolder)
+        what = "connect" if is_by_key and not caller.rights.any else "events"
         remedy = "circusctl authorize" if is_by_key else "viewers in [circus]"
         reason = f"may not {'connect' if what == 'connect' else 'read'}; {remedy} lets them"
-        log.info("%s: %s: refused: %s", _who(visitor), what, reason)
-        self._emit(_event(visitor, what, {}, "refused", reason))
+        log.info("%s: %s: refused: %s", _who(caller), what, reason)
+        self._emit(_event(caller, what, {}, "refused", reason))
 
-    def _is_worth_a_line(self, visitor: Caller) -> bool:
+    def _is_worth_a_line(self, caller: Caller) -> bool:
         now = self._clock.now()
         if now - self._since >= PERIOD:
             self._since = now
             self._refusals.clear()
-        count = self._refusals.get(visitor.name, 0)
+        count = self._refusals.get(caller.name, 0)
         if count < REFUSALS:
-            self._refusals[visitor.name] = count + 1
+            self._refusals[caller.name] = count + 1
         elif count == REFUSALS:
-            self._refusals[visitor.name] = count + 1
-            log.info("%s: further refusals are not told for a while", _who(visitor))
+            self._refusals[caller.name] = count + 1
+            log.info("%s: further refusals are not told for a while", _who(caller))
         return count < REFUSALS
 
 
-def _who(visitor: Caller) -> str:
-    match visitor.caller:
+def _who(caller: Caller) -> str:
+    match caller.identity:
         case LocalUser(uid, None):
-            return f"{visitor.name} (uid {uid})"
+            return f"{caller.name} (uid {uid})"
         case LocalUser(uid, pid):
-            return f"{visitor.name} (uid {uid}, pid {pid})"
-        case KeyHolder(key, address) if not visitor.rights.any:
-            return f"{visitor.name} ({key} from {address})"
+            return f"{caller.name} (uid {uid}, pid {pid})"
+        case KeyHolder(key, address) if not caller.rights.any:
+            return f"{caller.name} ({key} from {address})"
         case KeyHolder(_, address):
-            return f"{visitor.name} (from {address})"
+            return f"{caller.name} (from {address})"
         case _:
-            return visitor.name
+            return caller.name
 
 
 def _event(
-    visitor: Caller, command: str, details: Mapping[str, Any], outcome: str, reason: str
+    caller: Caller, command: str, details: Mapping[str, Any], outcome: str, reason: str
 ) -> Event:
     name = command if command.isidentifier() and len(command) <= _LONGEST else "unknown"
-    told: dict[str, Any] = {"command": name, "outcome": outcome, "who": visitor.name}
-    match visitor.caller:
+    told: dict[str, Any] = {"command": name, "outcome": outcome, "who": caller.name}
+    match caller.identity:
         case LocalUser(uid, pid):
             told |= {"uid": uid, "pid": pid}
         case KeyHolder(key, address):

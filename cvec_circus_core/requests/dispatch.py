@@ -35,20 +35,20 @@ class Dispatcher:
         command = self._commands.get(message.command)
         return command is not None and command.prompt
 
-    async def answer(self, message: RequestMessage, visitor: Caller) -> Reply:
+    async def answer(self, message: RequestMessage, caller: Caller) -> Reply:
         """Run the command that a request names, and return its reply."""
         command = self._commands.get(message.command)
-        reply = await self._reply(command, message, visitor)
-        self._audit.tell(visitor, message, reply, acts=command is not None and command.acts)
+        reply = await self._reply(command, message, caller)
+        self._audit.tell(caller, message, reply, acts=command is not None and command.acts)
         return reply
 
     async def _reply(
-        self, command: Command | None, message: RequestMessage, visitor: Caller
+        self, command: Command | None, message: RequestMessage, caller: Caller
     ) -> Reply:
         try:
             if command is None:
                 raise UnknownCommand(message.command)
-            supervisor = admitted(self._supervisor, visitor, command)
+            supervisor = admitted(self._supervisor, caller, command)
             request = convert(command.request, message.properties)
             return Success(await command.execute(supervisor, request))
         except Exception as error:

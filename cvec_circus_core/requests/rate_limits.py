@@ -56,11 +56,11 @@ class RateLimiter:
         self._open: Counter[bytes] = Counter()
         self._open_of_all = 0
 
-    def word(self, visitor: Caller) -> Admission:
+    def word(self, caller: Caller) -> Admission:
         """Count a message that has come."""
-        if visitor.rights.everything:
+        if caller.rights.everything:
             return Admission.WELCOME
-        account = self._account(visitor.name)
+        account = self._account(caller.name)
         if account.requests >= 1:
             account.requests -= 1
             return Admission.WELCOME
@@ -69,18 +69,18 @@ class RateLimiter:
             return Admission.REFUSED
         return Admission.UNREAD
 
-    def refusal(self, visitor: Caller) -> CircusError:
+    def refusal(self, caller: Caller) -> CircusError:
         """Return the error for who asks too often."""
         return Conflict(
-            f"{visitor.name} asks more than {ASKED_A_SECOND} times a second; wait, and ask again"
+            f"{caller.name} asks more than {ASKED_A_SECOND} times a second; wait, and ask again"
         )
 
-    def fault(self, visitor: Caller, size: int) -> CircusError | None:
+    def fault(self, caller: Caller, size: int) -> CircusError | None:
         """Return the error for a message that is too large for who sends it."""
-        if size <= LONGEST_OF_OTHERS or visitor.rights.everything:
+        if size <= LONGEST_OF_OTHERS or caller.rights.everything:
             return None
         return BadMessage(
-            f"{visitor.name} may send {LONGEST_OF_OTHERS} bytes in a request, and not {size}"
+            f"{caller.name} may send {LONGEST_OF_OTHERS} bytes in a request, and not {size}"
         )
 
     def open(self, connection: bytes) -> CircusError | None:

@@ -2,266 +2,182 @@
 
 Commands ask the `Supervisor` for what they need, so that is where limits hold, whatever a command
 makes of its request, and for commands of other packages, too. A viewer finds all watchers and may
-read; whoever a watcher lists may find that one and start, stop, renew, resize and signal it, but
+read; those whom a watcher lists may find that one and start, stop, renew, resize and signal it, but
 not set its options: a command line is as good as the user that it runs as. Values of env, and what
-else sounds secret, are for those who may do everything.
+else sounds secret, are for those who may do everything. Which verb asks for which right stands in
+`verbs.py`; here is what follows from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NoReturn, cast
 
-from cvec_circus_core.extend.ports import (
-    SignalSelection,
-    SocketsPort,
-    Supervisor,
-    Ticket,
-    WatcherPort,
-)
-from cvec_circus_core.model.access import NotForYou
+from cvec_circus_core.extend.ports import SocketsPort, Supervisor, WatcherPort
+from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou
 from cvec_circus_core.model.errors import UnknownWatcher
-from cvec_circus_core.model.options import Option
-from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.views import (
-    OutputView,
-    PluginView,
-    SocketView,
-    StatsSubject,
-    WatcherView,
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.requests.verbs import (
+    SOCKETS_PORT,
+    SUPERVISOR_PORT,
+    WATCHER_PORT,
+    Port,
+    Right,
 )
-from cvec_circus_core.requests.redaction import spec_without_secrets, without_secrets
-from cvec_circus_core.requests.restrictions import Restrictions
 
 
-class RestrictedWatcher:
-    """One watcher, for a visitor with limits."""
+class Restrictions:
+    """What one caller may in one request, and the sentences for all else."""
 
-    __slots__ = ("_limits", "_real")
+    __slots__ = ("acts", "caller", "command")
 
-    def __init__(self, real: WatcherPort, limits: Restrictions) -> None:
+    def __init__(self, caller: Caller, command: str, *, acts: bool) -> None:
+        self.caller = caller
+        self.command = command
+        self.acts = acts
+
+    def may_see(self, spec: WatcherSpec) -> bool:
+        """Tell whether a watcher is there at all, for this caller."""
+        return self.caller.rights.reading or self.may_act_on(spec)
+
+    def may_act_on(self, spec: WatcherSpec) -> bool:
+        """Tell whether they may start and stop it."""
+        return self.caller.rights.may_operate(spec.allow_users)
+
+    def refusal_for(self, right: Right, watcher: WatcherSpec | None) -> NotAllowed | None:
+        """Return why a verb that asks for a right is refused, or None where it is not."""
+        match right:
+            case Right.ADMITTED:
+                return None
+            case Right.READING:
+                return None if self.caller.rights.reading else self.refusal()
+            case Right.OPERATING if watcher is not None:
+                allowed = self.acts and self.may_act_on(watcher)
+                return None if allowed else self.refusal_of(watcher.name)
+            case Right.SECRETS:
+                return self.refusal_of_secrets()
+            case _:
+                return self.refusal()
+
+    def refusal(self) -> NotAllowed:
+        """Return the error for what is not open to the caller."""
+        return self._refusal("", self._remedy("allow_users" if self.acts else "viewers"))
+
+    def refusal_of_secrets(self) -> NotAllowed:
+        """Return the error for what only those may who may do everything."""
+        return self._refusal("", self._remedy("allow_users"))
+
+    def refusal_of(self, watcher: str) -> NotAllowed:
+        """Return the error for a watcher that the caller sees and may not touch."""
+        remedy = f"allow_users in [watcher:{watcher}] or [circus]"
+        if isinstance(self.caller.identity, KeyHolder):
+            remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
+        return self._refusal(f" on {watcher}", remedy)
+
+    def _refusal(self, target: str, remedy: str) -> NotAllowed:
+        return NotAllowed(
+            f"{self.caller.name} may not use {self.command!r}{target}; {remedy} lets them"
+        )
+
+    def _remedy(self, lists: str) -> str:
+        if isinstance(self.caller.identity, KeyHolder):
+            role = "viewer" if lists == "viewers" else "operator"
+            return f"circusctl authorize --role {role}"
+        return f"{lists} in [circus]"
+
+
+class _Restricted:
+    """A port of which each verb is looked up in its table, and used or refused."""
+
+    __slots__ = ("_limits", "_port", "_real")
+
+    def __init__(self, real: object, port: Port, limits: Restrictions) -> None:
         self._real = real
+        self._port = port
         self._limits = limits
 
-    @property
-    def name(self) -> str:
-        """The name as it was written."""
-        return self._real.name
+    def __getattr__(self, name: str) -> object:
+        verb = self._port.verbs.get(name)
+        if verb is None:
+            raise AttributeError(f"the daemon has no {name!r} for callers with limits")
+        refusal = self._limits.refusal_for(verb.right, self._watcher_spec())
+        redact = verb.redact
+        if name in self._port.attributes:
+            if refusal is not None:
+                raise refusal
+            value = getattr(self._real, name)
+            return value if redact is None else redact(value)
+        if refusal is not None:
+            return _Refused(refusal)
+        method = getattr(self._real, name)
+        if redact is None:
+            return method
+        return lambda *args, **kwargs: redact(method(*args, **kwargs))
 
-    @property
-    def spec(self) -> WatcherSpec:
-        """What is wanted at the moment, without secrets."""
-        return spec_without_secrets(self._real.spec)
-
-    def view(self) -> WatcherView:
-        """Return a picture of what is so."""
-        return self._real.view()
-
-    def options(self) -> Mapping[str, Any]:
-        """Return all options as JSON values, without secrets."""
-        return without_secrets(self._real.options())
-
-    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
-        """Return the last lines of output."""
-        return self._real.recent(channel, lines, wid)
-
-    async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an info object with what the hook adds."""
-        return await self._real.extended_stats(info)
-
-    def environment(self, wid: int) -> Mapping[str, str]:
-        """Refuse: it is full of secrets."""
-        raise self._limits.refusal_of_secrets()
-
-    def change(self, options: Mapping[str, Any]) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal_of_secrets()
-
-    def start(self) -> Ticket:
-        """Bring it up."""
-        return self._touched().start()
-
-    def stop(self, reason: str | None = None) -> Ticket:
-        """Bring it down."""
-        return self._touched().stop(reason)
-
-    def announce(self, event: str, body: Mapping[str, Any]) -> None:
-        """Publish an event about it."""
-        self._touched().announce(event, body)
-
-    def restart(self) -> Ticket:
-        """Bring it down, then up."""
-        return self._touched().restart()
-
-    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
-        """Replace all processes."""
-        return self._touched().reload(graceful=graceful, sequential=sequential)
-
-    def resize(self, count: int) -> Ticket:
-        """Keep this many processes."""
-        return self._touched().resize(count)
-
-    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
-        """Stop one process or all of them."""
-        return self._touched().kill(pid, signum, grace)
-
-    def signal(self, signum: int, selection: SignalSelection) -> None:
-        """Send a signal."""
-        self._touched().signal(signum, selection)
-
-    def reopen(self) -> None:
-        """Open the files of its streams anew."""
-        self._touched().reopen()
-
-    def _touched(self) -> WatcherPort:
-        if self._limits.acts and self._limits.may_act_on(self._real.spec):
-            return self._real
-        raise self._limits.refusal_of(self.name)
+    def _watcher_spec(self) -> WatcherSpec | None:
+        return None
 
 
-class RestrictedSockets:
-    """The managed sockets, to be looked at."""
+class _Refused:
+    """A method that may not be called; that it is there may be known."""
 
-    __slots__ = ("_limits", "_real")
+    __slots__ = ("_refusal",)
 
-    def __init__(self, real: SocketsPort, limits: Restrictions) -> None:
-        self._real = real
-        self._limits = limits
+    def __init__(self, refusal: NotAllowed) -> None:
+        self._refusal = refusal
 
-    def views(self) -> Sequence[SocketView]:
-        """Return a picture of each."""
-        if not self._limits.visitor.rights.reading:
-            raise self._limits.refusal()
-        return self._real.views()
-
-    def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def remove(self, name: str) -> None:
-        """Refuse."""
-        raise self._limits.refusal()
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        raise self._refusal
 
 
-class RestrictedSupervisor:
-    """The daemon, for a visitor with limits."""
+class _RestrictedWatcher(_Restricted):
+    __slots__ = ()
+    _real: WatcherPort
 
-    __slots__ = ("_limits", "_real")
+    def _watcher_spec(self) -> WatcherSpec:
+        return self._real.spec
 
-    def __init__(self, real: Supervisor, limits: Restrictions) -> None:
-        self._real = real
-        self._limits = limits
 
-    @property
-    def spec(self) -> ArbiterSpec:
-        """The daemon's own options."""
-        return self._readable().spec
+class _RestrictedSupervisor(_Restricted):
+    """The daemon, where finding a watcher depends on who asks."""
 
-    @property
-    def pid(self) -> int:
-        """The pid of the daemon."""
-        return self._real.pid
-
-    @property
-    def changes(self) -> int:
-        """The number of the last event."""
-        return self._real.changes
+    __slots__ = ()
+    _real: Supervisor
 
     @property
     def sockets(self) -> SocketsPort:
         """The managed sockets."""
-        return RestrictedSockets(self._real.sockets, self._limits)
+        return cast(SocketsPort, _Restricted(self._real.sockets, SOCKETS_PORT, self._limits))
 
     def watcher(self, name: str) -> WatcherPort:
-        """Return the watcher of this name, if it is there for him."""
+        """Return the watcher of this name, if the caller may see it."""
         try:
             return self._limited(self._real.watcher(name))
         except UnknownWatcher:
             raise self._unknown(name) from None
 
     def watchers(self) -> Sequence[WatcherPort]:
-        """Return all watchers that are there for him."""
-        found = [watcher for watcher in self._real.watchers() if self._limits.may_see(watcher.spec)]
-        if not found:
-            self._readable()
-        return [RestrictedWatcher(one, self._limits) for one in found]
+        """Return all watchers that the caller may see."""
+        visible = [
+            watcher for watcher in self._real.watchers() if self._limits.may_see(watcher.spec)
+        ]
+        if not visible and not self._limits.caller.rights.reading:
+            raise self._limits.refusal()
+        return [self._wrapped(watcher) for watcher in visible]
 
     def matching(self, pattern: str, match: str) -> Sequence[WatcherPort]:
-        """Return the watchers that a pattern means; if any is none of his, none."""
+        """Return the watchers that a pattern means; none, if any of them is not the caller's."""
         try:
-            return [self._limited(one) for one in self._real.matching(pattern, match)]
+            return [self._limited(watcher) for watcher in self._real.matching(pattern, match)]
         except UnknownWatcher:
             raise self._unknown(pattern) from None
 
-    def plugins(self) -> Sequence[PluginView]:
-        """Return the plugins that run in threads of the daemon."""
-        return self._readable().plugins()
-
-    def option_of_watchers(self) -> Mapping[str, Option]:
-        """Return the declared options of watchers by name."""
-        return self._real.option_of_watchers()
-
-    async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
-        """Return the info object of each pid."""
-        return await self._real.process_info(pids, pss=pss)
-
-    async def extra_stats(
-        self, subjects: Sequence[StatsSubject]
-    ) -> Mapping[int, Mapping[str, Any]]:
-        """Return what other packages know of some processes."""
-        return await self._real.extra_stats(subjects)
-
-    async def own_info(self) -> Mapping[str, Any]:
-        """Return the info object of the daemon itself."""
-        return await self._readable().own_info()
-
-    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherPort:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def start_all(self) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def stop_all(self) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def restart_all(self) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def plan_config(self) -> Mapping[str, Any]:
-        """Refuse: it tells what stands in files."""
-        raise self._limits.refusal_of_secrets()
-
-    def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def quit(self) -> Ticket:
-        """Refuse."""
-        raise self._limits.refusal()
-
-    def _readable(self) -> Supervisor:
-        if not self._limits.visitor.rights.reading:
-            raise self._limits.refusal()
-        return self._real
-
     def _unknown(self, name: str) -> UnknownWatcher:
-        """Return the error for a watcher that is not there for him.
+        """Return the error for a watcher that is not there for the caller.
 
         Who may not read does not learn whether it is there at all.
         """
-        if self._limits.visitor.rights.reading:
+        if self._limits.caller.rights.reading:
             return UnknownWatcher(name)
         return NotForYou(name, self._limits.refusal())
 
@@ -271,4 +187,13 @@ class RestrictedSupervisor:
             raise self._unknown(watcher.name)
         if self._limits.acts and not self._limits.may_act_on(spec):
             raise self._limits.refusal_of(watcher.name)
-        return RestrictedWatcher(watcher, self._limits)
+        return self._wrapped(watcher)
+
+    def _wrapped(self, watcher: WatcherPort) -> WatcherPort:
+        return cast(WatcherPort, _RestrictedWatcher(watcher, WATCHER_PORT, self._limits))
+
+
+def restricted(supervisor: Supervisor, restrictions: Restrictions) -> Supervisor:
+    """Return the daemon as a caller with limits may use it."""
+    # The table has a row for each member of the Protocol; a test compares the two.
+    return cast(Supervisor, _RestrictedSupervisor(supervisor, SUPERVISOR_PORT, restrictions))

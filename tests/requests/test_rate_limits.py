@@ -31,9 +31,9 @@ def bounds(clock: FakeClock) -> RateLimiter:
     return RateLimiter(clock)
 
 
-def count(bounds: RateLimiter, visitor: Caller, messages: int) -> list[int]:
+def count(bounds: RateLimiter, caller: Caller, messages: int) -> list[int]:
     """Return how many of some messages are welcome, refused and not read."""
-    words = [bounds.word(visitor) for _ in range(messages)]
+    words = [bounds.word(caller) for _ in range(messages)]
     assert words == sorted(words, key=ALL.index)
     return [words.count(one) for one in ALL]
 

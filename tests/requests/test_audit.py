@@ -23,7 +23,7 @@ def said(command: str, **properties: Any) -> RequestMessage:
 
 
 @pytest.mark.parametrize(
-    ("visitor", "message", "reply", "line"),
+    ("caller", "message", "reply", "line"),
     [
         (
             BOB,
@@ -59,14 +59,14 @@ def said(command: str, **properties: Any) -> RequestMessage:
 )
 def test_a_line(
     caplog: pytest.LogCaptureFixture,
-    visitor: Caller,
+    caller: Caller,
     message: RequestMessage,
     reply: Reply,
     line: str,
 ) -> None:
     told: list[Event] = []
     with caplog.at_level("INFO"):
-        Audit(FakeClock(), told.append).tell(visitor, message, reply, acts=True)
+        Audit(FakeClock(), told.append).tell(caller, message, reply, acts=True)
     assert caplog.messages == [line]
     assert "hidden" not in str(told[0].facts())
 
@@ -106,7 +106,7 @@ UNKNOWN = Caller(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
 
 
 @pytest.mark.parametrize(
-    ("visitor", "message", "reply", "body"),
+    ("caller", "message", "reply", "body"),
     [
         (
             BOB,
@@ -134,17 +134,17 @@ UNKNOWN = Caller(KeyHolder("cd" * 32, "10.0.0.3"), "an unknown key", Rights())
     ],
 )
 def test_an_event(
-    visitor: Caller, message: RequestMessage, reply: Reply, body: dict[str, Any]
+    caller: Caller, message: RequestMessage, reply: Reply, body: dict[str, Any]
 ) -> None:
     events: list[Event] = []
-    Audit(FakeClock(), events.append).tell(visitor, message, reply, acts=True)
+    Audit(FakeClock(), events.append).tell(caller, message, reply, acts=True)
     [told] = [Told(event, 1, 2.5) for event in events]
     assert told.body() == {**body, "time": 2.5, "seq": 1}
     assert told.topic == f"audit.{topic_name(body['watcher']) or 'circus'}.{body['command']}"
 
 
 @pytest.mark.parametrize(
-    ("visitor", "line"),
+    ("caller", "line"),
     [
         (BOB, "user 'bob' (uid 1001, pid 4711): events: refused: may not read; viewers in "),
         (
@@ -153,14 +153,14 @@ def test_an_event(
             "circusctl authorize lets them",
         ),
         (
-            Caller(UNKNOWN.caller, "key 'carl'", Rights(words=frozenset({"key:carl"}))),
+            Caller(UNKNOWN.identity, "key 'carl'", Rights(words=frozenset({"key:carl"}))),
             "key 'carl' (from 10.0.0.3): events: refused: may not read; circusctl authorize lets",
         ),
     ],
 )
-def test_who_is_not_let_in(caplog: pytest.LogCaptureFixture, visitor: Caller, line: str) -> None:
+def test_who_is_not_let_in(caplog: pytest.LogCaptureFixture, caller: Caller, line: str) -> None:
     events: list[Event] = []
     with caplog.at_level("INFO"):
-        Audit(FakeClock(), events.append).tell_turned_away(visitor)
+        Audit(FakeClock(), events.append).tell_turned_away(caller)
     assert caplog.messages[0].startswith(line)
     assert events[0].facts()["outcome"] == "refused"

@@ -39,26 +39,26 @@ def daemon() -> FakeSupervisor:
     return FakeSupervisor(web, FakeWatcher("db", env={"TOKEN": "secret"}).up())
 
 
-def run(visitor: Caller, what: str, /, **properties: Any) -> Mapping[str, Any]:
-    """Run a command for a visitor. Raises `CircusError`."""
+def run(caller: Caller, what: str, /, **properties: Any) -> Mapping[str, Any]:
+    """Run a command for a caller. Raises `CircusError`."""
     command = COMMANDS[what]
-    supervisor = admitted(daemon(), visitor, command)
+    supervisor = admitted(daemon(), caller, command)
     return asyncio.run(command.execute(supervisor, convert(command.request, properties)))
 
 
 @pytest.mark.parametrize(
-    ("visitor", "watchers"),
+    ("caller", "watchers"),
     [(ADMIN, ["db", "web"]), (VIEWER, ["db", "web"]), (BOTH, ["db", "web"]), (OPERATOR, ["web"])],
 )
-def test_everybody_sees_what_is_there_for_him(visitor: Caller, watchers: list[str]) -> None:
-    assert run(visitor, "list")["watchers"] == watchers
+def test_callers_see_what_they_may_see(caller: Caller, watchers: list[str]) -> None:
+    assert run(caller, "list")["watchers"] == watchers
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-@pytest.mark.parametrize("visitor", [NOBODY, STRANGER], ids=["nobody", "stranger"])
-def test_who_may_nothing_may_not_even_ask(visitor: Caller, name: str) -> None:
+@pytest.mark.parametrize("caller", [NOBODY, STRANGER], ids=["nobody", "stranger"])
+def test_who_may_nothing_may_not_even_ask(caller: Caller, name: str) -> None:
     with pytest.raises(NotAllowed) as refused:
-        run(visitor, name, name=3, nonsense=True)
+        run(caller, name, name=3, nonsense=True)
     assert refused.value.errno is Errno.NOT_ALLOWED
 
 
@@ -68,17 +68,17 @@ def test_viewers_act_on_nothing(name: str) -> None:
         run(VIEWER, name, name="web")
 
 
-@pytest.mark.parametrize("visitor", [VIEWER, OPERATOR, BOTH])
-def test_values_of_env_are_for_those_who_may_do_everything(visitor: Caller) -> None:
-    assert run(visitor, "options", name="web")["options"]["env"] == {"TOKEN": "***"}
-    assert run(visitor, "get", name="web", keys=["env"])["options"]["env"] == {"TOKEN": "***"}
+@pytest.mark.parametrize("caller", [VIEWER, OPERATOR, BOTH])
+def test_values_of_env_are_for_those_who_may_do_everything(caller: Caller) -> None:
+    assert run(caller, "options", name="web")["options"]["env"] == {"TOKEN": "***"}
+    assert run(caller, "get", name="web", keys=["env"])["options"]["env"] == {"TOKEN": "***"}
     with pytest.raises(NotAllowed):
-        run(visitor, "env", name="web")
+        run(caller, "env", name="web")
     assert run(ADMIN, "get", name="web", keys=["env"])["options"]["env"] == {"TOKEN": "secret"}
 
 
 @pytest.mark.parametrize(
-    ("visitor", "name", "properties", "sentence"),
+    ("caller", "name", "properties", "sentence"),
     [
         (NOBODY, "stop", {}, "user 'bob' may not use 'stop'; allow_users in [circus] lets them"),
         (NOBODY, "list", {}, "user 'bob' may not use 'list'; viewers in [circus] lets them"),
@@ -98,14 +98,14 @@ def test_values_of_env_are_for_those_who_may_do_everything(visitor: Caller) -> N
     ],
 )
 def test_a_refusal_tells_what_would_help(
-    visitor: Caller, name: str, properties: dict[str, Any], sentence: str
+    caller: Caller, name: str, properties: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(NotAllowed) as refused:
-        run(visitor, name, **properties)
+        run(caller, name, **properties)
     assert refused.value.reason.startswith(sentence)
 
 
-def test_a_watcher_that_is_not_for_him_is_like_one_that_is_not_there() -> None:
+def test_a_watcher_that_is_hidden_is_like_one_that_is_not_there() -> None:
     sentences = set()
     for name in ("db", "nope"):
         with pytest.raises(UnknownWatcher) as refused:
@@ -140,6 +140,6 @@ def test_a_command_that_says_it_reads_can_not_act() -> None:
             supervisor.watcher("web").stop()
             return {}
 
-    for visitor in (VIEWER, OPERATOR, BOTH):
+    for caller in (VIEWER, OPERATOR, BOTH):
         with pytest.raises(NotAllowed):
-            asyncio.run(Liar().execute(admitted(daemon(), visitor, Liar()), None))
+            asyncio.run(Liar().execute(admitted(daemon(), caller, Liar()), None))
