@@ -68,7 +68,7 @@ class Broadcast:
         said = frames[0].bytes
         if said[:1] == b"\x01":
             # Whose it is counts when lists change: see the door.
-            self._entrance.visitor(frames[0])
+            self._entrance.caller_of(frames[0])
             if len(self.topics) < _TOPICS:
                 self.topics |= {said[1:]}
         elif said[:1] == b"\x00":

@@ -86,8 +86,8 @@ class ControlServer:
             await asyncio.wait(self._tasks, timeout=seconds)
 
     def _take(self, message_frames: list[zmq.Frame]) -> None:
-        visitor = self._entrance.visitor(message_frames[-1])
-        word = self._bounds.word(visitor)
+        caller = self._entrance.caller_of(message_frames[-1])
+        word = self._bounds.word(caller)
         if word is Admission.UNREAD:
             return
         frames = [message_frame.bytes for message_frame in message_frames]
@@ -95,14 +95,14 @@ class ControlServer:
         if len(address) != 1 and not (len(address) == 2 and not address[1]):
             self._send(address[:1], failure_of(_WRONG_FRAMES, "?"), None)
             return
-        if fault := self._bounds.fault(visitor, len(body)):
+        if fault := self._bounds.fault(caller, len(body)):
             self._send(address, failure_of(fault, "?"), None)
             return
         value: Any = None
         try:
             value = decode(body)
             if word is Admission.REFUSED:
-                raise self._bounds.refusal(visitor)
+                raise self._bounds.refusal(caller)
             message = request_of(value)
         except CircusError as error:
             self._send(address, failure_of(error, "?"), id_of(value))
@@ -113,10 +113,10 @@ class ControlServer:
         task: asyncio.Task[None] | None
         # Requests begin in the order in which they came: who looks sees what he has asked before.
         if not self._to_begin and self._dispatcher.is_prompt(message):
-            task = begin(self._loop, self._answer(address, message, visitor))
+            task = begin(self._loop, self._answer(address, message, caller))
         else:
             self._to_begin += 1
-            task = self._loop.create_task(self._in_turn(address, message, visitor))
+            task = self._loop.create_task(self._in_turn(address, message, caller))
         if task is None:
             self._bounds.close(address[0])
             return
@@ -127,14 +127,12 @@ class ControlServer:
         self._tasks.discard(task)
         self._bounds.close(connection)
 
-    async def _in_turn(
-        self, address: list[bytes], message: RequestMessage, visitor: Caller
-    ) -> None:
+    async def _in_turn(self, address: list[bytes], message: RequestMessage, caller: Caller) -> None:
         self._to_begin -= 1
-        await self._answer(address, message, visitor)
+        await self._answer(address, message, caller)
 
-    async def _answer(self, address: list[bytes], message: RequestMessage, visitor: Caller) -> None:
-        reply = await self._dispatcher.answer(message, visitor)
+    async def _answer(self, address: list[bytes], message: RequestMessage, caller: Caller) -> None:
+        reply = await self._dispatcher.answer(message, caller)
         if not message.cast:
             self._send(address, reply, message.id)
         elif isinstance(reply, Failure):

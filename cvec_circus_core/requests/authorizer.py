@@ -1,4 +1,4 @@
-"""Who a caller is to the accounts of this machine, and what he may."""
+"""Who a caller is to the accounts of this machine, and what they may do."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ class Authorizer:
         self._accounts: dict[int, tuple[str, frozenset[str]]] = {}
         self._accounts_until = 0.0
 
-    def __call__(self, caller: PeerIdentity) -> Caller:
-        """Return the caller with his name and rights."""
+    def __call__(self, identity: PeerIdentity) -> Caller:
+        """Return the caller with a name and rights."""
         rules = self._rules()
-        match caller:
+        match identity:
             case LocalUser(uid):
                 name, words = self._account(uid)
-                return Caller(caller, f"user {name!r}", rights_of(rules, caller, words))
+                return Caller(identity, f"user {name!r}", rights_of(rules, identity, words))
             case KeyHolder(key):
                 holder = rules.keys.get(key)
                 name = f"key {holder.name!r}" if holder else "an unknown key"
-                return Caller(caller, name, rights_of(rules, caller))
+                return Caller(identity, name, rights_of(rules, identity))
             case Anybody(where):
-                return Caller(caller, f"anybody ({where})", rights_of(rules, caller))
+                return Caller(identity, f"anybody ({where})", rights_of(rules, identity))
             case Stranger():
-                return Caller(caller, "a stranger", rights_of(rules, caller))
+                return Caller(identity, "a stranger", rights_of(rules, identity))
             case _:
-                assert_never(caller)
+                assert_never(identity)
 
     def _rules(self) -> Rules:
         spec = self._spec()

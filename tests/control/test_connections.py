@@ -35,11 +35,11 @@ class World:
             self.meanwhile.pop(0)()
         return Meeting(None, self.there.get(fd, Stranger("nobody is there")))
 
-    def meets(self, caller: PeerIdentity, meeting: Meeting) -> None:
-        self.met.append(caller)
+    def meets(self, identity: PeerIdentity, meeting: Meeting) -> None:
+        self.met.append(identity)
 
-    def comes(self, caller: PeerIdentity, fd: int = FD) -> None:
-        self.there[fd] = caller
+    def comes(self, identity: PeerIdentity, fd: int = FD) -> None:
+        self.there[fd] = identity
         self.unread.append(News(True, fd))
 
     def goes(self, fd: int = FD) -> None:
@@ -50,7 +50,7 @@ class World:
         return self.connections.next_number()
 
     def sender(self, handshake: int, fd: int = FD) -> PeerIdentity:
-        return self.connections.caller(fd, handshake)
+        return self.connections.identity(fd, handshake)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_descriptor_that_changes_while_the_kernel_is_asked_is_not_believed(wor
     world.comes(EVIL)
     world.meanwhile = [change]
     evil = world.shakes_hands()
-    assert world.connections.caller(FD, evil) == GOOD, "who came meanwhile is met after that"
+    assert world.connections.identity(FD, evil) == GOOD, "who came meanwhile is met after that"
     assert world.met == [GOOD]
     assert isinstance(world.sender(0), Stranger)
 

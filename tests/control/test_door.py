@@ -95,7 +95,7 @@ def test_everybody_is_told_apart_on_every_transport(tmp_path: Any) -> None:
             found = []
             for client in (house.client(zmq.DEALER, tcp), house.client(zmq.DEALER, ipc), inside):
                 client.send(b"hello")
-                found.append(house.door.visitor((await house.next())[-1]).caller)
+                found.append(house.door.caller_of((await house.next())[-1]).identity)
                 client.close()
             me = os.getuid()
             assert found == [
@@ -114,7 +114,7 @@ def test_a_known_caller_costs_microseconds(tmp_path: Any) -> None:
                 client = house.client(zmq.DEALER, endpoint)
                 client.send(b"hello")
                 frame = (await house.next())[-1]
-                know = partial(house.door.visitor, frame)
+                know = partial(house.door.caller_of, frame)
                 know()
                 each = min(timeit.repeat(know, number=2000, repeat=7)) / 2000
                 print(f"{endpoint}: {each * 1e6:.2f} microseconds to know who calls")

@@ -45,7 +45,7 @@ class Authentication(Protocol):
     def opened(self, bound: Bound) -> None:
         """Learn where the socket was bound."""
 
-    def visitor(self, frame: zmq.Frame) -> Caller:
+    def caller_of(self, frame: zmq.Frame) -> Caller:
         """Return who has sent a frame."""
 
     def renew(self) -> None:
@@ -59,7 +59,7 @@ class NoAuthentication:
     """Where everybody is let in, on purpose."""
 
     def __init__(self, where: str, judge: Judge) -> None:
-        self._visitor = judge(Anybody(where))
+        self._caller = judge(Anybody(where))
 
     def guard(self, guarded: zmq.Socket[Any]) -> None:
         """Leave the socket as it is."""
@@ -67,9 +67,9 @@ class NoAuthentication:
     def opened(self, bound: Bound) -> None:
         """Learn nothing."""
 
-    def visitor(self, frame: zmq.Frame) -> Caller:
+    def caller_of(self, frame: zmq.Frame) -> Caller:
         """Return the same for all."""
-        return self._visitor
+        return self._caller
 
     def renew(self) -> None:
         """Change nothing."""

@@ -92,9 +92,9 @@ class PeerAuthenticator:
         """
         number = self._connections.next_number()
         if said.key is not None:
-            visitor = self._judge(KeyHolder(said.key, said.address))
-            if not self._lets_in(visitor):
-                self._turned_away(visitor)
+            caller = self._judge(KeyHolder(said.key, said.address))
+            if not self._lets_in(caller):
+                self._turned_away(caller)
                 return None
             return f"{number} key {said.key} {said.address}"
         # Over ipc "PLACE:UID:GID:PID", over tcp an address and nothing else.
@@ -103,7 +103,7 @@ class PeerAuthenticator:
             return f"{number} {words[1]} {words[3]}"
         return str(number)
 
-    def visitor(self, frame: zmq.Frame) -> Caller:
+    def caller_of(self, frame: zmq.Frame) -> Caller:
         """Return who has sent a frame."""
         try:
             words = str(frame.get("User-Id"))
@@ -113,7 +113,7 @@ class PeerAuthenticator:
         if known is None:
             if len(self._known) >= _KNOWN_AT_MOST:
                 self._known.clear()
-            known = self._known[words] = self._judge(self._caller(words, frame))
+            known = self._known[words] = self._judge(self._identity(words, frame))
         if not known.rights.everything:
             number = int(words.partition(" ")[0])
             self._connections.heard(int(frame.get(zmq.SRCFD)), number)
@@ -139,10 +139,10 @@ class PeerAuthenticator:
             self._monitor.close()
             self._monitor = None
 
-    def _lets_in(self, visitor: Caller) -> bool:
-        return visitor.rights.any
+    def _lets_in(self, caller: Caller) -> bool:
+        return caller.rights.any
 
-    def _caller(self, words: str, frame: zmq.Frame) -> PeerIdentity:
+    def _identity(self, words: str, frame: zmq.Frame) -> PeerIdentity:
         match words.split():
             case [number, "key", key, address]:
                 holder = KeyHolder(key, address)
@@ -151,34 +151,34 @@ class PeerAuthenticator:
             case [_, uid, pid]:
                 return self._peers.user(int(uid), int(pid))
             case _:
-                return self._connections.caller(int(frame.get(zmq.SRCFD)), int(words))
+                return self._connections.identity(int(frame.get(zmq.SRCFD)), int(words))
 
     def _shown(self, holder: KeyHolder, fd: int, number: int) -> None:
         """Count a connection as his who has shown his key."""
-        visitor = self._judge(holder)
+        caller = self._judge(holder)
         held = self._connections.is_of(fd, number, holder)
-        if held is not None and visitor.rights.everything:
+        if held is not None and caller.rights.everything:
             self._connections.let_go(fd, number)
-        elif held is not None and not held.belongs_to(visitor.name):
+        elif held is not None and not held.belongs_to(caller.name):
             held.end()
 
     def _news(self) -> Iterable[News]:
         return () if self._monitor is None else self._monitor.read()
 
-    def _met(self, caller: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
+    def _met(self, identity: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
         """Let everybody in: what he may is told him in answer to what he asks."""
-        visitor = self._judge(caller)
-        if visitor.rights.everything:
+        caller = self._judge(identity)
+        if caller.rights.everything:
             meeting.close()
             return None
-        if caller is _NO_KEY_YET:
+        if identity is _NO_KEY_YET:
             # Until a key is shown, an address is all that is known of somebody.
             return self._holding.hold(meeting.origin, meeting, CONNECTIONS_OF_ADDRESS)
-        stays = math.inf if visitor.rights.any else STRANGERS_STAY
-        return self._holding.hold(visitor.name, meeting, stays=stays)
+        stays = math.inf if caller.rights.any else STRANGERS_STAY
+        return self._holding.hold(caller.name, meeting, stays=stays)
 
-    def _met_again(self, caller: PeerIdentity, meeting: Meeting) -> None:
-        if isinstance(caller, KeyHolder) and not self._lets_in(self._judge(caller)):
+    def _met_again(self, identity: PeerIdentity, meeting: Meeting) -> None:
+        if isinstance(identity, KeyHolder) and not self._lets_in(self._judge(identity)):
             meeting.turn_away()
         else:
             meeting.close()
@@ -206,22 +206,22 @@ class ReadOnlyPeerAuthenticator(PeerAuthenticator):
         self._known.clear()
         self._meet_again()
 
-    def _lets_in(self, visitor: Caller) -> bool:
-        return visitor.rights.reading
+    def _lets_in(self, caller: Caller) -> bool:
+        return caller.rights.reading
 
-    def _met(self, caller: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
-        if caller is _NO_KEY_YET or self._lets_in(self._judge(caller)):
-            return super()._met(caller, meeting)
-        self._met_again(caller, meeting)
+    def _met(self, identity: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
+        if identity is _NO_KEY_YET or self._lets_in(self._judge(identity)):
+            return super()._met(identity, meeting)
+        self._met_again(identity, meeting)
         return None
 
-    def _met_again(self, caller: PeerIdentity, meeting: Meeting) -> None:
-        visitor = self._judge(caller)
-        if self._lets_in(visitor):
+    def _met_again(self, identity: PeerIdentity, meeting: Meeting) -> None:
+        caller = self._judge(identity)
+        if self._lets_in(caller):
             meeting.close()
             return
-        if caller is not _NO_KEY_YET:
-            self._turned_away(visitor)
+        if identity is not _NO_KEY_YET:
+            self._turned_away(caller)
         meeting.turn_away()
 
 

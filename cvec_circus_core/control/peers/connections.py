@@ -33,12 +33,12 @@ OnMet = Callable[[PeerIdentity, Meeting], LimitedConnection | None]
 class Connection:
     """One accepted connection, and the one that had its descriptor before."""
 
-    __slots__ = ("before", "caller", "fd", "held", "is_open", "number")
+    __slots__ = ("before", "fd", "held", "identity", "is_open", "number")
 
     def __init__(self, fd: int, number: int, before: Connection | None) -> None:
         self.fd = fd
         self.number = number
-        self.caller: PeerIdentity = _GONE
+        self.identity: PeerIdentity = _GONE
         self.is_open = True
         self.held: LimitedConnection | None = None
         self.before = before
@@ -77,17 +77,17 @@ class Connections:
         self._count += 1
         return self._count
 
-    def caller(self, fd: int, handshake: int) -> PeerIdentity:
+    def identity(self, fd: int, handshake: int) -> PeerIdentity:
         """Return whose messages come over a descriptor after a handshake."""
         connection = self._connection(fd, handshake)
-        return _NOT_KNOWN if connection is None else connection.caller
+        return _NOT_KNOWN if connection is None else connection.identity
 
-    def is_of(self, fd: int, handshake: int, caller: PeerIdentity) -> LimitedConnection | None:
+    def is_of(self, fd: int, handshake: int, identity: PeerIdentity) -> LimitedConnection | None:
         """Remember who has shown in a handshake that a connection is his; return what is held."""
         connection = self._connection(fd, handshake)
         if connection is None:
             return None
-        connection.caller = caller
+        connection.identity = identity
         return connection.held
 
     def heard(self, fd: int, handshake: int) -> None:
@@ -113,7 +113,7 @@ class Connections:
             for fd, meeting in met.items():
                 # No news of it since the kernel was asked: this is who it said.
                 connection = self._by_fd[fd]
-                connection.caller = meeting.caller
+                connection.identity = meeting.caller
                 connection.held = self._on_met(meeting.caller, meeting)
             if not disturbed:
                 return
@@ -126,7 +126,7 @@ class Connections:
             meeting = self._peers.meet(connection.fd)
             self.look()
             if connection.is_open and self._by_fd[connection.fd] is connection:
-                on_met(connection.caller, meeting)
+                on_met(connection.identity, meeting)
             else:
                 meeting.close()
 
