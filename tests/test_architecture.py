@@ -71,7 +71,15 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.api": Room((CORE,)),
     f"{CORE}.testing": Room((CORE,)),
     DAEMON: Room((CORE,)),
-    f"{DAEMON}.logs": Room((MODEL, f"{DAEMON}.log_targets", f"{DAEMON}.logger_config")),
+    f"{DAEMON}.logs": Room(
+        (
+            *(MODEL, f"{DAEMON}.log_queue", f"{DAEMON}.log_targets"),
+            *(f"{DAEMON}.syslog_target", f"{DAEMON}.logger_config"),
+            f"{SYSTEM}.processes.priority",
+        )
+    ),
+    f"{DAEMON}.log_queue": Room((f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")),
+    f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
     f"{DAEMON}.logger_config": Room((MODEL,), ("yaml",)),
     f"{DAEMON}.preflight": Room((MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts")),
     f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),

@@ -1,67 +1,81 @@
-"""Where the daemon's log goes when it does not go to standard error: a file, or syslog.
+"""Where the daemon's log goes: standard error, a file, or syslog. All of it is called in a thread.
 
-A file is opened anew when it was moved away. Nobody can lead us to another file
-(`system/trusted_paths.py`); where it can not be opened any more, lines go to standard error.
-Addresses follow spec: config, section circus.
+A file is opened anew when it was moved away; where that is not possible, lines go on to the old
+one, as long as that has a name somewhere. Nobody can lead us to another file
+(`system/trusted_paths.py`). What can not be written to a file or to syslog goes to standard error,
+one line for a record. Addresses follow spec: config, section circus.
 """
 
 from __future__ import annotations
 
 import logging
-import logging.handlers
+import os
 import sys
-from io import TextIOWrapper
-from urllib.parse import urlsplit
 
-from cvec_circus_core.model.errors import ConfigError, SystemProblem
-from cvec_circus_core.system.files import open_append
-
-_SYSLOG_PORT = 514
-_LOCAL_SYSLOG = "/dev/log"
+from cvec_circus_core.model.errors import SystemProblem
+from cvec_circus_core.system.files import open_append, write_all, write_standard
 
 
-class LogFile(logging.handlers.WatchedFileHandler):
-    """A log file, opened as safely as the files of streams."""
+class StandardError(logging.Handler):
+    """The daemon's standard error, written to the last byte, whoever has set O_NONBLOCK."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, to standard error where the file is out of reach."""
+        """Write a line. Raises OSError."""
+        write_standard(sys.stderr, line_of(self, record))
+
+
+class LogFile(logging.Handler):
+    """A log file, opened as safely as the files of streams. Raises `SystemProblem`."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = os.path.abspath(path)
+        self._fd = open_append(self._path)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, to standard error where the file can not be written."""
         try:
-            super().emit(record)
+            self._follow_name()
+            write_all(self._fd, line_of(self, record))
         except (OSError, SystemProblem) as error:
-            sys.stderr.write(f"{self.format(record)} (not in the log: {error})\n")
+            write_instead(self, record, f"not in the log: {error}")
 
-    def _open(self) -> TextIOWrapper:
-        return open(open_append(self.baseFilename), "a", encoding=self.encoding)
+    def reopen(self) -> None:
+        """Open the file anew by its name. Raises `SystemProblem`."""
+        fd = open_append(self._path)
+        self.close()
+        self._fd = fd
+
+    def close(self) -> None:
+        """Close the file."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+        super().close()
+
+    def _follow_name(self) -> None:
+        if self._fd < 0:
+            self.reopen()
+            return
+        old = os.fstat(self._fd)
+        try:
+            if os.path.samestat(os.stat(self._path), old):
+                return
+        except OSError:
+            pass  # It was moved or removed, or its folder was.
+        try:
+            self.reopen()
+        except SystemProblem:
+            if not old.st_nlink:
+                raise
 
 
-class SysLog(logging.handlers.SysLogHandler):
-    """Syslog. While it is out of reach, lines go to standard error."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Write a line that could not be sent."""
-        sys.stderr.write(f"{self.format(record)} (not in syslog: {sys.exc_info()[1]})\n")
+def line_of(handler: logging.Handler, record: logging.LogRecord) -> bytes:
+    """Return a record as a handler formats it, with a line's end."""
+    return f"{handler.format(record)}\n".encode(errors="backslashreplace")
 
 
-def to_file(output: str) -> logging.Handler:
-    """Return what writes to a file. Raises `ConfigError`."""
-    try:
-        return LogFile(output, encoding="utf-8")
-    except SystemProblem as error:
-        raise ConfigError(f"logoutput {error}") from None
-
-
-def to_syslog(output: str) -> logging.Handler:
-    """Return what writes to the syslog of an address. Raises `ConfigError`."""
-    address = urlsplit(output)
-    facility = address.query or "user"
-    if facility not in logging.handlers.SysLogHandler.facility_names:
-        raise ConfigError(f"logoutput {output} names no syslog facility: {facility}")
-    try:
-        target = (
-            (address.hostname, address.port or _SYSLOG_PORT)
-            if address.hostname
-            else address.path or _LOCAL_SYSLOG
-        )
-        return SysLog(target, facility=facility)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"logoutput {output} can not be used: {error}") from None
+def write_instead(handler: logging.Handler, record: logging.LogRecord, reason: str) -> None:
+    """Write a record to standard error, with the reason why it is not where it belongs."""
+    line = line_of(handler, record).removesuffix(b"\n")
+    write_standard(sys.stderr, line + f" ({reason})\n".encode(errors="backslashreplace"))

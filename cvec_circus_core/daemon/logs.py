@@ -1,17 +1,20 @@
 """The daemon's own log: standard error, a file, or syslog; or a `loggerconfig`.
 
-Files are opened anew at SIGHUP and SIGUSR1, and when they were moved away (`log_targets.py`). The
-format follows spec: config, section circus.
+Records leave by a queue (`log_queue.py`), so that a log that hangs keeps nobody waiting. Files are
+opened anew at SIGHUP and SIGUSR1, and when they were moved away (`log_targets.py`). The format
+follows spec: config, section circus.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
+from collections.abc import Iterator
 from importlib import import_module
-from typing import cast
 
+from cvec_circus_core.daemon.log_queue import LogQueue
+from cvec_circus_core.daemon.log_targets import LogFile, StandardError
+from cvec_circus_core.model.errors import ConfigError, SystemProblem
 from cvec_circus_core.model.events import (
     CommandAudited,
     NotReady,
@@ -24,11 +27,15 @@ from cvec_circus_core.model.events import (
 )
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.system.processes.priority import precedence
 
 log = logging.getLogger(__name__)
 
 FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
+
+END_LIMIT = 2.0
+"""Seconds for the log to take its last records."""
 
 
 class _Lines(logging.Formatter):
@@ -51,6 +58,7 @@ def set_up(spec: ArbiterSpec) -> None:
     if spec.loggerconfig and spec.loggerconfig != "default":
         # seldom wanted, and not small
         import_module("cvec_circus_core.daemon.logger_config").configure(spec.loggerconfig)
+        _queue_all()
         return
     handler = _handler(spec.logoutput)
     handler.setFormatter(_Lines())
@@ -58,8 +66,50 @@ def set_up(spec: ArbiterSpec) -> None:
     root = logging.getLogger()
     for old in tuple(root.handlers):
         root.removeHandler(old)
-    root.addHandler(handler)
+        if isinstance(old, LogQueue):
+            old.retire()
+    root.addHandler(LogQueue(handler))
     root.setLevel(spec.loglevel.upper())
+
+
+def join_priority() -> None:
+    """Let the threads that write the log have the daemon's priority, which it has taken by now."""
+    for queue in _queues():
+        queue.run_in_thread(lambda _: precedence.join())
+
+
+def wait_written(seconds: float) -> bool:
+    """Wait at the end until the log is written, for so long at most; tell whether it is."""
+    are_written = [queue.wait_written(seconds) for queue in _queues()]
+    return all(are_written)
+
+
+def _queue_all() -> None:
+    """Put a queue before every handler that somebody has configured."""
+    queues: dict[logging.Handler, LogQueue] = {}
+    for logger in _loggers():
+        for handler in tuple(logger.handlers):
+            if isinstance(handler, LogQueue):
+                continue
+            if handler not in queues:
+                queues[handler] = LogQueue(handler)
+            logger.handlers[logger.handlers.index(handler)] = queues[handler]
+
+
+def _loggers() -> Iterator[logging.Logger]:
+    yield logging.getLogger()
+    for logger in tuple(logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            yield logger
+
+
+def _queues() -> set[LogQueue]:
+    return {
+        handler
+        for logger in _loggers()
+        for handler in logger.handlers
+        if isinstance(handler, LogQueue)
+    }
 
 
 def _gather_less() -> None:
@@ -72,11 +122,17 @@ def _gather_less() -> None:
 
 def reopen() -> None:
     """Open every log file anew."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            # A closed file handler opens its file again at the next record.
-            handler.close()
-            handler.stream = None
+    for queue in _queues():
+        queue.run_in_thread(_reopen)
+
+
+def _reopen(handler: logging.Handler) -> None:
+    if isinstance(handler, LogFile):
+        handler.reopen()
+    elif isinstance(handler, logging.FileHandler):
+        # A closed file handler opens its file again at the next record.
+        handler.close()
+        handler.stream = None
 
 
 def log_event(notice: Told) -> None:
@@ -109,9 +165,13 @@ def log_event(notice: Told) -> None:
 
 def _handler(output: str) -> logging.Handler:
     if output == "-":
-        return logging.StreamHandler(sys.stderr)
-    # Most daemons write to standard error, and do without what these bring.
-    targets = import_module("cvec_circus_core.daemon.log_targets")
+        return StandardError()
     if output.startswith("syslog://"):
-        return cast(logging.Handler, targets.to_syslog(output))
-    return cast(logging.Handler, targets.to_file(output))
+        # Most daemons do without what it brings.
+        to_syslog = import_module("cvec_circus_core.daemon.syslog_target").to_syslog
+        handler: logging.Handler = to_syslog(output)
+        return handler
+    try:
+        return LogFile(output)
+    except SystemProblem as error:
+        raise ConfigError(f"logoutput {error}") from None

@@ -24,7 +24,14 @@ from cvec_circus_core.config.load import (
     sentences_of_left_out,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
-from cvec_circus_core.daemon.logs import log_event, reopen, set_up
+from cvec_circus_core.daemon.logs import (
+    END_LIMIT,
+    join_priority,
+    log_event,
+    reopen,
+    set_up,
+    wait_written,
+)
 from cvec_circus_core.daemon.shutdown import Shutdown
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
@@ -140,12 +147,17 @@ def run(flags: Flags, loaded: Loaded) -> int:
     """
     caller = daemonize() if flags.background else NOBODY_WAITS
     try:
-        return _run_with_pidfile(flags, loaded, caller)
+        code = _run_with_pidfile(flags, loaded, caller)
     except CircusError as error:
         caller.failed(f"circusd: {error}")
         if flags.background:
             log.critical("%s", error)
+        wait_written(END_LIMIT)
         raise
+    if not wait_written(END_LIMIT):
+        # The thread of a log that hangs may hold what the interpreter wants at its end.
+        os._exit(code)
+    return code
 
 
 def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> int:
@@ -205,6 +217,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
         engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
         precedence.spread()
+        join_priority()
         ending = Shutdown(engine)
         stack.callback(_hear_signals(engine, ending))
         engine.host(hosts.threads)

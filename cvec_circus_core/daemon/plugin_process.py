@@ -13,7 +13,7 @@ from typing import Any
 
 from cvec_circus_core.config.load import accepted, load
 from cvec_circus_core.control.plugin_link import PluginLink
-from cvec_circus_core.daemon.logs import set_up
+from cvec_circus_core.daemon.logs import END_LIMIT, set_up, wait_written
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
 from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
 from cvec_circus_core.extend.registry import load_formats
@@ -83,6 +83,13 @@ def run(order: Order) -> int:
 
     Raises `CircusError` with one sentence where it can not start.
     """
+    try:
+        return _run(order)
+    finally:
+        wait_written(END_LIMIT)
+
+
+def _run(order: Order) -> int:
     set_up(ArbiterSpec(loglevel=order.loglevel, logoutput=order.logoutput))
     if order.logoutput == "-" and not order.is_watched:
         for handler in logging.getLogger().handlers:
