@@ -360,15 +360,15 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         False, BOOLEAN, "throw the statistics process's output away"
     )
     nice: int = option(
-        -20,
+        0,
         between(INTEGER, -20, 0),
-        "below 0 the daemon goes before what it starts, where it may; see realtime",
+        "niceness of the daemon alone; below 0 it goes before what it starts, where it may",
         changing=_LATER,
     )
     realtime: bool = option(
-        True,
+        False,
         BOOLEAN,
-        "go first in real time (SCHED_RR), and only where that is not allowed by nice",
+        "schedule the daemon alone in real time (SCHED_RR); by nice where that is not allowed",
         changing=_LATER,
     )
     debug: bool = option(

@@ -66,10 +66,10 @@ def policies(threads: Iterable[int]) -> set[int]:
 @pytest.mark.parametrize(
     ("options", "given", "daemon", "child"),
     [
-        ("realtime = no\n", 0, -20, 0),
-        ("realtime = no\nnice = -3\n", 0, -3, 0),
-        ("nice = 0\n", 0, 0, 0),
-        ("", 5, 5, 5),
+        ("", 0, 0, 0),
+        ("nice = -20\n", 0, -20, 0),
+        ("nice = -3\n", 0, -3, 0),
+        ("nice = -3\n", 5, 5, 5),
     ],
 )
 def test_nice_is_the_daemons_alone(
@@ -92,7 +92,8 @@ def test_realtime_is_the_daemons_alone(build: Build, tmp_path: Path) -> None:
     house = build(
         f"{SLEEPER}[watcher:there]\ncmd = sleep 1000\nworking_dir = /\n"
         f"[watcher:loud]\ncmd = sh -c 'echo; exec sleep 1000'\n"
-        f"stdout_stream.class = JsonStream\nstdout_stream.filename = {tmp_path}/loud\n"
+        f"stdout_stream.class = JsonStream\nstdout_stream.filename = {tmp_path}/loud\n",
+        "realtime = yes\n",
     )
     until(lambda: (tmp_path / "loud").exists() and (tmp_path / "loud").stat().st_size)
     threads = [int(one) for one in os.listdir(f"/proc/{house.process.pid}/task")]
@@ -104,6 +105,13 @@ def test_realtime_is_the_daemons_alone(build: Build, tmp_path: Path) -> None:
     workers = [house.until_active(name, 1)[0] for name in ("w", "there", "loud")]
     assert policies(workers) == {os.SCHED_OTHER}
     assert {os.getpriority(os.PRIO_PROCESS, pid) for pid in workers} == {0}
+
+
+def test_nothing_is_scheduled_in_real_time_unless_asked_for(build: Build) -> None:
+    house = build(SLEEPER)
+    threads = [int(thread) for thread in os.listdir(f"/proc/{house.process.pid}/task")]
+    assert policies(threads) == {os.SCHED_OTHER}
+    assert {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads} == {0}
 
 
 def test_debug_gc_tells_of_collections(build: Build) -> None:

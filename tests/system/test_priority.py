@@ -57,8 +57,9 @@ def taken(given: int, niceness: int, *, realtime: bool, forbids: bool = False) -
 USUAL = [os.SCHED_OTHER, 0]
 
 
-def test_in_real_time_other_threads_go_by_niceness_and_children_as_usual() -> None:
-    told = taken(0, -20, realtime=True)
+@pytest.mark.parametrize("niceness", [0, -20])
+def test_in_real_time_other_threads_go_by_niceness_and_children_as_usual(niceness: int) -> None:
+    told = taken(0, niceness, realtime=True)
     if told["way"] != "REALTIME":
         pytest.skip("real time is not allowed here")
     assert told["self"] == [os.SCHED_RR, 0]
@@ -77,11 +78,13 @@ def test_by_niceness_where_real_time_is_not_wanted_or_not_allowed(
     assert told["child"] == told["stranger"] == USUAL
 
 
-@pytest.mark.parametrize(("given", "niceness"), [(0, 0), (5, -20), (-2, -20)])
+@pytest.mark.parametrize(
+    ("given", "niceness", "realtime"), [(0, 0, False), (5, -20, True), (-2, -20, True)]
+)
 def test_nothing_changes_where_nobody_wants_it_or_somebody_has_chosen(
-    given: int, niceness: int
+    given: int, niceness: int, realtime: bool
 ) -> None:
-    told = taken(given, niceness, realtime=True)
+    told = taken(given, niceness, realtime=realtime)
     assert told["way"] == "NOT"
     for who in ("self", "joined", "child", "stranger"):
         assert told[who] == [os.SCHED_OTHER, given]

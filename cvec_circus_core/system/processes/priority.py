@@ -1,8 +1,9 @@
-"""The daemon before those that it starts: a supervisor has to answer when nobody else gets a turn.
+"""The daemon before what it starts, where the operator wants that. Linux only.
 
-A thousand processes that end at once want all processors for a moment, and the daemon would stand
-in line with them: answers then came up to a tenth of a second late. Its own work is short, so it
-may go first, one of two ways. Linux only.
+A thousand processes that start or end at once want all processors for a moment, and the daemon
+stands in line with them. It keeps its part of that small by itself (`runtime/fair_queue.py`), which
+is enough on a machine that has no other load. Where other programs keep every processor busy, its
+own work, which is short, may go first in one of two ways:
 
 * In real time (`SCHED_RR`): whenever it has something to do, it does it. The kernel keeps a
   twentieth of each processor for everybody else, whatever happens.
@@ -50,17 +51,18 @@ class DaemonPriority:
         self.way = Way.NOT
         self._niceness = 0
 
-    def take(self, niceness: int, *, realtime: bool = True) -> Way:
+    def take(self, niceness: int, *, realtime: bool) -> Way:
         """Let the calling thread go first, and all that join; tell how.
 
         What somebody has chosen for us already stays as it is.
         """
-        if niceness >= 0 or not hasattr(os, "SCHED_RESET_ON_FORK"):
+        ways = [Way.REALTIME] * realtime + [Way.NICE] * (niceness < 0)
+        if not ways or not hasattr(os, "SCHED_RESET_ON_FORK"):
             return self.way
         if os.getpriority(os.PRIO_PROCESS, 0) != 0 or os.sched_getscheduler(0) != os.SCHED_OTHER:
             return self.way
         self._niceness = niceness
-        for way in (Way.REALTIME, Way.NICE) if realtime else (Way.NICE,):
+        for way in ways:
             try:
                 self._let_go_first(way)
             except OSError as error:
@@ -94,7 +96,7 @@ class DaemonPriority:
             _be_nice(self._niceness)
 
     def _niceness_of_joined(self) -> int:
-        return max(self._niceness, _JOINED)
+        return _JOINED if self.way is Way.REALTIME else max(self._niceness, _JOINED)
 
 
 def _be_nice(niceness: int) -> None:
