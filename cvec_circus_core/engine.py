@@ -34,13 +34,19 @@ from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.requests.dispatch import Dispatcher
-from cvec_circus_core.runtime.arbiter import ArbiterActor, Configure, Configured, nothing_to_read
+from cvec_circus_core.runtime.arbiter import (
+    ApplyDaemonOptions,
+    ArbiterActor,
+    Configure,
+    apply_no_options,
+    nothing_to_read,
+)
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.census_cache import Census, SharedCensus
-from cvec_circus_core.runtime.config_changes import Adopt, adopt_nothing
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
@@ -74,7 +80,7 @@ class Parts(Struct, frozen=True):
     commands: Mapping[str, Command] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     configure: Configure = nothing_to_read
-    adopt: Adopt = adopt_nothing
+    apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
     processes: Callable[[asyncio.AbstractEventLoop, Launcher, Defer], LocalProcesses] = (
         choose_processes
@@ -90,7 +96,7 @@ class Parts(Struct, frozen=True):
 class Engine:
     """A supervisor on the loop that is running: watchers, bus, and the endpoints in front."""
 
-    def __init__(self, configured: Configured, parts: Parts) -> None:
+    def __init__(self, configuration: Configuration, parts: Parts) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = AsyncioClock(self.loop)
         self._load = Load()
@@ -100,9 +106,11 @@ class Engine:
         self._parts = parts
         self.outputs = Outputs()
         self.sockets = ManagedSockets()
-        self._configured = configured
+        self._configuration = configuration
         self._around = _surroundings(parts.hooks)
-        self.arbiter = ArbiterActor(configured, self._world(), parts.configure, parts.adopt)
+        self.arbiter = ArbiterActor(
+            configuration, self._world(), parts.configure, parts.apply_options
+        )
         reading = _reading(self.sockets)
         census = SharedCensus(self.clock, _census)
         outlook = Outlook(census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid())
@@ -127,7 +135,7 @@ class Engine:
         that carries messages; the caller has made sure that it is allowed.
         """
         spec: ArbiterSpec = self.arbiter.spec
-        problems = self.sockets.put_all(self._configured.sockets)
+        problems = self.sockets.put_all(self._configuration.sockets)
         if problems and not spec.skip_bad:
             raise CannotBind("; ".join(problems))
         for problem in problems:

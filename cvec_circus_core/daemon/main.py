@@ -51,7 +51,7 @@ from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.runtime.arbiter import Configured
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
@@ -189,19 +189,19 @@ def _tell(loaded: Loaded) -> None:
 
 
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
-    def configure() -> Configured:
+    def configure() -> Configuration:
         again = read(flags, os.environ)
         _tell(again)
         hosts = _hosts(again)
         engine.host(hosts.threads)
-        return _configured(again, hosts, inner)
+        return _configuration(again, hosts, inner)
 
     inner = InternalEndpoints()
     parts = Parts(
         commands=load_commands(),
         hooks=Hooks.installed(),
         configure=configure,
-        adopt=_adopt,
+        apply_options=_apply_options,
         inner=inner,
         launcher=Launcher(sealed=True),
         # Process 1 of a container is given every orphan without asking.
@@ -210,7 +210,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
         hosts = _hosts(loaded)
-        engine = Engine(_configured(loaded, hosts, inner), parts)
+        engine = Engine(_configuration(loaded, hosts, inner), parts)
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
@@ -278,7 +278,7 @@ def _reopen_streams(engine: Engine) -> None:
         watcher.reopen()
 
 
-def _adopt(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
+def _apply_options(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
     """Live by options that reloadconfig has brought. Raises `ConfigError`."""
     if _OF_THE_LOG.intersection(keys):
         set_up(spec)
@@ -291,9 +291,9 @@ def _hosts(loaded: Loaded) -> Hosts:
     return with_orders(assign(loaded.plugins, names), loaded.arbiter, names)
 
 
-def _configured(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Configured:
+def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Configuration:
     spec = loaded.arbiter
     facts = PluginFacts(*inner.endpoints(spec), spec.check_delay)
     plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
     stats = stats_watcher(spec, facts, hosts, loaded.watchers)
-    return Configured(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)
+    return Configuration(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)

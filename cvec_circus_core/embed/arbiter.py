@@ -21,8 +21,8 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.order import start_order
-from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.net.sockets import CircusSocket
 
 ENDPOINT = "tcp://127.0.0.1:5555"
@@ -194,7 +194,7 @@ class Arbiter:
             context=self._context,
             serves=self._serves,
         )
-        return Engine(Configured(self._spec, sockets=self._sockets), parts)
+        return Engine(Configuration(self._spec, sockets=self._sockets), parts)
 
     async def _settle(self, home: Home) -> None:
         for watcher in self._watchers:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from cvec_circus_core.embed.portal import Portal, portal_here
 from cvec_circus_core.engine import Engine, Parts
-from cvec_circus_core.runtime.arbiter import Configured
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.runtime.watcher import WatcherActor
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Home:
     def alone(cls) -> Home:
         """Make one without endpoints, for a watcher on its own."""
         portal = portal_here()
-        return cls(portal, portal.ask(lambda: Engine(Configured(), Parts(serves=False))))
+        return cls(portal, portal.ask(lambda: Engine(Configuration(), Parts(serves=False))))
 
     def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Any:
         """Do something that takes time: awaitable inside the loop, blocking outside."""

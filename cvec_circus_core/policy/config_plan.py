@@ -1,53 +1,119 @@
-"""What a new configuration means for the watchers that are there: planned before anything moves.
-
-Watchers that were added at run time are not in any file and stay. An option that was set at run
-time stays as long as the file did not change it: the new file is compared with the old file, and
-only what differs between the two is laid over what is in force (spec: config, reloadconfig).
-"""
+"""What a new configuration means for everything in force, and how it is told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.policy.watcher.spec_change import changed
-
-
-class Plan(Struct, frozen=True):
-    """By watcher key: who comes, who goes, and who lives by another spec."""
-
-    add: Mapping[str, WatcherSpec]
-    remove: tuple[str, ...]
-    change: Mapping[str, WatcherSpec]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is to be done."""
-        return not (self.add or self.remove or self.change)
+from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, field, replace
+from cvec_circus_core.policy.config_steps import (
+    Condition,
+    ConfigStep,
+    OptionsPlan,
+    plan_options,
+    steps,
+)
+from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets, still_used, touched
+from cvec_circus_core.policy.watcher_plan import WatcherPlan, plan_watchers
 
 
-def plan(
-    old_file: Mapping[str, WatcherSpec],
-    new_file: Mapping[str, WatcherSpec],
-    in_force: Mapping[str, WatcherSpec],
-) -> Plan:
-    """Return what turns the watchers in force into those of the new file."""
-    change = {}
-    for key, new in new_file.items():
-        if key in in_force:
-            merged = _merged(old_file.get(key), new, in_force[key])
-            if changed(in_force[key], merged).fields:
-                change[key] = merged
-    return Plan(
-        add={key: spec for key, spec in new_file.items() if key not in in_force},
-        remove=tuple(key for key in old_file if key not in new_file and key in in_force),
-        change=change,
+class Configuration(Struct, frozen=True):
+    """What a configuration says: the daemon's own options, the watchers, and their sockets."""
+
+    arbiter: ArbiterSpec = field(default_factory=ArbiterSpec)
+    watchers: tuple[WatcherSpec, ...] = ()
+    sockets: tuple[SocketSpec, ...] = ()
+
+
+class Present(Struct, frozen=True):
+    """What is in force when the plan is made; watchers by their keys, sockets by their names."""
+
+    arbiter: ArbiterSpec
+    watchers: Mapping[str, WatcherSpec]
+    conditions: Mapping[str, Condition]
+    sockets: Mapping[str, SocketSpec]
+    watchers_in_file: Mapping[str, WatcherSpec]
+    """As the file had them when it was read last."""
+    sockets_in_file: Mapping[str, SocketSpec]
+
+
+class ConfigPlan(Struct, frozen=True):
+    """What a new configuration means."""
+
+    steps: tuple[ConfigStep, ...]
+    watchers: WatcherPlan
+    sockets: SocketPlan
+    options: OptionsPlan
+    other_sockets: tuple[str, ...] = ()
+    """Keys of the watchers whose processes are replaced because their sockets differ."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it for a reply."""
+        sockets = {
+            "add": self.sockets.add,
+            "remove": self.sockets.remove,
+            "replace": self.sockets.renew,
+            "adjust": self.sockets.adjust,
+        }
+        return {
+            "watchers": [
+                {"name": step.watcher, "action": step.action.value, "reason": step.reason}
+                for step in self.steps
+            ],
+            "sockets": [
+                {"name": name, "action": action}
+                for action, names in sockets.items()
+                for name in names
+            ],
+            "options": {
+                "at_once": list(self.options.at_once),
+                "at_next_start": list(self.options.at_next_start),
+            },
+        }
+
+
+def plan_config(configuration: Configuration, present: Present) -> ConfigPlan:
+    """Return what turns what is in force into what a configuration says.
+
+    Raises `ConfigError` where a watcher would be left without its socket.
+    """
+    new_file = watchers_by_key(configuration.watchers)
+    watchers = plan_watchers(present.watchers_in_file, new_file, present.watchers)
+    new_sockets = sockets_by_name(configuration.sockets)
+    sockets = plan_sockets(present.sockets_in_file, new_sockets, present.sockets)
+    staying = {
+        key: watchers.change.get(key, spec)
+        for key, spec in present.watchers.items()
+        if key not in watchers.remove
+    }
+    if problems := list(still_used(sockets, (*staying.values(), *watchers.add.values()))):
+        raise ConfigError("; ".join(problems))
+    after = sorted({*present.sockets, *sockets.add} - set(sockets.remove))
+    other_sockets = touched(sockets, staying, sorted(present.sockets), after)
+    return ConfigPlan(
+        steps(
+            watchers, present.watchers, present.conditions, present.watchers_in_file, other_sockets
+        ),
+        watchers,
+        sockets,
+        plan_options(present.arbiter, configuration.arbiter),
+        other_sockets,
     )
 
 
-def _merged(old: WatcherSpec | None, new: WatcherSpec, now: WatcherSpec) -> WatcherSpec:
-    if old is None:
-        return new
-    fields = changed(old, new).fields
-    return replace(now, **{name: getattr(new, name) for name in fields})
+def with_options(spec: ArbiterSpec, new: ArbiterSpec, keys: Iterable[str]) -> ArbiterSpec:
+    """Return the daemon's options with some of the new ones."""
+    return replace(spec, **{key: getattr(new, key) for key in keys})
+
+
+def watchers_by_key(specs: Iterable[WatcherSpec]) -> dict[str, WatcherSpec]:
+    """Return specs by the key of their name."""
+    return {name_key(spec.name): spec for spec in specs}
+
+
+def sockets_by_name(specs: Iterable[SocketSpec]) -> dict[str, SocketSpec]:
+    """Return specs by name."""
+    return {spec.name: spec for spec in specs}

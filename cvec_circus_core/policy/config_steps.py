@@ -21,10 +21,10 @@ from enum import Enum
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs, declared_options
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.policy.config_plan import Plan
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.order import start_order, stop_order
 from cvec_circus_core.policy.watcher.spec_change import changed
+from cvec_circus_core.policy.watcher_plan import WatcherPlan
 
 
 class Action(Enum):
@@ -48,7 +48,7 @@ class Condition(Enum):
     GAVE_UP = "gave up"
 
 
-class Step(Struct, frozen=True):
+class ConfigStep(Struct, frozen=True):
     """What happens to one watcher."""
 
     watcher: str
@@ -56,68 +56,87 @@ class Step(Struct, frozen=True):
     reason: str
     priority: int = 0
 
-
-class Present(Struct, frozen=True):
-    """What is there when the plan is made."""
-
-    specs: Mapping[str, WatcherSpec]
-    conditions: Mapping[str, Condition]
-    from_file: Collection[str]
-    """Keys of the watchers that the old file had."""
-    keen: Collection[str] = field(default=())
-    """Keys of watchers that get other sockets."""
+    @property
+    def key(self) -> str:
+        """The key of its watcher."""
+        return name_key(self.watcher)
 
 
-class _Named(Struct, frozen=True):
+class _Keyed(Struct, frozen=True):
     spec: WatcherSpec
     key: str
 
 
-def steps(plan: Plan, present: Present) -> tuple[Step, ...]:
-    """Return what happens, in this order."""
-    return (*_leaving(plan, present), *_staying(plan, present))
+class _Present(Struct, frozen=True):
+    specs: Mapping[str, WatcherSpec]
+    conditions: Mapping[str, Condition]
+    in_file: Collection[str]
+    other_sockets: Collection[str]
 
 
-def _leaving(plan: Plan, present: Present) -> Iterator[Step]:
-    for one in stop_order([_Named(present.specs[key], key) for key in plan.remove]):
-        spec = one.spec
-        yield Step(spec.name, Action.REMOVE, "it is not in the file any more", spec.priority)
+def steps(
+    plan: WatcherPlan,
+    specs: Mapping[str, WatcherSpec],
+    conditions: Mapping[str, Condition],
+    in_file: Collection[str],
+    other_sockets: Collection[str] = (),
+) -> tuple[ConfigStep, ...]:
+    """Return what happens to the watchers in force, in this order; all are named by their keys.
+
+    ``in_file`` are those that the old file had, ``other_sockets`` those whose sockets differ.
+    """
+    present = _Present(specs, conditions, in_file, other_sockets)
+    return (*_removals(plan, present), *_staying(plan, present))
 
 
-def _staying(plan: Plan, present: Present) -> Iterator[Step]:
+def _removals(plan: WatcherPlan, present: _Present) -> Iterator[ConfigStep]:
+    for watcher in stop_order([_Keyed(present.specs[key], key) for key in plan.remove]):
+        spec = watcher.spec
+        yield ConfigStep(spec.name, Action.REMOVE, "it is not in the file any more", spec.priority)
+
+
+def _staying(plan: WatcherPlan, present: _Present) -> Iterator[ConfigStep]:
     after = {
         **{key: spec for key, spec in present.specs.items() if key not in plan.remove},
         **plan.change,
         **plan.add,
     }
-    for one in start_order([_Named(spec, key) for key, spec in after.items()]):
-        name, priority = one.spec.name, one.spec.priority
-        if one.key in plan.add:
-            off = "" if one.spec.autostart else "; autostart is off"
-            yield Step(name, Action.ADD, f"it is new in the file{off}", priority)
-        elif one.key in plan.change or one.key in present.keen:
-            action, why = _change(one.key, one.spec, present)
-            yield Step(name, action, why, priority)
-        elif one.key in present.from_file:
-            yield Step(name, Action.KEEP, "nothing differs", priority)
-        else:
-            yield Step(name, Action.KEEP, "it was added at run time", priority)
+    for watcher in start_order([_Keyed(spec, key) for key, spec in after.items()]):
+        action, why = _action(watcher.key, watcher.spec, plan, present)
+        yield ConfigStep(watcher.spec.name, action, why, watcher.spec.priority)
 
 
-def _change(key: str, new: WatcherSpec, present: Present) -> tuple[Action, str]:
+def _action(
+    key: str, spec: WatcherSpec, plan: WatcherPlan, present: _Present
+) -> tuple[Action, str]:
+    if key in plan.add:
+        off = "" if spec.autostart else "; autostart is off"
+        return Action.ADD, f"it is new in the file{off}"
+    if key in plan.change or key in present.other_sockets:
+        return _change(key, spec, present)
+    if key in present.in_file:
+        return Action.KEEP, "nothing differs"
+    return Action.KEEP, "it was added at run time"
+
+
+def _change(key: str, new: WatcherSpec, present: _Present) -> tuple[Action, str]:
     old = present.specs[key]
-    what = changed(old, new)
-    why = f"{_listed(what.keys)} {'differs' if len(what.keys) == 1 else 'differ'}"
-    if not what.keys:
+    difference = changed(old, new)
+    why = f"{_joined(difference.keys)} {'differs' if len(difference.keys) == 1 else 'differ'}"
+    if not difference.keys:
         why = "it uses a socket that differs"
     match present.conditions[key]:
         case Condition.DOWN:
             return Action.SET, f"{why}; it is stopped and stays so"
         case Condition.GAVE_UP:
             return Action.START, f"{why}; it had given up"
-    if Needs.NEW_WATCHER in what.needs:
+    if Needs.NEW_WATCHER in difference.needs:
         return Action.RESTART, why
-    if Needs.NEW_PROCESSES in what.needs or key in present.keen or _needs_pipes(old, new):
+    if (
+        Needs.NEW_PROCESSES in difference.needs
+        or key in present.other_sockets
+        or _needs_pipes(old, new)
+    ):
         return Action.RELOAD, why
     if old.numprocesses != new.numprocesses:
         return Action.RESIZE, f"{why}: {old.numprocesses} become {new.numprocesses}"
@@ -130,7 +149,7 @@ def _needs_pipes(old: WatcherSpec, new: WatcherSpec) -> bool:
     return any(bool(getattr(old, channel)) != bool(getattr(new, channel)) for channel in channels)
 
 
-def _listed(keys: tuple[str, ...]) -> str:
+def _joined(keys: tuple[str, ...]) -> str:
     if len(keys) < 2:
         return "".join(keys)
     return f"{', '.join(keys[:-1])} and {keys[-1]}"
@@ -148,9 +167,4 @@ def plan_options(now: ArbiterSpec, new: ArbiterSpec) -> OptionsPlan:
     declared = declared_options(ArbiterSpec)
     differ = [name for name in declared if getattr(now, name) != getattr(new, name)]
     later = [name for name in differ if declared[name].changing is Needs.NEW_DAEMON]
-    return OptionsPlan(tuple(one for one in differ if one not in later), tuple(later))
-
-
-def key_of(step: Step) -> str:
-    """Return the key of a step's watcher."""
-    return name_key(step.watcher)
+    return OptionsPlan(tuple(name for name in differ if name not in later), tuple(later))

@@ -18,20 +18,20 @@ class HasSpec(Protocol):
         """The spec."""
 
 
-One = TypeVar("One", bound=HasSpec)
+Item = TypeVar("Item", bound=HasSpec)
 
 
-def start_order(watchers: Iterable[One]) -> list[One]:
+def start_order(watchers: Iterable[Item]) -> list[Item]:
     """Return them with the highest priority first, equal ones by name."""
-    return sorted(watchers, key=lambda one: (-one.spec.priority, name_key(one.spec.name)))
+    return sorted(watchers, key=lambda item: (-item.spec.priority, name_key(item.spec.name)))
 
 
-def stop_order(watchers: Iterable[One]) -> list[One]:
+def stop_order(watchers: Iterable[Item]) -> list[Item]:
     """Return them in the reverse of the start order (DESIGN §5.16)."""
     return start_order(watchers)[::-1]
 
 
-def start_groups(watchers: Iterable[One]) -> list[list[One]]:
+def start_groups(watchers: Iterable[Item]) -> list[list[Item]]:
     """Return them in start order, those of one priority together."""
     ordered = start_order(watchers)
-    return [list(group) for _, group in groupby(ordered, key=lambda one: one.spec.priority)]
+    return [list(group) for _, group in groupby(ordered, key=lambda item: item.spec.priority)]

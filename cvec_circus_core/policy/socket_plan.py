@@ -62,8 +62,8 @@ def same_address(one: SocketSpec, other: SocketSpec) -> bool:
 
 def users(specs: Iterable[WatcherSpec], name: str, known: Iterable[str]) -> list[str]:
     """Return the names of the watchers that use a socket."""
-    there = tuple(known)
-    return [spec.name for spec in specs if name in socket_use(spec, there).names]
+    names = tuple(known)
+    return [spec.name for spec in specs if name in socket_use(spec, names).names]
 
 
 def still_used(plan: SocketPlan, specs: Iterable[WatcherSpec]) -> Iterator[str]:
@@ -83,12 +83,12 @@ def touched(
 ) -> tuple[str, ...]:
     """Return the keys of the watchers whose processes have to be replaced for the new sockets."""
     old, new = tuple(before), tuple(after)
-    found = []
+    keys = []
     for key, spec in specs.items():
         use = socket_use(spec, new)
         if use != socket_use(spec, old) or any(name in plan.renew for name in use.names):
-            found.append(key)
-    return tuple(found)
+            keys.append(key)
+    return tuple(keys)
 
 
 def _differing(one: SocketSpec, other: SocketSpec) -> set[str]:

@@ -246,8 +246,8 @@ class LocalSupervisor:
 
     def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
         """Read the configuration again, apply what differs, and tell what that is."""
-        outlook, ticket = self._arbiter.reload_config()
-        return outlook.as_json(), ticket
+        plan, ticket = self._arbiter.reload_config()
+        return plan.as_json(), ticket
 
     def quit(self) -> Ticket:
         """Stop everything and end."""

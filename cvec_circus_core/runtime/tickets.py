@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Generator
 
-from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed
+from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
-
-NO_NAMES: Mapping[Ticket, str] = MappingProxyType({})
 
 
 class Ticket:
@@ -23,6 +20,11 @@ class Ticket:
     def is_settled(self) -> bool:
         """Tell whether the outcome is known."""
         return self._future.done()
+
+    def outcome(self) -> Outcome:
+        """Return the outcome, which is known."""
+        error = self._future.exception()
+        return Failed(error) if isinstance(error, CircusError) else self._future.result()
 
     def settle(self, outcome: Outcome) -> None:
         """Make the outcome known. A second time changes nothing."""
@@ -50,27 +52,3 @@ def settled(loop: asyncio.AbstractEventLoop, outcome: Outcome) -> Ticket:
     ticket = Ticket(loop)
     ticket.settle(outcome)
     return ticket
-
-
-async def wait_all(tickets: Iterable[Ticket], names: Mapping[Ticket, str] = NO_NAMES) -> Done:
-    """Wait for all of them and add up what they did. Raises the first failure, after all ended.
-
-    Where a watcher gave up, or its rollout failed, its name stands before the sentence.
-    """
-    failure: CircusError | None = None
-    done: list[Done] = []
-    for ticket in tickets:
-        try:
-            done.append(await ticket)
-        except CircusError as error:
-            if ticket in names and isinstance(error, GaveUp | RolloutFailed):
-                error = type(error)(f"{names[ticket]}: {error}")
-            failure = failure or error
-    if failure is not None:
-        raise failure
-    return Done(
-        stopped=tuple(pid for one in done for pid in one.stopped),
-        started=tuple(pid for one in done for pid in one.started),
-        kept=tuple(pid for one in done for pid in one.kept),
-        numprocesses=sum(one.numprocesses for one in done),
-    )

@@ -16,10 +16,12 @@ from typing import Any
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownProcess
 from cvec_circus_core.model.events import Announced
+from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import WatcherStatus, WatcherView
+from cvec_circus_core.policy.arbiter.inputs import Became, Troubled, WatcherFacts
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.effects import Effect
@@ -42,6 +44,12 @@ log = logging.getLogger(__name__)
 PROMISES = 1000
 """Tickets that may be open at once per watcher; more are refused."""
 
+Listener = Callable[[Became | Troubled], None]
+
+
+def nobody(fact: Became | Troubled) -> None:
+    """Take no notice."""
+
 
 class WatcherActor:
     """The owner of one watcher's state. Everybody else sends words and reads views."""
@@ -61,7 +69,9 @@ class WatcherActor:
         )
         self._alarm: tuple[float, Callable[[], None]] | None = None
         self._view: WatcherView | None = None
-        self._troubled: list[Callable[[], None]] = []
+        self._facts = WatcherFacts(spec)
+        self.listener: Listener = nobody
+        """Is told whatever counts for other watchers."""
 
     @property
     def name(self) -> str:
@@ -78,12 +88,16 @@ class WatcherActor:
         """The state word."""
         return self._state.status
 
-    @property
-    def condition(self) -> Condition:
-        """Whether it is up, was put down, or went down because it could not do better."""
-        if self._state.wanted is Wanted.DOWN and not self._state.again:
-            return Condition.GAVE_UP if self._state.gave_up else Condition.DOWN
-        return Condition.UP
+    def facts(self) -> WatcherFacts:
+        """Return what counts for other watchers; the same object until it changes."""
+        state, old = self._state, self._facts
+        condition = Condition.UP
+        if state.wanted is Wanted.DOWN and not state.again:
+            condition = Condition.GAVE_UP if state.gave_up else Condition.DOWN
+        is_same = old.spec is state.spec and old.status is state.status
+        if not is_same or old.condition is not condition:
+            self._facts = WatcherFacts(state.spec, state.status, condition)
+        return self._facts
 
     def view(self) -> WatcherView:
         """Return a picture of what is so; the same one until something happens."""
@@ -165,11 +179,6 @@ class WatcherActor:
     def _send_by_hand(self, pid: int, signum: int) -> None:
         self._world.processes.signal(pid, signum)
 
-    def on_trouble(self, then: Callable[[], None]) -> Callable[[], None]:
-        """Call back whenever a try to start a process fails; return what ends that."""
-        self._troubled.append(then)
-        return lambda: self._troubled.remove(then)
-
     def _known(self, pid: int) -> int:
         if pid not in self._state.by_pid:
             raise UnknownProcess(pid, self.name)
@@ -198,9 +207,8 @@ class WatcherActor:
 
     def _post(self, said: Input) -> None:
         refused = isinstance(said, inputs.HookAnswered) and not said.allowed
-        if self._troubled and (refused or isinstance(said, inputs.SpawnFailed)):
-            for tell in tuple(self._troubled):
-                tell()
+        if refused or isinstance(said, inputs.SpawnFailed):
+            self.listener(Troubled(name_key(self.name)))
         self._inbox.append(said)
         if len(self._inbox) == 1:
             # Whatever else this pass of the loop brings is stepped in the same batch.
@@ -216,6 +224,9 @@ class WatcherActor:
         if idle and self._effects:
             self._world.turns.add(self._perform_next)
         self._set_alarm()
+        old_facts = self._facts
+        if self.facts() is not old_facts:
+            self.listener(Became(name_key(self.name), self._facts))
 
     def _perform_next(self) -> None:
         """Perform one effect and take one more turn for the next: the order is kept."""

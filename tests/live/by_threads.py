@@ -15,7 +15,7 @@ from cvec_circus_core.daemon.main import Flags, read
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.runtime.arbiter import Configured
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.system.processes.local import thread_processes
 
 
@@ -24,7 +24,7 @@ async def run(file: str) -> None:
     loaded = read(Flags(config=file), os.environ)
     set_up(replace(loaded.arbiter, loglevel="debug"))
     parts = Parts(commands=load_commands(), processes=thread_processes)
-    engine = Engine(Configured(loaded.arbiter, loaded.watchers), parts)
+    engine = Engine(Configuration(loaded.arbiter, loaded.watchers), parts)
     engine.bus.listen("log", log_event)
     engine.serve()
     engine.loop.add_signal_handler(signal.SIGTERM, engine.desk.quit)

@@ -14,10 +14,10 @@ import pytest
 from cvec_circus_core.daemon.shutdown import AT_MOST, Shutdown
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.runtime import watcher as watcher_room
-from cvec_circus_core.runtime.arbiter import Configured
 from cvec_circus_core.system.processes.local import choose_processes
 
 TERM = signal.SIGTERM
@@ -68,7 +68,7 @@ def nobody_left() -> Iterator[None]:
 
 async def started(folder: Path) -> Engine:
     engine = Engine(
-        Configured(watchers=specs(folder)), Parts(serves=False, processes=choose_processes)
+        Configuration(watchers=specs(folder)), Parts(serves=False, processes=choose_processes)
     )
     for watcher in engine.arbiter.watchers():
         await watcher.wish(Go.START)

@@ -13,10 +13,11 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.config_steps import Action, plan_options
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.policy.watcher.spec_change import changed
-from cvec_circus_core.runtime.arbiter import ArbiterActor, Configured
+from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.world import World
@@ -52,7 +53,7 @@ class House:
         self.clock = FakeClock()
         self.processes = FakeProcesses(self.clock)
         self.told: list[Event] = []
-        self.file = Configured(ArbiterSpec(), first)
+        self.file = Configuration(ArbiterSpec(), first)
         loop = asyncio.get_running_loop()
         turns = FairQueue(self.clock, loop, lambda: 1)
         world = World(loop, self.clock, self.processes, turns, self.told.append)
@@ -99,7 +100,7 @@ def test_what_the_plan_says_is_what_happens(
             spec = replace(one.spec, graceful_timeout=9.0)
             what = changed(one.spec, spec)
             await house.rest(one.change(spec, what.keys, what.needs))
-        house.file = Configured(ArbiterSpec(), watchers(new))
+        house.file = Configuration(ArbiterSpec(), watchers(new))
         before, said = house.pids(), len(house.told)
         down = {
             name_key(watcher.name)
@@ -108,12 +109,12 @@ def test_what_the_plan_says_is_what_happens(
         }
         planned = arbiter.plan_config()
         assert len(house.told) == said, "a plan changes nothing"
-        outlook, ticket = arbiter.reload_config()
-        assert outlook.as_json() == planned.as_json()
+        plan, ticket = arbiter.reload_config()
+        assert plan.as_json() == planned.as_json()
         await house.rest(ticket)
         after = house.pids()
-        assert {name_key(one.watcher) for one in outlook.steps} == set(before) | set(after)
-        for step in outlook.steps:
+        assert {name_key(one.watcher) for one in plan.steps} == set(before) | set(after)
+        for step in plan.steps:
             key = name_key(step.watcher)
             check(step.action, before.get(key, set()), after.get(key), house, key)
             if key in down and key in after:
@@ -156,7 +157,7 @@ def test_those_that_go_come_first_then_the_highest_priority() -> None:
     async def live() -> None:
         old = {name: {"cmd": "x", "priority": priority} for priority, name in enumerate(NAMES)}
         house = House(watchers(old))
-        house.file = Configured(
+        house.file = Configuration(
             ArbiterSpec(), watchers({"alpha": old["alpha"], "new": {"cmd": "y", "priority": 7}})
         )
         told = [(step.action.value, step.watcher) for step in house.arbiter.plan_config().steps]

@@ -1,0 +1,130 @@
+"""Make the moves whose time has come, and settle the operations that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cvec_circus_core.model.errors import ConfigError, Superseded
+from cvec_circus_core.model.values import replace
+from cvec_circus_core.policy.arbiter import stages
+from cvec_circus_core.policy.arbiter.effects import AddWatcher, ArbiterEffect, AskId
+from cvec_circus_core.policy.arbiter.inputs import ConfigRead, WatcherFacts
+from cvec_circus_core.policy.arbiter.state import (
+    ArbiterState,
+    LaterStage,
+    Move,
+    OpenAsk,
+    Operation,
+    Stage,
+    Wait,
+)
+from cvec_circus_core.policy.config_plan import plan_config, sockets_by_name, watchers_by_key
+from cvec_circus_core.policy.watcher.effects import Settle
+
+
+def advance(state: ArbiterState, now: float) -> list[ArbiterEffect]:
+    """Return what the operations want done now."""
+    effects: list[ArbiterEffect] = []
+    for operation in tuple(state.operations.values()):
+        while True:
+            effects.extend(_make_moves(state, operation, now))
+            if operation.moves or operation.awaited or not operation.stages:
+                break
+            _begin_stage(state, operation, now)
+        if not (operation.moves or operation.open or operation.stages):
+            effects.append(_end(state, operation))
+    return effects
+
+
+def supersede(state: ArbiterState) -> list[ArbiterEffect]:
+    """End every operation that a wish for all watchers takes the place of."""
+    effects: list[ArbiterEffect] = []
+    for operation in tuple(state.operations.values()):
+        if operation.is_supersedable:
+            error = Superseded(operation.name, "wish for all watchers")
+            operation.failure = (AskId(0), error)
+            effects.append(_end(state, operation))
+    return effects
+
+
+def _end(state: ArbiterState, operation: Operation) -> Settle:
+    del state.operations[operation.ticket]
+    for key, spec in operation.unapplied.items():
+        if spec is None:
+            state.watchers_in_file.pop(key, None)
+        else:
+            state.watchers_in_file[key] = spec
+    return Settle(operation.ticket, operation.outcome())
+
+
+def _make_moves(state: ArbiterState, operation: Operation, now: float) -> Iterator[ArbiterEffect]:
+    while operation.moves:
+        move = operation.moves[0]
+        if move.is_paced and now < operation.paced_from:
+            return
+        operation.moves.popleft()
+        if not _applies(state, move):
+            continue
+        if move.is_paced:
+            operation.has_paced = True
+            operation.paced_from = now + state.spec.warmup_delay
+        yield _ask(state, operation, move)
+
+
+def _applies(state: ArbiterState, move: Move) -> bool:
+    """Tell whether a move's watcher is still there, and as the move needs it."""
+    if move.watcher is None or isinstance(move.ask, AddWatcher):
+        return True
+    facts = state.watchers.get(move.watcher)
+    return facts is not None and (facts.is_up or not move.only_if_up)
+
+
+def _ask(state: ArbiterState, operation: Operation, move: Move) -> ArbiterEffect:
+    state.last_ask += 1
+    number = AskId(state.last_ask)
+    state.asks[number] = OpenAsk(operation.ticket, move)
+    if move.wait is not Wait.NEVER:
+        operation.open.add(number)
+    if move.wait in (Wait.BEGUN, Wait.ENDED):
+        operation.awaited.add(number)
+    if move.wait is Wait.BEGUN and move.watcher is not None:
+        operation.until_begun[move.watcher] = number
+    if move.forgets and move.watcher is not None:
+        state.leaving.add(move.watcher)
+    if isinstance(move.ask, AddWatcher):
+        state.watchers.setdefault(move.ask.watcher, WatcherFacts(move.ask.spec))
+    return replace(move.ask, ask=number)
+
+
+def _begin_stage(state: ArbiterState, operation: Operation, now: float) -> None:
+    stage = operation.stages.popleft()
+    if isinstance(stage, LaterStage):
+        operation.stages.extendleft(reversed(_planned(state, operation, stage)))
+        return
+    operation.moves.extend(stage)
+    if operation.has_paced:
+        operation.paced_from = now + state.spec.warmup_delay
+
+
+def _planned(state: ArbiterState, operation: Operation, stage: LaterStage) -> list[Stage]:
+    if stage is LaterStage.START:
+        return list(stages.start(state))
+    assert operation.reading is not None, "what configures has read"
+    try:
+        return _configured(state, operation, operation.reading)
+    except ConfigError as error:
+        operation.fail(AskId(state.last_ask), error)
+        return []
+
+
+def _configured(state: ArbiterState, operation: Operation, reading: ConfigRead) -> list[Stage]:
+    """Plan a configuration; from now on the file is the new one, as far as it gets applied."""
+    plan = plan_config(reading.configuration, state.present(reading.sockets))
+    planned = list(stages.configuration(state, operation.ticket, reading, plan))
+    in_file = watchers_by_key(reading.configuration.watchers)
+    for key in (*plan.watchers.change, *plan.watchers.remove):
+        operation.unapplied[key] = state.watchers_in_file.get(key)
+    state.watchers_in_file = in_file
+    if plan.sockets.is_empty:
+        state.sockets_in_file = sockets_by_name(reading.configuration.sockets)
+    return planned

@@ -1,0 +1,118 @@
+"""What each request consists of: its stages, planned from what is known when their turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.options import Needs
+from cvec_circus_core.model.socket_use import socket_use
+from cvec_circus_core.policy.arbiter.effects import (
+    AddWatcher,
+    ChangeWatcher,
+    ExchangeSockets,
+    ReloadWatcher,
+    ReplaceProcesses,
+    SendWish,
+)
+from cvec_circus_core.policy.arbiter.inputs import ConfigRead, WatcherFacts
+from cvec_circus_core.policy.arbiter.state import ArbiterState, Move, Stage, Wait
+from cvec_circus_core.policy.config_plan import ConfigPlan
+from cvec_circus_core.policy.config_steps import Action, ConfigStep
+from cvec_circus_core.policy.order import start_groups, start_order, stop_order
+from cvec_circus_core.policy.watcher.inputs import Go, TicketId
+from cvec_circus_core.policy.watcher.spec_change import changed
+
+_WISHES = {Action.RESTART: Go.RESTART, Action.START: Go.START}
+
+
+def key_of(facts: WatcherFacts) -> str:
+    """Return the key of a watcher."""
+    return name_key(facts.spec.name)
+
+
+def start(state: ArbiterState) -> Iterator[Stage]:
+    """Yield one stage for each priority: watchers of one priority start side by side."""
+    chosen = [facts for facts in state.watchers.values() if facts.spec.autostart]
+    for group in start_groups(chosen):
+        yield tuple(
+            Move(SendWish(key_of(facts), Go.START), Wait.BEGUN, is_paced=True) for facts in group
+        )
+
+
+def stop(state: ArbiterState, *, final: bool = False) -> Stage:
+    """Return the one stage of a stop: lowest priority first, and they end side by side."""
+    ordered = stop_order(state.watchers.values())
+    return tuple(Move(SendWish(key_of(facts), Go.STOP, final)) for facts in ordered)
+
+
+def reload(state: ArbiterState, *, graceful: bool, sequential: bool) -> Iterator[Stage]:
+    """Yield a stage for each watcher."""
+    for facts in start_order(state.watchers.values()):
+        key = key_of(facts)
+        ask = ReloadWatcher(key, sequential) if graceful else SendWish(key, Go.RESTART)
+        yield (Move(ask, only_if_up=True, prefix=f"{facts.spec.name}: "),)
+
+
+def removal(key: str, go: Go) -> Move:
+    """Return the move after whose end a watcher is forgotten."""
+    return Move(SendWish(key, go, final=True), Wait.LATER, forgets=True)
+
+
+def configuration(
+    state: ArbiterState, ticket: TicketId, reading: ConfigRead, plan: ConfigPlan
+) -> Iterator[Stage]:
+    """Yield the stages of a new configuration: sockets, removals, then group after group.
+
+    Watchers in the way of a socket that has to give its very address to its successor are down
+    while the sockets are exchanged. What uses another socket afterwards gets new processes last.
+    """
+    displaced = list(_displaced(state, reading))
+    yield tuple(Move(SendWish(key, Go.STOP)) for key in displaced)
+    if not plan.sockets.is_empty:
+        yield (Move(ExchangeSockets(ticket)),)
+    yield (
+        *(Move(SendWish(key, Go.START), Wait.NEVER) for key in displaced),
+        *(removal(step.key, Go.STOP) for step in plan.steps if step.action is Action.REMOVE),
+    )
+    staying = [step for step in plan.steps if step.action is not Action.REMOVE]
+    for _, group in groupby(staying, key=lambda step: step.priority):
+        yield tuple(_group(plan, group))
+    yield tuple(
+        Move(ReplaceProcesses(key), Wait.LATER)
+        for key in plan.other_sockets
+        if not _is_replaced(state, plan, key)
+    )
+
+
+def _displaced(state: ArbiterState, reading: ConfigRead) -> Iterator[str]:
+    """Yield the watchers that use a socket whose address its successor needs."""
+    if not reading.late_sockets:
+        return
+    for key, facts in state.watchers.items():
+        names = socket_use(facts.spec, tuple(reading.sockets)).names
+        if facts.is_up and not reading.late_sockets.isdisjoint(names):
+            yield key
+
+
+def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
+    """Yield the moves of one priority: all that come and all that change, then the starts."""
+    added = []
+    for step in group:
+        if step.action is Action.ADD:
+            spec = plan.watchers.add[step.key]
+            yield Move(AddWatcher(step.key, spec))
+            if spec.autostart:
+                added.append(step.key)
+        elif step.key in plan.watchers.change:
+            spec = plan.watchers.change[step.key]
+            ask = ChangeWatcher(step.key, spec, _WISHES.get(step.action))
+            yield Move(ask, prefix=f"watcher {step.watcher}: ")
+    yield from (Move(SendWish(key, Go.START), is_paced=True) for key in added)
+
+
+def _is_replaced(state: ArbiterState, plan: ConfigPlan, key: str) -> bool:
+    """Tell whether a watcher gets new processes anyway."""
+    old, new = state.watchers[key].spec, plan.watchers.change.get(key)
+    return new is not None and Needs.NEW_PROCESSES in changed(old, new).needs

@@ -1,0 +1,146 @@
+"""The state of all watchers together: what is known of each, and the requests under way.
+
+A request becomes an *operation*: stages in order, each a list of moves. A move is one effect that
+is answered. When all moves of a stage are made, the next stage waits, as each move says:
+
+    BEGUN   until it is answered, or its watcher has failed for the first time
+    ENDED   until it is answered
+    LATER   not at all; the operation ends when it is answered
+    NEVER   not at all, and its outcome does not count
+
+Stages that can be planned only when their turn comes are a `LaterStage` until then. A watcher that
+is *leaving* is forgotten when it is down. What the file says of a watcher is *unapplied* from the
+moment at which it is read until the watcher lives by it; an operation that ends before has the file
+count as it was, so that the next reading finds the difference again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum
+from math import inf
+
+from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.policy.arbiter.effects import Ask, AskId, WatcherAsk
+from cvec_circus_core.policy.arbiter.inputs import ConfigRead, WatcherFacts
+from cvec_circus_core.policy.config_plan import Present
+from cvec_circus_core.policy.watcher.inputs import TicketId
+
+
+class Wait(Enum):
+    """How long the next stage waits for a move."""
+
+    BEGUN = "begun"
+    ENDED = "ended"
+    LATER = "later"
+    NEVER = "never"
+
+
+class Move(Struct, frozen=True):
+    """One effect of a stage."""
+
+    ask: Ask
+    wait: Wait = Wait.ENDED
+    is_paced: bool = False
+    """Whether ``warmup_delay`` passes between the paced move before it and this one."""
+    only_if_up: bool = False
+    """Whether it is left out where its watcher is not up when its turn comes."""
+    forgets: bool = False
+    """Whether its watcher is forgotten when it is done."""
+    prefix: str = ""
+    """What stands before the sentence where its watcher gives up."""
+
+    @property
+    def watcher(self) -> str | None:
+        """The key of the watcher that it concerns."""
+        return self.ask.watcher if isinstance(self.ask, WatcherAsk) else None
+
+
+Stage = tuple[Move, ...]
+
+
+class LaterStage(Enum):
+    """Stages that depend on what is in force when their turn comes."""
+
+    CONFIGURATION = "configuration"
+    START = "start"
+
+
+class Operation(Struct, eq=False):
+    """A request that is under way."""
+
+    name: str
+    ticket: TicketId
+    stages: deque[Stage | LaterStage]
+    reading: ConfigRead | None = None
+    is_supersedable: bool = True
+    moves: deque[Move] = field(default_factory=deque)
+    """What the present stage has still to make."""
+    awaited: set[AskId] = field(default_factory=set)
+    """What the next stage waits for."""
+    until_begun: dict[str, AskId] = field(default_factory=dict)
+    """By watcher: what the next stage waits for until that one fails for the first time."""
+    open: set[AskId] = field(default_factory=set)
+    """What the operation waits for."""
+    done: dict[AskId, Done] = field(default_factory=dict)
+    failure: tuple[AskId, CircusError] | None = None
+    """The failure of the earliest move that has failed."""
+    has_paced: bool = False
+    paced_from: float = -inf
+    """When the next paced move may be made."""
+    unapplied: dict[str, WatcherSpec | None] = field(default_factory=dict)
+    """What the file had, by watcher, or None."""
+
+    def fail(self, ask: AskId, error: CircusError) -> None:
+        """Note a failure; the earliest move's is the one that is told."""
+        if self.failure is None or ask < self.failure[0]:
+            self.failure = (ask, error)
+
+    def outcome(self) -> Outcome:
+        """Return what has become of it: the first failure, or what all moves have done."""
+        if self.failure is not None:
+            return Failed(self.failure[1])
+        done = [self.done[ask] for ask in sorted(self.done)]
+        return Done(
+            stopped=tuple(pid for part in done for pid in part.stopped),
+            started=tuple(pid for part in done for pid in part.started),
+            kept=tuple(pid for part in done for pid in part.kept),
+            numprocesses=sum(part.numprocesses for part in done),
+        )
+
+
+class OpenAsk(Struct, frozen=True):
+    """An effect that is not answered yet."""
+
+    ticket: TicketId
+    move: Move
+
+
+class ArbiterState(Struct, eq=False):
+    """Everything that is known about all watchers together, held nowhere else."""
+
+    spec: ArbiterSpec
+    watchers_in_file: dict[str, WatcherSpec] = field(default_factory=dict)
+    sockets_in_file: dict[str, SocketSpec] = field(default_factory=dict)
+    watchers: dict[str, WatcherFacts] = field(default_factory=dict)
+    operations: dict[TicketId, Operation] = field(default_factory=dict)
+    asks: dict[AskId, OpenAsk] = field(default_factory=dict)
+    leaving: set[str] = field(default_factory=set)
+    last_ask: int = 0
+    is_quitting: bool = False
+
+    def present(self, sockets: Mapping[str, SocketSpec]) -> Present:
+        """Return what a new configuration is compared with, given the sockets in force."""
+        return Present(
+            self.spec,
+            {key: facts.spec for key, facts in self.watchers.items()},
+            {key: facts.condition for key, facts in self.watchers.items()},
+            sockets,
+            self.watchers_in_file,
+            self.sockets_in_file,
+        )
