@@ -92,7 +92,7 @@ class WatcherActor:
         """Return what counts for other watchers; the same object until it changes."""
         state, old = self._state, self._facts
         condition = Condition.UP
-        if state.wanted is Wanted.DOWN and not state.again:
+        if state.wanted is Wanted.DOWN and not state.restart_when_down:
             condition = Condition.GAVE_UP if state.gave_up else Condition.DOWN
         is_same = old.spec is state.spec and old.status is state.status
         if not is_same or old.condition is not condition:
@@ -112,11 +112,11 @@ class WatcherActor:
         except ValueError as error:
             raise BadMessage(str(error)) from None
 
-    def wish(self, go: Go, *, final: bool = False, reason: str | None = None) -> Ticket:
+    def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> Ticket:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
             self.streams.close_later()
-        return self._promised(lambda ticket: inputs.Wish(go, ticket, final, reason))
+        return self._promised(lambda ticket: inputs.Wish(go, ticket, closes, reason))
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:
         """Tell an event that somebody else has thought of."""
@@ -161,7 +161,7 @@ class WatcherActor:
 
     def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
         """Stop one process or all; they are replaced. Raises `UnknownProcess`."""
-        pids = tuple(self._state.by_pid) if pid is None else (self._known(pid),)
+        pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
         return self._promised(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
 
     def signal(self, signum: int, selection: SignalSelection) -> None:
@@ -169,7 +169,7 @@ class WatcherActor:
         pid = selection.pid
         if selection.wid is not None:
             pid = self._pid_of(selection.wid)
-        pids = tuple(self._state.by_pid) if pid is None else (self._known(pid),)
+        pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
         if selection.childpid is not None or selection.children or selection.recursive:
             send(self._world.processes, self.name, pids, signum, selection)
             return
@@ -180,13 +180,13 @@ class WatcherActor:
         self._world.processes.signal(pid, signum)
 
     def _known(self, pid: int) -> int:
-        if pid not in self._state.by_pid:
+        if pid not in self._state.slots.by_pid:
             raise UnknownProcess(pid, self.name)
         return pid
 
     def _pid_of(self, wid: int) -> int:
-        slot = self._state.slots.get(wid)
-        if slot is None or slot.pid not in self._state.by_pid:
+        slot = self._state.slots.by_wid.get(wid)
+        if slot is None or slot.pid not in self._state.slots.by_pid:
             raise UnknownProcess(wid, self.name)
         return slot.pid
 

@@ -94,7 +94,7 @@ class WatcherRegistry:
         actor = self.watcher(ask.watcher)
         match ask:
             case SendWish(_, go, final):
-                return actor.wish(go, final=final)
+                return actor.wish(go, closes=final)
             case ReloadWatcher(_, sequential):
                 return actor.reload(sequential=sequential)
             case ReplaceProcesses():

@@ -120,7 +120,7 @@ class Life:
     def run(self, steps: int) -> None:
         """Be pushed around for some steps."""
         for _ in range(steps):
-            if self.state.final and self.chance.random() < 0.1:
+            if self.state.closed and self.chance.random() < 0.1:
                 return
             size = self.chance.choice((1, 1, 1, 1, 2, 3, 6))
             self.say([self._something(alone=size == 1) for _ in range(size)])
@@ -135,7 +135,7 @@ class Life:
         effects = step(self.state, batch, self.now)
         self.recent.append(f"      -> {effects}")
         self.world.perform(effects)
-        self.most_slots = max(self.most_slots, len(self.state.slots))
+        self.most_slots = max(self.most_slots, len(self.state.slots.by_wid))
         check_step(self.state, self.world, effects, self.most_slots)
 
     def _something(self, *, alone: bool) -> Input:
@@ -146,7 +146,9 @@ class Life:
         ]
         makers.append((20, world.knock) if world.ear else (1, SocketReady))
         if self.steps < FOUND_EARLY or chance.random() < 0.05:
-            makers.append((5, lambda: world.find(max(0, self.state.generation + self._drift()))))
+            makers.append(
+                (5, lambda: world.find(max(0, self.state.slots.generation + self._drift())))
+            )
         if world.asked_for:
             makers.append((30, lambda: world.start_next(failing=chance.random() < 0.25)))
         if world.questions:
@@ -198,7 +200,7 @@ class Life:
             (8, lambda: Noticed(self._somebody(), self._notice())),
             (1, Hasten),
             (1, lambda: Wish(Go.LEAVE, self._ticket())),
-            (1, lambda: Wish(Go.STOP, self._ticket(), final=True)),
+            (1, lambda: Wish(Go.STOP, self._ticket(), closes=True)),
         )
         return self._one_of(makers)
 

@@ -39,15 +39,15 @@ class Watcher:
     @property
     def pids(self) -> list[int]:
         """Processes that are there."""
-        return sorted(self.state.by_pid)
+        return sorted(self.state.slots.by_pid)
 
 
 def active(at: float = 0.0, **options: Any) -> Watcher:
     """Return a watcher whose processes are all running since a moment."""
     watcher = Watcher(**options)
     watcher.hears(START, at=at)
-    while watcher.state.spawning:
-        watcher.hears(*(come(wid) for wid in tuple(watcher.state.spawning)), at=at)
+    while watcher.state.slots.spawning:
+        watcher.hears(*(come(wid) for wid in tuple(watcher.state.slots.spawning)), at=at)
     assert watcher.state.status.value == "active"
     return watcher
 

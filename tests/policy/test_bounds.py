@@ -161,9 +161,11 @@ class TestBounds:
                     pid += 1
                     answers.append(come(effect.wid, pid))
             assert len(web.pids) + len(answers) <= rollout.most(6)
-            assert len(web.state.fresh) + len(web.state.stale) >= rollout.least_ready(6)
+            assert len(web.state.slots.current) + len(
+                web.state.slots.outdated
+            ) >= rollout.least_ready(6)
             effects = web.hears(*answers) if answers else []
-            for slot in tuple(web.state.stopping.values()):
+            for slot in tuple(web.state.slots.stopping.values()):
                 effects += web.hears(end(slot.wid, pid=slot.pid))
         assert web.pids == [201, 202, 203, 204, 205, 206]
-        assert not web.state.promises
+        assert not web.state.tickets

@@ -29,7 +29,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Tick,
 )
 from cvec_circus_core.policy.watcher.machine import step, wake_at
-from cvec_circus_core.policy.watcher.state import Slot
+from cvec_circus_core.policy.watcher.slots import Slot
 from tests.policy.table import STOP, Watcher, active
 
 SIZES = (10, 100, 1000, 10_000)
@@ -60,7 +60,7 @@ def lines_run(act: Callable[[], object]) -> int:
 
 def respawned(web: Watcher, wid: int, at: float) -> None:
     """Let one process die and its successor come."""
-    slot = web.state.slots[wid]
+    slot = web.state.slots.by_wid[wid]
     step(web.state, [Exited(slot.pid, 1)], at)
     wake_at(web.state)
     step(web.state, [Spawned(wid, slot.pid + 100_000)], at)
@@ -69,7 +69,7 @@ def respawned(web: Watcher, wid: int, at: float) -> None:
 
 def died_quickly(web: Watcher, wid: int, at: float) -> None:
     """Let one process die into a pause, and the pause end."""
-    slot = web.state.slots[wid]
+    slot = web.state.slots.by_wid[wid]
     slot.quick_deaths, slot.started_at = 1, at
     step(web.state, [Exited(slot.pid, 1)], at)
     step(web.state, [Tick()], wake_at(web.state) or at)
@@ -78,7 +78,7 @@ def died_quickly(web: Watcher, wid: int, at: float) -> None:
 
 def failed(web: Watcher, wid: int, at: float) -> None:
     """Let one process die, its successor fail, and the next one come."""
-    slot = web.state.slots[wid]
+    slot = web.state.slots.by_wid[wid]
     step(web.state, [Exited(slot.pid, 1)], at)
     step(web.state, [SpawnFailed(wid, "no")], at)
     step(web.state, [Spawned(wid, slot.pid + 100_000)], at)
@@ -86,7 +86,7 @@ def failed(web: Watcher, wid: int, at: float) -> None:
 
 def retired(web: Watcher, wid: int, at: float) -> None:
     """Stop one by hand."""
-    pid = web.state.slots[wid].pid
+    pid = web.state.slots.by_wid[wid].pid
     step(web.state, [Retire((pid,))], at)
     wake_at(web.state)
     step(web.state, [Exited(pid, 0)], at)
@@ -122,7 +122,7 @@ def test_a_spawn_in_the_middle_of_a_reload_costs_the_same() -> None:
     for size in SIZES:
         web = active(numprocesses=size, ready=alive(9))
         step(web.state, [Renew()], 10.0)
-        (wid, *_) = web.state.spawning
+        (wid, *_) = web.state.slots.spawning
         said: list[Input] = [Spawned(wid, 900_000)]
         costs.append(lines_run(partial(step, web.state, said, 10.0)))
     assert max(costs) <= LOG_ROOM * costs[0], dict(zip(SIZES, costs, strict=True))
@@ -134,10 +134,10 @@ def test_a_batch_of_deaths_costs_as_much_as_its_deaths() -> None:
     first = 1
     for count in (10, 100, 1000):
         wids = range(first, first + count)
-        batch = [Exited(web.state.slots[wid].pid, 1) for wid in wids]
+        batch = [Exited(web.state.slots.by_wid[wid].pid, 1) for wid in wids]
         cost[count] = lines_run(partial(step, web.state, batch, 50.0))
-        while web.state.spawning:
-            come = [Spawned(wid, 100_000 + wid) for wid in tuple(web.state.spawning)]
+        while web.state.slots.spawning:
+            come = [Spawned(wid, 100_000 + wid) for wid in tuple(web.state.slots.spawning)]
             step(web.state, come, 50.0)
         first += count
     assert cost[1000] <= 11 * cost[100] <= 150 * cost[10], cost
@@ -173,7 +173,7 @@ class Watched(OrderedDict[int, Slot]):
         return ((key, self[key]) for key in self)
 
 
-INDEXES = ("slots", "by_pid", "fresh", "stale", "stopping")
+INDEXES = ("by_wid", "by_pid", "current", "outdated", "stopping")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -183,7 +183,7 @@ def test_one_thing_touches_at_most_the_slots_it_is_about(
 ) -> None:
     web = active(numprocesses=size)
     for name in INDEXES:
-        setattr(web.state, name, Watched(getattr(web.state, name)))
+        setattr(web.state.slots, name, Watched(getattr(web.state.slots, name)))
     Watched.touched = 0
     act(web, 5, 50.0)
     assert Watched.touched <= 2
@@ -194,12 +194,12 @@ class TestTheCountingIsHonest:
         costs = []
         for size in (10, 1000):
             web = active(numprocesses=size, max_age=1e6)
-            costs.append(lines_run(web.state._drop_idle_alarms))
+            costs.append(lines_run(partial(web.state.alarms.drop_idle, web.state.slots)))
         assert costs[1] > 50 * costs[0]
 
     def test_a_wish_that_concerns_all_is_seen(self) -> None:
         web = active(numprocesses=100)
-        web.state.fresh = Watched(web.state.fresh)
+        web.state.slots.current = Watched(web.state.slots.current)
         Watched.touched = 0
         step(web.state, [STOP], 50.0)
         assert Watched.touched == 100

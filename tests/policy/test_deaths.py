@@ -143,7 +143,7 @@ class TestSpawnThatFails:
             web.hears(SpawnFailed(1, "no"), at=now)
             now = wake_at(web.state) or now
             web.hears(Tick(), at=now)
-        assert web.state.spawning
+        assert web.state.slots.spawning
         assert now > 800.0
 
     def test_counts_anew_after_a_success(self) -> None:

@@ -97,7 +97,7 @@ class TestGrace:
         web = Watcher(numprocesses=3, graceful_timeout=30.0)
         web.hears(START)
         web.hears(come(1), come(2))
-        web.hears(Wish(Go.STOP, final=True), at=1.0)
+        web.hears(Wish(Go.STOP, closes=True), at=1.0)
         assert web.hears(Hasten(), at=2.0) == [*killed(1), *killed(2)]
         assert web.hears(come(3), at=3.0) == [told_spawn(3), *asked(3)]
         assert wake_at(web.state) == 3.0

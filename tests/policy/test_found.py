@@ -77,17 +77,17 @@ def test_a_slot_that_is_taken_is_not_taken_away() -> None:
     watcher = active(numprocesses=1)
     effects = watcher.hears(Found(1, 900, -5.0, 0, ready=True))
     assert effects == signalled(2, pid=900)
-    assert watcher.state.by_pid[900].wid == 2
+    assert watcher.state.slots.by_pid[900].wid == 2
 
 
 @pytest.mark.parametrize("wid", [1, 4, 9])
 def test_numbers_of_free_slots_stay_known(wid: int) -> None:
     watcher = Watcher(numprocesses=3)
     watcher.hears(found(wid))
-    assert sorted([*watcher.state.slots, *watcher.state.free_wids]) == list(
-        range(1, watcher.state.top_wid + 1)
+    assert sorted([*watcher.state.slots.by_wid, *watcher.state.slots.free_wids]) == list(
+        range(1, watcher.state.slots.top_wid + 1)
     )
-    assert len(watcher.state.spawning) == 2
+    assert len(watcher.state.slots.spawning) == 2
 
 
 def test_one_that_was_stopped_meanwhile_is_stopped() -> None:
@@ -98,7 +98,7 @@ def test_one_that_was_stopped_meanwhile_is_stopped() -> None:
 
 def test_one_of_a_watcher_that_may_not_come_up_is_asked_to_go() -> None:
     watcher = Watcher(numprocesses=1)
-    watcher.hears(Wish(Go.STOP, final=True))
+    watcher.hears(Wish(Go.STOP, closes=True))
     assert watcher.hears(found(1)) == asked(1)
 
 
@@ -106,7 +106,7 @@ def test_a_half_done_reload_is_finished() -> None:
     watcher = Watcher(numprocesses=2)
     effects = watcher.hears(found(1, generation=4), found(2, generation=5))
     assert effects == [Spawn(3)]
-    assert watcher.state.generation == 5
+    assert watcher.state.slots.generation == 5
     effects = watcher.hears(come(3))
     assert [effect for effect in effects if isinstance(effect, Signal)] == signalled(1)[:1]
     assert watcher.hears(end(1, -15))[0] == told_reap(1, -15, ExitReason.RELOADED)
@@ -126,11 +126,11 @@ def test_who_was_not_ready_has_to_say_so_yet() -> None:
     watcher = Watcher(numprocesses=1, ready=NOTIFY, ready_timeout=30.0)
     watcher.hears(found(1, ready=False), at=10.0)
     assert wake_at(watcher.state) == 40.0
-    assert watcher.state.ready == 0
+    assert watcher.state.slots.ready == 0
     ready = Watcher(numprocesses=1, ready=NOTIFY)
     ready.hears(found(1), at=10.0)
     assert wake_at(ready.state) is None
-    assert ready.state.ready == 1
+    assert ready.state.slots.ready == 1
 
 
 def test_its_age_counts_from_its_start() -> None:

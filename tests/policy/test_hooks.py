@@ -135,7 +135,7 @@ class TestBeforeSpawn:
         web = hooked("before_spawn")
         asks = question(web.hears(START), "before_spawn")
         assert web.hears(yes(asks), wish)[0:1] != spawns([1])
-        assert not web.state.slots
+        assert not web.state.slots.by_wid
 
     def test_a_stop_does_not_wait_for_it(self) -> None:
         web = hooked("before_spawn")

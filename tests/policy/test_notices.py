@@ -58,7 +58,7 @@ class TestReadiness:
         web.hears(Renew())
         web.hears(come(2))
         assert web.hears(Noticed(102, Notice(status="warming up"))) == []
-        assert web.state.slots[2].status == "warming up"
+        assert web.state.slots.by_wid[2].status == "warming up"
         assert web.hears(Noticed(102, Notice(ready=True))) == asked(1)
 
     def test_may_take_longer_when_the_process_asks_for_it(self) -> None:
@@ -108,7 +108,7 @@ class TestWatchdog:
         web = watched()
         for ping in range(1000):
             web.hears(Noticed(101, PING), at=ping / 1000)
-        assert len(web.state.alarms) == 1
+        assert len(web.state.alarms.heap) == 1
 
     def test_bites_at_once_when_the_process_asks_for_it(self) -> None:
         assert watched().hears(Noticed(101, Notice(troubled=True)))[:2] == signalled(1, SIGABRT)

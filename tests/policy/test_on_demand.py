@@ -36,7 +36,7 @@ def waiting(**options: Any) -> Watcher:
 def running(**options: Any) -> Watcher:
     watcher = waiting(**options)
     watcher.hears(KNOCK, at=10.0)
-    for wid in tuple(watcher.state.spawning):
+    for wid in tuple(watcher.state.slots.spawning):
         watcher.hears(come(wid), at=10.0)
     assert watcher.state.status is WatcherStatus.ACTIVE
     return watcher
@@ -66,7 +66,7 @@ def test_a_knock_starts_it() -> None:
     assert STARTED in watcher.hears(come(1), come(2))
 
 
-@pytest.mark.parametrize("wish", [STOP, Wish(Go.LEAVE), Wish(Go.STOP, final=True)])
+@pytest.mark.parametrize("wish", [STOP, Wish(Go.LEAVE), Wish(Go.STOP, closes=True)])
 def test_by_hand_it_listens_no_more(wish: Wish) -> None:
     watcher = waiting()
     assert Unlisten() in watcher.hears(wish)
@@ -136,7 +136,7 @@ def test_a_restart_of_one_that_is_down_makes_it_wait(before: tuple[Wish, ...]) -
     watcher.hears(*before)
     watcher.hears(RESTART)
     assert watcher.state.listening
-    assert not watcher.state.slots
+    assert not watcher.state.slots.by_wid
 
 
 def test_who_gave_up_does_not_wait() -> None:

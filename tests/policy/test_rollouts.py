@@ -181,10 +181,10 @@ class TestCrashing:
         for death in range(deaths):
             assert web.state.is_replacing
             effects = web.hears(end(2, 3, pid=200 + death), at=now)
-            if web.state.waiting:
+            if web.state.slots.waiting:
                 now = wake_at(web.state) or now
                 web.hears(Tick(), at=now)
-            if web.state.spawning:
+            if web.state.slots.spawning:
                 web.hears(come(2, 201 + death), at=now)
         assert str(broken(effects)[1]) == f"a process exited with 3 ({deaths} tries)" + STAY
         assert web.pids == [101]
@@ -203,7 +203,7 @@ class TestCrashing:
         web.hears(Tick(), at=5.0)
         web.hears(end(3), at=6.0)
         assert web.state.rolling
-        assert web.state.setback is None
+        assert web.state.rollout_error is None
 
 
 class TestSpawnThatFails:
@@ -264,7 +264,7 @@ class TestOptions:
         web = ready_ones()
         web.hears(Change(replace(web.state.spec, cmd="new"), ("cmd",), renew=True))
         web.hears(wish)
-        assert (web.state.spec.cmd, web.state.fallback) == ("new", None)
+        assert (web.state.spec.cmd, web.state.previous_spec) == ("new", None)
 
     def test_of_a_singleton_are_taken_back_and_it_comes_again(self) -> None:
         web = ready_ones(singleton=True)

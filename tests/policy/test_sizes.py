@@ -178,11 +178,11 @@ class TestPromisesThatWaitLong:
         web.hears(come(2))
         for pid in range(1000, 1100):
             web.hears(end(2, pid=pid - 1 if pid > 1000 else 102), at=now)
-            if web.state.waiting:
+            if web.state.slots.waiting:
                 now = wake_at(web.state) or now
                 web.hears(Tick(), at=now)
             web.hears(come(2, pid), at=now)
-        (promise,) = web.state.promises
+        (promise,) = web.state.tickets
         assert promise.stopped == []
         assert list(promise.started) == [1099]
 
@@ -199,4 +199,4 @@ def test_alarms_that_hold_no_more_do_not_pile_up() -> None:
     for life in range(2000):
         web.hears(end(1, pid=101 if life == 0 else 1000 + life - 1), at=float(2 * life))
         web.hears(come(1, 1000 + life), at=float(2 * life))
-    assert len(web.state.alarms) <= 80
+    assert len(web.state.alarms.heap) <= 80

@@ -217,14 +217,14 @@ class TestWishesMeet:
     @pytest.mark.parametrize("go", [Go.START, Go.RESTART])
     def test_after_a_final_stop_nothing_comes_up(self, go: Go) -> None:
         web = active()
-        web.hears(Wish(Go.STOP, final=True))
+        web.hears(Wish(Go.STOP, closes=True))
         effects = web.hears(Wish(go, ticket(1)))
         assert [type(error) for error in broken(effects).values()] == [ShuttingDown]
         assert web.hears(end(1)) == [told_reap(1, reason=STOPPED), told_stop()]
 
     def test_a_final_stop_may_be_said_again(self) -> None:
         web = active()
-        web.hears(Wish(Go.STOP, ticket(1), final=True))
-        web.hears(Wish(Go.STOP, ticket(2), final=True))
+        web.hears(Wish(Go.STOP, ticket(1), closes=True))
+        web.hears(Wish(Go.STOP, ticket(2), closes=True))
         settled = web.hears(end(1))[2:]
         assert settled == [kept(1, stopped=(101,)), kept(2, stopped=(101,))]

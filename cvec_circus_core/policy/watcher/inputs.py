@@ -19,7 +19,7 @@ class Wanted(Enum):
     UP = "up"
     DOWN = "down"
     ON_DEMAND = "on demand"
-    """Down, and up as soon as somebody connects to one of its sockets."""
+    """Down, and up as soon as something connects to one of its sockets."""
     DETACHED = "detached"
     """Forgotten with its processes left running: only their ends are still told."""
 
@@ -35,11 +35,11 @@ class Go(Enum):
 
 
 class Wish(Struct, frozen=True):
-    """Somebody wants the watcher up, down, or anew."""
+    """A caller wants the watcher up, down, or anew."""
 
     go: Go
     ticket: TicketId | None = None
-    final: bool = False
+    closes: bool = False
     """Later wishes to come up are refused: the watcher is removed, or the daemon quits."""
     reason: str | None = None
     """Why it is stopped, where no operator wants that: it gives up. Means nothing to one that is
@@ -159,7 +159,7 @@ class HookAnswered(Struct, frozen=True):
 
 
 class SocketReady(Struct, frozen=True):
-    """A `Listen` effect is answered: somebody has connected."""
+    """A `Listen` effect is answered: something has connected."""
 
 
 class Tick(Struct, frozen=True):

@@ -9,7 +9,6 @@ effects. Invariants, tested by random histories: never more processes than wante
 from __future__ import annotations
 
 from collections.abc import Iterable
-from heapq import heappop
 
 from cvec_circus_core.policy.watcher.activation import is_waiting
 from cvec_circus_core.policy.watcher.advance import advance, may_spawn
@@ -21,21 +20,16 @@ from cvec_circus_core.policy.watcher.state import WatcherState
 
 def step(state: WatcherState, inputs: Iterable[Input], now: float) -> list[Effect]:
     """Record the inputs, close the gap, and return the effects in order."""
-    effects: list[Effect] = []
-    for said in inputs:
-        effects.extend(record(state, said, now))
-    effects.extend(advance(state, now))
+    for received in inputs:
+        record(state, received, now)
+    advance(state, now)
+    effects, state.effects = state.effects, []
     return effects
 
 
 def wake_at(state: WatcherState) -> float | None:
     """Return the next moment at which a `Tick` is needed, or None."""
-    while state.alarms:
-        at, _, kind, wid = state.alarms[0]
-        if state.holds(at, kind, wid) is not None:
-            break
-        heappop(state.alarms)
-    soonest = state.alarms[0][0] if state.alarms else None
+    soonest = state.alarms.first(state.slots)
     if is_waiting(state) and not state.listening:
         return state.listen_from if soonest is None else min(soonest, state.listen_from)
     # What may be spawned and was not, in the step before, waits for nothing but its moment.

@@ -1,146 +1,160 @@
-"""What happens to one process: it comes, does not come, is ready, grows too old, ends.
+"""One process from spawn to end: it starts, is asked to go, is killed, ends, is tried again.
 
 A process that ends unasked leaves its slot waiting: for nothing after a first death, longer and
 longer after quick ones. Where respawn is off it has ended for good: its slot is given back and the
-target is one less (`spent`); the same goes for one that is stopped by hand or grows too old.
+target is one less (`finished`); the same goes for one that is stopped by hand or grows too old.
 
-A process that can not be started is tried again with the same pauses, ``max_retry`` times; then the
-watcher is stopped, unless this happens in a rollout and there is something older to go back to.
+What a death or a failed start means for the watcher is judged in `verdicts.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.model.kinds import signal_name
-from cvec_circus_core.policy.watcher.backoff import expiry, is_quick, pause_after
-from cvec_circus_core.policy.watcher.effects import Effect, Emit, KillLeftovers
-from cvec_circus_core.policy.watcher.hook_questions import ask_after_spawn
-from cvec_circus_core.policy.watcher.inputs import Exited, Spawned, SpawnFailed, Wanted
-from cvec_circus_core.policy.watcher.process_stop import end_for_good, grace_of
-from cvec_circus_core.policy.watcher.readiness import await_ready
-from cvec_circus_core.policy.watcher.retries import wait
-from cvec_circus_core.policy.watcher.rollouts import abandon, can_go_back, is_hopeless
-from cvec_circus_core.policy.watcher.state import AlarmKind, Phase, Slot, WatcherState
-from cvec_circus_core.policy.watcher.tickets import give_up, note_ended, note_spawned
+from cvec_circus_core.policy.watcher.alarms import AlarmKind
+from cvec_circus_core.policy.watcher.backoff import expiry
+from cvec_circus_core.policy.watcher.effects import Emit, Reach, Signal
+from cvec_circus_core.policy.watcher.facts import ProcessEnded, ProcessStarted
+from cvec_circus_core.policy.watcher.inputs import Exited, Spawned
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
+from cvec_circus_core.policy.watcher.state import WatcherState
+from cvec_circus_core.policy.watcher.tickets import note_ended, note_spawned
+
+_SIGKILL = 9
 
 
-def on_spawned(state: WatcherState, said: Spawned, now: float) -> Iterator[Effect]:
+def note_started(
+    state: WatcherState, spawned: Spawned, now: float, *, needs_approval: bool
+) -> Slot:
     """Take a new process in; one that a reload has overtaken is out of date at once."""
-    slot = state.slots[said.wid]
-    state.leave(slot)
-    state.unborn -= not slot.born
-    slot.born = True
-    slot.phase, slot.pid, slot.started_at = Phase.RUNNING, said.pid, now
-    slot.failures, slot.ready, slot.kill_at = 0, False, None
-    slot.is_ready_when_let = False
-    slot.leaving, slot.status = ExitReason.EXITED, None
-    slot.interval, slot.watch_at = 0.0, None
-    state.by_pid[said.pid] = slot
-    state.fresh[slot.wid] = slot
-    questions = tuple(ask_after_spawn(state, slot))
-    await_ready(state, slot, now)
-    if slot.generation != state.generation:
-        state.outdate(slot, ExitReason.RELOADED)
-    else:
-        slot.expires_at = expiry(now, said.chance, state.spec)
+    slot = state.slots.by_wid[spawned.wid]
+    slot.begin_process(spawned.pid, now)
+    slot.needs_approval = needs_approval
+    state.slots.move(slot, Phase.RUNNING)
+    if slot.generation == state.slots.generation:
+        slot.expires_at = expiry(now, spawned.chance, state.spec)
         if slot.expires_at is not None:
             state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
-    note_spawned(state, said.pid)
-    yield Emit(events.ProcessSpawned(state.spec.name, slot.wid, said.pid))
-    yield from questions
+    note_spawned(state, spawned.pid)
+    state.issue(Emit(events.ProcessSpawned(state.spec.name, slot.wid, spawned.pid)))
+    state.note(ProcessStarted(slot))
+    return slot
 
 
-def on_expired(state: WatcherState, slot: Slot) -> None:
+def note_expired(state: WatcherState, slot: Slot) -> None:
     """Let a process be replaced because of its age, or end for good where respawn is off."""
-    state.outdate(slot, ExitReason.EXPIRED)
+    state.slots.outdate(slot, ExitReason.EXPIRED)
     if not state.spec.respawn:
-        end_for_good(state)
+        finish(state)
 
 
-def on_spawn_failed(state: WatcherState, said: SpawnFailed, now: float) -> Iterator[Effect]:
-    """Try again later, go back to what was before, or give up."""
-    slot = state.slots[said.wid]
-    state.leave(slot)
-    if slot.generation != state.generation:
-        # A try that a reload, or the way back from one, has overtaken says nothing about today's.
-        state.free(slot)
-        yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, None))
-        return
-    slot.failures += 1
-    slot.quick_deaths += 1
-    if state.wanted is Wanted.UP:
-        state.reason = said.reason
-    hopeless = is_hopeless(state, slot.failures)
-    again = state.wanted is Wanted.UP and not hopeless
-    pause = pause_after(slot.quick_deaths, state.spec)
-    yield Emit(events.SpawnFailed(state.spec.name, slot.wid, said.reason, pause if again else None))
-    if again:
-        wait(state, slot, pause, now)
-        return
-    state.free(slot)
-    if state.wanted is Wanted.UP:
-        why = f"{said.reason} ({slot.failures} tries)"
-        if can_go_back(state):
-            yield from abandon(state, why, now)
-        else:
-            yield from give_up(state, why)
-
-
-def on_exited(state: WatcherState, said: Exited, now: float) -> Iterator[Effect]:
-    """Tell of the end, stop what was left behind, and free the slot or let it wait."""
-    slot = state.by_pid.pop(said.pid)
-    asked = slot.phase is Phase.STOPPING
-    was_stale = slot.stale is not None
-    grace = _grace_left(state, slot, now)
-    if not asked and not was_stale and state.is_replacing and not slot.proven:
+def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
+    """Tell of the end of a process."""
+    slot = state.slots.by_pid[exited.pid]
+    was_asked = slot.phase is Phase.STOPPING
+    was_to_go = was_asked or slot.outdated is not None
+    if not was_to_go and state.is_replacing and not slot.was_ready:
         # The rollout answers for it; whoever counts deaths of what should be up must not.
-        slot.leaving = ExitReason.UNREADY
-    state.leave(slot)
-    state.last_exit = said.code
-    note_ended(state, said.pid)
-    yield Emit(events.ProcessReaped(state.spec.name, slot.wid, said.pid, said.code, slot.leaving))
-    if said.left_behind and state.wanted is not Wanted.DETACHED:
-        state.sweeping.add(said.pid)
-        yield KillLeftovers(said.pid, state.spec.stop_signal, grace)
-    if asked or was_stale or state.wanted is not Wanted.UP:
-        state.free(slot)
-    else:
-        yield from _on_unasked_death(state, slot, said, now)
+        slot.exit_reason = ExitReason.UNREADY
+    grace = grace_of(state)
+    if was_asked:
+        grace = 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
+    state.last_exit = exited.code
+    state.slots.move(slot, Phase.ENDED)
+    note_ended(state, exited.pid)
+    name = state.spec.name
+    state.issue(
+        Emit(events.ProcessReaped(name, slot.wid, exited.pid, exited.code, slot.exit_reason))
+    )
+    state.note(ProcessEnded(slot, exited.pid, exited.code, was_to_go, exited.left_behind, grace))
 
 
-def _grace_left(state: WatcherState, slot: Slot, now: float) -> float:
-    if slot.phase is not Phase.STOPPING:
-        return grace_of(state)
-    return 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
+def ask_to_go(
+    state: WatcherState,
+    slot: Slot,
+    why: ExitReason,
+    now: float,
+    *,
+    signum: int | None = None,
+    grace: float | None = None,
+) -> None:
+    """Send the stop signal to a running process, and start its grace."""
+    state.slots.move(slot, Phase.STOPPING)
+    slot.exit_reason = why
+    slot.kill_at = now + grace_of(state, grace)
+    state.wake(slot.kill_at, AlarmKind.KILL, slot)
+    number = state.spec.stop_signal if signum is None else signum
+    _signal(state, slot, number, asks_to_go=number != _SIGKILL)
 
 
-def _on_unasked_death(
-    state: WatcherState, slot: Slot, said: Exited, now: float
-) -> Iterator[Effect]:
-    if not state.spec.respawn or (state.spec.on_demand and said.code == 0):
-        state.free(slot)
-        end_for_good(state)
+def ask_again(
+    state: WatcherState, slot: Slot, now: float, signum: int | None, grace: float | None
+) -> None:
+    """Send a process that is going already another signal, or shorten its grace."""
+    if slot.kill_at is None:
         return
-    state.restarts += 1
-    if is_quick(now - slot.started_at, state.spec):
-        slot.quick_deaths += 1
+    if signum == _SIGKILL:
+        kill_now(state, slot)
+        return
+    if grace is not None and now + grace < slot.kill_at:
+        slot.kill_at = now + grace
+        state.wake(slot.kill_at, AlarmKind.KILL, slot)
+    if signum is not None:
+        _signal(state, slot, signum)
+
+
+def grace_of(state: WatcherState, grace: float | None = None) -> float:
+    """Return the seconds between the stop signal and SIGKILL, where a caller names some or not."""
+    if state.kill_at_once:
+        return 0.0
+    return state.spec.graceful_timeout if grace is None else grace
+
+
+def kill_now(state: WatcherState, slot: Slot) -> None:
+    """Send SIGKILL to a process that was asked to go, and to its whole tree."""
+    if slot.kill_at is None or slot.phase is not Phase.STOPPING:
+        return
+    slot.kill_at = None
+    if slot.exit_reason is not ExitReason.WATCHDOG:
+        slot.exit_reason = ExitReason.KILLED
+    state.issue(Signal(slot.pid, _SIGKILL, Reach.TREE))
+    state.issue(Emit(events.ProcessSignalled(state.spec.name, slot.wid, slot.pid, _SIGKILL)))
+
+
+def _signal(state: WatcherState, slot: Slot, signum: int, *, asks_to_go: bool = False) -> None:
+    reach = Reach.CHILDREN if state.spec.stop_children else Reach.PROCESS
+    state.issue(Signal(slot.pid, signum, reach, asks_to_go=asks_to_go))
+    state.issue(Emit(events.ProcessSignalled(state.spec.name, slot.wid, slot.pid, signum)))
+
+
+def finish(state: WatcherState) -> None:
+    """Want one process less, unless the one that has ended was too many anyway."""
+    state.finished += state.slots.coming < state.target
+
+
+def retry_later(state: WatcherState, slot: Slot, pause: float, now: float) -> None:
+    """Let a slot whose process has ended be tried again after a pause."""
+    state.slots.make_current(slot)
+    state.slots.move(slot, Phase.WAITING)
+    slot.serial, slot.retry_at = state.slots.next_serial(), now + pause
+    if pause <= 0:
+        state.due.append((slot.wid, slot.serial))
     else:
-        slot.quick_deaths = 0
-    state.reason = _death_note(said)
-    if slot.ready:
-        slot.ready_by = None
-    slot.misses += not slot.ready
-    wait(state, slot, pause_after(slot.quick_deaths, state.spec), now)
-    if state.is_replacing and slot.misses and is_hopeless(state, slot.misses):
-        yield from abandon(state, f"{state.reason} ({slot.misses} tries)", now)
+        state.wake(slot.retry_at, AlarmKind.RETRY, slot)
 
 
-def _death_note(said: Exited) -> str:
-    if said.code is None:
-        return "a process ended, its exit status is not known"
-    if said.code < 0:
-        return f"a process was ended by {signal_name(-said.code)}"
-    return f"a process exited with {said.code}"
+def drop_idle(state: WatcherState, most: int) -> int:
+    """Give back slots that have no process and none on its way, the youngest first."""
+    slots = state.slots
+    idle = (*reversed(slots.waiting.values()), *reversed(slots.asking.values()))
+    dropped = tuple(islice(idle, most)) if most else ()
+    for slot in dropped:
+        slots.free(slot)
+    return len(dropped)
+
+
+def drop_all_idle(state: WatcherState) -> None:
+    """Give back all slots that have no process and none on its way."""
+    drop_idle(state, len(state.slots.waiting) + len(state.slots.asking))

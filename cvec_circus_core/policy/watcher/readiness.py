@@ -3,7 +3,7 @@
 Time proves a process that has only to live for a while; the others have to say so, or be seen to.
 The time for it (ready_timeout) counts from the first try in a slot, so a process that keeps dying
 does not get it anew with each life. When it is over while old processes are to be replaced, the
-rollout has failed (`renewing.py`); at other times the process is taken as it is.
+rollout has failed (`rollouts.py`); at other times the process is taken as it is.
 
 A process under a watchdog that does not ping in time is asked to go by SIGABRT, as systemd does,
 which leaves a core to look at.
@@ -11,14 +11,15 @@ which leaves a core to look at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.notices import Notice
-from cvec_circus_core.policy.watcher.effects import Effect, Emit
-from cvec_circus_core.policy.watcher.process_stop import ask_to_go, end_for_good
-from cvec_circus_core.policy.watcher.state import AlarmKind, Phase, Slot, WatcherState
+from cvec_circus_core.policy.watcher.alarms import AlarmKind
+from cvec_circus_core.policy.watcher.effects import Emit
+from cvec_circus_core.policy.watcher.facts import PingMissed
+from cvec_circus_core.policy.watcher.process import ask_to_go, finish
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
+from cvec_circus_core.policy.watcher.state import WatcherState
 
 _SIGABRT = 6
 
@@ -32,17 +33,17 @@ def begin_try(state: WatcherState, slot: Slot, now: float) -> None:
 
 
 def await_ready(state: WatcherState, slot: Slot, now: float) -> None:
-    """Wait for the readiness of a process that has just come."""
+    """Wait for the readiness of a process that has just started."""
     spec = state.spec
     if spec.watchdog > 0:
-        slot.interval = spec.watchdog
+        slot.ping_interval = spec.watchdog
         _expect_ping(state, slot, max(now + spec.watchdog, slot.ready_by or now))
     if spec.ready.is_told:
         # The time may have run out before the process was there.
         begin_try(state, slot, now)
         return
     if (pause := _pause(state)) <= 0:
-        on_ready(state, slot)
+        note_ready(state, slot)
     else:
         slot.ready_at = now + pause
         state.wake(slot.ready_at, AlarmKind.READY, slot)
@@ -53,29 +54,27 @@ def _pause(state: WatcherState) -> float:
     return max(state.spec.ready.seconds, state.spec.warmup_delay)
 
 
-def on_ready(state: WatcherState, slot: Slot) -> None:
-    """Count an up-to-date process as ready."""
-    if slot.ready or slot.wid not in state.fresh:
+def note_ready(state: WatcherState, slot: Slot) -> None:
+    """Count a current process as ready, once a hook that is asked about it has agreed."""
+    if slot.ready or slot.wid not in state.slots.current:
         return
-    if slot.is_held:
-        slot.is_ready_when_let = True
+    if slot.needs_approval:
+        slot.is_ready_once_approved = True
         return
-    slot.ready, slot.ready_by = True, None
-    state.ready += 1
-    state.unproven -= not slot.proven
-    slot.proven, slot.misses = True, 0
+    slot.ready_by, slot.unready_ends = None, 0
+    state.slots.mark_ready(slot)
 
 
-def take_as_it_is(state: WatcherState, slot: Slot) -> Iterator[Effect]:
+def take_as_it_is(state: WatcherState, slot: Slot) -> None:
     """Wait no longer for a process to say that it is ready."""
-    if slot.wid in state.fresh and not slot.ready and not slot.is_ready_when_let:
-        on_ready(state, slot)
-        yield Emit(events.NotReady(state.spec.name, slot.wid, slot.pid))
+    if slot.wid in state.slots.current and not slot.ready and not slot.is_ready_once_approved:
+        note_ready(state, slot)
+        state.issue(Emit(events.NotReady(state.spec.name, slot.wid, slot.pid)))
 
 
-def on_noticed(state: WatcherState, pid: int, notice: Notice, now: float) -> Iterator[Effect]:
+def note_notice(state: WatcherState, pid: int, notice: Notice, now: float) -> None:
     """Take in what a process has said."""
-    slot = state.by_pid.get(pid)
+    slot = state.slots.by_pid.get(pid)
     if slot is None or slot.phase is not Phase.RUNNING:
         return
     if notice.status is not None:
@@ -83,36 +82,39 @@ def on_noticed(state: WatcherState, pid: int, notice: Notice, now: float) -> Ite
     if notice.extension is not None and slot.ready_by is not None:
         slot.ready_by = now + notice.extension
         state.wake(slot.ready_by, AlarmKind.LATE, slot)
-    if notice.interval is not None and slot.interval:
-        slot.interval = notice.interval
+    if notice.interval is not None and slot.ping_interval:
+        slot.ping_interval = notice.interval
     if notice.ready:
-        on_ready(state, slot)
-    if slot.interval and (notice.alive or notice.ready or notice.interval is not None):
-        _expect_ping(state, slot, now + slot.interval)
+        note_ready(state, slot)
+    if slot.ping_interval and (notice.alive or notice.ready or notice.interval is not None):
+        _expect_ping(state, slot, now + slot.ping_interval)
     if notice.troubled:
-        yield from _bite(state, slot, now)
+        state.note(PingMissed(slot))
 
 
 def _expect_ping(state: WatcherState, slot: Slot, by: float) -> None:
     slot.ping_by = by
-    # One alarm is enough while pings come: it looks at the moment that counts by then.
-    if slot.watch_at is None or by < slot.watch_at:
-        slot.watch_at = by
-        state.wake(by, AlarmKind.WATCH, slot)
+    # One alarm is enough while pings arrive: it looks at the moment that counts by then.
+    if slot.ping_check_at is None or by < slot.ping_check_at:
+        slot.ping_check_at = by
+        state.wake(by, AlarmKind.PING, slot)
 
 
-def on_watch(state: WatcherState, slot: Slot, now: float) -> Iterator[Effect]:
+def check_ping(state: WatcherState, slot: Slot, now: float) -> None:
     """See whether a process has pinged its watchdog."""
-    slot.watch_at = None
+    slot.ping_check_at = None
     if now < slot.ping_by:
         _expect_ping(state, slot, slot.ping_by)
     else:
-        yield from _bite(state, slot, now)
+        state.note(PingMissed(slot))
 
 
-def _bite(state: WatcherState, slot: Slot, now: float) -> Iterator[Effect]:
+def abort_unresponsive(state: WatcherState, slot: Slot, now: float) -> None:
+    """Replace a process that does not ping its watchdog."""
+    if slot.phase is not Phase.RUNNING:
+        return
     state.restarts += 1
-    state.reason = f"process {slot.pid} did not ping its watchdog in {slot.interval:g} s"
-    yield from ask_to_go(state, slot, ExitReason.WATCHDOG, now, signum=_SIGABRT)
-    if slot.stale is None and not state.spec.respawn:
-        end_for_good(state)
+    state.reason = f"process {slot.pid} did not ping its watchdog in {slot.ping_interval:g} s"
+    ask_to_go(state, slot, ExitReason.WATCHDOG, now, signum=_SIGABRT)
+    if slot.outdated is None and not state.spec.respawn:
+        finish(state)

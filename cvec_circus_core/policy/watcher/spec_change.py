@@ -45,7 +45,7 @@ def taken_back(now: WatcherSpec, before: WatcherSpec) -> tuple[WatcherSpec, tupl
 
 
 def _needed() -> dict[str, Needs]:
-    needed = {name: one.changing for name, one in declared_options(WatcherSpec).items()}
+    needed = {name: option.changing for name, option in declared_options(WatcherSpec).items()}
     needed.update(_UNDECLARED)
     return needed
 

@@ -15,67 +15,51 @@ that was half done is brought to its end.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
-
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.advance import begin_run
+from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.backoff import expiry
-from cvec_circus_core.policy.watcher.effects import Effect
 from cvec_circus_core.policy.watcher.hook_questions import BEFORE_START, PASSED
 from cvec_circus_core.policy.watcher.inputs import Found, Wanted
-from cvec_circus_core.policy.watcher.readiness import await_ready, on_ready
-from cvec_circus_core.policy.watcher.state import AlarmKind, Phase, Slot, WatcherState
+from cvec_circus_core.policy.watcher.readiness import await_ready, note_ready
+from cvec_circus_core.policy.watcher.slots import Phase
+from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import settle
 
 
-def on_found(state: WatcherState, found: Found, now: float) -> Iterator[Effect]:
+def note_found(state: WatcherState, found: Found, now: float) -> None:
     """Take in a process that runs; one that is known already changes nothing."""
-    if found.pid in state.by_pid:
+    slots = state.slots
+    if found.pid in slots.by_pid:
         return
     is_down = state.wanted in (Wanted.DOWN, Wanted.ON_DEMAND)
     is_at_rest = state.status is WatcherStatus.STOPPED and state.is_empty
-    if is_down and is_at_rest and not state.final:
-        yield from settle(state)
+    if is_down and is_at_rest and not state.closed:
+        settle(state)
         begin_run(state, now)
         state.gates[BEFORE_START] = PASSED
-    if found.generation > state.generation:
+    if found.generation > slots.generation:
         _begin_generation(state, found.generation)
-    slot = state.take_slot(found.wid)
-    state.leave(slot)
-    state.unborn -= 1
-    slot.born, slot.phase, slot.pid = True, Phase.RUNNING, found.pid
-    slot.started_at, slot.generation = found.started_at, found.generation
-    state.by_pid[found.pid] = slot
-    _take_place_by_age(state, slot)
+    slot = slots.open(found.wid)
+    slot.begin_process(found.pid, found.started_at)
+    slots.move(slot, Phase.RUNNING)
     if found.ready:
-        on_ready(state, slot)
+        note_ready(state, slot)
     else:
         await_ready(state, slot, now)
-    if slot.generation != state.generation:
-        state.bygone.add(slot.wid)
-        state.outdate(slot, ExitReason.RELOADED)
-    else:
+    slots.settle_in(slot, found.generation)
+    if slot.wid in slots.current:
         slot.expires_at = expiry(found.started_at, 0.0, state.spec)
         if slot.expires_at is not None:
             state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
 
 
-def _take_place_by_age(state: WatcherState, slot: Slot) -> None:
-    newest = next(reversed(state.fresh.values()), slot)
-    state.fresh[slot.wid] = slot
-    if newest.started_at > slot.started_at:
-        by_age = sorted(state.fresh.values(), key=lambda each: each.started_at)
-        state.fresh = OrderedDict((each.wid, each) for each in by_age)
-
-
 def _begin_generation(state: WatcherState, generation: int) -> None:
     """Let everything be out of date that is here; what only waits comes up in the new one."""
-    state.generation = generation
-    state.outdated_spawns = len(state.spawning)
-    for slot in tuple(state.fresh.values()):
-        state.outdate(slot, ExitReason.RELOADED)
-    for slot in (*state.waiting.values(), *state.asking.values()):
-        slot.generation = generation
-    state.bygone = set(state.slots).difference(state.waiting, state.asking)
+    slots = state.slots
+    slots.begin_generation(generation)
+    for slot in tuple(slots.current.values()):
+        slots.outdate(slot, ExitReason.RELOADED)
+    for slot in (*slots.waiting.values(), *slots.asking.values(), *slots.ended.values()):
+        slots.make_current(slot)

@@ -12,126 +12,115 @@ A wish that makes another impossible supersedes it: the older ticket fails and s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed, Superseded
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.views import WatcherStatus
-from cvec_circus_core.policy.watcher.effects import Effect, Settle
+from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Go, TicketId, Wanted
-from cvec_circus_core.policy.watcher.state import Goal, OpenTicket, WatcherState
+from cvec_circus_core.policy.watcher.open_tickets import Goal, OpenTicket
+from cvec_circus_core.policy.watcher.state import WatcherState
 
 
-def promise(
-    state: WatcherState, ticket: TicketId | None, aim: Goal, pids: Iterable[int] = ()
+def open_ticket(
+    state: WatcherState, ticket: TicketId | None, goal: Goal, pids: Iterable[int] = ()
 ) -> None:
-    """Remember a ticket, and who has to end before it is kept."""
+    """Remember a ticket, and which processes have to end before it is kept."""
     if ticket is not None:
-        ends = {pid for pid in pids if pid in state.by_pid}
-        state.promises.append(OpenTicket(ticket, aim, ends))
+        ends = {pid for pid in pids if pid in state.slots.by_pid}
+        state.tickets.append(OpenTicket(ticket, goal, ends))
 
 
 def note_spawned(state: WatcherState, pid: int) -> None:
-    """Tell every open ticket of a process that came."""
-    for one in state.promises:
-        one.started[pid] = None
+    """Tell every open ticket of a process that has started."""
+    for ticket in state.tickets:
+        ticket.started[pid] = None
 
 
-def note_leaving(state: WatcherState, pid: int) -> None:
+def note_surplus(state: WatcherState, pid: int) -> None:
     """Let every wish for a number wait for the end of a process that is too many."""
-    for one in state.promises:
-        if one.aim is Goal.SIZED:
-            one.pids.add(pid)
+    for ticket in state.tickets:
+        if ticket.goal is Goal.SIZED:
+            ticket.pids.add(pid)
 
 
 def note_ended(state: WatcherState, pid: int) -> None:
     """Tell every open ticket of a process that is gone."""
-    for one in state.promises:
-        one.pids.discard(pid)
-        if pid in one.started:
-            del one.started[pid]
+    for ticket in state.tickets:
+        ticket.pids.discard(pid)
+        if pid in ticket.started:
+            del ticket.started[pid]
         else:
-            one.stopped.append(pid)
+            ticket.stopped.append(pid)
 
 
-def supersede(state: WatcherState, aims: tuple[Goal, ...], by: Go) -> Iterator[Effect]:
-    """Break every promise with one of these aims."""
-    yield from _break(
-        state,
-        [one for one in state.promises if one.aim in aims],
-        lambda one: Superseded(one.aim.value, by.value),
-    )
+def supersede(state: WatcherState, goals: tuple[Goal, ...], by: Go) -> None:
+    """Fail every ticket with one of these goals."""
+    _fail(state, goals, lambda ticket: Superseded(ticket.goal.value, by.value))
 
 
-def give_up(state: WatcherState, why: str) -> Iterator[Effect]:
-    """Want nothing any more, and say why to everybody who waits for processes."""
-    state.wanted, state.again, state.reason = Wanted.DOWN, False, why
-    state.gave_up = True
-    yield from fail_starts(state, why)
+def give_up(state: WatcherState, why: str) -> None:
+    """Want nothing any more, and tell every caller who waits for processes why."""
+    state.want(Wanted.DOWN, why, gave_up=True)
+    waiting = tuple(goal for goal in Goal if goal not in (Goal.DOWN, Goal.GONE))
+    _fail(state, waiting, lambda _: GaveUp(why))
 
 
-def fail_starts(state: WatcherState, why: str) -> Iterator[Effect]:
-    """Tell everybody who waits for processes that they can not be had."""
-    waiting = [one for one in state.promises if one.aim not in (Goal.DOWN, Goal.GONE)]
-    yield from _break(state, waiting, lambda _: GaveUp(why))
+def fail_delayed(state: WatcherState, why: str) -> None:
+    """Tell every caller who waits for all processes to be there that one may not come for now."""
+    _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(f"{why}; it is asked again"))
 
 
-def fail_delayed(state: WatcherState, why: str) -> Iterator[Effect]:
-    """Tell everybody who waits for all processes to be there that one may not come for now."""
-    waiting = [one for one in state.promises if one.aim in (Goal.UP, Goal.ANEW, Goal.SIZED)]
-    yield from _break(state, waiting, lambda _: GaveUp(f"{why}; it is asked again"))
+def fail_rollout(state: WatcherState, why: str) -> None:
+    """Tell every caller who waits for new processes in the place of old ones why there are none."""
+    _fail(state, (Goal.RENEWED,), lambda _: RolloutFailed(why))
 
 
-def fail_rollout(state: WatcherState, why: str) -> Iterator[Effect]:
-    """Tell everybody who waits for new processes in the place of old ones why there are none."""
-    waiting = [one for one in state.promises if one.aim is Goal.RENEWED]
-    yield from _break(state, waiting, lambda _: RolloutFailed(why))
+def _fail(
+    state: WatcherState, goals: tuple[Goal, ...], error: Callable[[OpenTicket], CircusError]
+) -> None:
+    for ticket in [ticket for ticket in state.tickets if ticket.goal in goals]:
+        state.tickets.remove(ticket)
+        state.issue(Settle(ticket.ticket, Failed(error(ticket))))
 
 
-def _break(
-    state: WatcherState, broken: list[OpenTicket], error: Callable[[OpenTicket], CircusError]
-) -> Iterator[Effect]:
-    for one in broken:
-        state.promises.remove(one)
-        yield Settle(one.ticket, Failed(error(one)))
-
-
-def settle(state: WatcherState) -> Iterator[Effect]:
-    """Keep every promise that has come true."""
-    if not state.promises:
+def settle(state: WatcherState) -> None:
+    """Settle every ticket whose goal is reached."""
+    if not state.tickets:
         return
-    true = {
-        Goal.UP: state.status is WatcherStatus.ACTIVE,
+    is_active = state.status is WatcherStatus.ACTIVE
+    is_up = state.wanted is Wanted.UP and not state.restart_when_down
+    is_reached = {
+        Goal.UP: is_active,
         Goal.DOWN: state.status is WatcherStatus.STOPPED,
-        Goal.ANEW: state.status is WatcherStatus.ACTIVE
-        and not state.again
-        and state.wanted is Wanted.UP,
+        Goal.ANEW: is_active and is_up,
         Goal.RENEWED: _is_renewed(state),
         Goal.SIZED: _is_sized(state),
         Goal.GONE: True,
     }
-    for one in tuple(state.promises):
-        if not one.pids and true[one.aim]:
-            state.promises.remove(one)
-            yield Settle(one.ticket, _done(state, one))
+    for ticket in tuple(state.tickets):
+        if not ticket.pids and is_reached[ticket.goal]:
+            state.tickets.remove(ticket)
+            state.issue(Settle(ticket.ticket, _done(state, ticket)))
 
 
 def _is_renewed(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
-        return not state.again
+        return not state.restart_when_down
     return not state.rolling and state.status is WatcherStatus.ACTIVE
 
 
 def _is_sized(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
-        return not state.again
-    return state.coming == state.target and not state.unborn
+        return not state.restart_when_down
+    return state.slots.coming == state.target and not state.slots.never_spawned
 
 
-def _done(state: WatcherState, one: OpenTicket) -> Done:
+def _done(state: WatcherState, ticket: OpenTicket) -> Done:
     return Done(
-        stopped=tuple(one.stopped),
-        started=tuple(one.started),
-        kept=tuple(pid for pid in state.by_pid if pid not in one.started),
+        stopped=tuple(ticket.stopped),
+        started=tuple(ticket.started),
+        kept=tuple(pid for pid in state.slots.by_pid if pid not in ticket.started),
         numprocesses=state.spec.numprocesses,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from cvec_circus_core.model.views import Health, ProcessView, WatcherStatus, WatcherView
 from cvec_circus_core.policy.watcher.inputs import Wanted
-from cvec_circus_core.policy.watcher.state import Phase, WatcherState
+from cvec_circus_core.policy.watcher.slots import Phase
+from cvec_circus_core.policy.watcher.state import WatcherState
 
 
 def view_of(state: WatcherState, now: float) -> WatcherView:
@@ -18,22 +19,22 @@ def view_of(state: WatcherState, now: float) -> WatcherView:
             slot.ready,
             slot.status,
         )
-        for slot in sorted(state.by_pid.values(), key=lambda one: one.wid)
+        for slot in sorted(state.slots.by_pid.values(), key=lambda slot: slot.wid)
     )
     return WatcherView(state.spec.name, state.status, health_of(state, now), processes)
 
 
 def health_of(state: WatcherState, now: float) -> Health:
     """Return how the watcher fares; the reason is told while something is amiss."""
-    running = len(state.fresh) + len(state.stale)
+    running = len(state.slots.current) + len(state.slots.outdated)
     wanted = state.target if state.wanted is Wanted.UP else 0
-    short = running < wanted or state.status is WatcherStatus.STOPPED
-    due = [slot.due_at for slot in state.waiting.values()]
+    is_short = running < wanted or state.status is WatcherStatus.STOPPED
+    retry_at = min((slot.retry_at for slot in state.slots.waiting.values()), default=None)
     return Health(
         running=running,
         wanted=wanted,
         restarts=state.restarts,
         last_exit=state.last_exit,
-        reason=state.reason if short else state.setback,
-        retry_in=max(0.0, min(due) - now) if due else None,
+        reason=state.reason if is_short else state.rollout_error,
+        retry_in=None if retry_at is None else max(0.0, retry_at - now),
     )

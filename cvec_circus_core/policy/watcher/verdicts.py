@@ -1,0 +1,216 @@
+"""What follows from a fact: a process is tried again, replaced or killed, a watcher gives up.
+
+Facts are judged once per step, when all its inputs are known. A slot that has changed its phase
+since a fact was noted is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from cvec_circus_core.model import events
+from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.kinds import signal_name
+from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.policy.watcher.backoff import is_quick, pause_after
+from cvec_circus_core.policy.watcher.effects import (
+    Emit,
+    KillLeftovers,
+    Reach,
+    Settle,
+    Signal,
+)
+from cvec_circus_core.policy.watcher.facts import (
+    CouldNotStart,
+    Fact,
+    GraceOver,
+    HangupAsked,
+    HasteAsked,
+    PingMissed,
+    ProcessEnded,
+    ProcessStarted,
+    ReadyLate,
+    RunRefused,
+    StartRefused,
+    StayRefused,
+    StopAsked,
+)
+from cvec_circus_core.policy.watcher.hook_questions import ask_about_started
+from cvec_circus_core.policy.watcher.inputs import TicketId, Wanted
+from cvec_circus_core.policy.watcher.process import (
+    ask_again,
+    ask_to_go,
+    finish,
+    kill_now,
+    retry_later,
+)
+from cvec_circus_core.policy.watcher.readiness import abort_unresponsive
+from cvec_circus_core.policy.watcher.rollouts import (
+    abandon,
+    can_go_back,
+    is_hopeless,
+    judge_late,
+)
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
+from cvec_circus_core.policy.watcher.state import WatcherState
+from cvec_circus_core.policy.watcher.tickets import fail_delayed, give_up
+
+_SIGHUP, _SIGKILL = 1, 9
+_SURELY_PAUSED = 2
+"""As many quick deaths as make a slot wait: a hook that says no is not asked again at once."""
+
+
+def judge_facts(state: WatcherState, now: float) -> None:
+    """Decide on everything that was noted in this step."""
+    facts, state.facts = state.facts, []
+    for fact in facts:
+        _judge(state, fact, now)
+
+
+def _judge(state: WatcherState, fact: Fact, now: float) -> None:
+    match fact:
+        case ProcessStarted(slot):
+            ask_about_started(state, slot)
+        case ProcessEnded():
+            _judge_end(state, fact, now)
+        case CouldNotStart(slot, reason):
+            _judge_failed_start(state, slot, reason, now)
+        case StartRefused(slot, why):
+            _judge_refused_start(state, slot, why, now)
+        case StayRefused(slot, why):
+            _judge_refused_stay(state, slot, why, now)
+        case RunRefused(why):
+            if state.wanted is Wanted.UP:
+                give_up(state, why)
+        case StopAsked():
+            _stop_one(state, fact, now)
+        case HangupAsked(ticket):
+            _hang_up(state, ticket)
+        case HasteAsked():
+            _kill_what_stops(state)
+        case GraceOver(slot):
+            kill_now(state, slot)
+        case ReadyLate(slot):
+            judge_late(state, slot, now)
+        case PingMissed(slot):
+            abort_unresponsive(state, slot, now)
+        case _:
+            assert_never(fact)
+
+
+def _judge_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
+    """Stop what a process left behind, and free its slot or let it wait."""
+    slot = fact.slot
+    if fact.left_behind and state.wanted is not Wanted.DETACHED:
+        state.leftovers.add(fact.pid)
+        state.issue(KillLeftovers(fact.pid, state.spec.stop_signal, fact.grace))
+    is_overtaken = slot.generation != state.slots.generation
+    if fact.was_to_go or is_overtaken or state.wanted is not Wanted.UP:
+        state.slots.free(slot)
+    else:
+        _judge_unasked_end(state, fact, now)
+
+
+def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
+    slot = fact.slot
+    if not state.spec.respawn or (state.spec.on_demand and fact.code == 0):
+        state.slots.free(slot)
+        finish(state)
+        return
+    state.restarts += 1
+    if is_quick(now - slot.started_at, state.spec):
+        slot.quick_deaths += 1
+    else:
+        slot.quick_deaths = 0
+    state.reason = _end_in_words(fact.code)
+    if slot.ready:
+        slot.ready_by = None
+    slot.unready_ends += not slot.ready
+    retry_later(state, slot, pause_after(slot.quick_deaths, state.spec), now)
+    if state.is_replacing and slot.unready_ends and is_hopeless(state, slot.unready_ends):
+        abandon(state, f"{state.reason} ({slot.unready_ends} tries)", now)
+
+
+def _end_in_words(code: int | None) -> str:
+    if code is None:
+        return "a process ended, its exit status is not known"
+    if code < 0:
+        return f"a process was ended by {signal_name(-code)}"
+    return f"a process exited with {code}"
+
+
+def _judge_failed_start(state: WatcherState, slot: Slot, reason: str, now: float) -> None:
+    """Try again later, go back to what was before, or give up."""
+    name, is_up = state.spec.name, state.wanted is Wanted.UP
+    if slot.generation != state.slots.generation:
+        # A try that a reload, or the way back from one, has overtaken says nothing about today's.
+        state.slots.free(slot)
+        state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, None)))
+        return
+    if is_up:
+        state.reason = reason
+    hopeless = slot.spawn_failures > 0 and is_hopeless(state, slot.spawn_failures)
+    if is_up and not hopeless:
+        pause = pause_after(slot.quick_deaths, state.spec)
+        state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, pause)))
+        retry_later(state, slot, pause, now)
+        return
+    state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, None)))
+    state.slots.free(slot)
+    if is_up:
+        why = f"{reason} ({slot.spawn_failures} tries)"
+        if can_go_back(state):
+            abandon(state, why, now)
+        else:
+            give_up(state, why)
+
+
+def _judge_refused_start(state: WatcherState, slot: Slot, why: str, now: float) -> None:
+    if slot.generation != state.slots.generation:
+        state.slots.free(slot)
+        return
+    slot.quick_deaths = max(slot.quick_deaths + 1, _SURELY_PAUSED)
+    pause = pause_after(slot.quick_deaths, state.spec)
+    state.reason = why
+    state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, why, pause)))
+    if state.wanted is Wanted.UP:
+        fail_delayed(state, why)
+    retry_later(state, slot, pause, now)
+
+
+def _judge_refused_stay(state: WatcherState, slot: Slot, why: str, now: float) -> None:
+    if slot.phase is not Phase.RUNNING or slot.outdated is not None:
+        return
+    if can_go_back(state):
+        abandon(state, why, now)
+    elif state.wanted is Wanted.UP:
+        give_up(state, why)
+
+
+def _stop_one(state: WatcherState, fact: StopAsked, now: float) -> None:
+    slot = fact.slot
+    if slot.phase is Phase.STOPPING:
+        ask_again(state, slot, now, fact.signum, fact.grace)
+    elif slot.phase is Phase.RUNNING:
+        ask_to_go(state, slot, ExitReason.STOPPED, now, signum=fact.signum, grace=fact.grace)
+        if slot.outdated is None and not state.spec.respawn:
+            finish(state)
+
+
+def _hang_up(state: WatcherState, ticket: TicketId | None) -> None:
+    slots = state.slots
+    pids: tuple[int, ...] = ()
+    if state.wanted is Wanted.UP:
+        pids = tuple(slot.pid for slot in (*slots.outdated.values(), *slots.current.values()))
+        for pid in pids:
+            state.issue(Signal(pid, _SIGHUP, Reach.PROCESS))
+        state.issue(Emit(events.WatcherReloaded(state.spec.name)))
+    if ticket is not None:
+        state.issue(Settle(ticket, Done(kept=pids, numprocesses=state.spec.numprocesses)))
+
+
+def _kill_what_stops(state: WatcherState) -> None:
+    for slot in tuple(state.slots.stopping.values()):
+        kill_now(state, slot)
+    for pid in state.leftovers:
+        state.issue(KillLeftovers(pid, _SIGKILL, 0.0))
