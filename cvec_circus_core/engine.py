@@ -30,6 +30,8 @@ from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.extra_stats import ExtraStats
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.plugin_classes import PluginFacts
+from cvec_circus_core.extend.ports import Supervisor, WatcherPort
+from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
@@ -37,6 +39,7 @@ from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.requests.audit import Audit
+from cvec_circus_core.requests.audited import audited, audited_watcher, insider
 from cvec_circus_core.requests.dispatch import Dispatcher
 from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
@@ -50,8 +53,8 @@ from cvec_circus_core.runtime.census_cache import Census, SharedCensus
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
-from cvec_circus_core.runtime.supervisor import LocalSupervisor, Outlook, Reading
-from cvec_circus_core.runtime.world import World
+from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
+from cvec_circus_core.runtime.world import SpecReader, World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import Defer, LocalProcesses, choose_processes
@@ -103,6 +106,7 @@ class Engine:
         self._turns = FairQueue(self.clock, self.loop, self._load.runnable)
         self.processes = parts.processes(self.loop, parts.launcher, self._turns.add_death)
         self.bus = Bus(self.clock)
+        self._audit = Audit(self.clock, self.bus.tell)
         self._parts = parts
         self.outputs = Outputs()
         self.sockets = ManagedSockets()
@@ -111,10 +115,11 @@ class Engine:
         self.arbiter = ArbiterActor(
             configuration, self._world(), parts.configure, parts.apply_options
         )
-        reading = _reading(self.sockets)
         census = SharedCensus(self.clock, _census)
-        outlook = Outlook(census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid())
-        self.desk = LocalSupervisor(self.arbiter, reading, outlook)
+        introspection = Introspection(
+            census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid()
+        )
+        self.supervisor = LocalSupervisor(self.arbiter, introspection)
         self._context: zmq.Context[Any] | None = None
         self._reception: EndpointSecurity | None = None
         self._server: ControlServer | None = None
@@ -127,6 +132,10 @@ class Engine:
         if self._server is None or self._publisher is None:
             return None
         return self._server.endpoint, self._publisher.endpoint
+
+    def seen_by(self, caller: Caller) -> Supervisor:
+        """Return the daemon as a caller within this process acts on it: audited."""
+        return audited(self.supervisor, caller, self._audit)
 
     def serve(self, realtime: int | None = None) -> None:
         """Open the managed sockets and bind the endpoints. Raises `CannotBind` with all problems.
@@ -151,11 +160,10 @@ class Engine:
         self._open_doors(self._context)
 
     def _open_doors(self, context: zmq.Context[Any]) -> None:
-        audit = Audit(self.clock, self.bus.tell)
         self._reception = hall = EndpointSecurity(
-            context, self.arbiter, self.clock, self.loop, audit, self._parts.inner
+            context, self.arbiter, self.clock, self.loop, self._audit, self._parts.inner
         )
-        dispatcher = Dispatcher(self._parts.commands, self.desk, audit)
+        dispatcher = Dispatcher(self._parts.commands, self.supervisor, self._audit)
         self._server = ControlServer(
             context,
             hall.place("endpoint"),
@@ -196,7 +204,7 @@ class Engine:
                 (self.bus.listen, self.bus.leave),
                 precedence.join,
             )
-            self.desk.plugins = self._plugins.views
+            self.supervisor.plugins = self._plugins.views
         self._plugins.want(wanted)
 
     def facts(self) -> PluginFacts | None:
@@ -210,11 +218,11 @@ class Engine:
 
     def started(self) -> None:
         """Tell the kernel plugins that the daemon is there."""
-        self._parts.hooks.gather("circus_ready", supervisor=self.desk)
+        self._parts.hooks.gather("circus_ready", supervisor=self.supervisor)
 
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
-        self._parts.hooks.gather("circus_stopping", supervisor=self.desk)
+        self._parts.hooks.gather("circus_stopping", supervisor=self.supervisor)
         all_ended = self._plugins is None or await self._plugins.close(_LAST_HANDLERS)
         await close_outputs(self.outputs, _LAST_OUTPUT)
         if self._server is not None:
@@ -243,6 +251,9 @@ class Engine:
             self._around = replace(self._around, sockets=descriptors, own_sockets=own)
         return self._around
 
+    def _seen_by_hooks(self, owner: str, watcher: WatcherPort) -> WatcherPort:
+        return audited_watcher(watcher, insider(f"a hook of {owner}"), self._audit)
+
     def _world(self) -> World:
         return World(
             loop=self.loop,
@@ -254,6 +265,8 @@ class Engine:
             chance=random.random,
             outputs=self.outputs,
             sockets=self.sockets,
+            options=_spec_reader(self.sockets),
+            seen_by_hooks=self._seen_by_hooks,
         )
 
 
@@ -263,10 +276,10 @@ def _census(clock: Clock) -> Census:
     return census
 
 
-def _reading(shelf: ManagedSockets) -> Reading:
-    return Reading(
-        lambda name, options: watcher_from_mapping(name, options, sockets=shelf.specs),
-        lambda spec, options: changed_spec(spec, options, sockets=shelf.specs),
+def _spec_reader(sockets: ManagedSockets) -> SpecReader:
+    return SpecReader(
+        lambda name, options: watcher_from_mapping(name, options, sockets=sockets.specs),
+        lambda spec, options: changed_spec(spec, options, sockets=sockets.specs),
         spec_as_json,
         socket_from_mapping,
     )

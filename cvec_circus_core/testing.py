@@ -332,6 +332,10 @@ class FakeSupervisor:
         how = "" if graceful else " not gracefully"
         return self._wish(f"reload all{how}{' one by one' if sequential else ''}")
 
+    def reopen_all(self) -> None:
+        """Write it down."""
+        self.said.append("reopen all")
+
     def plan_config(self) -> Mapping[str, Any]:
         """Return a plan in which nothing differs."""
         self.said.append("plan the configuration")

@@ -52,6 +52,7 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.config_plan import Configuration
+from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
@@ -236,7 +237,7 @@ def _is_given_orphans() -> bool:
 
 
 def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
-    """Let Unix signals act as commands do, through the same front door; return what ends that."""
+    """Let Unix signals act by the port that commands use; return what ends that."""
     orphans = OrphanReaper(engine.loop, lambda pid: pid in engine.processes)
     signals = DaemonSignals(engine.loop)
     signals.install(
@@ -263,19 +264,15 @@ def _wonder(number: signal.Signals) -> None:
 def _reload(engine: Engine) -> None:
     log.info("SIGHUP: reloading everything")
     reopen()
-    _reopen_streams(engine)
-    engine.desk.reload_all()
+    surface = engine.seen_by(insider("SIGHUP"))
+    surface.reopen_all()
+    surface.reload_all()
 
 
 def _reopen(engine: Engine) -> None:
     log.info("SIGUSR1: opening the log and the files of all streams anew")
     reopen()
-    _reopen_streams(engine)
-
-
-def _reopen_streams(engine: Engine) -> None:
-    for watcher in engine.desk.watchers():
-        watcher.reopen()
+    engine.seen_by(insider("SIGUSR1")).reopen_all()
 
 
 def _apply_options(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:

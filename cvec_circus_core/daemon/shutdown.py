@@ -18,6 +18,7 @@ from typing import Any
 
 from cvec_circus_core.engine import Engine
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.protocols import Scope
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class Shutdown:
                 log.info("%s: everything is stopping already; once more kills what is left", name)
                 return
             log.info("%s: stopping everything", name)
-            self._engine.desk.quit()
+            self._engine.seen_by(insider(name)).quit()
         elif self._asked[0] == signum and now - self._asked[1] < ONE_SIGNAL:
             log.debug("%s came twice at once: that is one", name)
         else:

@@ -14,11 +14,13 @@ from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginNames
 from cvec_circus_core.extend.plugin_watchers import assign, watcher_of
+from cvec_circus_core.extend.ports import Supervisor, Ticket
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.extend.stats_watcher import stats_watcher, with_orders
 from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
+from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.config_plan import Configuration
@@ -102,10 +104,7 @@ class Arbiter:
         if run is None or home is None:
             return nothing_to_do()
 
-        async def quit_() -> None:
-            await home.engine.arbiter.quit()
-
-        stopped = home.do(quit_)
+        stopped = home.wish(home.supervisor.quit, _nothing)
         if not home.portal.is_inside:
             run.wait_over()
         return stopped
@@ -115,20 +114,20 @@ class Arbiter:
         if self._prereload is not None:
             self._prereload(self)
         return self._wish(
-            lambda engine: engine.arbiter.reload_all(graceful=graceful, sequential=sequential)
+            lambda supervisor: supervisor.reload_all(graceful=graceful, sequential=sequential)
         )
 
     def start_watchers(self) -> Any:
         """Start every autostart watcher, highest priority first."""
-        return self._wish(lambda engine: engine.arbiter.start_all())
+        return self._wish(lambda supervisor: supervisor.start_all())
 
     def stop_watchers(self) -> Any:
         """Stop every watcher, lowest priority first; the arbiter stays."""
-        return self._wish(lambda engine: engine.arbiter.stop_all())
+        return self._wish(lambda supervisor: supervisor.stop_all())
 
     def restart(self) -> Any:
         """Stop every watcher, then start those that start by themselves."""
-        return self._wish(lambda engine: engine.arbiter.restart_all())
+        return self._wish(lambda supervisor: supervisor.restart_all())
 
     def numprocesses(self) -> int:
         """Return the number of processes that are there, of all watchers."""
@@ -180,7 +179,7 @@ class Arbiter:
         if self._home is None:
             self._watchers.remove(found)
             return nothing_to_do()
-        return self._wish(lambda engine: engine.arbiter.remove(name, nostop=nostop))
+        return self._wish(lambda supervisor: supervisor.remove(name, nostop=nostop))
 
     @property
     def _home(self) -> Home | None:
@@ -217,15 +216,15 @@ class Arbiter:
             engine.arbiter.add(spec)
         engine.host(self._plugins.threads)
 
-    def _wish(self, wish: Callable[[Engine], Any]) -> Any:
+    def _wish(self, make: Callable[[Supervisor], Ticket]) -> Any:
         home = self._home
         if home is None:
             return nothing_to_do()
+        return home.wish(lambda: make(home.supervisor), _nothing)
 
-        async def wait() -> None:
-            await wish(home.engine)
 
-        return home.do(wait)
+def _nothing(done: Done) -> None:
+    pass
 
 
 def get_arbiter(

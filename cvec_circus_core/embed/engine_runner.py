@@ -15,10 +15,12 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from functools import partial
 
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Portal
 from cvec_circus_core.engine import Engine
+from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.signals import DaemonSignals
 
 log = logging.getLogger(__name__)
@@ -96,7 +98,7 @@ class Running:
         try:
             engine.serve()
             if hears_signals:
-                signals.install(dict.fromkeys(_STOPPING, lambda: _stop(engine)))
+                signals.install({number: partial(_stop, engine, number) for number in _STOPPING})
             await self._settle(home)
             engine.started()
             self._ready.set_result(home)
@@ -107,10 +109,11 @@ class Running:
             await engine.close()
 
 
-def _stop(engine: Engine) -> None:
+def _stop(engine: Engine, signum: signal.Signals) -> None:
     if engine.arbiter.is_quitting:
         engine.arbiter.hasten()
-    engine.arbiter.quit()
+    else:
+        engine.seen_by(insider(signum.name)).quit()
 
 
 async def _leave_nobody(engine: Engine) -> None:

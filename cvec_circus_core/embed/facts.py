@@ -9,7 +9,6 @@ from typing import Any
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.process import CENSUS
 from cvec_circus_core.model.errors import UnknownProcess
-from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import Health, ProcessView, WatcherStatus, WatcherView
@@ -27,7 +26,7 @@ class WatcherFacts:
         home = self._home
         if home is None or not home.is_usable:
             return self._spec
-        return home.ask(lambda: home.actor(self._spec.name).spec)
+        return home.ask(lambda: home.watcher(self._spec.name).spec)
 
     @property
     def name(self) -> str:
@@ -64,7 +63,7 @@ class WatcherFacts:
         home = self._home
         if home is None or not home.is_usable:
             return WatcherView(self.name, WatcherStatus.STOPPED, _AT_REST, ())
-        return home.ask(lambda: home.actor(self.name).view())
+        return home.ask(lambda: home.watcher(self.name).view())
 
     @property
     def processes(self) -> dict[int, ProcessView]:
@@ -105,7 +104,7 @@ class WatcherFacts:
         """Publish an event of one's own, ``watcher.NAME.topic``, while there is an engine."""
         home = self._home
         if home is not None and home.is_usable:
-            home.ask(lambda: home.engine.bus.tell(Announced(self.name, topic, dict(msg))))
+            home.ask(lambda: home.watcher(self.name).announce(topic, dict(msg)))
 
     send_msg = notify_event
 

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 from cvec_circus_core.embed.portal import Portal, portal_here
 from cvec_circus_core.engine import Engine, Parts
+from cvec_circus_core.extend.ports import Supervisor, Ticket, WatcherPort
+from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.runtime.watcher import WatcherActor
+from cvec_circus_core.requests.audited import insider
 
 T = TypeVar("T")
 
@@ -20,6 +22,7 @@ class Home:
     def __init__(self, portal: Portal, engine: Engine) -> None:
         self.portal = portal
         self.engine = engine
+        self.supervisor: Supervisor = engine.seen_by(insider("the program itself"))
 
     @classmethod
     def alone(cls) -> Home:
@@ -35,9 +38,21 @@ class Home:
         """Ask something that takes no time."""
         return self.portal.ask(question)
 
-    def actor(self, name: str) -> WatcherActor:
-        """Return a watcher's actor; only to be used in the loop."""
-        return self.engine.arbiter.watcher(name)
+    def wish(self, make: Callable[[], Ticket], result: Callable[[Done], T]) -> Any:
+        """Make a wish, and give what comes of it: awaitable inside the loop, blocking outside.
+
+        What is wrong with the wish itself is raised at once.
+        """
+        ticket = self.ask(make)
+
+        async def outcome() -> T:
+            return result(await ticket)
+
+        return self.do(outcome)
+
+    def watcher(self, name: str) -> WatcherPort:
+        """Return a watcher; only to be used in the loop."""
+        return self.supervisor.watcher(name)
 
     async def close(self) -> None:
         """Take the engine down."""

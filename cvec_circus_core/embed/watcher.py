@@ -7,21 +7,21 @@ and their like give something to await; elsewhere they block.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
 from cvec_circus_core.embed.facts import WatcherFacts
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import nothing_to_do
-from cvec_circus_core.extend.ports import SignalSelection
+from cvec_circus_core.extend.ports import SignalSelection, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import ProcessView
-from cvec_circus_core.policy.watcher.inputs import Go
-from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.manual_signals import Selection
+
+T = TypeVar("T")
 
 
 def name_from(cmd: str) -> str:
@@ -112,7 +112,7 @@ class Watcher(WatcherFacts):
 
     def start(self) -> Any:
         """Start it: what is missing is spawned. Gives the pids started and kept."""
-        return self._settled_home().do(lambda: self._wish(Go.START))
+        return self._wish(lambda watcher: watcher.start(), _done)
 
     def stop(self) -> Any:
         """Stop it: every process is asked to go, and killed when its grace is over."""
@@ -122,7 +122,7 @@ class Watcher(WatcherFacts):
 
     def restart(self) -> Any:
         """Stop it and, when all is gone, start it."""
-        return self._settled_home().do(lambda: self._wish(Go.RESTART))
+        return self._wish(lambda watcher: watcher.restart(), _done)
 
     def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
         """Replace every process, new before old; not ``graceful`` is a restart."""
@@ -130,7 +130,7 @@ class Watcher(WatcherFacts):
             return self.restart()
         if self._prereload is not None:
             self._prereload(self)
-        return self._settled_home().do(lambda: self._reload(sequential))
+        return self._wish(lambda watcher: watcher.reload(sequential=sequential), _done)
 
     def incr(self, nb: int = 1) -> Any:
         """Keep so many more processes; gives the number."""
@@ -142,7 +142,9 @@ class Watcher(WatcherFacts):
 
     def set_numprocesses(self, np: int) -> Any:
         """Keep this many processes; gives the number."""
-        return self.set_opts({"numprocesses": np})
+        if self._home is None:
+            return self.set_opts({"numprocesses": np})
+        return self._wish(lambda watcher: watcher.resize(np), self._count)
 
     def set_opt(self, key: str, val: Any) -> Any:
         """Set one option. Raises `BadMessage` and changes nothing where it can not be used."""
@@ -150,11 +152,10 @@ class Watcher(WatcherFacts):
 
     def set_opts(self, options: Mapping[str, Any]) -> Any:
         """Set some options, all or none; gives the number of processes wanted."""
-        new = changed_spec(self.spec, options)
         if self._home is None:
-            self._spec = new
-            return nothing_to_do(new.numprocesses)
-        return self._home.do(lambda: self._change(new))
+            self._spec = changed_spec(self._spec, options)
+            return nothing_to_do(self._spec.numprocesses)
+        return self._wish(lambda watcher: watcher.change(options), self._count)
 
     def kill_processes(
         self, stop_signal: int | None = None, graceful_timeout: float | None = None
@@ -205,7 +206,7 @@ class Watcher(WatcherFacts):
 
     def _signal(self, signum: int, selection: SignalSelection) -> None:
         home = self._settled_home()
-        home.ask(lambda: home.actor(self.name).signal(signum, selection))
+        home.ask(lambda: home.watcher(self.name).signal(signum, selection))
 
     def _settled_home(self) -> Home:
         if self._home is None or not self._home.is_usable:
@@ -213,34 +214,29 @@ class Watcher(WatcherFacts):
             self._home.ask(partial(self._home.engine.arbiter.add, self._spec))
         return self._home
 
-    async def _wish(self, go: Go) -> Done:
-        assert self._home is not None
-        return await self._home.actor(self.name).wish(go)
+    def _wish(self, make: Callable[[WatcherPort], Ticket], result: Callable[[Done], T]) -> Any:
+        home = self._settled_home()
+        return home.wish(lambda: make(home.watcher(self.name)), result)
+
+    def _count(self, done: Done) -> int:
+        return self.spec.numprocesses
 
     async def _stop(self) -> None:
         home = self._home
         if home is None:
             return
-        await home.actor(self.name).wish(Go.STOP)
+        await home.watcher(self.name).stop()
         if self._is_alone:
-            self._spec, self._home = home.actor(self.name).spec, None
+            self._spec, self._home = home.watcher(self.name).spec, None
             await home.close()
 
-    async def _reload(self, sequential: bool) -> Done:
-        assert self._home is not None
-        return await self._home.actor(self.name).reload(sequential=sequential)
-
     def _kill(self, pid: int | None, signum: int | None, grace: float | None) -> Any:
-        home = self._settled_home()
+        return self._wish(lambda watcher: watcher.kill(pid, signum, grace), _nothing)
 
-        async def kill() -> None:
-            await home.actor(self.name).kill(pid, signum, grace)
 
-        return home.do(kill)
+def _done(done: Done) -> Done:
+    return done
 
-    async def _change(self, new: WatcherSpec) -> int:
-        assert self._home is not None
-        actor = self._home.actor(self.name)
-        what = changed(actor.spec, new)
-        await actor.change(new, what.keys, what.needs)
-        return actor.spec.numprocesses
+
+def _nothing(done: Done) -> None:
+    pass

@@ -183,6 +183,9 @@ class Supervisor(Protocol):
     def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
         """Reload every active watcher, highest priority first."""
 
+    def reopen_all(self) -> None:
+        """Open the files of all streams anew."""
+
     def plan_config(self) -> Mapping[str, Any]:
         """Read the configuration again and tell what it means; nothing is changed.
 

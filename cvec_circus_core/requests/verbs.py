@@ -89,6 +89,7 @@ SUPERVISOR: Mapping[str, Verb] = {
     "stop_all": Verb(Right.EVERYTHING, "stop"),
     "restart_all": Verb(Right.EVERYTHING, "restart"),
     "reload_all": Verb(Right.EVERYTHING, "reload"),
+    "reopen_all": Verb(Right.EVERYTHING, "reopen"),
     "reload_config": Verb(Right.EVERYTHING, "reloadconfig"),
     "quit": Verb(Right.EVERYTHING, "quit"),
 }

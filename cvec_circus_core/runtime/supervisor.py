@@ -1,4 +1,4 @@
-"""The front desk: what commands see of the daemon (`Supervisor`), in words they can use."""
+"""The daemon as the `Supervisor` port: all watchers, and what no watcher knows."""
 
 from __future__ import annotations
 
@@ -6,42 +6,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cvec_circus_core.extend.extra_stats import ExtraStats
-from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownWatcher
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
-from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
-    OutputView,
     PluginView,
     SocketView,
     StatsSubject,
-    WatcherView,
 )
 from cvec_circus_core.policy.name_patterns import matches
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.policy.socket_plan import users
-from cvec_circus_core.policy.watcher.inputs import Go
-from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.watcher import WatcherActor
+from cvec_circus_core.runtime.world import SpecReader
 
 
-class Reading(Struct, frozen=True):
-    """How JSON values become specs and back; `config` knows, and the composition root passes it."""
-
-    new: Callable[[str, Mapping[str, Any]], WatcherSpec]
-    changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
-    as_json: Callable[[WatcherSpec], Mapping[str, Any]]
-    socket: Callable[[str, Mapping[str, Any]], SocketSpec]
-
-
-class Outlook(Struct, frozen=True):
+class Introspection(Struct, frozen=True):
     """How commands learn what no watcher knows."""
 
     census: SharedCensus
@@ -52,90 +38,6 @@ class Outlook(Struct, frozen=True):
     """The daemon's own."""
 
 
-class LocalWatcher:
-    """One watcher, as commands may see and ask it."""
-
-    __slots__ = ("_actor", "_reading")
-
-    def __init__(self, actor: WatcherActor, reading: Reading) -> None:
-        self._actor = actor
-        self._reading = reading
-
-    @property
-    def name(self) -> str:
-        """The name as it was written."""
-        return self._actor.name
-
-    @property
-    def spec(self) -> WatcherSpec:
-        """What is wanted at the moment."""
-        return self._actor.spec
-
-    def view(self) -> WatcherView:
-        """Return a picture of what is so."""
-        return self._actor.view()
-
-    def environment(self, wid: int) -> Mapping[str, str]:
-        """Return the environment of the process in one slot, without the options of a plugin."""
-        variables = dict(self._actor.environment(wid))
-        variables.pop(PLUGIN_SETTINGS, None)
-        return variables
-
-    async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return an info object with what the hook extended_stats made of it."""
-        return await self._actor.hooks.extended_stats(info)
-
-    def start(self) -> Ticket:
-        """Bring it up."""
-        return self._actor.wish(Go.START)
-
-    def stop(self, reason: str | None = None) -> Ticket:
-        """Bring it down."""
-        return self._actor.wish(Go.STOP, reason=reason)
-
-    def announce(self, event: str, body: Mapping[str, Any]) -> None:
-        """Publish an event of somebody else's."""
-        self._actor.announce(event, body)
-
-    def restart(self) -> Ticket:
-        """Bring it down, then up."""
-        return self._actor.wish(Go.RESTART)
-
-    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
-        """Replace all processes."""
-        return self._actor.reload(sequential=sequential) if graceful else self.restart()
-
-    def resize(self, count: int) -> Ticket:
-        """Keep this many processes; a singleton stays as it is."""
-        return self._actor.resize(max(0, count))
-
-    def change(self, options: Mapping[str, Any]) -> Ticket:
-        """Set options, all or none."""
-        new = self._reading.changed(self.spec, options)
-        what = changed(self.spec, new)
-        return self._actor.change(new, tuple(options), what.needs)
-
-    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
-        """Stop one process or all of them; they are replaced."""
-        return self._actor.kill(pid, signum, grace)
-
-    def signal(self, signum: int, selection: SignalSelection) -> None:
-        """Send a signal."""
-        self._actor.signal(signum, selection)
-
-    def reopen(self) -> None:
-        """Open the files of its streams anew."""
-        self._actor.streams.reopen()
-
-    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
-        """Return the last lines of output that are known."""
-        return self._actor.streams.recent(channel, lines, wid)
-
-    def options(self) -> Mapping[str, Any]:
-        """Return all options as JSON values."""
-        return self._reading.as_json(self.spec)
-
-
 class LocalSockets:
     """The managed sockets, as commands may see and change them."""
 
@@ -143,11 +45,11 @@ class LocalSockets:
         self,
         shelf: ManagedSockets,
         watchers: Callable[[], Iterable[WatcherActor]],
-        reading: Reading,
+        options: SpecReader,
     ) -> None:
         self._shelf = shelf
         self._watchers = watchers
-        self._reading = reading
+        self._options = options
 
     def views(self) -> Sequence[SocketView]:
         """Return a picture of each, in the order of their descriptors."""
@@ -155,7 +57,7 @@ class LocalSockets:
 
     def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
         """Open one more; it is in no file, and gone when the daemon ends."""
-        return self._shelf.put(self._reading.socket(name, options))
+        return self._shelf.put(self._options.socket(name, options))
 
     def remove(self, name: str) -> None:
         """Close one that no watcher uses."""
@@ -173,13 +75,12 @@ class LocalSupervisor:
     def __init__(
         self,
         arbiter: ArbiterActor,
-        reading: Reading,
-        outlook: Outlook,
+        introspection: Introspection,
     ) -> None:
         self._arbiter = arbiter
-        self._reading = reading
-        self._outlook = outlook
-        self.pid = outlook.pid
+        self._options = arbiter.world.options
+        self._introspection = introspection
+        self.pid = introspection.pid
         self.plugins: Callable[[], Sequence[PluginView]] = tuple
         """Tells of the plugins in threads of the daemon; their host puts itself here."""
 
@@ -191,34 +92,34 @@ class LocalSupervisor:
     @property
     def changes(self) -> int:
         """The number of the last event."""
-        return self._outlook.changes()
+        return self._introspection.changes()
 
     @property
     def sockets(self) -> LocalSockets:
         """The managed sockets."""
-        return LocalSockets(self._arbiter.world.sockets, self._arbiter.watchers, self._reading)
+        return LocalSockets(self._arbiter.world.sockets, self._arbiter.watchers, self._options)
 
-    def watcher(self, name: str) -> LocalWatcher:
+    def watcher(self, name: str) -> WatcherActor:
         """Return the watcher of this name. Raises `UnknownWatcher`."""
-        return LocalWatcher(self._arbiter.watcher(name), self._reading)
+        return self._arbiter.watcher(name)
 
-    def watchers(self) -> Sequence[LocalWatcher]:
+    def watchers(self) -> Sequence[WatcherActor]:
         """Return all watchers, sorted by name."""
-        actors = sorted(self._arbiter.watchers(), key=lambda one: name_key(one.name))
-        return [LocalWatcher(actor, self._reading) for actor in actors]
+        return sorted(self._arbiter.watchers(), key=lambda watcher: name_key(watcher.name))
 
-    def matching(self, pattern: str, match: str) -> Sequence[LocalWatcher]:
+    def matching(self, pattern: str, match: str) -> Sequence[WatcherActor]:
         """Return the watchers that a pattern means, highest priority first."""
-        wanted = matches(pattern, match)
-        found = [one for one in start_order(self._arbiter.watchers()) if wanted(one.name)]
-        if not found:
+        is_meant = matches(pattern, match)
+        ordered = start_order(self._arbiter.watchers())
+        chosen = [watcher for watcher in ordered if is_meant(watcher.name)]
+        if not chosen:
             raise UnknownWatcher(pattern)
-        return [LocalWatcher(actor, self._reading) for actor in found]
+        return chosen
 
-    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> LocalWatcher:
+    def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherActor:
         """Add a watcher, stopped."""
-        spec = self._reading.new(name, {**options, "cmd": cmd})
-        return LocalWatcher(self._arbiter.add(spec), self._reading)
+        spec = self._options.new(name, {**options, "cmd": cmd})
+        return self._arbiter.add(spec)
 
     def remove(self, name: str, *, nostop: bool = False) -> Ticket:
         """Stop a watcher, unless ``nostop``, and forget it."""
@@ -240,6 +141,11 @@ class LocalSupervisor:
         """Reload every active watcher, one after another."""
         return self._arbiter.reload_all(graceful=graceful, sequential=sequential)
 
+    def reopen_all(self) -> None:
+        """Open the files of all streams anew."""
+        for watcher in self._arbiter.watchers():
+            watcher.reopen()
+
     def plan_config(self) -> Mapping[str, Any]:
         """Read the configuration again and tell what it means."""
         return self._arbiter.plan_config().as_json()
@@ -259,16 +165,16 @@ class LocalSupervisor:
 
     async def process_info(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return the info object of each pid, read in a worker thread."""
-        return await self._outlook.census.take(pids, pss=pss)
+        return await self._introspection.census.take(pids, pss=pss)
 
     async def extra_stats(
         self, subjects: Sequence[StatsSubject]
     ) -> Mapping[int, Mapping[str, Any]]:
         """Return what other packages know of some processes."""
-        return await self._outlook.extras.of(subjects)
+        return await self._introspection.extras.of(subjects)
 
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""
-        infos = await self._outlook.census.take([self.pid])
+        infos = await self._introspection.census.take([self.pid])
         info: Mapping[str, Any] = infos[self.pid]
         return info

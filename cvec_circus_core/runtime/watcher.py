@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,8 +19,9 @@ from cvec_circus_core.model.events import Announced
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import WatcherStatus, WatcherView
+from cvec_circus_core.model.views import OutputView, WatcherStatus, WatcherView
 from cvec_circus_core.policy.arbiter.inputs import Became, Troubled, WatcherFacts
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
@@ -28,6 +29,7 @@ from cvec_circus_core.policy.watcher.effects import Effect
 from cvec_circus_core.policy.watcher.inputs import Go, Input, TicketId, Wanted
 from cvec_circus_core.policy.watcher.machine import step, wake_at
 from cvec_circus_core.policy.watcher.rollout import ONE_BY_ONE
+from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
 from cvec_circus_core.runtime.effect_runner import EffectRunner
@@ -61,7 +63,9 @@ class WatcherActor:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, Ticket] = {}
         self._ticket_count = 0
-        self.hooks = WatcherHooks(world, self._post, lambda: self.spec, HookWatcher(self, world))
+        self.hooks = WatcherHooks(
+            world, self._post, lambda: self.spec, HookWatcher(self, world, spec.name)
+        )
         notices = WatcherNotices(world, self._post, lambda: self.spec)
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
         self._performer = EffectRunner(
@@ -106,11 +110,41 @@ class WatcherActor:
         return self._view
 
     def environment(self, wid: int) -> Mapping[str, str]:
-        """Return the environment that a process of this slot gets. Raises `BadMessage`."""
+        """Return the environment of this slot, without a plugin's options. Raises `BadMessage`."""
         try:
-            return self._performer.launch().for_slot(wid).env
+            variables = dict(self._performer.launch().for_slot(wid).env)
         except ValueError as error:
             raise BadMessage(str(error)) from None
+        variables.pop(PLUGIN_SETTINGS, None)
+        return variables
+
+    def options(self) -> Mapping[str, Any]:
+        """Return all options as JSON values, free-form ones included."""
+        return self._world.options.as_json(self.spec)
+
+    def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
+        """Return the last lines of output that are known. Raises `BadMessage`."""
+        return self.streams.recent(channel, lines, wid)
+
+    async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return an info object with what the hook extended_stats made of it."""
+        return await self.hooks.extended_stats(info)
+
+    def reopen(self) -> None:
+        """Open the files of its streams anew."""
+        self.streams.reopen()
+
+    def start(self) -> Ticket:
+        """Bring it up."""
+        return self.wish(Go.START)
+
+    def stop(self, reason: str | None = None) -> Ticket:
+        """Bring it down; with a ``reason`` it gives up."""
+        return self.wish(Go.STOP, reason=reason)
+
+    def restart(self) -> Ticket:
+        """Bring it down and, once all is gone, up again."""
+        return self.wish(Go.RESTART)
 
     def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> Ticket:
         """Want it up, down or anew."""
@@ -127,8 +161,10 @@ class WatcherActor:
         self.hooks.abandon()
         self._post(inputs.Hasten())
 
-    def reload(self, *, sequential: bool = False) -> Ticket:
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
         """Replace all processes, or send SIGHUP where the spec says so."""
+        if not graceful:
+            return self.restart()
         self.hooks.look_again()
         if self._state.status is WatcherStatus.STOPPED:
             return self.wish(Go.START)
@@ -146,9 +182,16 @@ class WatcherActor:
         if self.spec.singleton:
             done = Done(numprocesses=self.spec.numprocesses)
             return settled(self._world.loop, done)
-        return self._promised(lambda ticket: inputs.Resize(count, ticket))
+        return self._promised(lambda ticket: inputs.Resize(max(0, count), ticket))
 
-    def change(self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]) -> Ticket:
+    def change(self, options: Mapping[str, Any]) -> Ticket:
+        """Set options, all or none. Raises `UnknownOption`, `BadMessage`."""
+        spec = self._world.options.changed(self.spec, options)
+        return self.change_spec(spec, tuple(options), changed(self.spec, spec).needs)
+
+    def change_spec(
+        self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]
+    ) -> Ticket:
         """Live by another spec from now on; replace processes where that is needed.
 
         Raises `CircusError` where a stream can not be had, in which case nothing was changed.

@@ -150,7 +150,7 @@ class WatcherHooks:
             return True, ""
         arguments = {
             "watcher": self._watcher,
-            "arbiter": HookArbiter(self._world),
+            "arbiter": HookArbiter(self._world.neighbours.watchers, self._world, spec.name),
             "hook_name": name,
             **extra,
         }

@@ -101,7 +101,7 @@ class WatcherRegistry:
                 return actor.renew()
             case ChangeWatcher(_, spec, then):
                 difference = changed(actor.spec, spec)
-                ticket = actor.change(spec, difference.keys, difference.needs)
+                ticket = actor.change_spec(spec, difference.keys, difference.needs)
                 return ticket if then is None else actor.wish(then)
             case _:
                 assert_never(ask)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cvec_circus_core.extend.ports import WatcherPort
+from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.events import Event
+from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.runtime.fair_queue import FairQueue
@@ -20,14 +24,34 @@ def _no_chance() -> float:
     return 0.0
 
 
-def _alone() -> Iterable[Any]:
+def _alone() -> Iterable[WatcherPort]:
     return ()
 
 
 class Neighbours(Struct):
-    """How the hooks of one watcher find the others; whoever holds them all says so here."""
+    """How the hooks of one watcher find the others; the arbiter, which has them all, says so."""
 
-    watchers: Callable[[], Iterable[Any]] = _alone
+    watchers: Callable[[], Iterable[WatcherPort]] = _alone
+
+
+class SpecReader(Struct, frozen=True):
+    """How JSON values become specs and back; `config` knows, and the composition root passes it."""
+
+    new: Callable[[str, Mapping[str, Any]], WatcherSpec]
+    changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
+    as_json: Callable[[WatcherSpec], Mapping[str, Any]]
+    socket: Callable[[str, Mapping[str, Any]], SocketSpec]
+
+
+def _unread(*values: object) -> Any:
+    raise BadMessage("options can not be read here")
+
+
+NO_READER = SpecReader(_unread, _unread, _unread, _unread)
+
+
+def _unseen(owner: str, watcher: WatcherPort) -> WatcherPort:
+    return watcher
 
 
 class World(Struct, frozen=True):
@@ -44,5 +68,8 @@ class World(Struct, frozen=True):
     outputs: Outputs = field(default_factory=Outputs)
     sockets: ManagedSockets = field(default_factory=ManagedSockets)
     neighbours: Neighbours = field(default_factory=Neighbours)
+    options: SpecReader = NO_READER
+    seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen
+    """A watcher as the hooks of the one that is named act on it: what they do is audited."""
     thread: int = field(default_factory=threading.get_ident)
     """The thread of the loop."""

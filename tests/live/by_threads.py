@@ -27,7 +27,7 @@ async def run(file: str) -> None:
     engine = Engine(Configuration(loaded.arbiter, loaded.watchers), parts)
     engine.bus.listen("log", log_event)
     engine.serve()
-    engine.loop.add_signal_handler(signal.SIGTERM, engine.desk.quit)
+    engine.loop.add_signal_handler(signal.SIGTERM, engine.supervisor.quit)
     engine.arbiter.start_all()
     print("Starting master", flush=True)
     await engine.arbiter.ended.wait()

@@ -99,7 +99,7 @@ def test_what_the_plan_says_is_what_happens(
             one = arbiter.watcher("alpha")
             spec = replace(one.spec, graceful_timeout=9.0)
             what = changed(one.spec, spec)
-            await house.rest(one.change(spec, what.keys, what.needs))
+            await house.rest(one.change_spec(spec, what.keys, what.needs))
         house.file = Configuration(ArbiterSpec(), watchers(new))
         before, said = house.pids(), len(house.told)
         down = {
