@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.outcome import Done
     from cvec_circus_core.model.socket_specs import SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-    from cvec_circus_core.model.values import replace
+    from cvec_circus_core.model.values import JsonObject, JsonValue, replace
     from cvec_circus_core.model.views import (
         Health,
         OutputView,
@@ -154,6 +154,8 @@ __all__ = [
     "ExtraStats",
     "GaveUp",
     "Health",
+    "JsonObject",
+    "JsonValue",
     "KeyPair",
     "Kind",
     "KnownKey",
@@ -272,7 +274,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.outcome": "Done",
     "cvec_circus_core.model.socket_specs": "SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
-    "cvec_circus_core.model.values": "replace",
+    "cvec_circus_core.model.values": "JsonObject JsonValue replace",
     "cvec_circus_core.model.views": "Health WatcherStatus OutputView ProcessView SocketView "
     "StatsSubject WatcherView",
     "cvec_circus_core.extend.stats_watcher": "ACCESS",

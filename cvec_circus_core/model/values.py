@@ -10,13 +10,21 @@ dataclasses.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from msgspec import Struct, StructMeta, field, structs
 
-__all__ = ("Struct", "StructMeta", "field", "field_names", "replace")
+__all__ = ("JsonObject", "JsonValue", "Struct", "StructMeta", "field", "field_names", "replace")
 
 T = TypeVar("T")
+
+JsonValue: TypeAlias = (
+    "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+)
+"""What JSON can say, as far as it is only looked at."""
+JsonObject: TypeAlias = "Mapping[str, JsonValue]"
+"""The keys and values of a JSON object."""
 
 
 def replace(value: T, **changes: Any) -> T:
