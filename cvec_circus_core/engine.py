@@ -43,7 +43,6 @@ from cvec_circus_core.requests.audited import audited, audited_watcher, insider
 from cvec_circus_core.requests.dispatch import Dispatcher
 from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
-    ArbiterActor,
     Configure,
     apply_no_options,
     nothing_to_read,
@@ -112,14 +111,13 @@ class Engine:
         self.sockets = ManagedSockets()
         self._configuration = configuration
         self._around = _surroundings(parts.hooks)
-        self.arbiter = ArbiterActor(
-            configuration, self._world(), parts.configure, parts.apply_options
-        )
         census = SharedCensus(self.clock, _census)
         introspection = Introspection(
             census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid()
         )
-        self.supervisor = LocalSupervisor(self.arbiter, introspection)
+        self.supervisor = LocalSupervisor(
+            configuration, self._world(), introspection, parts.configure, parts.apply_options
+        )
         self._context: zmq.Context[Any] | None = None
         self._reception: EndpointSecurity | None = None
         self._server: ControlServer | None = None
@@ -143,7 +141,7 @@ class Engine:
         Bad sockets are left out where bad watchers are. ``realtime`` is the priority of the thread
         that carries messages; the caller has made sure that it is allowed.
         """
-        spec: ArbiterSpec = self.arbiter.spec
+        spec: ArbiterSpec = self.supervisor.spec
         problems = self.sockets.put_all(self._configuration.sockets)
         if problems and not spec.skip_bad:
             raise CannotBind("; ".join(problems))
@@ -161,7 +159,7 @@ class Engine:
 
     def _open_doors(self, context: zmq.Context[Any]) -> None:
         self._reception = hall = EndpointSecurity(
-            context, self.arbiter, self.clock, self.loop, self._audit, self._parts.inner
+            context, self.supervisor, self.clock, self.loop, self._audit, self._parts.inner
         )
         dispatcher = Dispatcher(self._parts.commands, self.supervisor, self._audit)
         self._server = ControlServer(
@@ -180,7 +178,7 @@ class Engine:
         )
         hall.is_bound(self._server.endpoint)
         hall.is_bound(self._publisher.endpoint)
-        self.arbiter.access_changed = hall.renew
+        self.supervisor.access_changed = hall.renew
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.subscribers = self._publisher
 
@@ -195,7 +193,7 @@ class Engine:
             inproc = f"inproc://circus-{id(self):x}"
             self._server.bind_too(inproc)
             facts = PluginFacts(
-                self._server.endpoint, self._publisher.endpoint, self.arbiter.spec.check_delay
+                self._server.endpoint, self._publisher.endpoint, self.supervisor.spec.check_delay
             )
             self._plugins = PluginThreads(
                 self._context,
@@ -211,7 +209,7 @@ class Engine:
         """Return what plugins in processes of their own have to know; needs endpoints."""
         if self.endpoints is None:
             return None
-        spec, inner = self.arbiter.spec, self._parts.inner
+        spec, inner = self.supervisor.spec, self._parts.inner
         control, pubsub = self.endpoints
         bound = replace(spec, endpoint=control, pubsub_endpoint=pubsub)
         return PluginFacts(*inner.endpoints(bound), spec.check_delay)

@@ -34,6 +34,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     Health,
     OutputView,
@@ -44,8 +45,7 @@ from cvec_circus_core.model.views import (
     WatcherStatus,
     WatcherView,
 )
-from cvec_circus_core.policy.name_patterns import matches
-from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.policy.name_patterns import matching
 from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 
 __all__ = [
@@ -258,6 +258,21 @@ class FakeSockets:
         self.said.append(f"remove socket {name}")
 
 
+class FakePreview(Struct, frozen=True):
+    """A configuration that differs in nothing from what is in force."""
+
+    watchers: tuple[str, ...]
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it for a reply."""
+        nothing_differs = {"action": "keep", "reason": "nothing differs"}
+        return {
+            "watchers": [{"name": name, **nothing_differs} for name in self.watchers],
+            "sockets": [],
+            "options": {"at_once": [], "at_next_start": []},
+        }
+
+
 class FakeSupervisor:
     """A daemon with these watchers; what it and they were asked stands in ``said``."""
 
@@ -293,11 +308,7 @@ class FakeSupervisor:
 
     def matching(self, pattern: str, match: str) -> Sequence[FakeWatcher]:
         """Return the watchers that a pattern means, highest priority first."""
-        wanted = matches(pattern, match)
-        found = [one for one in start_order(self._watchers.values()) if wanted(one.name)]
-        if not found:
-            raise UnknownWatcher(pattern)
-        return found
+        return matching(self._watchers.values(), pattern, match)
 
     def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> FakeWatcher:
         """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
@@ -336,25 +347,14 @@ class FakeSupervisor:
         """Write it down."""
         self.said.append("reopen all")
 
-    def plan_config(self) -> Mapping[str, Any]:
+    def plan_config(self) -> FakePreview:
         """Return a plan in which nothing differs."""
         self.said.append("plan the configuration")
-        kept = [
-            {"name": watcher.name, "action": "keep", "reason": "nothing differs"}
-            for watcher in self.watchers()
-        ]
-        return {
-            "watchers": kept,
-            "sockets": [],
-            "options": {"at_once": [], "at_next_start": []},
-        }
+        return self._preview()
 
-    def reload_config(self) -> tuple[Mapping[str, Any], FakeTicket]:
+    def reload_config(self) -> tuple[FakePreview, FakeTicket]:
         """Write it down."""
-        ticket = self._wish("reload the configuration")
-        plan = self.plan_config()
-        self.said.pop()
-        return plan, ticket
+        return self._preview(), self._wish("reload the configuration")
 
     def quit(self) -> FakeTicket:
         """Write it down."""
@@ -385,6 +385,9 @@ class FakeSupervisor:
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon."""
         return info_of(1, cmdline="circusd")
+
+    def _preview(self) -> FakePreview:
+        return FakePreview(tuple(watcher.name for watcher in self.watchers()))
 
     def _wish(self, wish: str) -> FakeTicket:
         self.said.append(wish)

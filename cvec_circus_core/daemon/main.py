@@ -222,7 +222,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         ending = Shutdown(engine)
         stack.callback(_hear_signals(engine, ending))
         engine.host(hosts.threads)
-        engine.arbiter.start_all()
+        engine.supervisor.start_all()
         engine.started()
         log.info("Arbiter now waiting for commands")
         caller.ready()

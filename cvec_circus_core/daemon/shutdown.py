@@ -48,7 +48,7 @@ class Shutdown:
         name, now = signal.Signals(signum).name, self._engine.clock.now()
         if self._asked is None:
             self._asked = (signum, now)
-            if self._engine.arbiter.is_quitting:
+            if self._engine.supervisor.is_quitting:
                 log.info("%s: everything is stopping already; once more kills what is left", name)
                 return
             log.info("%s: stopping everything", name)
@@ -61,7 +61,7 @@ class Shutdown:
 
     async def wait(self) -> None:
         """Return when the engine may be taken down: everybody has gone."""
-        await _first_of(self._engine.arbiter.ended.wait(), self._is_forced.wait())
+        await _first_of(self._engine.supervisor.ended.wait(), self._is_forced.wait())
         if not self._is_forced.is_set():
             await _first_of(self._stop_leftover(), self._is_forced.wait())
         if self._is_forced.is_set():
@@ -71,7 +71,7 @@ class Shutdown:
         self._engine.outputs.hurry()
         self._engine.processes.is_ending = True
         try:
-            self._engine.arbiter.hasten()
+            self._engine.supervisor.hasten()
         except Exception:
             log.exception("a watcher can not be hurried; going on with the others")
         self._killed |= self._left()
@@ -94,7 +94,7 @@ class Shutdown:
         """Wait for what was killed, and for the watchers to tell of it, but not for long."""
         try:
             async with asyncio.timeout(AT_MOST):
-                await self._engine.arbiter.ended.wait()
+                await self._engine.supervisor.ended.wait()
         except TimeoutError:
             log.error("a watcher does not see that its processes have gone; ending all the same")
         await self._gone(self._killed, AT_MOST)
@@ -105,7 +105,7 @@ class Shutdown:
             log.error("not everybody has gone; ending all the same")
 
     def _left(self) -> frozenset[int]:
-        return self._engine.processes.alive() - self._engine.arbiter.detached_pids()
+        return self._engine.processes.alive() - self._engine.supervisor.detached_pids()
 
     def _signal(self, pids: Iterable[int], signum: int) -> None:
         for pid in pids:

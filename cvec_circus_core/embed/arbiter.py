@@ -143,7 +143,7 @@ class Arbiter:
         home = self._home
         if home is None:
             return list(self._watchers)
-        actors = home.ask(home.engine.arbiter.watchers)
+        actors = home.ask(home.engine.supervisor.actors)
         return [Watcher.of(actor.spec, home) for actor in actors]
 
     def iter_watchers(self, reverse: bool = True) -> list[Watcher]:
@@ -200,7 +200,7 @@ class Arbiter:
             watcher.attach(home)
         self._host(home.engine)
         try:
-            await home.engine.arbiter.start_all()
+            await home.engine.supervisor.start_all()
         except CircusError:
             # That watcher says why in its status; the others run.
             pass
@@ -210,10 +210,10 @@ class Arbiter:
         if facts is None:
             return
         for process in self._plugins.processes:
-            engine.arbiter.add(watcher_of(process, facts, self._spec))
-        named = [watcher.spec for watcher in engine.arbiter.watchers()]
+            engine.supervisor.add_spec(watcher_of(process, facts, self._spec))
+        named = [watcher.spec for watcher in engine.supervisor.actors()]
         for spec in stats_watcher(self._spec, facts, self._plugins, named):
-            engine.arbiter.add(spec)
+            engine.supervisor.add_spec(spec)
         engine.host(self._plugins.threads)
 
     def _wish(self, make: Callable[[Supervisor], Ticket]) -> Any:

@@ -102,7 +102,7 @@ class Running:
             await self._settle(home)
             engine.started()
             self._ready.set_result(home)
-            await engine.arbiter.ended.wait()
+            await engine.supervisor.ended.wait()
         finally:
             await _leave_nobody(engine)
             signals.restore()
@@ -110,8 +110,8 @@ class Running:
 
 
 def _stop(engine: Engine, signum: signal.Signals) -> None:
-    if engine.arbiter.is_quitting:
-        engine.arbiter.hasten()
+    if engine.supervisor.is_quitting:
+        engine.supervisor.hasten()
     else:
         engine.seen_by(insider(signum.name)).quit()
 
@@ -122,4 +122,4 @@ async def _leave_nobody(engine: Engine) -> None:
 
 
 async def _quit(engine: Engine) -> None:
-    await engine.arbiter.quit()
+    await engine.supervisor.quit()

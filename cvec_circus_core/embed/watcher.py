@@ -107,7 +107,7 @@ class Watcher(WatcherFacts):
 
     def attach(self, home: Home) -> None:
         """Become part of an arbiter; only to be called in its loop. Raises `AlreadyExists`."""
-        home.engine.arbiter.add(self._spec)
+        home.engine.supervisor.add_spec(self._spec)
         self._home, self._is_alone = home, False
 
     def start(self) -> Any:
@@ -211,7 +211,7 @@ class Watcher(WatcherFacts):
     def _settled_home(self) -> Home:
         if self._home is None or not self._home.is_usable:
             self._home = Home.alone()
-            self._home.ask(partial(self._home.engine.arbiter.add, self._spec))
+            self._home.ask(partial(self._home.engine.supervisor.add_spec, self._spec))
         return self._home
 
     def _wish(self, make: Callable[[WatcherPort], Ticket], result: Callable[[Done], T]) -> Any:

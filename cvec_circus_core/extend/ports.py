@@ -134,6 +134,13 @@ class SocketsPort(Protocol):
         """Close one that no watcher uses. Raises `BadMessage`, `Conflict`."""
 
 
+class ConfigPreview(Protocol):
+    """What a configuration that was read again means, beside what is in force."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """Return it for a reply."""
+
+
 class Supervisor(Protocol):
     """The daemon, as a command sees it."""
 
@@ -186,13 +193,13 @@ class Supervisor(Protocol):
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""
 
-    def plan_config(self) -> Mapping[str, Any]:
+    def plan_config(self) -> ConfigPreview:
         """Read the configuration again and tell what it means; nothing is changed.
 
         Raises `ConfigError` with every mistake.
         """
 
-    def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
+    def reload_config(self) -> tuple[ConfigPreview, Ticket]:
         """Read the configuration again, apply what differs, and tell what that is.
 
         Raises `ConfigError` with every mistake, in which case nothing was changed.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from cvec_circus_core.model.errors import BadMessage
+from cvec_circus_core.model.errors import BadMessage, UnknownWatcher
 from cvec_circus_core.model.names import name_key
+from cvec_circus_core.policy.order import Item, start_order
 
 MATCHES = ("simple", "glob", "regex")
 
@@ -30,3 +31,15 @@ def matches(pattern: str, match: str) -> Callable[[str], bool]:
             raise BadMessage(f"bad regex {pattern!r}: {error}") from None
         return lambda name: compiled.match(name_key(name)) is not None
     raise BadMessage(f"match is {match!r}, not one of {', '.join(MATCHES)}")
+
+
+def matching(watchers: Iterable[Item], pattern: str, match: str) -> list[Item]:
+    """Return the watchers that a pattern means, highest priority first.
+
+    Raises `UnknownWatcher` where none matches, `BadMessage` for a bad pattern.
+    """
+    is_meant = matches(pattern, match)
+    chosen = [watcher for watcher in start_order(watchers) if is_meant(watcher.spec.name)]
+    if not chosen:
+        raise UnknownWatcher(pattern)
+    return chosen

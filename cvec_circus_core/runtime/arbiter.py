@@ -98,9 +98,9 @@ class ArbiterActor:
         self._alarm: tuple[float, Callable[[], None]] | None = None
         self._quit: Ticket | None = None
         self._last_hooks: asyncio.Task[None] | None = None
-        world.neighbours.watchers = self.watchers
+        world.neighbours.watchers = self.actors
         for spec in configuration.watchers:
-            self.add(spec)
+            self.add_spec(spec)
 
     @property
     def spec(self) -> ArbiterSpec:
@@ -112,7 +112,7 @@ class ArbiterActor:
         """Whether the end has begun."""
         return self._state.is_quitting
 
-    def watchers(self) -> Iterable[WatcherActor]:
+    def actors(self) -> Iterable[WatcherActor]:
         """Return all watchers, in the order in which they were added."""
         return self._registry.watchers()
 
@@ -120,7 +120,7 @@ class ArbiterActor:
         """Return the watcher of this name. Raises `UnknownWatcher`."""
         return self._registry.watcher(name)
 
-    def add(self, spec: WatcherSpec) -> WatcherActor:
+    def add_spec(self, spec: WatcherSpec) -> WatcherActor:
         """Add a watcher, stopped. Raises `AlreadyExists`, `ShuttingDown`, `BadMessage`."""
         if self.is_quitting:
             raise ShuttingDown
@@ -198,7 +198,7 @@ class ArbiterActor:
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""
-        for watcher in self.watchers():
+        for watcher in self.actors():
             watcher.hasten()
 
     def _plan(self, configuration: Configuration) -> ConfigPlan:
@@ -276,7 +276,7 @@ class ArbiterActor:
     async def _await_hooks(self, ask: AskId) -> None:
         """Wait for the last hooks, which tell of what has just ended."""
         try:
-            for watcher in self.watchers():
+            for watcher in self.actors():
                 await watcher.hooks.wait_done()
         finally:
             self._answer(ask, Done())

@@ -6,25 +6,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from cvec_circus_core.extend.extra_stats import ExtraStats
-from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownWatcher
+from cvec_circus_core.model.errors import BadMessage, Conflict
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
-from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     PluginView,
     SocketView,
     StatsSubject,
 )
-from cvec_circus_core.policy.name_patterns import matches
-from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.policy.config_plan import Configuration
+from cvec_circus_core.policy.name_patterns import matching
 from cvec_circus_core.policy.socket_plan import users
-from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.arbiter import (
+    ApplyDaemonOptions,
+    ArbiterActor,
+    Configure,
+    apply_no_options,
+    nothing_to_read,
+)
 from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
-from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.watcher import WatcherActor
-from cvec_circus_core.runtime.world import SpecReader
+from cvec_circus_core.runtime.world import SpecReader, World
 
 
 class Introspection(Struct, frozen=True):
@@ -69,95 +74,45 @@ class LocalSockets:
         self._shelf.drop(key)
 
 
-class LocalSupervisor:
-    """The daemon, as commands see it."""
+class LocalSupervisor(ArbiterActor):
+    """The owner of all watchers as the port: watchers by name and pattern, sockets, statistics."""
 
     def __init__(
         self,
-        arbiter: ArbiterActor,
+        configuration: Configuration,
+        world: World,
         introspection: Introspection,
+        configure: Configure = nothing_to_read,
+        apply_options: ApplyDaemonOptions = apply_no_options,
     ) -> None:
-        self._arbiter = arbiter
-        self._options = arbiter.world.options
+        super().__init__(configuration, world, configure, apply_options)
         self._introspection = introspection
         self.pid = introspection.pid
+        self.sockets = LocalSockets(world.sockets, self.actors, world.options)
         self.plugins: Callable[[], Sequence[PluginView]] = tuple
         """Tells of the plugins in threads of the daemon; their host puts itself here."""
-
-    @property
-    def spec(self) -> ArbiterSpec:
-        """The daemon's own options."""
-        return self._arbiter.spec
 
     @property
     def changes(self) -> int:
         """The number of the last event."""
         return self._introspection.changes()
 
-    @property
-    def sockets(self) -> LocalSockets:
-        """The managed sockets."""
-        return LocalSockets(self._arbiter.world.sockets, self._arbiter.watchers, self._options)
-
-    def watcher(self, name: str) -> WatcherActor:
-        """Return the watcher of this name. Raises `UnknownWatcher`."""
-        return self._arbiter.watcher(name)
-
     def watchers(self) -> Sequence[WatcherActor]:
         """Return all watchers, sorted by name."""
-        return sorted(self._arbiter.watchers(), key=lambda watcher: name_key(watcher.name))
+        return sorted(self.actors(), key=lambda watcher: name_key(watcher.name))
 
     def matching(self, pattern: str, match: str) -> Sequence[WatcherActor]:
         """Return the watchers that a pattern means, highest priority first."""
-        is_meant = matches(pattern, match)
-        ordered = start_order(self._arbiter.watchers())
-        chosen = [watcher for watcher in ordered if is_meant(watcher.name)]
-        if not chosen:
-            raise UnknownWatcher(pattern)
-        return chosen
+        return matching(self.actors(), pattern, match)
 
     def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherActor:
         """Add a watcher, stopped."""
-        spec = self._options.new(name, {**options, "cmd": cmd})
-        return self._arbiter.add(spec)
-
-    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
-        """Stop a watcher, unless ``nostop``, and forget it."""
-        return self._arbiter.remove(name, nostop=nostop)
-
-    def start_all(self) -> Ticket:
-        """Start every autostart watcher."""
-        return self._arbiter.start_all()
-
-    def stop_all(self) -> Ticket:
-        """Stop every watcher."""
-        return self._arbiter.stop_all()
-
-    def restart_all(self) -> Ticket:
-        """Stop everything, read the configuration again, start it."""
-        return self._arbiter.restart_all()
-
-    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
-        """Reload every active watcher, one after another."""
-        return self._arbiter.reload_all(graceful=graceful, sequential=sequential)
+        return self.add_spec(self.world.options.new(name, {**options, "cmd": cmd}))
 
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""
-        for watcher in self._arbiter.watchers():
+        for watcher in self.actors():
             watcher.reopen()
-
-    def plan_config(self) -> Mapping[str, Any]:
-        """Read the configuration again and tell what it means."""
-        return self._arbiter.plan_config().as_json()
-
-    def reload_config(self) -> tuple[Mapping[str, Any], Ticket]:
-        """Read the configuration again, apply what differs, and tell what that is."""
-        plan, ticket = self._arbiter.reload_config()
-        return plan.as_json(), ticket
-
-    def quit(self) -> Ticket:
-        """Stop everything and end."""
-        return self._arbiter.quit()
 
     def option_of_watchers(self) -> Mapping[str, Option]:
         """Return the declared options of watchers by name."""

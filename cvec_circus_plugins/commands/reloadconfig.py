@@ -55,11 +55,11 @@ class ReloadConfig(Command):
     async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""
         if request.plan:
-            return {"plan": supervisor.plan_config()}
+            return {"plan": supervisor.plan_config().as_json()}
         plan, ticket = supervisor.reload_config()
         if request.waiting:
             await ticket
-        return {"plan": plan}
+        return {"plan": plan.as_json()}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line for whatever does not stay as it is."""

@@ -28,9 +28,9 @@ async def run(file: str) -> None:
     engine.bus.listen("log", log_event)
     engine.serve()
     engine.loop.add_signal_handler(signal.SIGTERM, engine.supervisor.quit)
-    engine.arbiter.start_all()
+    engine.supervisor.start_all()
     print("Starting master", flush=True)
-    await engine.arbiter.ended.wait()
+    await engine.supervisor.ended.wait()
     await engine.close()
 
 

@@ -70,7 +70,7 @@ async def started(folder: Path) -> Engine:
     engine = Engine(
         Configuration(watchers=specs(folder)), Parts(serves=False, processes=choose_processes)
     )
-    for watcher in engine.arbiter.watchers():
+    for watcher in engine.supervisor.actors():
         await watcher.wish(Go.START)
     while not (folder / "up").exists():  # noqa: ASYNC110 (a file tells nothing)
         await asyncio.sleep(0.01)

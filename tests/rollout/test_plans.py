@@ -74,7 +74,7 @@ class House:
         """Return who runs, by watcher."""
         return {
             name_key(watcher.name): {process.pid for process in watcher.view().processes}
-            for watcher in self.arbiter.watchers()
+            for watcher in self.arbiter.actors()
         }
 
 
@@ -94,7 +94,7 @@ def test_what_the_plan_says_is_what_happens(
         for name in stopped & set(old):
             await house.rest(arbiter.watcher(name).wish(Go.STOP))
         if adds:
-            await house.rest(arbiter.add(WatcherSpec(name="own", cmd="own")).wish(Go.START))
+            await house.rest(arbiter.add_spec(WatcherSpec(name="own", cmd="own")).wish(Go.START))
         if sets and "alpha" in old:
             one = arbiter.watcher("alpha")
             spec = replace(one.spec, graceful_timeout=9.0)
@@ -104,7 +104,7 @@ def test_what_the_plan_says_is_what_happens(
         before, said = house.pids(), len(house.told)
         down = {
             name_key(watcher.name)
-            for watcher in arbiter.watchers()
+            for watcher in arbiter.actors()
             if watcher.status is WatcherStatus.STOPPED
         }
         planned = arbiter.plan_config()
