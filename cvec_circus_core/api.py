@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.plugin_settings import read_setting, read_settings
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
-    from cvec_circus_core.extend.sink import BadOption, Stream
+    from cvec_circus_core.extend.sink import BadOption, Stream, TakesLong
     from cvec_circus_core.extend.stats_watcher import ACCESS
     from cvec_circus_core.model.access import KnownKey
     from cvec_circus_core.model.curve_keys import (
@@ -105,7 +105,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.stats_endpoint import StatsEndpoint
     from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
-    from cvec_circus_core.system.files import open_append, write_all
+    from cvec_circus_core.system.files import is_plain, open_append, write_all, write_standard
     from cvec_circus_core.system.key_files import (
         change_known,
         keep_pair,
@@ -183,6 +183,7 @@ __all__ = [
     "Supervisor",
     "SystemClock",
     "SystemProblem",
+    "TakesLong",
     "Ticket",
     "UnknownOption",
     "UnknownProcess",
@@ -204,6 +205,7 @@ __all__ = [
     "hold",
     "hookimpl",
     "is_open",
+    "is_plain",
     "keep_pair",
     "kept_pair",
     "keys_folder",
@@ -235,6 +237,7 @@ __all__ = [
     "trust",
     "unix_time",
     "write_all",
+    "write_standard",
 ]
 
 _NAMES_BY_MODULE = {
@@ -259,7 +262,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.extra_stats": "ExtraStats",
     "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
-    "cvec_circus_core.extend.sink": "BadOption Stream",
+    "cvec_circus_core.extend.sink": "BadOption Stream TakesLong",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher",
@@ -282,7 +285,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
-    "cvec_circus_core.system.files": "open_append write_all",
+    "cvec_circus_core.system.files": "is_plain open_append write_all write_standard",
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
     "cvec_circus_core.system.trusted_paths": "Spot hold",

@@ -13,6 +13,7 @@ from cvec_circus_core.daemon.logger_config import read_loggerconfig
 from cvec_circus_core.extend.dotted import first_missing
 from cvec_circus_core.extend.gates import find_gate
 from cvec_circus_core.extend.plugin_settings import SettingFault
+from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.hook_specs import GATE
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -58,10 +59,13 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[SettingFault]:
     for key, folder in (("working_dir", spec.working_dir), ("virtualenv", spec.virtualenv)):
         if folder and _is_plain(folder) and not os.path.isdir(folder):
             yield SettingFault(key, "is a folder that is not there", is_doubt=True)
+    sinks = Sinks()
     for key in ("stdout_stream", "stderr_stream"):
         settings: Mapping[str, Any] = getattr(spec, key)
         if isinstance(file := settings.get("filename"), str):
             yield from _missing_home(f"{key}.filename", file)
+        for doubt in sinks.doubts(settings):
+            yield SettingFault(f"{key}.{doubt.key}", doubt.sentence, is_doubt=True)
     path = [one for one in spec.env.get("PYTHONPATH", "").split(os.pathsep) if one]
     for name, hook in spec.hooks.items():
         if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):

@@ -13,9 +13,13 @@ possible. Three methods are called if they are there: ``open()`` at each start o
 ``close()`` when it has stopped, ``reopen()`` when log files are to be opened anew.
 
 Calls come one at a time. They are made in a thread of the stream's own, so that a slow one makes
-its processes wait and nobody else; one that never takes long may say ``in_loop = True``. A line
+its processes wait and nobody else; one that never takes long may say ``in_loop = True``, and may
+take that back at any time, or raise `TakesLong` before it has taken anything of a piece. A line
 whose rest does not come for a second is delivered as it is, unless the stream says
 ``whole_lines = True``.
+
+A call that raises has lost its piece, which is counted and told. Where it lost less, the exception
+says so: ``error.lost_bytes``.
 
 A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
 is told when the configuration is read, and the reference knows them. With ``direct = True`` it
@@ -63,6 +67,10 @@ class BadOption(ValueError):
         self.allowed = allowed
 
 
+class TakesLong(Exception):
+    """A call that is nothing for the event loop after all: it has to be made again in a thread."""
+
+
 @dataclass(kw_only=True, eq=False)
 class Stream:
     """A stream class whose options are the fields of a dataclass, declared by `option`.
@@ -98,6 +106,10 @@ class Stream:
         """Take one piece of output."""
         raise TypeError(f"{type(self).__name__} takes no output")
 
+    def doubts(self) -> Iterator[BadOption]:
+        """Find what is probably not meant, as things are now: for ``--check``."""
+        return iter(())
+
 
 def read_option(one: Option, value: Any) -> Any:
     """Return the value of a declared option, given as text or as what it is."""
@@ -130,6 +142,13 @@ class Sinks:
             yield from _faults_of_declared(found, options)
         else:
             yield from _faults_of_signature(found, options)
+
+    def doubts(self, settings: Mapping[str, Any]) -> Iterator[BadOption]:
+        """Find what is probably not meant in the settings of one stream that has no faults."""
+        if settings and "stream" not in settings and not any(self.faults(settings)):
+            sink = self.make(settings)
+            if isinstance(sink, Stream):
+                yield from sink.doubts()
 
     def make(self, settings: Mapping[str, Any]) -> Sink:
         """Make the stream that settings describe. Raises `ConfigError`."""

@@ -114,7 +114,7 @@ def write_servers(servers: Mapping[str, str]) -> str:
 def read_pair(text: str, file: str) -> KeyPair:
     """Read the two halves of a key. Raises `BadKeys`."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         word, equals, value = line.partition("=")
         if equals and not line.lstrip().startswith("#"):
             found[word.strip()] = value.strip()
@@ -147,7 +147,7 @@ def server_of(servers: Mapping[str, str], endpoint: str) -> str | None:
 
 
 def _lines(text: str) -> Iterable[tuple[int, list[str]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.split()
 

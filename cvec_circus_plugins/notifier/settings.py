@@ -34,7 +34,7 @@ def _headers(text: object) -> dict[str, str]:
     if isinstance(text, Mapping):
         return {str(key): str(value) for key, value in text.items()}
     headers = {}
-    for line in str(text).splitlines():
+    for line in str(text).split("\n"):
         name, colon, value = line.partition(":")
         if not line.strip():
             continue
@@ -125,7 +125,7 @@ def completed(settings: NotifierSettings) -> NotifierSettings:
         return settings
     path = Path(settings.smtp_password_file)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "isn't UTF-8 text"
         raise ConfigError(f"smtp_password_file {path}: {why.lower()}") from None

@@ -1,4 +1,8 @@
-"""A file that output is appended to, and what happens when it is moved away."""
+"""A file that output is appended to, and what happens when it is moved away.
+
+What has its name may be something else than a plain file: a pipe, a device, what /dev/stdout leads
+to. Such a one is written to, in a thread because it may make us wait, and never renamed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from dataclasses import dataclass
 from tempfile import mkstemp
 
 from cvec_circus_core import api
+
+_LINE_END = ord("\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,12 @@ class AppendedFile:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.size = 0
+        self.appended = 0
+        """Bytes that were written so far."""
+        self.is_plain = True
+        """Whether it is a plain file that may be renamed, as far as is known."""
         self._fd = -1
+        self._is_torn = False
 
     @property
     def path(self) -> str:
@@ -48,13 +59,26 @@ class AppendedFile:
         self.close()
         self._fd = fd
         self.size = os.fstat(fd).st_size
+        self.is_plain = api.is_plain(place.path)
 
     def write(self, data: bytes) -> None:
-        """Append bytes. Raises OSError."""
+        """Append bytes. Raises OSError, whose ``lost_bytes`` tells how many were not written."""
         if self._fd < 0:
             self.open()
-        api.write_all(self._fd, data)
-        self.size += len(data)
+        if self._is_torn:
+            # The last line was cut when the disk was full; this one begins a new line.
+            api.write_all(self._fd, b"\n")
+            self._is_torn = False
+        lost = 0
+        try:
+            api.write_all(self._fd, data)
+        except OSError as error:
+            lost = getattr(error, "lost_bytes", len(data))
+            self._is_torn = 0 < lost < len(data) and data[-lost - 1] != _LINE_END
+            raise
+        finally:
+            self.size += len(data) - lost
+            self.appended += len(data) - lost
 
     def close(self) -> None:
         """Close it; the next write opens it again."""

@@ -25,9 +25,10 @@ _LEVEL = 6
 def shift(path: str, count: int) -> None:
     """Make ``path.1`` free, by giving every backup the next number.
 
-    Raises OSError and `SystemProblem`, as all here.
+    A link is followed: backups stand beside its target. Raises OSError and `SystemProblem`, as all
+    here.
     """
-    with api.hold(path, follow=False) as spot:
+    with api.hold(path) as spot:
         for end in ("", _PACKED, _BEGUN):
             _remove(spot.named(backup(spot.name, count) + end))
         # Where a thousand may be kept, ten are there: only those are asked for.
@@ -43,9 +44,13 @@ def backup(path: str, number: int) -> str:
     return f"{path}.{number}"
 
 
-def pack(path: str) -> None:
-    """Compress a file; its name gets ``.gz``. At every moment one of the two is complete."""
-    with api.hold(path, follow=False) as spot:
+def pack(path: str, suffix: str = "") -> None:
+    """Compress the backup of a file that ends with a suffix; its name gets ``.gz``.
+
+    At every moment one of the two is complete.
+    """
+    with api.hold(path, follow=bool(suffix)) as file:
+        spot = file.named(file.name + suffix)
         part = spot.named(spot.name + _BEGUN)
         _remove(part)
         with open(spot.open(os.O_RDONLY, welcome={spot.look().st_uid}), "rb") as source:

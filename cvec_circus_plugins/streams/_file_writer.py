@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,13 @@ class FileKeeper(Stream):
         if self.filename is None:
             self.filename = temporary_path()
         self._file = AppendedFile(self.place(self.filename))
+        self._open_file()
+
+    def _open_file(self) -> None:
         self._file.open()
+        if not self._file.is_plain:
+            # Whoever is at its other end may make us wait.
+            self.in_loop = False
 
     def place(self, path: str) -> Place:
         """Return a file of these options."""
@@ -60,7 +65,7 @@ class FileKeeper(Stream):
     def reopen(self) -> None:
         """Open the file anew by its name, in case that it was moved away."""
         if self.is_open:
-            self._file.open()
+            self._open_file()
 
     def close(self) -> None:
         """Close the file."""
@@ -95,15 +100,27 @@ class FileWriter(FileKeeper):
         moment = api.unix_time() if at is None else float(at)
         if not self.is_open:
             self.open()
-        trouble: Exception | None = None
+        in_loop = self.in_loop
+        trouble: OSError | api.SystemProblem | None = None
         try:
             self.prepare(moment)
         except (OSError, api.SystemProblem) as error:
             # Output is not lost because an old file can not be put away.
             trouble = error
-        self.write(data["data"] if self._stamp is None else self._stamp(data, moment))
+        if in_loop and not self.in_loop:
+            raise api.TakesLong
+        self._write_counted(data["data"] if self._stamp is None else self._stamp(data, moment))
         if trouble is not None:
+            _note_loss(trouble, 0)
             raise trouble
+
+    def _write_counted(self, text: bytes) -> None:
+        end = self._file.appended + len(text)
+        try:
+            self.write(text)
+        except (OSError, api.SystemProblem) as error:
+            _note_loss(error, end - self._file.appended)
+            raise
 
     def prepare(self, at: float) -> None:
         """Be told, before something is written, what time it is."""
@@ -112,8 +129,12 @@ class FileWriter(FileKeeper):
         """Write what is ready to be written."""
         self._file.write(text)
 
-    def rename(self, target: str) -> None:
-        """Give the file another name in its folder and begin a new one."""
-        with api.hold(self._file.path, follow=False) as spot:
-            spot.rename(os.path.basename(target))
-        self._file.open()
+    def rename(self, suffix: str) -> None:
+        """Add a suffix to the name of the file, in its folder, and begin a new one."""
+        with api.hold(self._file.path) as spot:
+            spot.rename(spot.name + suffix)
+        self._open_file()
+
+
+def _note_loss(error: OSError | api.SystemProblem, lost: int) -> None:
+    error.lost_bytes = lost  # type: ignore[union-attr]

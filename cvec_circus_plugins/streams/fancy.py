@@ -43,6 +43,6 @@ class FancyStdoutStream(Stream):
         at = data.get("timestamp")
         moment = datetime.fromtimestamp(api.unix_time() if at is None else at)
         prefix = f"{self._begin}{moment.strftime(self.time_format)} [{data['pid']}] | "
-        lines = data["data"].decode(errors="replace").splitlines()
+        lines = data["data"].decode(errors="replace").split("\n")
         text = "".join(f"{prefix}{line}{_RESET}\n" for line in lines if line)
         write_stdout(text.encode())

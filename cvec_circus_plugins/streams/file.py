@@ -6,19 +6,23 @@ from dataclasses import dataclass, field
 
 from cvec_circus_core import api
 from cvec_circus_core.api import BadOption, option
-from cvec_circus_plugins.streams._backups import backup, pack, shift
-from cvec_circus_plugins.streams._file_writer import COUNT, FileWriter
+from cvec_circus_plugins.streams._backups import pack, shift
+from cvec_circus_plugins.streams._file_writer import COUNT
+from cvec_circus_plugins.streams._rotation import RotatingFileWriter
 
 _LINE_END = ord("\n")
 
 
 @dataclass(kw_only=True, eq=False)
-class FileStream(FileWriter):
+class FileStream(RotatingFileWriter):
     """Append output to a file, and begin a new one when it grows too large.
 
     The file is always ``filename``; older ones are ``filename.1`` and so on. They are cut between
-    two lines, so that no file reaches ``max_bytes``, unless one line alone does.
+    two lines, so that no file reaches ``max_bytes``, unless one line alone does. A symbolic link is
+    followed: its target is rotated. What is no plain file, such as /dev/stdout, never is.
     """
+
+    rotation_option = "max_bytes"
 
     max_bytes: int = option(0, COUNT, "size at which a new file is begun; 0 for never")
     backup_count: int = option(0, COUNT, "how many older files are kept")
@@ -36,12 +40,9 @@ class FileStream(FileWriter):
 
     def write(self, text: bytes) -> None:
         """Write a piece, in parts where it is more than there is room for."""
-        if not self.max_bytes:
+        if not self.may_rotate:
             super().write(text)
             return
-        # Others may write to the same file, or have rotated it.
-        if not self._file.check_path():
-            self.reopen()
         while text:
             size = self._fitting(text) or self._rest_of_line(text)
             if not size:
@@ -55,6 +56,16 @@ class FileStream(FileWriter):
             self._file.write(text[:size])
             self._is_mid_line = text[size - 1] != _LINE_END
             text = text[size:]
+
+    @property
+    def rotates(self) -> bool:
+        """Whether there is a size at which a new file is begun."""
+        return bool(self.max_bytes)
+
+    def prepare(self, at: float) -> None:
+        """Look whether others write to the same file, or have rotated it."""
+        if self.may_rotate and not self._file.check_path():
+            self.reopen()
 
     def _fitting(self, text: bytes) -> int:
         """Return how much of a text there is room for: whole lines, if it is not all of it."""
@@ -72,9 +83,9 @@ class FileStream(FileWriter):
             return
         path = self._file.path
         shift(path, self.backup_count)
-        self.rename(backup(path, 1))
+        self.rename(".1")
         if self.gzip:
-            pack(backup(path, 1))
+            pack(path, ".1")
 
 
 def _first_line(text: bytes) -> int:

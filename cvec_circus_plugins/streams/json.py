@@ -20,7 +20,9 @@ from cvec_circus_plugins.streams.file import FileStream
 from cvec_circus_plugins.streams.stdout import StdoutStream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from cvec_circus_core.api import BadOption
 
 
 @dataclass(kw_only=True, eq=False)
@@ -82,6 +84,10 @@ class JsonStream(Stream):
         if last:
             text += f'{head}{encode_basestring(last)}, "partial": true}}\n'
         self._out({**data, "data": text.encode()})
+
+    def doubts(self) -> Iterator[BadOption]:
+        """Find a file that is none."""
+        return self._out.doubts()
 
     def reopen(self) -> None:
         """Open the file anew."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cvec_circus_core import api
 from cvec_circus_core.api import Stream
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ class StdoutStream(Stream):
         write_stdout(data["data"])
 
 
+_one_at_a_time = threading.Lock()
+
+
 def write_stdout(data: bytes) -> None:
-    """Write bytes to standard output at once, also where that is a text in memory."""
-    out = sys.stdout
-    binary = getattr(out, "buffer", None)
-    if binary is None:
-        out.write(data.decode(errors="replace"))
-    else:
-        binary.write(data)
-    out.flush()
+    """Write bytes to standard output at once, also where that is a text in memory.
+
+    Every byte is written, whoever has set O_NONBLOCK, which we share with all that have inherited
+    it. Pieces of several streams do not mix.
+    """
+    with _one_at_a_time:
+        api.write_standard(sys.stdout, data)

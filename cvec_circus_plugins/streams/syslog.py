@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -32,7 +33,7 @@ class _Strict(SysLogHandler):
         connected = getattr(self, "socket", None)
         if self.unixsocket and isinstance(connected, socket.socket):
             head = f"<{self.encodePriority(self.facility, self._priority)}>"
-            send = connected.send
+            send = connected.sendall
             for text in sending:
                 try:
                     send(f"{head}{text}\0".encode())
@@ -80,17 +81,20 @@ class SyslogStream(Stream):
             raise BadOption("priority", "isn't one of syslog's", allowed)
 
     def open(self) -> None:
-        """Connect. Raises OSError."""
+        """Look whether anybody is there, where that takes no time. Raises OSError."""
         self.close()
-        self._handler = _Strict(self._target(), self.facility, self.priority)
+        if os.path.isabs(self.address):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+                if (number := probe.connect_ex(self.address)) not in (0, errno.EPROTOTYPE):
+                    raise OSError(number, os.strerror(number))
 
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Send the lines of one piece."""
         if self._handler is None:
-            self.open()
-        assert self._handler is not None
+            # In the thread: a connection, or the address of a name, may take long.
+            self._handler = _Strict(self._target(), self.facility, self.priority)
         ident = self.ident or data.get("watcher") or "circus"
-        lines = data["data"].decode(errors="backslashreplace").splitlines()
+        lines = data["data"].decode(errors="backslashreplace").split("\n")
         self._handler.emit_all([f"{ident}[{data['pid']}]: {line}" for line in lines if line])
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,7 +10,8 @@ from cvec_circus_core import api
 from cvec_circus_core.api import BadOption, option
 from cvec_circus_plugins.streams._backups import pack
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
-from cvec_circus_plugins.streams._file_writer import COUNT, FileWriter
+from cvec_circus_plugins.streams._file_writer import COUNT
+from cvec_circus_plugins.streams._rotation import RotatingFileWriter
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import Spot
@@ -28,13 +28,16 @@ WHEN = api.Kind("period", ", ".join(WHENS), _read_when, _read_when)
 
 
 @dataclass(kw_only=True, eq=False)
-class TimedRotatingFileStream(FileWriter):
+class TimedRotatingFileStream(RotatingFileWriter):
     """Append output to a file, and begin a new one with every period of time.
 
     The file is always ``filename``; older ones end with the date, and the time where that matters,
     at which their period began. A file is rotated when the first output of the next period comes.
-    The first period is counted from the last change of the file that is there.
+    The first period is counted from the last change of the file that is there. A symbolic link is
+    followed: its target is rotated. What is no plain file, such as /dev/stdout, never is.
     """
+
+    rotation_option = "rotate_when"
 
     rotate_when: str = option(
         "", WHEN, "S, M, H, D, midnight, or W0 (Monday) to W6; must be given, in any case"
@@ -56,6 +59,8 @@ class TimedRotatingFileStream(FileWriter):
 
     def prepare(self, at: float) -> None:
         """Begin a new file where a period is over."""
+        if not self._file.is_plain:
+            return
         if self._rotation is None:
             changed_at = self._file.changed_at()
             self._rotation = self._calendar.next(at if changed_at is None else changed_at)
@@ -69,17 +74,19 @@ class TimedRotatingFileStream(FileWriter):
 
     def _rotate(self, rotation: float) -> None:
         path = self._file.path
-        dated = target = f"{path}.{self._calendar.label(rotation)}"
-        number = 0
-        # A clock that was set back, or another process: what is there already stays.
-        while os.path.exists(target) or os.path.exists(f"{target}.gz"):
-            number += 1
-            target = f"{dated}.{number}"
-        self.rename(target)
+        dated = suffix = f".{self._calendar.label(rotation)}"
+        with api.hold(path) as spot:
+            names = set(spot.names())
+            number = 0
+            # A clock that was set back, or another process: what is there already stays.
+            while not names.isdisjoint({spot.name + suffix, f"{spot.name}{suffix}.gz"}):
+                number += 1
+                suffix = f"{dated}.{number}"
+        self.rename(suffix)
         if self.gzip:
-            pack(target)
+            pack(path, suffix)
         if self.backup_count:
-            with api.hold(path, follow=False) as spot:
+            with api.hold(path) as spot:
                 for old in self._backups(spot)[: -self.backup_count]:
                     spot.named(old).remove()
 

@@ -297,10 +297,14 @@ def test_a_sink_that_raises_is_told_once_and_counted(caplog: pytest.LogCaptureFi
         await until(lambda: not desk.world.outputs.readers)
         (writer,) = desk.world.outputs.writers
         await until(lambda: writer.failures == 20)
+        await close_outputs(desk.world.outputs, 5.0)
 
     run(test)
-    (line,) = caplog.messages
-    assert line == "stdout_stream of web failed (RuntimeError: out of ink); its processes go on"
+    assert caplog.messages == [
+        "stdout_stream of web failed (RuntimeError: out of ink); 2 bytes are lost; "
+        "its processes go on",
+        "stdout_stream of web is closed; it had failed 19 times more; 48 bytes are lost meanwhile",
+    ]
 
 
 def test_a_sink_that_hangs_makes_its_processes_wait_and_loses_nothing() -> None:

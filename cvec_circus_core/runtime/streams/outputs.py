@@ -33,8 +33,11 @@ class OpenSink(Protocol):
     """A sink that is open, or has not taken all of its output yet."""
 
     label: str
-    failures: int
     is_open: bool
+
+    @property
+    def failures(self) -> int:
+        """Calls that raised."""
 
     @property
     def waiting(self) -> int:

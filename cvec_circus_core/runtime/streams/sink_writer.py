@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
-from cvec_circus_core.extend.sink import Sink, Sinks, Stream
+from cvec_circus_core.extend.sink import Sink, Sinks, Stream, TakesLong
 from cvec_circus_core.model.errors import CircusError, SystemProblem
+from cvec_circus_core.runtime.streams.failure_report import FailureReport
 from cvec_circus_core.runtime.streams.job_thread import JobThread
 from cvec_circus_core.system.protocols import Clock
 
@@ -23,9 +24,6 @@ log = logging.getLogger(__name__)
 
 SLOW = 0.05
 """Seconds; a call in the loop that takes longer is the last one there."""
-
-REPORT_EVERY = 10.0
-"""Seconds between two log lines about failures of one sink."""
 
 
 class Producer(Protocol):
@@ -53,15 +51,17 @@ class SinkWriter:
         self.settings = settings
         self.producers: set[Producer] = set()
         self.is_open = False
-        self.failures = 0
-        """Calls of the sink that raised."""
         self._make = partial(sinks.make, settings)
         self._clock = clock
         self._loop = loop
         self._sink: Sink | None = None
         self._thread: JobThread | None = None
-        self._reported_at: float | None = None
-        self._unreported = 0
+        self._report = FailureReport(label, clock)
+
+    @property
+    def failures(self) -> int:
+        """Calls of the sink that raised."""
+        return self._report.failures
 
     @property
     def is_full(self) -> bool:
@@ -102,8 +102,8 @@ class SinkWriter:
             self._sink = None if "stream" not in self.settings else self._sink
         if self._sink is None:
             self._sink = self._make()
-            if self._thread is None and not getattr(self._sink, "in_loop", False):
-                self._thread = JobThread(self.label, self._loop, self._on_room)
+            if not self._may_call_in_loop():
+                self._begin_thread()
         if hasattr(self._sink, "open"):
             self._call_open(self._sink.open)
         self.is_open = True
@@ -124,17 +124,32 @@ class SinkWriter:
 
     def put(self, chunk: Mapping[str, Any]) -> None:
         """Give one piece of output to the sink."""
-        sink = self._sink
+        sink, size = self._sink, len(chunk["data"])
         assert sink is not None
-        if self._thread is not None:
-            self._thread.add(lambda: self._call_guarded(partial(sink, chunk)), len(chunk["data"]))
+        if self._thread is None and self._may_call_in_loop() and self._call_in_loop(sink, chunk):
             return
+        self._begin_thread().add(lambda: self._call_guarded(partial(sink, chunk), size), size)
+
+    def _call_in_loop(self, sink: Sink, chunk: Mapping[str, Any]) -> bool:
+        """Give a piece to the sink here and now; return whether it has taken it or failed."""
         before = self._clock.now()
-        self._call_guarded(partial(sink, chunk))
-        took = self._clock.now() - before
-        if took > SLOW:
-            log.info("%s took %.2f s; it gets a thread from now on", self.label, took)
+        try:
+            self._call_guarded(partial(sink, chunk), len(chunk["data"]))
+        except TakesLong:
+            return False
+        duration = self._clock.now() - before
+        if duration > SLOW:
+            log.info("%s took %.2f s; it gets a thread from now on", self.label, duration)
+            self._begin_thread()
+        return True
+
+    def _may_call_in_loop(self) -> bool:
+        return bool(getattr(self._sink, "in_loop", False))
+
+    def _begin_thread(self) -> JobThread:
+        if self._thread is None:
             self._thread = JobThread(self.label, self._loop, self._on_room)
+        return self._thread
 
     def reopen(self) -> None:
         """Have the sink's files opened anew, where it has any."""
@@ -154,6 +169,7 @@ class SinkWriter:
         def end() -> None:
             if sink is not None and hasattr(sink, "close"):
                 self._call_guarded(sink.close)
+            self._report.close()
             if then is not None:
                 self._soon(then)
 
@@ -171,22 +187,16 @@ class SinkWriter:
         else:
             self._thread.add(job)
 
-    def _call_guarded(self, call: Callable[[], object]) -> None:
+    def _call_guarded(self, call: Callable[[], object], size: int = 0) -> None:
         try:
             call()
+        except TakesLong:
+            raise
         except Exception as error:
-            self._report_failure(error)
-
-    def _report_failure(self, error: Exception) -> None:
-        self.failures += 1
-        self._unreported += 1
-        now = self._clock.now()
-        if self._reported_at is not None and now - self._reported_at < REPORT_EVERY:
-            return
-        times = "" if self._unreported == 1 else f" {self._unreported} times"
-        reason = f"{type(error).__name__}: {error}"
-        log.error("%s failed%s (%s); its processes go on", self.label, times, reason)
-        self._reported_at, self._unreported = now, 0
+            self._report.failed(error, size)
+        else:
+            if size:
+                self._report.worked()
 
     def _on_room(self) -> None:
         for producer in tuple(self.producers):

@@ -133,8 +133,8 @@ def _remove_empty(home: Path) -> None:
 def own_group(proc: Path = Path("/proc/self")) -> Path | None:
     """Return the folder of the version 2 group that we are in; None if there is no such tree."""
     try:
-        mounts = (proc / "mountinfo").read_text().splitlines()
-        groups = (proc / "cgroup").read_text().splitlines()
+        mounts = (proc / "mountinfo").read_text().split("\n")
+        groups = (proc / "cgroup").read_text().split("\n")
     except OSError:
         return None
     ours = next((line[3:] for line in groups if line.startswith("0::/")), None)

@@ -147,7 +147,7 @@ def dies_of(pid: int, signum: int) -> bool:
     """
     try:
         with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
-            lines = file.readall().splitlines()
+            lines = file.readall().split(b"\n")
     except OSError:
         return False
     sets = [int(line[7:], 16) for line in lines if line.startswith(_SIGNAL_SETS)]

@@ -13,6 +13,6 @@ class Shout:
 
     def __call__(self, data: Mapping[str, Any]) -> None:
         """Print one piece of output."""
-        for line in data["data"].splitlines():
+        for line in data["data"].removesuffix(b"\n").split(b"\n"):
             sys.stdout.buffer.write(line.upper() + self.mark + b"\n")
         sys.stdout.flush()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import IO, Any
 
 from cvec_circus_core.api import TEXT, BadOption, Stream, option
@@ -35,13 +36,15 @@ class FilterStream(Stream):
     def open(self) -> None:
         """Open the file, at each start of the watcher."""
         # It stays open for as long as the watcher runs.
-        self._file = open(self.filename, "ab", buffering=0)  # noqa: SIM115 - see above
+        self._file = open(self.filename, "ab")  # noqa: SIM115 - see above
 
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Take one piece of output; it ends with a line's end wherever that is possible."""
-        lines = data["data"].splitlines(keepends=True)
+        # Lines end at a line feed and nowhere else, as they do here.
+        lines = BytesIO(data["data"])
         if self._file is not None:
             self._file.write(b"".join(line for line in lines if self._wanted.search(line)))
+            self._file.flush()
 
     def reopen(self) -> None:
         """Open the file anew: somebody has moved it away."""
