@@ -33,7 +33,7 @@ from cvec_circus_core.extend.plugin_classes import PluginFacts
 from cvec_circus_core.extend.ports import Supervisor, WatcherPort
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
-from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.policy.config_plan import Configuration
@@ -65,9 +65,6 @@ log = logging.getLogger(__name__)
 
 _LAST_WORDS = 1.0
 """Seconds for replies and events that are still on their way at the end."""
-
-_LAST_HANDLERS = 5.0
-"""Seconds for plugins inside the daemon to come to their end."""
 
 _LAST_OUTPUT = 5.0
 """Seconds for streams to take the last that processes have written."""
@@ -169,6 +166,7 @@ class Engine:
             dispatcher,
             self.clock,
             self.loop,
+            self._parts.inner.daemon_id,
         )
         self._publisher = EventPublisher(
             context,
@@ -212,7 +210,12 @@ class Engine:
         spec, inner = self.supervisor.spec, self._parts.inner
         control, pubsub = self.endpoints
         bound = replace(spec, endpoint=control, pubsub_endpoint=pubsub)
-        return PluginFacts(*inner.endpoints(bound), spec.check_delay)
+        return PluginFacts(
+            *inner.endpoints(bound),
+            spec.check_delay,
+            daemon_pid=os.getpid(),
+            daemon_id=inner.daemon_id,
+        )
 
     def started(self) -> None:
         """Tell the kernel plugins that the daemon is there."""
@@ -221,7 +224,7 @@ class Engine:
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
         self._parts.hooks.gather("circus_stopping", supervisor=self.supervisor)
-        all_ended = self._plugins is None or await self._plugins.close(_LAST_HANDLERS)
+        all_ended = self._plugins is None or await self._plugins.close(PLUGIN_STOP_GRACE)
         await close_outputs(self.outputs, _LAST_OUTPUT)
         if self._server is not None:
             await self._server.wait_answered(_LAST_WORDS)

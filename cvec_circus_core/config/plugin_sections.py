@@ -16,7 +16,7 @@ from cvec_circus_core.config.findings import Findings
 from cvec_circus_core.config.option_keys import Free, Member, Plain, Refused, locate, parse
 from cvec_circus_core.config.raw import RawSection
 from cvec_circus_core.config.section_reader import Given, given_options
-from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import WatcherSpec
 
 OF_THE_HOST = ("use", "isolate")
@@ -61,6 +61,7 @@ def plugin_watcher(name: str) -> WatcherSpec:
         singleton=True,
         copy_env=True,
         copy_path=True,
+        graceful_timeout=PLUGIN_STOP_GRACE,
     )
 
 

@@ -39,7 +39,10 @@ def request_of(value: Any) -> RequestMessage:
     if not isinstance(given, dict):
         raise BadMessage("'properties' must be an object")
     cast = value.get("msg_type") == "cast"
-    return RequestMessage(command.strip().lower(), given, value.get("id"), cast)
+    daemon = value.get("daemon")
+    if daemon is not None and not isinstance(daemon, str):
+        raise BadMessage("'daemon' must be a text")
+    return RequestMessage(command.strip().lower(), given, value.get("id"), cast, daemon)
 
 
 def id_of(value: Any) -> Any:

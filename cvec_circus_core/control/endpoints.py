@@ -46,6 +46,8 @@ class InternalEndpoints:
 
     def __init__(self) -> None:
         self._name = os.urandom(8).hex() if CAN_TELL else None
+        self.daemon_id = os.urandom(8).hex()
+        """What this daemon is known by to its own helpers; its successor has another one."""
 
     def way(self, key: str) -> str | None:
         """Return the inner way to the endpoint that an option names."""

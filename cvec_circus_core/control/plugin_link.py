@@ -7,6 +7,7 @@ lock lets one call at a time, so that other threads of a plugin may call as well
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from cvec_circus_core.control.client import AsyncCircusClient
 from cvec_circus_core.control.client_sockets import connect
 from cvec_circus_core.control.codec import encode_event
 from cvec_circus_core.model.events import Told
+
+log = logging.getLogger("circus.plugins")
 
 QUEUED = 10_000
 """Events that wait for a plugin at most; more are lost, to this plugin alone."""
@@ -40,14 +43,18 @@ class PluginLink:
         ssh_server: str | None = None,
         context: zmq.Context[Any] | None = None,
         keys: str | None = None,
+        daemon_id: str = "",
     ) -> None:
         self._keys = keys
+        self._envelope = {"daemon": daemon_id} if daemon_id else {}
+        """What every request says beside its command: which daemon is meant, if one is."""
         self._endpoints = (endpoint, pubsub_endpoint)
         self._ssh_server = ssh_server
         self._given = context
         self._lock = threading.Lock()
         self._kinds: frozenset[str] | None = None
         self._async: AsyncCircusClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._awake: asyncio.Future[None] | None = None
         self._woken = False
         self._hectic_until = 0.0
@@ -59,6 +66,7 @@ class PluginLink:
         """Connect, and subscribe; belongs to a running loop. Raises `CallError`."""
         self.context = self._given or zmq.Context()
         self._kinds = kinds
+        self._loop = asyncio.get_running_loop()
         self.client = CircusClient(
             self.context, self._endpoints[0], timeout, self._ssh_server, keys=self._keys
         )
@@ -67,8 +75,10 @@ class PluginLink:
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and wait for the reply; for a cast, do not wait."""
         with self._lock:
-            reply: dict[str, Any] = self.client.call(message)
-            return reply
+            reply: dict[str, Any] = self.client.call({**message, **self._envelope})
+        if reply.get("another_daemon"):
+            self._daemon_changed()
+        return reply
 
     async def acall(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and await the reply."""
@@ -80,7 +90,16 @@ class PluginLink:
                 self._ssh_server,
                 keys=self._keys,
             )
-        return await self._async.call(message)
+        reply = await self._async.call({**message, **self._envelope})
+        if reply.get("another_daemon"):
+            self._daemon_changed()
+        return reply
+
+    def _daemon_changed(self) -> None:
+        """End: the daemon that this plugin belongs to is gone, and another one has its place."""
+        log.warning("the daemon of this plugin is gone, and another one answers: ending")
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.wake)
 
     async def receive(self) -> tuple[str, str] | None:
         """Return the next event, or None after `wake`."""
@@ -162,7 +181,6 @@ class InsideLink(PluginLink):
         self._events: deque[Told] = deque()
         self._topics: tuple[str, ...] = ()
         self._sleeping = False
-        self._loop: asyncio.AbstractEventLoop | None = None
         self.lost = 0
         """Events that came while too many were waiting."""
 
@@ -205,7 +223,6 @@ class InsideLink(PluginLink):
 
     def _subscribe(self, topics: tuple[str, ...]) -> None:
         self._topics = topics
-        self._loop = asyncio.get_running_loop()
         self._listen(self._name, self._take)
 
     def _unsubscribe(self) -> None:

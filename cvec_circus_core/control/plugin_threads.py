@@ -20,11 +20,15 @@ import zmq
 from cvec_circus_core.control.plugin_link import InsideLink, Leave, Listen
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
 from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
+from cvec_circus_core.extend.plugin_loop import request_stop
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.views import PluginView
 
 log = logging.getLogger(__name__)
+
+PLUGIN_THREAD = "plugin:"
+"""How the name of a plugin's thread begins."""
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
@@ -54,7 +58,9 @@ class PluginThread:
         self._plugin: CircusPlugin | None = None
         self._stopping = threading.Event()
         self._trouble: str | None = None
-        self.thread = threading.Thread(target=self._work, name=f"plugin:{spec.name}", daemon=True)
+        self.thread = threading.Thread(
+            target=self._work, name=f"{PLUGIN_THREAD}{spec.name}", daemon=True
+        )
         self.thread.start()
 
     def view(self) -> PluginView:
@@ -67,7 +73,7 @@ class PluginThread:
         """Let it end; returns at once."""
         self._stopping.set()
         if self._plugin is not None:
-            self._plugin.stop()
+            request_stop(self._plugin)
 
     def _work(self) -> None:
         self._begin()

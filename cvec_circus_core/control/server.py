@@ -20,7 +20,7 @@ from cvec_circus_core.control.eager_task import begin
 from cvec_circus_core.control.peers.authentication import Authentication, Place, open_behind
 from cvec_circus_core.control.socket_reader import SocketReader
 from cvec_circus_core.model.access import Caller
-from cvec_circus_core.model.errors import BadMessage, CircusError
+from cvec_circus_core.model.errors import AnotherDaemon, BadMessage, CircusError
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
 from cvec_circus_core.requests.dispatch import Dispatcher, failure_of
 from cvec_circus_core.requests.rate_limits import Admission, RateLimiter
@@ -52,7 +52,9 @@ class ControlServer:
         dispatcher: Dispatcher,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        daemon_id: str = "",
     ) -> None:
+        self._daemon_id = daemon_id
         self._entrance = entrance
         self._dispatcher = dispatcher
         self._clock = clock
@@ -104,6 +106,8 @@ class ControlServer:
             if word is Admission.REFUSED:
                 raise self._bounds.refusal(caller)
             message = request_of(value)
+            if message.daemon not in (None, self._daemon_id):
+                raise AnotherDaemon
         except CircusError as error:
             self._send(address, failure_of(error, "?"), id_of(value))
             return

@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
@@ -24,6 +25,7 @@ from cvec_circus_core.config.load import (
     sentences_of_left_out,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.control.plugin_threads import PLUGIN_THREAD
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
     join_priority,
@@ -155,8 +157,9 @@ def run(flags: Flags, loaded: Loaded) -> int:
             log.critical("%s", error)
         wait_written(END_LIMIT)
         raise
-    if not wait_written(END_LIMIT):
-        # The thread of a log that hangs may hold what the interpreter wants at its end.
+    if not wait_written(END_LIMIT) or _has_hanging_threads():
+        # The thread of a log that hangs may hold what the interpreter wants at its end, and the
+        # interpreter waits for threads that a plugin has started.
         os._exit(code)
     return code
 
@@ -180,6 +183,14 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
             gc.set_debug(_GC_DEBUG)
         asyncio.run(_run(flags, loaded, caller))
     return OK
+
+
+def _has_hanging_threads() -> bool:
+    return any(
+        thread is not threading.main_thread()
+        and (not thread.daemon or thread.name.startswith(PLUGIN_THREAD))
+        for thread in threading.enumerate()
+    )
 
 
 def _tell(loaded: Loaded) -> None:
@@ -290,7 +301,12 @@ def _hosts(loaded: Loaded) -> Hosts:
 
 def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Configuration:
     spec = loaded.arbiter
-    facts = PluginFacts(*inner.endpoints(spec), spec.check_delay)
+    facts = PluginFacts(
+        *inner.endpoints(spec),
+        spec.check_delay,
+        daemon_pid=os.getpid(),
+        daemon_id=inner.daemon_id,
+    )
     plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
     stats = stats_watcher(spec, facts, hosts, loaded.watchers)
     return Configuration(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)

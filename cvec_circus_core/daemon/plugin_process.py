@@ -21,6 +21,7 @@ from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.system.processes.daemon_death import end_with_daemon
 
 log = logging.getLogger("circus.plugins")
 
@@ -39,6 +40,8 @@ class _Where(Struct, frozen=True, kw_only=True):
     """Folder of keys for a daemon of another machine."""
     loglevel: str = _USUAL.loglevel
     logoutput: str = "-"
+    daemon_pid: int = 0
+    daemon_id: str = ""
     is_watched: bool = False
     """Whether the daemon has given the order, in whose log the plugin writes."""
 
@@ -94,6 +97,9 @@ def _run(order: Order) -> int:
     if order.logoutput == "-" and not order.is_watched:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(logging.Formatter(_PLAIN))
+    if order.daemon_pid and not end_with_daemon(order.daemon_pid, _tell_of_the_end):
+        log.error("plugin %s is not run: its daemon is gone", order.use)
+        return FAILED
     log.info("Loading the plugin...")
     log.info("Endpoint: %r", order.endpoint)
     log.info("Pub/sub: %r", order.pubsub_endpoint)
@@ -102,7 +108,11 @@ def _run(order: Order) -> int:
         plugin = make(find_class(order.use), facts, order.options)
         if isinstance(plugin, CircusPlugin):
             link = PluginLink(
-                order.endpoint, order.pubsub_endpoint, order.ssh_server, keys=order.keys
+                order.endpoint,
+                order.pubsub_endpoint,
+                order.ssh_server,
+                keys=order.keys,
+                daemon_id=order.daemon_id,
             )
             attach(plugin, link)
         log.info("Starting")
@@ -117,3 +127,7 @@ def _run(order: Order) -> int:
         return FAILED
     log.info("Stopping")
     return OK
+
+
+def _tell_of_the_end() -> None:
+    log.warning("the daemon is gone, and the plugin ends with it")

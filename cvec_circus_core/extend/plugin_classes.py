@@ -38,6 +38,9 @@ class PluginFacts(Struct, frozen=True):
     pubsub_endpoint: str
     check_delay: float
     ssh_server: str | None = None
+    daemon_pid: int = 0
+    daemon_id: str = ""
+    """Whom it belongs to, where a daemon runs it."""
 
 
 class PluginNames(Struct, frozen=True):

@@ -14,6 +14,8 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
+from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE
+
 log = logging.getLogger("circus.plugins")
 
 AT_ONCE = 64
@@ -67,6 +69,12 @@ class Hosted(Protocol):
     def handle_recv(self, data: Any) -> Any: ...
     def handle_stop(self) -> Any: ...
     def stop(self) -> None: ...
+
+
+class Stoppable(Hosted, Protocol):
+    """A plugin that has its link."""
+
+    _link: Link | None
 
 
 class EventText(str):
@@ -131,7 +139,7 @@ class Complaints:
         self._quiet_until, self._unsaid = now + _COMPLAINT_PAUSE, 0
 
 
-async def run(plugin: Hosted, link: Link) -> None:
+async def run(plugin: Stoppable, link: Link) -> None:
     """Run a plugin until it is stopped. Raises what its handle_init raises."""
     loop = plugin.loop = asyncio.get_running_loop()
     _hear_signals(plugin, loop)
@@ -139,19 +147,55 @@ async def run(plugin: Hosted, link: Link) -> None:
     plugin.context, plugin.client, plugin.sub_socket = link.context, link.client, link.sub_socket
     try:
         await finished(plugin.handle_init())
-        for one in _periodics(plugin):
-            if one._task is None:
-                one.begin(loop)
+        for periodic in _periodics(plugin):
+            if periodic._task is None:
+                periodic.begin(loop)
         plugin.running = True
         try:
             await _listen(plugin, link, Complaints(_name(plugin), loop))
         finally:
             plugin.running = False
-            for one in tuple(_periodics(plugin)):
-                one.stop()
-            await finished(plugin.handle_stop())
+            for periodic in tuple(_periodics(plugin)):
+                periodic.stop()
+            await _finish(plugin)
     finally:
         await link.close()
+
+
+def request_stop(plugin: Stoppable) -> None:
+    """Stop a plugin, from any thread; its own ``stop`` is called, but not relied on."""
+    plugin._stopping = True
+    loop = plugin.loop
+    if loop is not None and not loop.is_closed():
+        try:
+            loop.call_soon_threadsafe(_stop_in_loop, plugin)
+        except RuntimeError:
+            return  # The loop was closed meanwhile.
+
+
+def _stop_in_loop(plugin: Stoppable) -> None:
+    try:
+        plugin.stop()
+    except Exception:
+        log.exception("plugin %s failed in stop; it is stopped all the same", _name(plugin))
+    finally:
+        plugin._stopping = True
+        if plugin._link is not None:
+            plugin._link.wake()
+
+
+async def _finish(plugin: Hosted) -> None:
+    """Call handle_stop, whose failure must not keep anything from ending."""
+    try:
+        async with asyncio.timeout(PLUGIN_STOP_GRACE):
+            await finished(plugin.handle_stop())
+    except TimeoutError:
+        log.warning(
+            "plugin %s: handle_stop does not end within %g s; it is broken off",
+            *(_name(plugin), PLUGIN_STOP_GRACE),
+        )
+    except Exception:
+        log.exception("plugin %s failed in handle_stop; it has stopped all the same", _name(plugin))
 
 
 async def finished(result: Any) -> Any:
@@ -173,11 +217,11 @@ async def _listen(plugin: Hosted, link: Link, complaints: Complaints) -> None:
             await asyncio.sleep(0)
 
 
-def _hear_signals(plugin: Hosted, loop: asyncio.AbstractEventLoop) -> None:
+def _hear_signals(plugin: Stoppable, loop: asyncio.AbstractEventLoop) -> None:
     # In a thread of the daemon, signals are the daemon's business.
     if threading.current_thread() is threading.main_thread():
         for signum in _STOPPING:
-            loop.add_signal_handler(signum, plugin.stop)
+            loop.add_signal_handler(signum, request_stop, plugin)
 
 
 def _periodics(plugin: Any) -> list[Periodic]:

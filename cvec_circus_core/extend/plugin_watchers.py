@@ -57,6 +57,8 @@ def watcher_of(plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec) -> 
         "endpoint": facts.endpoint,
         "pubsub_endpoint": facts.pubsub_endpoint,
         "check_delay": facts.check_delay,
+        "daemon_pid": facts.daemon_pid,
+        "daemon_id": facts.daemon_id,
         "loglevel": arbiter.loglevel,
         "logoutput": arbiter.logoutput,
         "options": dict(plugin.options),

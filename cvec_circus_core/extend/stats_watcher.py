@@ -16,7 +16,7 @@ from typing import Any
 from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames
 from cvec_circus_core.extend.plugin_watchers import Hosts, watcher_of
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
 
@@ -66,7 +66,7 @@ def stats_watcher(
         singleton=True,
         copy_env=True,
         copy_path=True,
-        graceful_timeout=5.0,
+        graceful_timeout=PLUGIN_STOP_GRACE,
         close_child_stdout=closed,
         close_child_stderr=closed,
     )

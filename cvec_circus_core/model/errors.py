@@ -111,6 +111,18 @@ class Conflict(CircusError):
     errno = Errno.COMMAND_ERROR
 
 
+class AnotherDaemon(Conflict):
+    """A request of a helper that belongs to a daemon which was here before."""
+
+    def __init__(self) -> None:
+        super().__init__("this is another daemon than the one that the caller belongs to")
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What tells the helper to end."""
+        return {"another_daemon": True}
+
+
 class Superseded(Conflict):
     """A newer wish for the same watcher took the place of this one."""
 

@@ -16,6 +16,8 @@ class RequestMessage(Struct, frozen=True):
     id: Any = None
     cast: bool = False
     """The sender wants no reply."""
+    daemon: str | None = None
+    """The daemon that is meant, where the sender is a helper of one; no other may answer."""
 
 
 class Success(Struct, frozen=True):

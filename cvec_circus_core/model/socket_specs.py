@@ -73,6 +73,10 @@ class SocketSpec(Spec, frozen=True, kw_only=True):
         return self.path is not None or self.family == "AF_UNIX"
 
 
+PLUGIN_STOP_GRACE = 2.0
+"""Seconds that a plugin has to stop, unless its section says otherwise: the daemon's end must not
+depend on what somebody else wrote."""
+
 PLUGIN_SETTINGS = "CVEC_CIRCUS_PLUGIN"
 """Name of the variable by which a plugin's process gets its options. They may be passwords: it is
 not shown among the variables of the watcher, and stays when these are set."""

@@ -13,7 +13,7 @@ from cvec_circus_plugins.notifier.message import LEFT_OUT, Message
 from cvec_circus_plugins.notifier.receivers import Mail, Receiver, Webhook
 from cvec_circus_plugins.notifier.settings import NotifierSettings, completed
 
-STOP_GRACE = 2.0
+STOP_GRACE = 1.5
 """Seconds that messages have at the end; a plugin that is stopped should not stay."""
 
 

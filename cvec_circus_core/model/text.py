@@ -1,0 +1,39 @@
+"""How text from outside is shown: in one line, with its escapes visible, and not too long of it.
+
+Names, datagrams, answers of servers and bodies of events are written by others. In a log or on a
+terminal their line ends would look like lines of ours, their escapes would paint, and their length
+would fill the disk. Everything of that kind goes through here before it is shown.
+"""
+
+from __future__ import annotations
+
+LONGEST_SHOWN = 200
+"""Characters of one text that are shown, unless the caller says otherwise."""
+
+
+def escaped(text: object, longest: int = LONGEST_SHOWN) -> str:
+    """Return a text as one printable line of at most so many characters.
+
+    Bytes are read as UTF-8. What is left out at the end is told by an ellipsis.
+    """
+    # A character becomes at least one: more than this is never needed.
+    visible = _as_text(text, longest)[: longest + 1]
+    if not visible.isprintable():
+        visible = "".join(letter if letter.isprintable() else _escape(letter) for letter in visible)
+    return visible if len(visible) <= longest else visible[: longest - 1] + "…"
+
+
+def quoted(text: object, longest: int = LONGEST_SHOWN) -> str:
+    """Do the same, in quotes: where a text ends is then as clear as what it holds."""
+    return f"'{escaped(text, longest)}'"
+
+
+def _as_text(text: object, longest: int) -> str:
+    if isinstance(text, bytes):
+        # Four bytes are a character at most.
+        return text[: 4 * longest + 4].decode(errors="replace")
+    return text if isinstance(text, str) else str(text)
+
+
+def _escape(letter: str) -> str:
+    return repr(letter)[1:-1]
