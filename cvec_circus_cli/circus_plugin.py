@@ -2,7 +2,7 @@
 
 Exit codes: 0 it ended as it was told to, 1 it could not start or has failed, 2 wrong use of the
 command line. The daemon starts this program, too; then what it has to know stands in the
-environment (`extend/plugin_watchers.py`), where no character does harm.
+environment (`hosting/placement.py`), where no character does harm.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__, replace
-from cvec_circus_core.daemon.plugin_process import Order, of_the_daemon, order_from_file, run
+from cvec_circus_core.hosting.runner import Order, of_the_daemon, order_from_file, run
 
 OK, FAILED, USAGE = 0, 1, 2
 _BETWEEN = ":::"

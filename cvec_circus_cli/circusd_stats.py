@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from cvec_circus_core.api import CircusError, __version__
-from cvec_circus_core.daemon.plugin_process import Order, of_the_daemon, run
+from cvec_circus_core.hosting.runner import Order, of_the_daemon, run
 
 OK, FAILED = 0, 1
 PLUGIN = "statistics"

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.sink import BadOption, Stream, TakesLong
-    from cvec_circus_core.extend.stats_watcher import ACCESS
-    from cvec_circus_core.model.access import KnownKey
+    from cvec_circus_core.hosting.classes import plugin_target
+    from cvec_circus_core.model.access import ACCESS, KnownKey
     from cvec_circus_core.model.curve_keys import (
         BadKeys,
         CurveKeys,
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
         option_names,
     )
     from cvec_circus_core.model.outcome import Done
-    from cvec_circus_core.model.socket_specs import SocketSpec
+    from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec, SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
     from cvec_circus_core.model.values import JsonObject, JsonValue, replace
     from cvec_circus_core.model.views import (
@@ -125,6 +125,7 @@ __all__ = [
     "NAMES",
     "NUMBER",
     "OCTAL",
+    "PLUGIN_STOP_GRACE",
     "REQUIRED",
     "SIGNAL",
     "TEXT",
@@ -164,6 +165,7 @@ __all__ = [
     "NothingListens",
     "Option",
     "OutputView",
+    "PluginSpec",
     "Problem",
     "ProcessView",
     "Prop",
@@ -220,6 +222,7 @@ __all__ = [
     "option_names",
     "or_none",
     "own_events",
+    "plugin_target",
     "prop",
     "properties",
     "read_key",
@@ -266,7 +269,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher",
-    "cvec_circus_core.model.access": "KnownKey",
+    "cvec_circus_core.hosting.classes": "plugin_target",
+    "cvec_circus_core.model.access": "ACCESS KnownKey",
     "cvec_circus_core.model.events": "own_events",
     "cvec_circus_core.model.curve_keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
@@ -275,12 +279,11 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.options": "Option declared_families declared_options option "
     "option_names",
     "cvec_circus_core.model.outcome": "Done",
-    "cvec_circus_core.model.socket_specs": "SocketSpec",
+    "cvec_circus_core.model.socket_specs": "PLUGIN_STOP_GRACE PluginSpec SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
     "cvec_circus_core.model.values": "JsonObject JsonValue replace",
     "cvec_circus_core.model.views": "Health WatcherStatus OutputView ProcessView SocketView "
     "StatsSubject WatcherView",
-    "cvec_circus_core.extend.stats_watcher": "ACCESS",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",

@@ -23,14 +23,14 @@ from cvec_circus_core.config.properties import (
     watcher_from_mapping,
 )
 from cvec_circus_core.control.endpoints import EndpointSecurity, InternalEndpoints
-from cvec_circus_core.control.plugin_threads import PluginThreads
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
 from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.extra_stats import ExtraStats
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import PluginFacts
 from cvec_circus_core.extend.ports import Supervisor, WatcherPort
+from cvec_circus_core.hosting.classes import PluginFacts
+from cvec_circus_core.hosting.threads import PluginThreads
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec

@@ -16,7 +16,7 @@ import zmq
 from cvec_circus_core.config.properties import arbiter_from_mapping
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.endpoints import EndpointSecurity
-from cvec_circus_core.extend.stats_watcher import ACCESS
+from cvec_circus_core.model.access import ACCESS
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace

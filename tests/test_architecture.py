@@ -38,7 +38,7 @@ class Room:
 
 NET = f"{SYSTEM}.net"
 REQUESTS, CONTROL = f"{CORE}.requests", f"{CORE}.control"
-DAEMON = f"{CORE}.daemon"
+DAEMON, HOSTING = f"{CORE}.daemon", f"{CORE}.hosting"
 
 ROOMS: Mapping[str, Room] = {
     MODEL: Room(third_party=("msgspec",)),
@@ -64,6 +64,13 @@ ROOMS: Mapping[str, Room] = {
     ),
     f"{CONTROL}.endpoints": Room(
         (CONTROL, REQUESTS, MODEL, f"{CORE}.policy.permission", SYSTEM), ("zmq",)
+    ),
+    HOSTING: Room((MODEL, EXTEND, CONTROL), ("zmq",)),
+    f"{HOSTING}.runner": Room(
+        (
+            *(HOSTING, MODEL, EXTEND, CONTROL, f"{CORE}.config", f"{DAEMON}.logs"),
+            f"{SYSTEM}.processes.daemon_death",
+        )
     ),
     f"{CORE}.embed": Room((CORE,), ("zmq",)),
     f"{CORE}.engine": Room((CORE,), ("zmq",)),
@@ -91,8 +98,8 @@ ROOMS: Mapping[str, Room] = {
     CLI: Room((f"{CORE}.api",)),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
-    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{DAEMON}.plugin_process")),
-    f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{DAEMON}.plugin_process")),
+    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
+    f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
 }
 DOORS = {CORE: Room((CORE,))}
 """Modules that are a room of their own, without what lies below them."""

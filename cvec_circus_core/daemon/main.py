@@ -25,7 +25,6 @@ from cvec_circus_core.config.load import (
     sentences_of_left_out,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
-from cvec_circus_core.control.plugin_threads import PLUGIN_THREAD
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
     join_priority,
@@ -37,18 +36,18 @@ from cvec_circus_core.daemon.logs import (
 from cvec_circus_core.daemon.shutdown import Shutdown
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import (
+from cvec_circus_core.extend.plugin_settings import SettingFault
+from cvec_circus_core.extend.registry import load_commands, load_formats
+from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.hosting.classes import (
     PluginFacts,
     PluginNames,
     plugin_faults,
     use_doubts,
     use_faults,
 )
-from cvec_circus_core.extend.plugin_settings import SettingFault
-from cvec_circus_core.extend.plugin_watchers import Hosts, assign, watcher_of
-from cvec_circus_core.extend.registry import load_commands, load_formats
-from cvec_circus_core.extend.sink import Sinks
-from cvec_circus_core.extend.stats_watcher import stats_watcher, with_orders
+from cvec_circus_core.hosting.placement import Hosts, assign, place, watcher_of
+from cvec_circus_core.hosting.threads import PLUGIN_THREAD
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -204,14 +203,15 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     def configure() -> Configuration:
         again = read(flags, os.environ)
         _tell(again)
-        hosts = _hosts(again)
+        hosts = _hosts(again, hooks)
         engine.host(hosts.threads)
         return _configuration(again, hosts, inner)
 
     inner = InternalEndpoints()
+    hooks = Hooks.installed()
     parts = Parts(
         commands=load_commands(),
-        hooks=Hooks.installed(),
+        hooks=hooks,
         configure=configure,
         apply_options=_apply_options,
         inner=inner,
@@ -221,7 +221,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
-        hosts = _hosts(loaded)
+        hosts = _hosts(loaded, hooks)
         engine = Engine(_configuration(loaded, hosts, inner), parts)
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
@@ -294,9 +294,9 @@ def _apply_options(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
         gc.set_debug(_GC_DEBUG if spec.debug_gc else 0)
 
 
-def _hosts(loaded: Loaded) -> Hosts:
-    names = PluginNames.installed()
-    return with_orders(assign(loaded.plugins, names), loaded.arbiter, names)
+def _hosts(loaded: Loaded, hooks: Hooks) -> Hosts:
+    watchers = [watcher.name for watcher in loaded.watchers]
+    return place(loaded.plugins, hooks, loaded.arbiter, watchers, PluginNames.installed())
 
 
 def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Configuration:
@@ -308,5 +308,4 @@ def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Co
         daemon_id=inner.daemon_id,
     )
     plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
-    stats = stats_watcher(spec, facts, hosts, loaded.watchers)
-    return Configuration(spec, (*loaded.watchers, *plugins, *stats), loaded.sockets)
+    return Configuration(spec, (*loaded.watchers, *plugins), loaded.sockets)

@@ -12,11 +12,10 @@ from cvec_circus_core.embed.portal import nothing_to_do, running_loop
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_classes import NO_DEFAULTS, PluginNames
-from cvec_circus_core.extend.plugin_watchers import assign, watcher_of
 from cvec_circus_core.extend.ports import Supervisor, Ticket
 from cvec_circus_core.extend.registry import load_commands
-from cvec_circus_core.extend.stats_watcher import stats_watcher, with_orders
+from cvec_circus_core.hosting.classes import NO_DEFAULTS
+from cvec_circus_core.hosting.placement import place, watcher_of
 from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import declared_options
@@ -69,8 +68,8 @@ class Arbiter:
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
         self._sockets = tuple(socket.spec for socket in sockets)
         self._context = context
-        hosts = assign(_plugin_specs(plugins or ()), NO_DEFAULTS)
-        self._plugins = with_orders(hosts, self._spec, PluginNames.installed())
+        self._plugins = tuple(_plugin_specs(plugins or ()))
+        self._hooks = Hooks.installed()
         self._background = background
         self._prereload = prereload_fn
         self._run: Running | None = None
@@ -189,7 +188,7 @@ class Arbiter:
     def _engine(self) -> Engine:
         parts = Parts(
             commands=load_commands() if self._serves else {},
-            hooks=Hooks.installed(),
+            hooks=self._hooks,
             context=self._context,
             serves=self._serves,
         )
@@ -209,12 +208,11 @@ class Arbiter:
         facts = engine.facts()
         if facts is None:
             return
-        for process in self._plugins.processes:
+        watchers = [watcher.name for watcher in engine.supervisor.actors()]
+        hosts = place(self._plugins, self._hooks, self._spec, watchers, NO_DEFAULTS)
+        for process in hosts.processes:
             engine.supervisor.add_spec(watcher_of(process, facts, self._spec))
-        named = [watcher.spec for watcher in engine.supervisor.actors()]
-        for spec in stats_watcher(self._spec, facts, self._plugins, named):
-            engine.supervisor.add_spec(spec)
-        engine.host(self._plugins.threads)
+        engine.host(hosts.threads)
 
     def _wish(self, make: Callable[[Supervisor], Ticket]) -> Any:
         home = self._home

@@ -21,6 +21,8 @@ from typing import Any
 import pluggy
 
 from cvec_circus_core.extend.ports import Supervisor
+from cvec_circus_core.model.socket_specs import PluginSpec
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.views import StatsSubject
 
 PROJECT = "cvec_circus"
@@ -38,6 +40,17 @@ class KernelHooks:
 
         They count as part of the daemon's environment: a watcher with ``copy_env = False`` does
         not get them, and its ``env`` wins over them.
+        """
+
+    @hookspec
+    def circus_plugins(
+        self, daemon: ArbiterSpec, plugins: Sequence[PluginSpec], watchers: Sequence[str]
+    ) -> Sequence[PluginSpec] | None:
+        """Return plugins to run beside ``plugins``, those of the configuration.
+
+        One that has the name of a configured one takes its place. ``watchers`` are the names of
+        all configured watchers. Asked at the start, and whenever the configuration is read again: a
+        plugin whose order has changed then, or that is not returned any more, is replaced or ended.
         """
 
     @hookspec

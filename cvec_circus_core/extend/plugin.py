@@ -176,7 +176,7 @@ class CircusPlugin:
     def _linked(self) -> Link:
         if self._link is None:
             raise ConfigError(
-                f"plugin {type(self).__name__} is linked to no daemon: run it by circus-plugin"
+                f"plugin {type(self).__name__} is linked to no daemon: a host has to run it"
             )
         return self._link
 

@@ -1,4 +1,4 @@
-"""Named things come from entry points, by stevedore: commands, formats and, later, streams.
+"""Named things come from entry points, by stevedore: commands, formats and streams.
 
 One broken package never stops the daemon: what does not load is remembered with its reason, and
 only missed by those who need it. Two traps are minded here (docs/design): stevedore keeps a cache
@@ -34,7 +34,8 @@ DEFAULT_PLUGINS = "cvec_circus.default_plugins"
 OLDER_NAMES = "cvec_circus.older_names"
 """Dotted names that the older system had for what is ours now."""
 
-OWN_PACKAGES = ("cvec_circus_core", "cvec_circus_plugins", "cvec_circus_cli")
+_OURS = __name__.partition(".")[0].removesuffix("core")
+"""How the names of the packages begin that this distribution is made of."""
 
 FAILED: dict[EntryPoint, str] = {}
 """What this process could not load, and why; `sys.modules` only remembers what it could."""
@@ -181,7 +182,7 @@ def _as_command(found: Any) -> Command:
 
 def _is_own(point: EntryPoint) -> bool:
     # Asking for the distribution's name would parse its METADATA, at every start.
-    return point.module.partition(".")[0] in OWN_PACKAGES
+    return point.module.startswith(_OURS)
 
 
 def _own_first(point: EntryPoint) -> tuple[bool, str]:

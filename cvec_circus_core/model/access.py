@@ -19,6 +19,13 @@ KEY_MARK = "key:"
 """What stands before the name of a key's holder there."""
 
 
+ACCESS = (
+    *("endpoint_owner", "allow_users", "allow_groups", "viewers", "insecure"),
+    *("curve_key", "curve_authorized"),
+)
+"""The options of the daemon that say who may read."""
+
+
 class Role(Enum):
     """What the holder of a key may."""
 

@@ -82,6 +82,10 @@ PLUGIN_SETTINGS = "CVEC_CIRCUS_PLUGIN"
 not shown among the variables of the watcher, and stays when these are set."""
 
 
+ANY_PLUGIN = "plugin"
+"""The runner that can run any plugin, given its ``use``."""
+
+
 class PluginSpec(Spec, frozen=True, kw_only=True):
     """One plugin: its class, what the class is given, and the watcher that keeps its process."""
 
@@ -95,3 +99,5 @@ class PluginSpec(Spec, frozen=True, kw_only=True):
     """What the class's constructor gets; from a file, all texts."""
     watcher: WatcherSpec
     """Its watcher, named ``plugin:NAME``, whose command is for the plugin's host to fill in."""
+    runner: str = ANY_PLUGIN
+    """The entry point of ``cvec_circus.runners`` that is its program in a process of its own."""

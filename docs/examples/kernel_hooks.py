@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvec_circus_core.api import hookimpl
+from cvec_circus_core.api import PluginSpec, WatcherSpec, hookimpl
 
 if TYPE_CHECKING:
-    from cvec_circus_core.api import StatsSubject, Supervisor
+    from cvec_circus_core.api import ArbiterSpec, StatsSubject, Supervisor
 
 DIARY = Path(os.environ.get("EXAMPLE_DIARY", "/tmp/circus-diary"))
 
@@ -27,6 +27,19 @@ class Example:
     @hookimpl
     def circus_environment(self) -> Mapping[str, str]:
         return {"DEPLOYED_BY": "example"}
+
+    @hookimpl
+    def circus_plugins(
+        self, daemon: ArbiterSpec, plugins: Sequence[PluginSpec], watchers: Sequence[str]
+    ) -> Sequence[PluginSpec]:
+        # A plugin that every watcher named "web" brings along, unless a section has it already.
+        if "web" not in watchers or any(plugin.name == "web-dog" for plugin in plugins):
+            return ()
+        watcher = WatcherSpec(name="plugin:web-dog", singleton=True)
+        options = {"watcher": "web"}
+        return [
+            PluginSpec(name="web-dog", use="resource_watcher", options=options, watcher=watcher)
+        ]
 
     @hookimpl
     def circus_ready(self, supervisor: Supervisor) -> None:

@@ -200,11 +200,17 @@ def test_every_kernel_hook_is_called(start: Callable[..., Daemon], tmp_path: Pat
     seen = {"circus_environment"} if "DEPLOYED_BY" in daemon.ok("env", name="web")["env"] else set()
     if "oom_score" in daemon.ok("stats", name="web")["info"][str(pid)].get("extra", {}):
         seen.add("circus_extra_stats")
+    if "plugin:web-dog" in daemon.ok("list")["watchers"]:
+        seen.add("circus_plugins")
     assert daemon.stop() == 0
     lines = diary.read_text(encoding="utf-8").splitlines()
     seen |= {
         f"circus_{line.partition(':')[0]}"
         for line in lines
-        if line in ("ready: web", "stopping: web stopped")
+        if line
+        in (
+            "ready: plugin:web-dog, web",
+            "stopping: plugin:web-dog stopped, web stopped",
+        )
     }
     assert seen == set(hooks())

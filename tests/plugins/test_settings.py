@@ -18,7 +18,7 @@ from cvec_circus_core.api import (
     declared_options,
     option,
 )
-from cvec_circus_core.extend.plugin_classes import PluginFacts, make
+from cvec_circus_core.hosting.classes import PluginFacts, make
 
 
 @dataclass(frozen=True, kw_only=True)

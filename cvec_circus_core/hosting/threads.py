@@ -17,10 +17,10 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.plugin_link import InsideLink, Leave, Listen
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
-from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
 from cvec_circus_core.extend.plugin_loop import request_stop
+from cvec_circus_core.hosting.classes import PluginFacts, find_class, make
+from cvec_circus_core.hosting.link import InsideLink, Leave, Listen
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.views import PluginView

@@ -6,19 +6,29 @@ import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cvec_circus_core import CircusPlugin
-from cvec_circus_core.extend.plugin_classes import PluginFacts, PluginNames, find_class, make
-from cvec_circus_core.extend.plugin_watchers import assign, watcher_of
+from cvec_circus_core.api import hookimpl
+from cvec_circus_core.extend.hooks import Hooks
+from cvec_circus_core.hosting.classes import (
+    NO_DEFAULTS,
+    PluginFacts,
+    PluginNames,
+    find_class,
+    make,
+)
+from cvec_circus_core.hosting.placement import assign, place, watcher_of
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 from cvec_circus_plugins.flapping import Flapping
+from cvec_circus_plugins.stats.kernel import StatisticsPlacement
 from cvec_circus_plugins.statsd import StatsdEmitter
 
 FACTS = PluginFacts("control", "events", 2.5)
@@ -135,6 +145,70 @@ def test_where_plugins_run(
     hosts = assign(plugins, PluginNames.installed())
     assert [thread.name for thread in hosts.threads] == threads
     assert [process.name for process in hosts.processes] == processes
+
+
+class Adding:
+    """A kernel plugin that answers with what it was made with, and keeps what it was asked."""
+
+    def __init__(self, *plugins: PluginSpec) -> None:
+        self.plugins = plugins
+        self.asked: list[tuple[ArbiterSpec, list[str], Sequence[str]]] = []
+
+    @hookimpl
+    def circus_plugins(
+        self, daemon: ArbiterSpec, plugins: Sequence[PluginSpec], watchers: Sequence[str]
+    ) -> tuple[PluginSpec, ...]:
+        self.asked.append((daemon, [plugin.name for plugin in plugins], watchers))
+        return self.plugins
+
+
+def test_a_package_adds_plugins_and_takes_the_place_of_configured_ones() -> None:
+    adding = Adding(spec("own", "x.Own"), spec("b", "x.Other", isolate=False))
+    hooks = Hooks()
+    hooks.add("adding", adding)
+    configured = [spec("a", "x.Y"), spec("b", "x.Z")]
+    hosts = place(configured, hooks, ArbiterSpec(), ["web"], NO_DEFAULTS)
+    assert [(plugin.name, plugin.use) for plugin in hosts.threads] == [("b", "x.Other")]
+    assert [(plugin.name, plugin.use) for plugin in hosts.processes] == [
+        ("a", "x.Y"),
+        ("own", "x.Own"),
+    ]
+    assert adding.asked == [(ArbiterSpec(), ["a", "b"], ("web",))]
+
+
+def test_a_runner_that_no_package_brings_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"^plugin a has no program to run it: no installed pack"):
+        watcher_of(spec("a", "x.Y", runner="lost"), FACTS, ArbiterSpec())
+
+
+STATISTICS = "cvec_circus_plugins.stats.plugin:Statistics"
+ON = ArbiterSpec(statsd=True, stats_endpoint="tcp://127.0.0.1:1", viewers=("ann",))
+
+
+def statistics_of(
+    daemon: ArbiterSpec, *plugins: PluginSpec, watchers: Sequence[str] = ()
+) -> list[PluginSpec]:
+    return StatisticsPlacement().circus_plugins(daemon, plugins, watchers)
+
+
+def test_statistics_run_by_themselves_where_they_are_wanted() -> None:
+    (plugin,) = statistics_of(ON)
+    assert (plugin.name, plugin.watcher.name, plugin.use) == (*["circusd-stats"] * 2, "statistics")
+    assert plugin.options["statspoint"] == "tcp://127.0.0.1:1"
+    assert json.loads(plugin.options["access"])["viewers"] == ["ann"]
+    words = shlex.split(watcher_of(plugin, FACTS, ON).cmd)
+    assert words == [sys.executable, "-P", "-m", "cvec_circus_cli.circusd_stats"]
+    assert not statistics_of(ArbiterSpec())
+    assert not statistics_of(ON, watchers=["Circusd-Stats"])
+
+
+@pytest.mark.parametrize("use", ["statistics", STATISTICS, STATISTICS.replace(":", ".")])
+def test_a_section_of_statistics_takes_the_place_of_the_daemons_own(use: str) -> None:
+    (plugin,) = statistics_of(ON, spec("a", "x.Y"), spec("s", use, options={"interval": "9"}))
+    assert (plugin.name, plugin.options["interval"]) == ("s", "9")
+    assert {"statspoint", "access", "pss"} < set(plugin.options)
+    (own,) = statistics_of(ON, spec("s", use, active=False))
+    assert own.name == "circusd-stats"
 
 
 def test_what_the_runner_is_told_survives_the_watchers_variables() -> None:

@@ -67,14 +67,23 @@ class PluginNames(Struct, frozen=True):
 
     def is_default(self, use: str) -> bool:
         """Tell whether a name, of whatever kind, means a plugin that runs by default."""
+        targets = {default.value.replace(":", ".") for default in self.defaults.values()}
+        return (self.target(use) or use.replace(":", ".")) in targets
+
+    def target(self, use: str) -> str | None:
+        """Return the dotted name of the class that a name means; None for a short unknown one."""
         point = self.point(use)
-        value = use if point is None else point.value
-        ours = {default.value.replace(":", ".") for default in self.defaults.values()}
-        return value.replace(":", ".") in ours
+        dotted = (use if point is None else point.value).replace(":", ".")
+        return dotted if "." in dotted else None
 
 
 NO_DEFAULTS = PluginNames({}, {}, {})
-"""For who runs no plugin but those that are asked for."""
+"""For programs that run no plugin but those that are asked for."""
+
+
+def plugin_target(use: str) -> str | None:
+    """Return the dotted name of the class that a plugin's ``use`` means, or None for none."""
+    return PluginNames.installed().target(use)
 
 
 def find_class(use: str) -> Any:

@@ -1,6 +1,6 @@
 """A plugin in a process of its own: what circus-plugin runs.
 
-The daemon's orders come by the environment (`extend/plugin_watchers.py`), everybody else's by words
+The daemon's orders come by the environment (`hosting/placement.py`), everybody else's by words
 and files.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from cvec_circus_core.config.load import accepted, load
-from cvec_circus_core.control.plugin_link import PluginLink
 from cvec_circus_core.daemon.logs import END_LIMIT, set_up, wait_written
 from cvec_circus_core.extend.plugin import CircusPlugin, attach
-from cvec_circus_core.extend.plugin_classes import PluginFacts, find_class, make
 from cvec_circus_core.extend.registry import load_formats
+from cvec_circus_core.hosting.classes import PluginFacts, find_class, make
+from cvec_circus_core.hosting.link import PluginLink
 from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import ArbiterSpec
