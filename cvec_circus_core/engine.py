@@ -41,6 +41,7 @@ from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.requests.audited import audited, audited_watcher, insider
 from cvec_circus_core.requests.dispatch import Dispatcher
+from cvec_circus_core.requests.service import RequestService
 from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
     Configure,
@@ -117,6 +118,8 @@ class Engine:
         )
         self._context: zmq.Context[Any] | None = None
         self._reception: EndpointSecurity | None = None
+        dispatcher = Dispatcher(parts.commands, self.supervisor, self._audit)
+        self.requests = RequestService(dispatcher, self.clock, self.loop)
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
         self._plugins: PluginThreads | None = None
@@ -158,12 +161,11 @@ class Engine:
         self._reception = hall = EndpointSecurity(
             context, self.supervisor, self.clock, self.loop, self._audit, self._parts.inner
         )
-        dispatcher = Dispatcher(self._parts.commands, self.supervisor, self._audit)
         self._server = ControlServer(
             context,
             hall.place("endpoint"),
             hall.door("endpoint"),
-            dispatcher,
+            self.requests,
             self.clock,
             self.loop,
             self._parts.inner.daemon_id,
@@ -227,7 +229,8 @@ class Engine:
         all_ended = self._plugins is None or await self._plugins.close(PLUGIN_STOP_GRACE)
         await close_outputs(self.outputs, _LAST_OUTPUT)
         if self._server is not None:
-            await self._server.wait_answered(_LAST_WORDS)
+            await self.requests.wait_answered(_LAST_WORDS)
+            self.requests.close()
             self._server.close(_LAST_WORDS)
         if self._publisher is not None:
             self.bus.leave("publisher")

@@ -210,6 +210,21 @@ def smuggled(source: str, module: str) -> list[str]:
     ]
 
 
+NO_WIRE = ("zmq", "json", "socket", "struct", "ssl", "http", "msgspec.json")
+"""What `requests/` does not know: how messages come in is the business of each entrance."""
+
+
+def wires(source: str, module: str) -> list[str]:
+    """Return a sentence for every format or transport that is known where none should be."""
+    if not inside(module, REQUESTS):
+        return []
+    return [
+        f"{module}:{one.line} knows {one.target}"
+        for one in imports_of(source, module)
+        if any(inside(one.target, wire) for wire in NO_WIRE)
+    ]
+
+
 def _local_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -296,6 +311,9 @@ class TestEveryModule:
     def test_leaves_the_operating_system_to_its_room(self, module: str) -> None:
         assert not smuggled(SOURCES[module], module)
 
+    def test_knows_no_wire_where_requests_are_answered(self, module: str) -> None:
+        assert not wires(SOURCES[module], module)
+
     def test_says_what_its_public_names_are(self, module: str) -> None:
         assert not undocumented(SOURCES[module], module)
 
@@ -326,6 +344,9 @@ def test_every_entry_point_loads(entry: EntryPoint) -> None:
         ("cvec_circus_core.policy.step", "from cvec_circus_core import get_arbiter"),
         ("cvec_circus_core.config.build", "import_module('cvec_circus_core.system')"),
         ("cvec_circus_core.control.server", "from cvec_circus_core.system import processes"),
+        ("cvec_circus_core.requests.service", "import zmq"),
+        ("cvec_circus_core.requests.dispatch", "from cvec_circus_core.control import codec"),
+        ("cvec_circus_core.requests.dispatch", "import cvec_circus_core.runtime.supervisor"),
         ("cvec_circus_core.runtime.bus", "import cvec_circus_core.control.codec"),
         (
             "cvec_circus_core.runtime.bus",
@@ -378,6 +399,12 @@ def test_a_neighbour_is_let_in(module: str, source: str) -> None:
 def test_a_smuggler_is_seen(source: str) -> None:
     assert smuggled(source, "cvec_circus_core.runtime.arbiter")
     assert not smuggled(source, "cvec_circus_core.system.processes.local")
+
+
+@pytest.mark.parametrize("source", ["import zmq", "def f():\n    from json import loads"])
+def test_a_wire_is_seen(source: str) -> None:
+    assert wires(source, f"{REQUESTS}.service")
+    assert not wires(source, f"{CONTROL}.server")
 
 
 @pytest.mark.parametrize("source", ["import os\nos.getpid()", "import signal\nsignal.Signals(1)"])

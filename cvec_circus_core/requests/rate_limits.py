@@ -56,8 +56,8 @@ class RateLimiter:
         self._open: Counter[bytes] = Counter()
         self._open_of_all = 0
 
-    def word(self, caller: Caller) -> Admission:
-        """Count a message that has come."""
+    def count(self, caller: Caller) -> Admission:
+        """Count a message that has come, and tell what becomes of it."""
         if caller.rights.everything:
             return Admission.WELCOME
         account = self._account(caller.name)
@@ -75,7 +75,7 @@ class RateLimiter:
             f"{caller.name} asks more than {ASKED_A_SECOND} times a second; wait, and ask again"
         )
 
-    def fault(self, caller: Caller, size: int) -> CircusError | None:
+    def oversize(self, caller: Caller, size: int) -> CircusError | None:
         """Return the error for a message that is too large for who sends it."""
         if size <= LONGEST_OF_OTHERS or caller.rights.everything:
             return None

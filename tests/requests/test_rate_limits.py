@@ -33,7 +33,7 @@ def bounds(clock: FakeClock) -> RateLimiter:
 
 def count(bounds: RateLimiter, caller: Caller, messages: int) -> list[int]:
     """Return how many of some messages are welcome, refused and not read."""
-    words = [bounds.word(caller) for _ in range(messages)]
+    words = [bounds.count(caller) for _ in range(messages)]
     assert words == sorted(words, key=ALL.index)
     return [words.count(one) for one in ALL]
 
@@ -64,14 +64,14 @@ def test_waiting_helps(bounds: RateLimiter, clock: FakeClock) -> None:
 
 def test_users_who_come_and_go_are_forgotten(bounds: RateLimiter) -> None:
     for number in range(30_000):
-        bounds.word(Caller(LocalUser(number), f"user {number}", Rights()))
+        bounds.count(Caller(LocalUser(number), f"user {number}", Rights()))
     assert len(bounds._accounts) <= 10_000
 
 
 def test_a_large_request_is_for_those_who_may_do_everything(bounds: RateLimiter) -> None:
-    assert bounds.fault(ADMIN, 1 << 20) is None
-    assert bounds.fault(BOB, LONGEST_OF_OTHERS) is None
-    assert str(bounds.fault(BOB, 70_000)) == (
+    assert bounds.oversize(ADMIN, 1 << 20) is None
+    assert bounds.oversize(BOB, LONGEST_OF_OTHERS) is None
+    assert str(bounds.oversize(BOB, 70_000)) == (
         "user 'bob' may send 65536 bytes in a request, and not 70000"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.control.eager_task import begin
+from cvec_circus_core.requests.eager_task import begin
 
 Story = list[str]
 Work = Callable[[Story, "asyncio.Future[str]"], Coroutine[Any, Any, None]]
