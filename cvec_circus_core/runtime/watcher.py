@@ -22,7 +22,7 @@ from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputView, WatcherStatus, WatcherView
-from cvec_circus_core.policy.arbiter.inputs import Became, Troubled, WatcherFacts
+from cvec_circus_core.policy.arbiter.inputs import Added, Became, Troubled, WatcherFacts
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.effects import Effect
@@ -46,10 +46,11 @@ log = logging.getLogger(__name__)
 PROMISES = 1000
 """Tickets that may be open at once per watcher; more are refused."""
 
-Listener = Callable[[Became | Troubled], None]
+News = Added | Became | Troubled
+Listener = Callable[[News], None]
 
 
-def nobody(fact: Became | Troubled) -> None:
+def nobody(news: News) -> None:
     """Take no notice."""
 
 

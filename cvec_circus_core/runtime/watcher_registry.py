@@ -18,7 +18,7 @@ from cvec_circus_core.policy.arbiter.effects import (
     SendWish,
     WatcherAsk,
 )
-from cvec_circus_core.policy.arbiter.inputs import Became
+from cvec_circus_core.policy.arbiter.inputs import Added
 from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.streams.watcher_streams import check_streams
 from cvec_circus_core.runtime.tickets import Ticket, settled
@@ -56,7 +56,7 @@ class WatcherRegistry:
         check_streams(self._world.outputs, spec)
         actor = self._watchers[key] = WatcherActor(spec, self._world)
         actor.listener = self._listener
-        self._listener(Became(key, actor.facts()))
+        self._listener(Added(key, actor.facts()))
         self._world.emit(events.WatcherAdded(spec.name))
         return actor
 

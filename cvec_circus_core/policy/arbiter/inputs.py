@@ -28,8 +28,15 @@ class WatcherFacts(Struct, frozen=True):
         return self.status in (WatcherStatus.ACTIVE, WatcherStatus.STARTING)
 
 
+class Added(Struct, frozen=True):
+    """A watcher is new."""
+
+    watcher: str
+    facts: WatcherFacts
+
+
 class Became(Struct, frozen=True):
-    """A watcher is new, or its facts are others than before."""
+    """A watcher's facts are others than before."""
 
     watcher: str
     facts: WatcherFacts
@@ -107,4 +114,4 @@ class Quit(Struct, frozen=True):
 
 
 ArbiterRequest = StartAll | StopAll | ReloadAll | ReloadConfig | RestartAll | RemoveWatcher | Quit
-ArbiterInput = Became | Troubled | Answered | ArbiterRequest | Tick
+ArbiterInput = Added | Became | Troubled | Answered | ArbiterRequest | Tick

@@ -11,7 +11,7 @@ from cvec_circus_core.model.errors import (
     RolloutFailed,
     ShuttingDown,
 )
-from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.policy.arbiter import stages
 from cvec_circus_core.policy.arbiter.advance import supersede
 from cvec_circus_core.policy.arbiter.effects import (
@@ -24,6 +24,7 @@ from cvec_circus_core.policy.arbiter.effects import (
     ForgetWatcher,
 )
 from cvec_circus_core.policy.arbiter.inputs import (
+    Added,
     Answered,
     ArbiterInput,
     ArbiterRequest,
@@ -53,8 +54,13 @@ from cvec_circus_core.policy.watcher.inputs import Go, Tick
 def record(state: ArbiterState, fact: ArbiterInput) -> list[ArbiterEffect]:
     """Take one input into the state and return what it calls for by itself."""
     match fact:
-        case Became(watcher, facts):
+        case Added(watcher, facts):
             state.watchers[watcher] = facts
+            return []
+        case Became(watcher, facts):
+            # It may have been forgotten meanwhile.
+            if watcher in state.watchers:
+                state.watchers[watcher] = facts
             return []
         case Troubled(watcher):
             for operation in state.operations.values():
@@ -111,20 +117,29 @@ def _on_answered(state: ArbiterState, answer: Answered) -> list[ArbiterEffect]:
     asked = state.asks.pop(answer.ask)
     move, key = asked.move, asked.move.watcher
     effects: list[ArbiterEffect] = []
-    match answer.outcome:
-        case Done() if move.forgets and key in state.leaving:
-            state.leaving.discard(key)
-            state.watchers.pop(key)
-            state.watchers_in_file.pop(key, None)
-            effects.append(ForgetWatcher(key))
-        case Failed() if isinstance(move.ask, AddWatcher):
-            facts = state.watchers.get(move.ask.watcher)
-            if facts is not None and facts.spec is move.ask.spec:
-                del state.watchers[move.ask.watcher]
+    if move.forgets and key in state.leaving:
+        effects = _on_left(state, key, answer.outcome)
+    elif isinstance(move.ask, AddWatcher) and isinstance(answer.outcome, Failed):
+        facts = state.watchers.get(move.ask.watcher)
+        if facts is not None and facts.spec is move.ask.spec:
+            del state.watchers[move.ask.watcher]
     operation = state.operations.get(asked.ticket)
     if operation is not None:
         _note_answer(state, operation, move, answer)
     return effects
+
+
+def _on_left(state: ArbiterState, key: str, outcome: Outcome) -> list[ArbiterEffect]:
+    """Forget a watcher, unless it could not be had to leave."""
+    if isinstance(outcome, Done):
+        state.leaving.discard(key)
+        state.watchers.pop(key)
+        state.watchers_in_file.pop(key, None)
+        return [ForgetWatcher(key)]
+    moves = (asked.move for asked in state.asks.values())
+    if not any(move.forgets and move.watcher == key for move in moves):
+        state.leaving.discard(key)
+    return []
 
 
 def _note_answer(state: ArbiterState, operation: Operation, move: Move, answer: Answered) -> None:
@@ -134,15 +149,15 @@ def _note_answer(state: ArbiterState, operation: Operation, move: Move, answer: 
         state.sockets_in_file = sockets_by_name(operation.reading.configuration.sockets)
     if move.wait is Wait.NEVER:
         return
+    is_applied = isinstance(answer.outcome, Done)
     match answer.outcome:
         case Done() as done:
             operation.done[answer.ask] = done
-            is_applied = True
         case Failed(error):
+            # Somebody wants something else of it by now; what it was given stays.
+            is_applied = isinstance(error, Conflict) and isinstance(move.ask, ChangeWatcher)
             if isinstance(error, GaveUp | RolloutFailed):
                 error = type(error)(f"{move.prefix}{error}")
             operation.fail(answer.ask, error)
-            # Somebody wants something else of it by now; what it was given stays.
-            is_applied = isinstance(error, Conflict)
     if is_applied and (move.forgets or isinstance(move.ask, ChangeWatcher)):
         operation.unapplied.pop(move.watcher or "", None)

@@ -1,0 +1,360 @@
+"""Random histories of all watchers together, and what may never be broken.
+
+A history is a list of pairs: an act, and a number that chooses its details. So hypothesis can make
+it shorter where it fails. After each step the books are held against each other; at the end
+everything that is under way is answered, and nothing may be left.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+from cvec_circus_core.model.errors import CircusError, Conflict, GaveUp, Superseded
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct, field, replace
+from cvec_circus_core.model.views import WatcherStatus
+from cvec_circus_core.policy.arbiter import machine
+from cvec_circus_core.policy.arbiter.effects import (
+    AddWatcher,
+    ArbiterEffect,
+    Ask,
+    AskId,
+    AwaitHooks,
+    ChangeWatcher,
+    ForgetWatcher,
+    ReloadWatcher,
+    SendWish,
+)
+from cvec_circus_core.policy.arbiter.inputs import (
+    Added,
+    Answered,
+    ArbiterInput,
+    Became,
+    ConfigRead,
+    Quit,
+    ReloadAll,
+    ReloadConfig,
+    RemoveWatcher,
+    RestartAll,
+    StartAll,
+    StopAll,
+    Troubled,
+    WatcherFacts,
+)
+from cvec_circus_core.policy.arbiter.state import ArbiterState
+from cvec_circus_core.policy.config_plan import Configuration, watchers_by_key
+from cvec_circus_core.policy.config_steps import Condition
+from cvec_circus_core.policy.watcher.effects import Settle
+from cvec_circus_core.policy.watcher.inputs import Go, Tick, TicketId
+
+NAMES = ("alpha", "Beta", "gamma", "delta")
+WARMUP = 2.0
+ENOUGH = 2000
+"""Steps after which everything must have come to rest."""
+
+Step = Callable[[ArbiterState, Iterable[ArbiterInput], float], list[ArbiterEffect]]
+
+
+class Act(Enum):
+    """What may happen next."""
+
+    ANSWER = "an effect is answered well"
+    FAIL = "an effect is answered badly"
+    TROUBLE = "a watcher fails to start a process"
+    TIME = "time passes"
+    START = "start"
+    STOP = "stop"
+    RELOAD = "reload"
+    CONFIG = "reloadconfig"
+    SAME = "reloadconfig of the file as it is"
+    RESTART = "restart"
+    REMOVE = "rm"
+    ADD = "add"
+    QUIT = "quit"
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+_SPECS = re.compile(r"WatcherSpec\((name='\w+', cmd='\w+').*?extra=\{\}\)|ArbiterSpec\(.*?\)")
+
+
+def _brief(match: re.Match[str]) -> str:
+    return match[1] or ""
+
+
+def require(holds: bool, sentence: str) -> None:
+    """Raise `Broken` where something does not hold."""
+    if not holds:
+        raise Broken(sentence)
+
+
+def drawn_spec(name: str, number: int) -> WatcherSpec:
+    """Return a spec that a number chooses."""
+    return WatcherSpec(
+        name=name,
+        cmd=("one", "two", "three")[number % 3],
+        priority=number % 2,
+        autostart=number % 5 != 0,
+        on_demand=number % 7 == 0,
+    )
+
+
+def drawn_file(number: int) -> tuple[WatcherSpec, ...]:
+    """Return a file that a number chooses."""
+    names = [name for place, name in enumerate(NAMES) if number >> place & 1]
+    return tuple(drawn_spec(name, number // (3 + place)) for place, name in enumerate(names))
+
+
+class Starting(Struct):
+    """What the books say of one start of all: who was asked, who may still be in the way."""
+
+    unsettled: dict[str, int] = field(default_factory=dict)
+    """Priority of each that has neither ended nor failed."""
+    last_at: float | None = None
+
+
+class World(Struct):
+    """Watchers that answer when they are told to, and books of all that was asked."""
+
+    step: Step = machine.step
+    now: float = 100.0
+    state: ArbiterState = field(default_factory=lambda: ArbiterState(ArbiterSpec()))
+    tickets: dict[TicketId, str] = field(default_factory=dict)
+    """Open ones, and what they are for."""
+    count: int = 0
+    settled: int = 0
+    asks: dict[AskId, Ask] = field(default_factory=dict)
+    last_ask: int = 0
+    has_quit: bool = False
+    starting: dict[TicketId, Starting] = field(default_factory=dict)
+    story: list[tuple[object, object]] = field(default_factory=list)
+
+    # What happens.
+
+    def act(self, act: Act, number: int) -> None:
+        """Let something happen."""
+        match act:
+            case Act.ANSWER | Act.FAIL:
+                self._answer(number, well=act is Act.ANSWER)
+            case Act.TROUBLE:
+                self._trouble(name_key(NAMES[number % 4]))
+            case Act.TIME:
+                self.pass_time(number % 3)
+            case Act.START:
+                ticket = self._ticket("start")
+                self.starting[ticket] = Starting()
+                self.say(StartAll(ticket))
+            case Act.STOP:
+                self._check_stop(self.say(StopAll(self._ticket("stop"))), final=False)
+            case Act.RELOAD:
+                self.say(ReloadAll(self._ticket("reload"), graceful=bool(number % 2)))
+            case Act.CONFIG:
+                self.say(ReloadConfig(self._ticket("reloadconfig"), self._read(drawn_file(number))))
+            case Act.SAME:
+                self._same()
+            case Act.RESTART:
+                self.say(RestartAll(self._ticket("restart"), self._read(drawn_file(number))))
+            case Act.REMOVE:
+                self._remove(name_key(NAMES[number % 4]), nostop=number % 3 == 0)
+            case Act.ADD:
+                self._add(drawn_spec(NAMES[number % 4], number))
+            case Act.QUIT:
+                self._quit()
+
+    def say(self, *facts: ArbiterInput) -> list[ArbiterEffect]:
+        """Step, and hold the books against what comes out."""
+        self.story.append((self.now, facts))
+        effects = self.step(self.state, facts, self.now)
+        self.story.append(("    ->", tuple(effects)))
+        for effect in effects:
+            self._check(effect)
+        wake_at = machine.wake_at(self.state)
+        require(wake_at is None or wake_at > self.now, "wants to be woken at once, for ever")
+        for effect in effects:
+            if isinstance(effect, AddWatcher):
+                self._add_at_once(effect)
+        return effects
+
+    def _add_at_once(self, effect: AddWatcher) -> None:
+        """Answer what needs no time; each seventh can not be had."""
+        del self.asks[effect.ask]
+        if effect.ask % 7 == 0:
+            self.say(Answered(effect.ask, Failed(Conflict("its stream can not be had"))))
+        else:
+            added = Added(effect.watcher, WatcherFacts(effect.spec))
+            self.say(added, Answered(effect.ask, Done()))
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass; the machine is woken when it wants to be."""
+        until = self.now + seconds
+        for _ in range(ENOUGH):
+            wake_at = machine.wake_at(self.state)
+            if wake_at is None or wake_at > until:
+                self.now = until
+                return
+            self.now = wake_at
+            self.say(Tick())
+        raise Broken("time stands still")
+
+    def rest(self) -> None:
+        """Answer everything well until nothing is under way."""
+        for _ in range(ENOUGH):
+            if self.asks:
+                self._answer(0, well=True)
+            elif machine.wake_at(self.state) is not None:
+                self.pass_time(WARMUP)
+            else:
+                break
+        require(not self.tickets, f"never settles the ticket of {self.tickets}")
+        require(not (self.state.operations or self.state.asks), "keeps what is over")
+        require(not self.state.leaving, "keeps what has left")
+
+    # The acts.
+
+    def _ticket(self, name: str) -> TicketId:
+        self.count += 1
+        self.tickets[TicketId(self.count)] = name
+        return TicketId(self.count)
+
+    def _read(self, file: tuple[WatcherSpec, ...]) -> ConfigRead:
+        return ConfigRead(Configuration(self.state.spec, file), {})
+
+    def _answer(self, number: int, *, well: bool) -> None:
+        if not self.asks:
+            return
+        ask_id = tuple(self.asks)[number % len(self.asks)]
+        ask = self.asks.pop(ask_id)
+        errors = (GaveUp("it can not start"), Superseded("wish", "other"), Conflict("not now"))
+        outcome: Outcome = Done() if well else Failed(errors[number % 3])
+        for starting in self.starting.values():
+            if isinstance(ask, SendWish) and ask.go is Go.START:
+                starting.unsettled.pop(ask.watcher, None)
+        self.say(*self._facts(ask, outcome), Answered(ask_id, outcome))
+
+    def _facts(self, ask: Ask, outcome: Outcome) -> Iterable[ArbiterInput]:
+        """Yield what a watcher says of itself before its answer."""
+        if isinstance(ask, AwaitHooks) or not hasattr(ask, "watcher"):
+            return
+        old = self.state.watchers.get(ask.watcher)
+        if old is None:
+            return
+        up, down = (WatcherStatus.ACTIVE, Condition.UP), (WatcherStatus.STOPPED, Condition.DOWN)
+        match ask:
+            case SendWish(_, go):
+                status, condition = down if go in (Go.STOP, Go.LEAVE) else up
+                if isinstance(outcome, Failed) and isinstance(outcome.error, GaveUp):
+                    status, condition = WatcherStatus.STOPPED, Condition.GAVE_UP
+                yield Became(ask.watcher, replace(old, status=status, condition=condition))
+            case ChangeWatcher(_, spec) if isinstance(outcome, Done):
+                yield Became(ask.watcher, replace(old, spec=spec))
+
+    def _trouble(self, watcher: str) -> None:
+        for starting in self.starting.values():
+            starting.unsettled.pop(watcher, None)
+        self.say(Troubled(watcher))
+
+    def _remove(self, watcher: str, *, nostop: bool) -> None:
+        if watcher in self.state.watchers:
+            self.say(RemoveWatcher(self._ticket("rm"), watcher, nostop))
+
+    def _add(self, spec: WatcherSpec) -> None:
+        key = name_key(spec.name)
+        if not self.has_quit and key not in self.state.watchers:
+            self.say(Added(key, WatcherFacts(spec)))
+
+    def _same(self) -> None:
+        """Read the file that is in force: nothing may come of it."""
+        if self.has_quit or self.state.operations:
+            return
+        in_force = {key: facts.spec for key, facts in self.state.watchers.items()}
+        file = tuple(in_force[key] for key in self.state.watchers_in_file if key in in_force)
+        if watchers_by_key(file) != self.state.watchers_in_file:
+            return
+        ticket = self._ticket("reloadconfig")
+        effects = self.say(ReloadConfig(ticket, self._read(file)))
+        asks = [effect for effect in effects if not isinstance(effect, Settle)]
+        require(not asks, f"an equal file means {asks}")
+        require(ticket not in self.tickets, "keeps the ticket of a file that changes nothing")
+
+    def _quit(self) -> None:
+        before = set(self.state.watchers)
+        is_first, self.has_quit = not self.has_quit, True
+        effects = self.say(Quit(self._ticket("quit")))
+        if is_first:
+            stopped = self._check_stop(effects, final=True)
+            require(set(stopped) == before, f"a quit stops {stopped} of {before}")
+
+    # The books.
+
+    def _check(self, effect: ArbiterEffect) -> None:
+        match effect:
+            case Settle(ticket, outcome):
+                require(ticket in self.tickets, f"settles ticket {ticket} twice")
+                del self.tickets[ticket]
+                self.starting.pop(ticket, None)
+                self.settled += 1
+                if isinstance(outcome, Failed):
+                    require(isinstance(outcome.error, CircusError), "fails with no reason")
+            case ForgetWatcher(watcher):
+                require(watcher not in self.state.watchers, "knows whom it forgets")
+            case _:
+                self._check_ask(effect)
+
+    def _check_ask(self, ask: Ask) -> None:
+        require(ask.ask > self.last_ask, f"asks with the number {ask.ask} again")
+        self.last_ask = ask.ask
+        self.asks[ask.ask] = ask
+        if self.has_quit:
+            is_end = isinstance(ask, AwaitHooks) or (
+                isinstance(ask, SendWish) and ask.go in (Go.STOP, Go.LEAVE)
+            )
+            require(is_end, f"asks for {ask} after the quit")
+        if isinstance(ask, ReloadWatcher):
+            facts = self.state.watchers.get(ask.watcher)
+            is_up = facts is not None and facts.is_up
+            require(is_up, f"reloads {ask.watcher}, which is down")
+        operation = self.state.asks[ask.ask].ticket
+        if isinstance(ask, SendWish) and ask.go is Go.START and operation in self.starting:
+            self._check_start(self.starting[operation], ask.watcher)
+
+    def _check_start(self, starting: Starting, watcher: str) -> None:
+        facts = self.state.watchers.get(watcher)
+        require(facts is not None, f"starts {watcher}, which is gone")
+        spec = self.state.watchers[watcher].spec
+        higher = [key for key, other in starting.unsettled.items() if other > spec.priority]
+        require(not higher, f"starts {watcher} before {higher} have begun")
+        starting.unsettled[watcher] = spec.priority
+        pause = self.state.spec.warmup_delay
+        is_early = starting.last_at is not None and self.now < starting.last_at + pause
+        require(not is_early, f"starts {watcher} without a pause")
+        starting.last_at = self.now
+
+    def _check_stop(self, effects: list[ArbiterEffect], *, final: bool) -> list[str]:
+        wishes = [effect for effect in effects if isinstance(effect, SendWish)]
+        require(all(wish.final is final for wish in wishes), "stops some in another way")
+        priorities = [self.state.watchers[wish.watcher].spec.priority for wish in wishes]
+        require(priorities == sorted(priorities), f"stops in the order of {priorities}")
+        return [wish.watcher for wish in wishes]
+
+
+def live(history: Iterable[tuple[Act, int]], step: Step = machine.step) -> World:
+    """Live through a history and come to rest. Raises `Broken`, with what led there."""
+    world = World(step)
+    world.state.spec = ArbiterSpec(warmup_delay=WARMUP)
+    try:
+        for act, number in history:
+            world.act(act, number)
+        world.rest()
+        world.act(Act.SAME, 0)
+    except Exception as problem:
+        story = "\n".join(
+            f"{who} {_SPECS.sub(_brief, repr(what))}" for who, what in world.story[-60:]
+        )
+        raise Broken(f"{problem!r}\n{story}") from problem
+    return world
