@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
@@ -17,15 +16,9 @@ from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.config_steps import Action, plan_options
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.policy.watcher.spec_change import changed
-from cvec_circus_core.runtime.arbiter import ArbiterActor
-from cvec_circus_core.runtime.fair_queue import FairQueue
-from cvec_circus_core.runtime.tickets import Ticket
-from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
+from tests.runtime.memory import MemoryDaemon
 
 NAMES = ("alpha", "Beta", "gamma", "delta")
-AT_ONCE = 400
-"""Passes of the loop after which everything must have come to rest."""
 
 specs = st.fixed_dictionaries(
     {
@@ -46,38 +39,6 @@ def watchers(file: Mapping[str, Mapping[str, object]]) -> tuple[WatcherSpec, ...
     return tuple(WatcherSpec(name=name, **options) for name, options in file.items())  # type: ignore[arg-type]
 
 
-class House:
-    """An arbiter in memory, whose configuration can be edited."""
-
-    def __init__(self, first: tuple[WatcherSpec, ...]) -> None:
-        self.clock = FakeClock()
-        self.processes = FakeProcesses(self.clock)
-        self.told: list[Event] = []
-        self.file = Configuration(ArbiterSpec(), first)
-        loop = asyncio.get_running_loop()
-        turns = FairQueue(self.clock, loop, lambda: 1)
-        world = World(loop, self.clock, self.processes, turns, self.told.append)
-        self.arbiter = ArbiterActor(self.file, world, lambda: self.file)
-
-    async def rest(self, ticket: Ticket) -> None:
-        """Let things happen until a promise is kept."""
-        for _ in range(AT_ONCE):
-            for _ in range(10):
-                await asyncio.sleep(0)
-            if not self.processes.deliver() and ticket.is_settled():
-                await ticket
-                return
-            self.clock.advance(0.2)
-        raise AssertionError("it never comes to rest")
-
-    def pids(self) -> dict[str, set[int]]:
-        """Return who runs, by watcher."""
-        return {
-            name_key(watcher.name): {process.pid for process in watcher.view().processes}
-            for watcher in self.arbiter.actors()
-        }
-
-
 @settings(max_examples=120, deadline=None)
 @given(files, files, st.sets(st.sampled_from(NAMES)), st.booleans(), st.booleans())
 def test_what_the_plan_says_is_what_happens(
@@ -88,35 +49,35 @@ def test_what_the_plan_says_is_what_happens(
     sets: bool,
 ) -> None:
     async def live() -> None:
-        house = House(watchers(old))
-        arbiter = house.arbiter
-        await house.rest(arbiter.start_all())
+        daemon = MemoryDaemon(*watchers(old))
+        arbiter = daemon.arbiter
+        await daemon.rest(arbiter.start_all())
         for name in stopped & set(old):
-            await house.rest(arbiter.watcher(name).wish(Go.STOP))
+            await daemon.rest(arbiter.watcher(name).wish(Go.STOP))
         if adds:
-            await house.rest(arbiter.add_spec(WatcherSpec(name="own", cmd="own")).wish(Go.START))
+            await daemon.rest(arbiter.add_spec(WatcherSpec(name="own", cmd="own")).wish(Go.START))
         if sets and "alpha" in old:
             one = arbiter.watcher("alpha")
             spec = replace(one.spec, graceful_timeout=9.0)
             what = changed(one.spec, spec)
-            await house.rest(one.change_spec(spec, what.keys, what.needs))
-        house.file = Configuration(ArbiterSpec(), watchers(new))
-        before, said = house.pids(), len(house.told)
+            await daemon.rest(one.change_spec(spec, what.keys, what.needs))
+        daemon.file = Configuration(ArbiterSpec(), watchers(new))
+        before, said = daemon.pids(), len(daemon.events)
         down = {
             name_key(watcher.name)
             for watcher in arbiter.actors()
             if watcher.status is WatcherStatus.STOPPED
         }
         planned = arbiter.plan_config()
-        assert len(house.told) == said, "a plan changes nothing"
+        assert len(daemon.events) == said, "a plan changes nothing"
         plan, ticket = arbiter.reload_config()
         assert plan.as_json() == planned.as_json()
-        await house.rest(ticket)
-        after = house.pids()
+        await daemon.rest(ticket)
+        after = daemon.pids()
         assert {name_key(one.watcher) for one in plan.steps} == set(before) | set(after)
         for step in plan.steps:
             key = name_key(step.watcher)
-            check(step.action, before.get(key, set()), after.get(key), house, key)
+            check(step.action, before.get(key, set()), after.get(key), daemon, key)
             if key in down and key in after:
                 assert after[key] == set(), "what was stopped by hand stays so"
         if adds:
@@ -131,13 +92,15 @@ def test_what_the_plan_says_is_what_happens(
     asyncio.run(live())
 
 
-def check(action: Action, before: set[int], after: set[int] | None, house: House, key: str) -> None:
+def check(
+    action: Action, before: set[int], after: set[int] | None, daemon: MemoryDaemon, key: str
+) -> None:
     """Hold what happened against what was said."""
     if action is Action.REMOVE:
         assert after is None
         return
     assert after is not None
-    spec = house.arbiter.watcher(key).spec
+    spec = daemon.arbiter.watcher(key).spec
     match action:
         case Action.KEEP | Action.SET:
             assert after == before
@@ -156,11 +119,11 @@ def check(action: Action, before: set[int], after: set[int] | None, house: House
 def test_those_that_go_come_first_then_the_highest_priority() -> None:
     async def live() -> None:
         old = {name: {"cmd": "x", "priority": priority} for priority, name in enumerate(NAMES)}
-        house = House(watchers(old))
-        house.file = Configuration(
+        daemon = MemoryDaemon(*watchers(old))
+        daemon.file = Configuration(
             ArbiterSpec(), watchers({"alpha": old["alpha"], "new": {"cmd": "y", "priority": 7}})
         )
-        told = [(step.action.value, step.watcher) for step in house.arbiter.plan_config().steps]
+        told = [(step.action.value, step.watcher) for step in daemon.arbiter.plan_config().steps]
         assert told == [
             ("remove", "Beta"),
             ("remove", "gamma"),
