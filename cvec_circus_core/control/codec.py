@@ -66,7 +66,8 @@ def encode(reply: Reply, id_: Any, time: float) -> bytes:
         return _encoder.encode(body).encode()
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         failure = Failure(f"the reply can not be sent as JSON: {error}", Errno.SERVER_ERROR)
-        return _encoder.encode(_failure(failure, None, time)).encode()
+        plain_id = id_ if isinstance(id_, str | int | None) else None
+        return _encoder.encode(_failure(failure, plain_id, time)).encode()
 
 
 def encode_event(body: Any) -> bytes:
