@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.hookspecs import hookimpl
     from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
-    from cvec_circus_core.extend.plugin_settings import read_setting, read_settings
+    from cvec_circus_core.extend.plugin_settings import read_settings
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
-    from cvec_circus_core.extend.sink import BadOption, Stream, TakesLong
+    from cvec_circus_core.extend.sink import Stream, TakesLong
     from cvec_circus_core.hosting.classes import plugin_target
     from cvec_circus_core.model.access import ACCESS, KnownKey
     from cvec_circus_core.model.curve_keys import (
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         UnknownWatcher,
     )
     from cvec_circus_core.model.events import own_events
+    from cvec_circus_core.model.faults import Fault
     from cvec_circus_core.model.kinds import (
         ACCOUNT,
         BOOLEAN,
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
         signal_name,
     )
     from cvec_circus_core.model.names import name_key, topic_name
+    from cvec_circus_core.model.option_reader import read_option
     from cvec_circus_core.model.options import (
         Option,
         declared_families,
@@ -137,7 +139,6 @@ __all__ = [
     "BadConfig",
     "BadKeys",
     "BadMessage",
-    "BadOption",
     "CallError",
     "Census",
     "CircusClient",
@@ -153,6 +154,7 @@ __all__ = [
     "Errno",
     "Extension",
     "ExtraStats",
+    "Fault",
     "GaveUp",
     "Health",
     "JsonObject",
@@ -227,8 +229,8 @@ __all__ = [
     "properties",
     "read_key",
     "read_name",
+    "read_option",
     "read_role",
-    "read_setting",
     "read_settings",
     "read_signal",
     "read_sockets",
@@ -260,12 +262,12 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.command": "Command",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
-    "cvec_circus_core.extend.plugin_settings": "read_setting read_settings",
+    "cvec_circus_core.extend.plugin_settings": "read_settings",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.extra_stats": "ExtraStats",
     "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
-    "cvec_circus_core.extend.sink": "BadOption Stream TakesLong",
+    "cvec_circus_core.extend.sink": "Stream TakesLong",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher",
@@ -273,6 +275,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.access": "ACCESS KnownKey",
     "cvec_circus_core.model.events": "own_events",
     "cvec_circus_core.model.curve_keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
+    "cvec_circus_core.model.faults": "Fault",
+    "cvec_circus_core.model.option_reader": "read_option",
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
     "Kind at_least between each one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",

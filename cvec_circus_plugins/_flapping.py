@@ -15,10 +15,11 @@ from cvec_circus_core.api import (
     BOOLEAN,
     INTEGER,
     NUMBER,
+    Fault,
     between,
     declared_options,
     option,
-    read_setting,
+    read_option,
 )
 
 log = logging.getLogger("circus.plugins.flapping")
@@ -57,11 +58,11 @@ class Rule:
             if key not in options:
                 continue
             try:
-                said[key] = read_setting(one, options[key])
-            except ValueError as error:
+                said[key] = read_option(one, options[key])
+            except Fault as fault:
                 log.warning(
-                    "flapping: %s of %s isn't %s: %r; %r counts",
-                    *(key, whose, error, options[key], getattr(self, key)),
+                    "flapping: %s of %s %s: %r; %r counts",
+                    *(key, whose, fault.sentence, options[key], getattr(self, key)),
                 )
         return replace(self, **said)
 

@@ -75,9 +75,9 @@ class ReloaderSettings:
             if (value := options.get(PREFIX + key)) is None:
                 continue
             try:
-                overrides[key] = api.read_setting(declared[key], value)
-            except ValueError as error:
-                log.warning("watcher %s: %s isn't %s: %r", name, PREFIX + key, error, value)
+                overrides[key] = api.read_option(declared[key], value)
+            except api.Fault as fault:
+                log.warning("watcher %s: %s %s: %r", name, PREFIX + key, fault.sentence, value)
         return replace(self, **overrides)
 
 

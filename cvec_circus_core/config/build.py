@@ -13,7 +13,6 @@ from cvec_circus_core.config.checks import (
     FindFaultsAround,
     FindPluginFaults,
     FindStreamFaults,
-    PluginFault,
     arbiter_faults,
     socket_faults,
     stream_faults,
@@ -23,11 +22,12 @@ from cvec_circus_core.config.checks import (
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.option_keys import Free, Refused, canonical_key, nearest
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
 from cvec_circus_core.config.section_reader import doubt_free, given_options, plain_values
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.option_reader import Free, canonical_key, nearest
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field_names
@@ -166,7 +166,7 @@ def _watcher(
     draft.set("env", {**env, **draft["env"]})
     if hard := sorted({repr(one) for one in name if one.isspace() or one in _MEANING_MORE}):
         findings.doubt(
-            section, Refused(f"has a name that commands take for more: {', '.join(hard)}")
+            section, Fault("", f"has a name that commands take for more: {', '.join(hard)}")
         )
     unread = findings.bad_keys(section.name)
     for refused in watcher_faults(draft, sockets):
@@ -188,13 +188,13 @@ def _named(
             continue
         key = name_key(name)
         if not key:
-            findings.refuse(section, Refused("has no name", f"{kind}:NAME"))
+            findings.refuse(section, Fault("", "has no name", f"{kind}:NAME"))
         elif not section.values:
             if not findings.is_bad(section.name):
-                findings.doubt(section, Refused("is empty and left out"))
+                findings.doubt(section, Fault("", "is empty and left out"))
         elif key in taken:
             sentence = f"is the same name as [{taken[key].name}], because case does not count"
-            findings.refuse(section, Refused(sentence))
+            findings.refuse(section, Fault("", sentence))
         else:
             taken[key] = section
     for section in sorted(taken.values(), key=lambda one: name_key(one.name)):
@@ -208,7 +208,7 @@ def _doubt_sections(sections: Iterable[RawSection], findings: Findings) -> None:
             continue
         meant = _OLD_SECTIONS.get(head.lower()) or nearest(head, (*_SINGLE, *_NAMED))
         hint = f"; did you mean {meant}{':NAME' * (meant in _NAMED[:3])}?" if meant else ""
-        findings.doubt(section, Refused(f"is no known section{hint}", _FORMS))
+        findings.doubt(section, Fault("", f"is no known section{hint}", _FORMS))
 
 
 def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
@@ -217,7 +217,7 @@ def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
         kind, _, name = section.name.partition(":")
         if kind == "watcher" and name_key(name) in plugins:
             sentence = f"has the name of the watcher that keeps [{plugins[name_key(name)]}]"
-            findings.refuse(section, Refused(sentence))
+            findings.refuse(section, Fault("", sentence))
 
 
 def _refuse_streams(
@@ -266,10 +266,10 @@ def _look_around(
             _add(fault, next(written, fault.key), section, findings)
 
 
-def _add(fault: PluginFault, key: str, section: RawSection, findings: Findings) -> None:
+def _add(fault: Fault, key: str, section: RawSection, findings: Findings) -> None:
     add = findings.doubt if fault.is_doubt else findings.refuse
-    text = HIDDEN if fault.hidden else None
-    add(section, Refused(fault.sentence, fault.allowed, key), key, text)
+    text = HIDDEN if fault.is_secret else None
+    add(section, Fault(key, fault.sentence, fault.allowed), key, text)
 
 
 def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:

@@ -1,6 +1,6 @@
 """What no single option can see: contradictions between the options of one watcher or socket.
 
-Each fault is a `Refused` that names the key which has to change. The same checks stand behind
+Each fault is a `Fault` that names the key which has to change. The same checks stand behind
 configuration files, ``add`` and ``set``.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.option_keys import Refused
 from cvec_circus_core.model.amounts import NONE
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
@@ -22,67 +22,47 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 
 def watcher_faults(
     draft: Draft, sockets: Collection[str] | None, *, needs_cmd: bool = True
-) -> Iterator[Refused]:
+) -> Iterator[Fault]:
     """Find all faults of a watcher; ``sockets`` are the managed ones, None where not known."""
     if needs_cmd:
         yield from _command_faults(draft)
     if draft["singleton"] and draft["numprocesses"] > 1:
-        yield Refused("is more than a singleton may have", "0 or 1", "numprocesses")
+        yield Fault("numprocesses", "is more than a singleton may have", "0 or 1")
     for key in ("copy_path", "virtualenv"):
         if draft[key] and not draft["copy_env"]:
-            yield Refused("needs copy_env", key=key)
+            yield Fault(key, "needs copy_env")
     for key in ("stdout_stream", "stderr_stream"):
         yield from _stream_faults(key, draft[key])
     if draft["ready"].sign is Sign.LOG and not (draft["stdout_stream"] or draft["stderr_stream"]):
-        yield Refused("needs stdout_stream or stderr_stream, to see the output", key="ready")
+        yield Fault("ready", "needs stdout_stream or stderr_stream, to see the output")
     if NONE == draft["rollout_surge"] == draft["rollout_unavailable"]:
-        yield Refused("and rollout_unavailable must not both be 0", key="rollout_surge")
+        yield Fault("rollout_surge", "and rollout_unavailable must not both be 0")
     yield from _socket_faults(draft, sockets)
 
 
-class StreamFault(Protocol):
-    """What is wrong with one option of a stream."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def sentence(self) -> str: ...
-    @property
-    def allowed(self) -> str: ...
-
-
-FindStreamFaults = Callable[[Mapping[str, Any]], Iterable[StreamFault]]
+FindStreamFaults = Callable[[Mapping[str, Any]], Iterable[Fault]]
 """Finds what is wrong with the settings of a stream; its classes are not known to this room."""
 
 
-class PluginFault(StreamFault, Protocol):
-    """What is wrong with one option of a plugin."""
-
-    @property
-    def hidden(self) -> bool: ...
-    @property
-    def is_doubt(self) -> bool: ...
-
-
-FindPluginFaults = Callable[[PluginSpec], Iterable[PluginFault]]
+FindPluginFaults = Callable[[PluginSpec], Iterable[Fault]]
 """Finds what is wrong with the options of a plugin; its class is not known to this room."""
 
 
-FindFaultsAround = Callable[[ArbiterSpec | WatcherSpec], Iterable[PluginFault]]
+FindFaultsAround = Callable[[ArbiterSpec | WatcherSpec], Iterable[Fault]]
 """Finds what is not there of what a spec names; this room does not look at the machine."""
 
 
-def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Refused]:
+def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Fault]:
     """Find what the stream classes of a watcher do not take."""
     for key in ("stdout_stream", "stderr_stream"):
         for fault in find(getattr(spec, key)):
-            yield Refused(fault.sentence, fault.allowed, f"{key}.{fault.key}")
+            yield Fault(f"{key}.{fault.key}", fault.sentence, fault.allowed)
 
 
-def watcher_doubts(draft: Draft) -> Iterator[Refused]:
+def watcher_doubts(draft: Draft) -> Iterator[Fault]:
     """Find what is allowed but probably not meant."""
     if draft["shell_args"] and not draft["shell"]:
-        yield Refused("has no effect without shell", key="shell_args")
+        yield Fault("shell_args", "has no effect without shell")
 
 
 def used_sockets(draft: Draft) -> Mapping[str, str]:
@@ -97,74 +77,74 @@ def used_sockets(draft: Draft) -> Mapping[str, str]:
     return found
 
 
-def socket_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
+def socket_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     """Find all faults of a socket, given its options by name."""
     spec = SocketSpec(name="", **values)
     if spec.family == "AF_UNIX" and spec.path is None:
-        yield Refused("needs path", key="family")
+        yield Fault("family", "needs path")
     if spec.is_unix and spec.so_reuseport:
-        yield Refused("is not for Unix sockets", key="so_reuseport")
+        yield Fault("so_reuseport", "is not for Unix sockets")
     if not spec.is_unix and not spec.host.strip():
-        yield Refused("is empty", "an address or a name", "host")
+        yield Fault("host", "is empty", "an address or a name")
     for key in ("mode", "owner", "group"):
         if not spec.is_unix and values.get(key) is not None:
-            yield Refused("is for Unix sockets only", key=key)
+            yield Fault(key, "is for Unix sockets only")
     if spec.is_unix and spec.interface is not None:
-        yield Refused("is not for Unix sockets", key="interface")
+        yield Fault("interface", "is not for Unix sockets")
 
 
-def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Refused]:
+def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     """Find all faults of the daemon's own options, given by name."""
     taken: dict[str, str] = {}
     if values.get("insecure") and values.get("curve_key"):
-        yield Refused("and curve_key exclude each other: it lets everybody in", key="insecure")
+        yield Fault("insecure", "and curve_key exclude each other: it lets everybody in")
     for key in ("endpoint", "pubsub_endpoint", "stats_endpoint"):
         address = values.get(key)
         guarded = values.get("insecure") or values.get("curve_key")
         if address is not None and not guarded and is_private(address) is False:
-            yield Refused(REACHED_BY_OTHERS, key=key)
+            yield Fault(key, REACHED_BY_OTHERS)
         if address is None or address.endswith((":0", ":*")):
             continue
         if address in taken:
-            yield Refused(f"is the same as {taken[address]}", key=key)
+            yield Fault(key, f"is the same as {taken[address]}")
         taken[address] = key
 
 
-def _command_faults(draft: Draft) -> Iterator[Refused]:
+def _command_faults(draft: Draft) -> Iterator[Fault]:
     if not draft["cmd"].strip():
-        yield Refused("is missing", "the command line to run", "cmd")
+        yield Fault("cmd", "is missing", "the command line to run")
     elif not draft["shell"]:
         try:
             shlex.split(draft["cmd"])
         except ValueError:
-            yield Refused("has quotes that do not match", key="cmd")
+            yield Fault("cmd", "has quotes that do not match")
 
 
-def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Refused]:
+def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Fault]:
     if stream and not any(stream.get(one) for one in ("class", "filename", "stream")):
-        yield Refused("says neither class nor filename", key=key)
+        yield Fault(key, "says neither class nor filename")
     if not isinstance(stream.get("class", ""), str):
-        yield Refused("isn't a text", "the name of a class", f"{key}.class")
+        yield Fault(f"{key}.class", "isn't a text", "the name of a class")
     if "stream" in stream and not callable(stream["stream"]):
-        yield Refused("isn't something to call", key=f"{key}.stream")
+        yield Fault(f"{key}.stream", "isn't something to call")
 
 
-def _socket_faults(draft: Draft, sockets: Collection[str] | None) -> Iterator[Refused]:
+def _socket_faults(draft: Draft, sockets: Collection[str] | None) -> Iterator[Fault]:
     known = ", ".join(sorted(sockets or ())) or "none is defined"
     used = used_sockets(draft)
     stdin = draft["stdin_socket"]
     if sockets is not None:
         if stdin is not None and stdin.lower() not in sockets:
-            yield Refused("is no managed socket", known, "stdin_socket")
+            yield Fault("stdin_socket", "is no managed socket", known)
         for name in draft["sockets"]:
             if name not in sockets:
-                yield Refused(f"names {name!r}, which is no managed socket", known, "sockets")
+                yield Fault("sockets", f"names {name!r}, which is no managed socket", known)
         for name, key in used.items():
             if name not in sockets:
-                yield Refused(f"names the socket {name!r}, which is not defined", known, key)
+                yield Fault(key, f"names the socket {name!r}, which is not defined", known)
     if used and not draft["use_sockets"] and not used.keys() <= set(draft["sockets"]):
         name, key = next(iter(used.items()))
-        yield Refused(f"must be on, because {key} names the socket {name!r}", key="use_sockets")
+        yield Fault("use_sockets", f"must be on, because {key} names the socket {name!r}")
     gives = used or draft["sockets"] or draft["use_sockets"] or stdin is not None
     if draft["on_demand"] and not gives:
-        yield Refused("needs a socket: stdin_socket, sockets, or use_sockets", key="on_demand")
+        yield Fault("on_demand", "needs a socket: stdin_socket, sockets, or use_sockets")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cvec_circus_core.config.option_keys import Free, Member, Place, Plain, Whole
+from cvec_circus_core.model.option_reader import Free, Member, Place, Plain, Whole
 from cvec_circus_core.model.options import declared_families
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import field_names

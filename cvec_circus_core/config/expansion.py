@@ -19,9 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.option_keys import Refused, nearest
 from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.option_reader import nearest
 
 ENV = "env"
 _ENV_OF = "env:"
@@ -121,9 +122,9 @@ def look_at_env_sections(sections: Iterable[RawSection], findings: Findings) -> 
             continue
         for key, raw in section.values.items():
             if "\0" in key + raw.text:
-                findings.refuse(section, Refused("isn't a text without NUL characters"), key)
+                findings.refuse(section, Fault("", "isn't a text without NUL characters"), key)
             elif not _NAME.fullmatch(key):
-                findings.refuse(section, Refused("isn't the name of a variable", _NAMES), key)
+                findings.refuse(section, Fault("", "isn't the name of a variable", _NAMES), key)
 
 
 def _listable(sections: Iterable[RawSection]) -> Iterator[str]:
@@ -136,14 +137,14 @@ def _listable(sections: Iterable[RawSection]) -> Iterator[str]:
 def _doubt_list(section: RawSection, names: frozenset[str], findings: Findings) -> None:
     patterns = [one.strip() for one in section.name.removeprefix(_ENV_OF).split(",")]
     if not any(patterns):
-        findings.doubt(section, Refused("names no watcher, so it has no effect"))
+        findings.doubt(section, Fault("", "names no watcher, so it has no effect"))
     for pattern in filter(None, patterns):
         listed = name_key(pattern) in names or any(_is_listed(name, pattern) for name in names)
         if not listed:
             meant = nearest(pattern, sorted(names))
             hint = f"; did you mean {meant}?" if meant else ""
             sentence = f"matches no watcher or plugin with {pattern!r}{hint}"
-            findings.doubt(section, Refused(sentence))
+            findings.doubt(section, Fault("", sentence))
 
 
 def _is_listed(watcher: str, patterns: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from cvec_circus_core.config.option_keys import Refused
 from cvec_circus_core.config.raw import Problem, RawSection, RawValue
+from cvec_circus_core.model.faults import Fault
 
 _CUT = "; white space and ; in a value begin a comment, even between quotes"
 """What is said of quotes that do not match, where a comment was taken off."""
@@ -24,18 +24,18 @@ class Findings:
             self._bad.setdefault(problem.section, set()).add(problem.key)
 
     def refuse(
-        self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
+        self, section: RawSection, fault: Fault, key: str = "", text: str | None = None
     ) -> None:
         """Add a problem of a key, or of the section where the key is not there."""
-        problem = _told(section, refused, key, text)
+        problem = _told(section, fault, key, text)
         self.problems.append(problem)
         self._bad.setdefault(problem.section, set()).add(problem.key)
 
     def doubt(
-        self, section: RawSection, refused: Refused, key: str = "", text: str | None = None
+        self, section: RawSection, fault: Fault, key: str = "", text: str | None = None
     ) -> None:
         """Add a warning of a key, or of the section where the key is not there."""
-        self.warnings.append(_told(section, refused, key, text))
+        self.warnings.append(_told(section, fault, key, text))
 
     def is_bad(self, section: str) -> bool:
         """Tell whether something is wrong in a section."""
@@ -46,19 +46,19 @@ class Findings:
         return frozenset(self._bad.get(section, ()))
 
 
-def _told(section: RawSection, refused: Refused, key: str, text: str | None) -> Problem:
-    key = key or refused.key
+def _told(section: RawSection, fault: Fault, key: str, text: str | None) -> Problem:
+    key = key or fault.key
     raw = section.values.get(key)
     at = raw or _first_member(section, key) or RawValue("", section.file, section.line)
-    is_torn = raw is not None and raw.is_cut and "quot" in refused.sentence
+    is_torn = raw is not None and raw.is_cut and "quot" in fault.sentence
     return Problem(
-        sentence=f"{refused.sentence}{_CUT if is_torn else ''}",
+        sentence=f"{fault.sentence}{_CUT if is_torn else ''}",
         file=at.file,
         line=at.line,
         section=section.name,
         key=key,
         value=(raw.text if raw else None) if text is None else text,
-        allowed=refused.allowed,
+        allowed=fault.allowed,
     )
 
 

@@ -13,9 +13,10 @@ from cvec_circus_core.config.checks import watcher_faults
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.option_keys import Free, Member, Plain, Refused, locate, parse
 from cvec_circus_core.config.raw import RawSection
 from cvec_circus_core.config.section_reader import Given, given_options
+from cvec_circus_core.model.faults import Fault
+from cvec_circus_core.model.option_reader import Free, Member, Plain, locate, parse
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import WatcherSpec
 
@@ -44,7 +45,7 @@ def plugin_spec(
             options[given.key] = given.text
     draft.set("env", {**env, **draft["env"]})
     if not own.get("use"):
-        findings.refuse(section, Refused("is missing", "the name of a plugin's class", "use"))
+        findings.refuse(section, Fault("use", "is missing", "the name of a plugin's class"))
     finish_plugin_watcher(draft)
     for refused in watcher_faults(draft, sockets, needs_cmd=False):
         findings.refuse(section, refused)
@@ -77,5 +78,5 @@ def _put(given: Given, draft: Draft, section: RawSection, findings: Findings) ->
         return
     try:
         draft.put(place, parse(place, given.text))
-    except Refused as refused:
+    except Fault as refused:
         findings.refuse(section, refused, given.key, given.text)

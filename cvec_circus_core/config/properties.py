@@ -12,24 +12,24 @@ from typing import Any
 from cvec_circus_core.config.build import with_stats
 from cvec_circus_core.config.checks import arbiter_faults, socket_faults, watcher_faults
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.option_keys import (
-    Free,
-    Member,
-    Place,
-    Plain,
-    Refused,
-    UnknownMember,
-    Whole,
-    check,
-    locate,
-)
 from cvec_circus_core.config.plugin_sections import (
     OF_THE_HOST,
     finish_plugin_watcher,
     plugin_watcher,
 )
 from cvec_circus_core.model.errors import BadMessage, UnknownOption
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.option_reader import (
+    Free,
+    Member,
+    Place,
+    Plain,
+    UnknownMember,
+    Whole,
+    check,
+    locate,
+)
 from cvec_circus_core.model.options import Family, declared_families, declared_options
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -190,7 +190,7 @@ def _plain(of: type, options: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(key: str, place: Place, value: Any) -> Any:
     try:
         return check(place, value)
-    except Refused as refused:
+    except Fault as refused:
         # What was written is shown, unless the fault lies inside an object.
         shown = refused.key if isinstance(place, Whole) else key
         if isinstance(refused, UnknownMember):

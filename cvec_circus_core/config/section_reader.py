@@ -8,19 +8,19 @@ from typing import Any
 
 from cvec_circus_core.config.expansion import expand
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.option_keys import (
+from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.config.unimplemented import NOT_YET
+from cvec_circus_core.model.faults import Fault
+from cvec_circus_core.model.option_reader import (
     Free,
     Place,
     Plain,
-    Refused,
     UnknownMember,
     canonical_key,
     locate,
     parse,
     probably_meant,
 )
-from cvec_circus_core.config.raw import RawSection
-from cvec_circus_core.config.unimplemented import NOT_YET
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct
 
@@ -43,18 +43,18 @@ def given_options(
         text, unknown = expand(raw.text, variables)
         for name in unknown:
             sentence = f"names the environment variable {name}, which is not set"
-            findings.doubt(section, Refused(sentence), key)
+            findings.doubt(section, Fault("", sentence), key)
         canonical = canonical_key(of, key)
         if canonical in taken:
             sentence = f"means the same as {taken[canonical]}, which counts"
-            findings.doubt(section, Refused(sentence), key)
+            findings.doubt(section, Fault("", sentence), key)
             continue
         taken[canonical] = key
         place = locate(of, key)
         _doubt_inert(place, section, key, findings)
         try:
             given = Given(key, place, text, parse(place, text))
-        except Refused as refused:
+        except Fault as refused:
             unknown_key = isinstance(refused, UnknownMember)
             shown = _with_hint(of, key, refused) if unknown_key else refused
             findings.refuse(section, shown, key, text)
@@ -66,7 +66,7 @@ def given_options(
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
     """Warn that nobody knows a key, and say which one was probably meant."""
-    findings.doubt(section, _with_hint(of, given.key, Refused("is not known")), given.key)
+    findings.doubt(section, _with_hint(of, given.key, Fault("", "is not known")), given.key)
 
 
 def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -76,7 +76,7 @@ def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) 
     if given.place != Free(key) or (not meant and ("." in key or _is_used(section, key))):
         return
     hint = meant or f"no option has this name (my.{key}, with a dot, says that it is meant)"
-    findings.doubt(section, Refused(f"is kept as a free-form option; {hint}"), key)
+    findings.doubt(section, Fault("", f"is kept as a free-form option; {hint}"), key)
 
 
 def _probably_meant(of: type, key: str) -> str:
@@ -108,7 +108,7 @@ def plain_values(
 
 def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
     if isinstance(place, Plain) and place.option.inert:
-        findings.doubt(section, Refused("is left over from older files and has no effect"), key)
+        findings.doubt(section, Fault("", "is left over from older files and has no effect"), key)
 
 
 def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> None:
@@ -116,11 +116,11 @@ def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> Non
         return
     option = given.place.option
     if option.name in NOT_YET and given.value != option.default:
-        findings.doubt(section, Refused("has no effect in this version"), given.key)
+        findings.doubt(section, Fault("", "has no effect in this version"), given.key)
 
 
-def _with_hint(of: type, key: str, refused: Refused) -> Refused:
+def _with_hint(of: type, key: str, refused: Fault) -> Fault:
     meant = probably_meant(of, key)
     if meant is None or meant == key:
         return refused
-    return Refused(f"{refused.sentence}; did you mean {meant}?", refused.allowed)
+    return Fault("", f"{refused.sentence}; did you mean {meant}?", refused.allowed)

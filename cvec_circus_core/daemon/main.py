@@ -36,7 +36,6 @@ from cvec_circus_core.daemon.logs import (
 from cvec_circus_core.daemon.shutdown import Shutdown
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
-from cvec_circus_core.extend.plugin_settings import SettingFault
 from cvec_circus_core.extend.registry import load_commands, load_formats
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.hosting.classes import (
@@ -49,6 +48,7 @@ from cvec_circus_core.hosting.classes import (
 from cvec_circus_core.hosting.placement import Hosts, assign, place, watcher_of
 from cvec_circus_core.hosting.threads import PLUGIN_THREAD
 from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
@@ -120,19 +120,19 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     return flags.over(good)
 
 
-def _faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
+def _faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[Fault]:
     look = import_module("cvec_circus_core.daemon.preflight").faults_around
     yield from look(spec)
 
 
-def _faults_of_all(plugin: PluginSpec) -> Iterator[SettingFault]:
+def _faults_of_all(plugin: PluginSpec) -> Iterator[Fault]:
     if plugin.active:
         yield from use_faults(plugin)
         yield from use_doubts(plugin)
         yield from plugin_faults(plugin.use, plugin.options)
 
 
-def _faults_of_threads(plugin: PluginSpec) -> Iterator[SettingFault]:
+def _faults_of_threads(plugin: PluginSpec) -> Iterator[Fault]:
     if plugin.active:
         yield from use_faults(plugin)
     if assign([plugin], PluginNames.installed()).threads[:1] == (plugin,):

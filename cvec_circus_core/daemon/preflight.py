@@ -12,9 +12,9 @@ from typing import Any
 from cvec_circus_core.daemon.logger_config import read_loggerconfig
 from cvec_circus_core.extend.dotted import first_missing
 from cvec_circus_core.extend.gates import find_gate
-from cvec_circus_core.extend.plugin_settings import SettingFault
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.errors import CircusError, ConfigError
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.hook_specs import GATE
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.system.accounts import gid_of, uid_of
@@ -23,7 +23,7 @@ _IPC = "ipc://"
 _VARIABLES = ("$(", "((", "$WID")
 
 
-def faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
+def faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[Fault]:
     """Find what is not there of what a spec names."""
     if isinstance(spec, ArbiterSpec):
         yield from _around_daemon(spec)
@@ -31,7 +31,7 @@ def faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[SettingFault]:
         yield from _around_watcher(spec)
 
 
-def _around_daemon(spec: ArbiterSpec) -> Iterator[SettingFault]:
+def _around_daemon(spec: ArbiterSpec) -> Iterator[Fault]:
     if spec.loggerconfig and spec.loggerconfig != "default":
         yield from _around_loggerconfig(spec.loggerconfig)
     endpoints = ("endpoint", "pubsub_endpoint", "stats_endpoint")
@@ -52,24 +52,24 @@ def _around_daemon(spec: ArbiterSpec) -> Iterator[SettingFault]:
             yield from _missing_home(key, file)
 
 
-def _around_watcher(spec: WatcherSpec) -> Iterator[SettingFault]:
+def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
     for key, number_of, account in (("uid", uid_of, spec.uid), ("gid", gid_of, spec.gid)):
         if account is not None:
             yield from _unknown(key, number_of, account, is_doubt=True)
     for key, folder in (("working_dir", spec.working_dir), ("virtualenv", spec.virtualenv)):
         if folder and _is_plain(folder) and not os.path.isdir(folder):
-            yield SettingFault(key, "is a folder that is not there", is_doubt=True)
+            yield Fault(key, "is a folder that is not there", is_doubt=True)
     sinks = Sinks()
     for key in ("stdout_stream", "stderr_stream"):
         settings: Mapping[str, Any] = getattr(spec, key)
         if isinstance(file := settings.get("filename"), str):
             yield from _missing_home(f"{key}.filename", file)
         for doubt in sinks.doubts(settings):
-            yield SettingFault(f"{key}.{doubt.key}", doubt.sentence, is_doubt=True)
+            yield Fault(f"{key}.{doubt.key}", doubt.sentence, is_doubt=True)
     path = [one for one in spec.env.get("PYTHONPATH", "").split(os.pathsep) if one]
     for name, hook in spec.hooks.items():
         if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):
-            yield SettingFault(f"hooks.{name}", sentence, is_doubt=True)
+            yield Fault(f"hooks.{name}", sentence, is_doubt=True)
 
 
 def _around_hook(call: str, path: list[str]) -> str:
@@ -83,26 +83,26 @@ def _around_hook(call: str, path: list[str]) -> str:
     return f"can not be called: {missing} is not found" if missing else ""
 
 
-def _around_loggerconfig(path: str) -> Iterator[SettingFault]:
+def _around_loggerconfig(path: str) -> Iterator[Fault]:
     try:
         read_loggerconfig(path)
     except ConfigError as error:
-        yield SettingFault("loggerconfig", f"can not be used: {error}")
+        yield Fault("loggerconfig", f"can not be used: {error}")
 
 
 def _unknown(
     key: str, number_of: Callable[[int | str], int], account: int | str, *, is_doubt: bool
-) -> Iterator[SettingFault]:
+) -> Iterator[Fault]:
     try:
         number_of(account)
     except CircusError as error:
-        yield SettingFault(key, f"can not be used: {error}", is_doubt=is_doubt)
+        yield Fault(key, f"can not be used: {error}", is_doubt=is_doubt)
 
 
-def _missing_home(key: str, file: str) -> Iterator[SettingFault]:
+def _missing_home(key: str, file: str) -> Iterator[Fault]:
     home = os.path.dirname(file)
     if home and _is_plain(home) and not os.path.isdir(home):
-        yield SettingFault(key, "is in a folder that is not there", is_doubt=True)
+        yield Fault(key, "is in a folder that is not there", is_doubt=True)
 
 
 def _is_plain(path: str) -> bool:

@@ -19,17 +19,12 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cvec_circus_core.model.errors import ConfigError
-from cvec_circus_core.model.options import (
-    Option,
-    declared_families,
-    declared_options,
-    option_names,
-    renamed_options,
-)
+from cvec_circus_core.model.faults import Fault
+from cvec_circus_core.model.option_reader import read_options
+from cvec_circus_core.model.options import declared_families, option_names, renamed_options
 from cvec_circus_core.model.specs import WatcherSpec
 
 log = logging.getLogger("circus.plugins")
@@ -37,20 +32,6 @@ log = logging.getLogger("circus.plugins")
 Settings = TypeVar("Settings")
 
 _OF_THE_HOST = frozenset({"use", "active", "isolate"})
-
-
-@dataclass(frozen=True, slots=True)
-class SettingFault:
-    """What is wrong with one option of a plugin; the sentence continues the option's name."""
-
-    key: str
-    """Empty where the options do not fit together."""
-    sentence: str
-    allowed: str = ""
-    hidden: bool = False
-    """Whether what was given is a secret."""
-    is_doubt: bool = False
-    """Whether it does no harm, and is probably not meant."""
 
 
 def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: str) -> Settings:
@@ -65,14 +46,14 @@ def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: s
         if fault.is_doubt:
             log.warning("plugin %s: %s %s", plugin, fault.key, fault.sentence)
         else:
-            shown = "" if fault.hidden else f": {config[fault.key]!r}"
+            shown = "" if fault.is_secret else f": {config[fault.key]!r}"
             refused.append(f"{fault.key} {fault.sentence}{shown}")
     if refused:
         raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
     return declared(**values)
 
 
-def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[SettingFault]:
+def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[Fault]:
     """Find everything that is wrong with the options of a plugin."""
     values, faults = _read(declared, config)
     yield from faults
@@ -80,32 +61,18 @@ def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[
         try:
             declared(**values)
         except ConfigError as error:
-            yield SettingFault("", str(error))
+            yield Fault("", str(error))
 
 
-def _read(declared: type, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[SettingFault]]:
-    names, options = option_names(declared), declared_options(declared)
-    values: dict[str, Any] = {}
-    faults: list[SettingFault] = []
-    for key, given in config.items():
-        if key in names:
-            one = options[names[key]]
-            try:
-                values[one.name] = read_setting(one, given)
-            except ValueError as error:
-                faults.append(SettingFault(key, f"isn't {error}", one.kind.allowed, one.secret))
-        elif not _is_of_the_watcher(key):
+def _read(declared: type, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    values, faults = read_options(declared, config)
+    names = option_names(declared)
+    for key in config:
+        if key not in names and not _is_of_the_watcher(key):
             meant = difflib.get_close_matches(key, names, n=1)
             hint = f"; did you mean {meant[0]}?" if meant else ""
-            faults.append(SettingFault(key, f"is no option of this plugin{hint}", is_doubt=True))
+            faults.append(Fault(key, f"is no option of this plugin{hint}", is_doubt=True))
     return values, faults
-
-
-def read_setting(one: Option, given: Any) -> Any:
-    """Return the value of one option, given as text or as what it is. Raises ValueError."""
-    if given == one.default and type(given) is type(one.default):
-        return given
-    return one.kind.parse(given) if isinstance(given, str) else one.kind.check(given)
 
 
 def _is_of_the_watcher(key: str) -> bool:

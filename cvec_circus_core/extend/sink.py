@@ -1,4 +1,4 @@
-"""What a stream class is, and how the one that a watcher names is found.
+"""What a stream class is, and how the one that a watcher names is stream_class.
 
 A stream gets what processes write: it is made with the keyword arguments of the configuration and
 called with a mapping for every piece of output::
@@ -38,7 +38,9 @@ from typing import Any, ClassVar, Protocol
 
 from cvec_circus_core.extend.registry import load_group
 from cvec_circus_core.model.errors import ConfigError
-from cvec_circus_core.model.options import Option, declared_options
+from cvec_circus_core.model.faults import Fault
+from cvec_circus_core.model.option_reader import read_option, read_options
+from cvec_circus_core.model.options import declared_options
 
 STREAMS = "cvec_circus.streams"
 
@@ -57,16 +59,6 @@ class Sink(Protocol):
         """Take one piece; what is returned is ignored."""
 
 
-class BadOption(ValueError):
-    """An option of a stream that can not be used; the sentence continues the option's name."""
-
-    def __init__(self, key: str, sentence: str, allowed: str = "") -> None:
-        super().__init__(f"{key} {sentence}")
-        self.key = key
-        self.sentence = sentence
-        self.allowed = allowed
-
-
 class TakesLong(Exception):
     """A call that is nothing for the event loop after all: it has to be made again in a thread."""
 
@@ -76,7 +68,7 @@ class Stream:
     """A stream class whose options are the fields of a dataclass, declared by `option`.
 
     Texts of a configuration file become values here; ``__post_init__`` of a subclass may look for
-    what no single option can see. Raises `BadOption`. Making one opens nothing: that is for
+    what no single option can see. Raises `Fault`. Making one opens nothing: that is for
     ``open()``.
     """
 
@@ -89,8 +81,8 @@ class Stream:
     def __post_init__(self) -> None:
         """Read all options."""
         own_class: type = type(self)
-        for name, one in declared_options(own_class).items():
-            setattr(self, name, read_option(one, getattr(self, name)))
+        for name, declared in declared_options(own_class).items():
+            setattr(self, name, read_option(declared, getattr(self, name)))
 
     direct: ClassVar[bool] = False
     """Whether processes write to ``descriptor()`` themselves; such a stream is ``in_loop``, too."""
@@ -106,19 +98,9 @@ class Stream:
         """Take one piece of output."""
         raise TypeError(f"{type(self).__name__} takes no output")
 
-    def doubts(self) -> Iterator[BadOption]:
+    def doubts(self) -> Iterator[Fault]:
         """Find what is probably not meant, as things are now: for ``--check``."""
         return iter(())
-
-
-def read_option(one: Option, value: Any) -> Any:
-    """Return the value of a declared option, given as text or as what it is."""
-    if value is one.default:
-        return value
-    try:
-        return one.kind.parse(value) if isinstance(value, str) else one.kind.check(value)
-    except ValueError as error:
-        raise BadOption(one.name, f"isn't {error}", one.kind.allowed) from None
 
 
 class Sinks:
@@ -128,22 +110,22 @@ class Sinks:
     def _installed(self) -> Mapping[str, Callable[..., Any]]:
         return load_group(STREAMS, _as_class).things
 
-    def faults(self, settings: Mapping[str, Any]) -> Iterator[BadOption]:
+    def faults(self, settings: Mapping[str, Any]) -> Iterator[Fault]:
         """Find everything that is wrong with the settings of one stream."""
         if not settings or "stream" in settings:
             return
         try:
-            found = self._find(settings)
-        except BadOption as fault:
+            stream_class = self._find(settings)
+        except Fault as fault:
             yield fault
             return
-        options = _options(settings, found)
-        if isinstance(found, type) and issubclass(found, Stream):
-            yield from _faults_of_declared(found, options)
+        options = _options(settings, stream_class)
+        if isinstance(stream_class, type) and issubclass(stream_class, Stream):
+            yield from _faults_of_declared(stream_class, options)
         else:
-            yield from _faults_of_signature(found, options)
+            yield from _faults_of_signature(stream_class, options)
 
-    def doubts(self, settings: Mapping[str, Any]) -> Iterator[BadOption]:
+    def doubts(self, settings: Mapping[str, Any]) -> Iterator[Fault]:
         """Find what is probably not meant in the settings of one stream that has no faults."""
         if settings and "stream" not in settings and not any(self.faults(settings)):
             sink = self.make(settings)
@@ -156,12 +138,12 @@ class Sinks:
             ready: Sink = settings["stream"]
             return ready
         try:
-            found = self._find(settings)
-            made: Sink = found(**_options(settings, found))
+            stream_class = self._find(settings)
+            sink: Sink = stream_class(**_options(settings, stream_class))
         except Exception as error:
             # Whatever a foreign class raises is the reason why its watcher can not start.
             raise ConfigError(f"the stream can not be made: {error}") from error
-        return made
+        return sink
 
     def _find(self, settings: Mapping[str, Any]) -> Callable[..., Any]:
         name = str(settings.get("class") or USUAL_CLASS)
@@ -171,29 +153,29 @@ class Sinks:
                 close = difflib.get_close_matches(last, self._installed, n=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
                 known = ", ".join(sorted(self._installed))
-                raise BadOption("class", f"names no stream class{meant}", known)
+                raise Fault("class", f"names no stream class{meant}", known)
             return self._installed[last]
         return _imported(name, home, last)
 
 
 def _imported(name: str, home: str, last: str) -> Callable[..., Any]:
     try:
-        found = getattr(import_module(home), last)
+        stream_class = getattr(import_module(home), last)
     except Exception as error:
-        raise BadOption("class", f"{name} can not be imported: {error}") from error
+        raise Fault("class", f"{name} can not be imported: {error}") from error
     try:
-        return _as_class(found)
+        return _as_class(stream_class)
     except TypeError as error:
-        raise BadOption("class", f"{name} can not be used: {error}") from None
+        raise Fault("class", f"{name} can not be used: {error}") from None
 
 
-def _as_class(found: Any) -> Callable[..., Any]:
-    if not callable(found) or (
-        isinstance(found, type) and "__call__" not in _names_of_instances(found)
+def _as_class(stream_class: Any) -> Callable[..., Any]:
+    if not callable(stream_class) or (
+        isinstance(stream_class, type) and "__call__" not in _names_of_instances(stream_class)
     ):
         raise TypeError("its instances can not be called")
-    made: Callable[..., Any] = found
-    return made
+    callable_class: Callable[..., Any] = stream_class
+    return callable_class
 
 
 def _names_of_instances(of: type) -> set[str]:
@@ -201,56 +183,51 @@ def _names_of_instances(of: type) -> set[str]:
     return {name for base in of.__mro__ for name in vars(base)}
 
 
-def _options(settings: Mapping[str, Any], found: Callable[..., Any]) -> dict[str, Any]:
-    taken = _parameters(found)
+def _options(settings: Mapping[str, Any], stream_class: Callable[..., Any]) -> dict[str, Any]:
+    parameters = _parameters(stream_class)
     return {
         key: value
         for key, value in settings.items()
-        if key not in _OF_THE_DAEMON and (key not in _IGNORED or key in taken)
+        if key not in _OF_THE_DAEMON and (key not in _IGNORED or key in parameters)
     }
 
 
-def _faults_of_declared(found: type, options: Mapping[str, Any]) -> Iterator[BadOption]:
-    declared = declared_options(found)
-    is_good = True
-    for key, value in options.items():
+def _faults_of_declared(stream_class: type[Stream], options: Mapping[str, Any]) -> Iterator[Fault]:
+    _, faults = read_options(stream_class, options)
+    stream_type: type = stream_class
+    declared = declared_options(stream_type)
+    sentence = f"is no option of {stream_class.__name__}"
+    faults += (Fault(key, sentence, ", ".join(declared)) for key in options if key not in declared)
+    yield from sorted(faults, key=lambda fault: list(options).index(fault.key))
+    if not faults:
         try:
-            if key not in declared:
-                sentence = f"is no option of {found.__name__}"
-                raise BadOption(key, sentence, ", ".join(declared))
-            read_option(declared[key], value)
-        except BadOption as fault:
-            is_good = False
-            yield fault
-    if is_good:
-        try:
-            found(**options)
-        except BadOption as fault:
+            stream_class(**options)
+        except Fault as fault:
             yield fault
 
 
 def _faults_of_signature(
-    found: Callable[..., Any], options: Mapping[str, Any]
-) -> Iterator[BadOption]:
-    taken = _parameters(found)
-    if not taken:
+    stream_class: Callable[..., Any], options: Mapping[str, Any]
+) -> Iterator[Fault]:
+    parameters = _parameters(stream_class)
+    if not parameters:
         return
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
-    name = getattr(found, "__name__", "the class")
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    name = getattr(stream_class, "__name__", "the class")
     for key in options:
-        if key not in taken and not takes_any:
-            yield BadOption(key, f"is no option of {name}", ", ".join(taken))
-    for key, one in taken.items():
-        is_optional = one.default is not one.empty or one.kind in (
-            one.VAR_POSITIONAL,
-            one.VAR_KEYWORD,
+        if key not in parameters and not takes_any:
+            yield Fault(key, f"is no option of {name}", ", ".join(parameters))
+    for key, parameter in parameters.items():
+        is_optional = parameter.default is not parameter.empty or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
         )
         if key not in options and not is_optional:
-            yield BadOption("class", f"{name} needs the option {key}")
+            yield Fault("class", f"{name} needs the option {key}")
 
 
-def _parameters(found: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+def _parameters(stream_class: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
-        return inspect.signature(found).parameters
+        return inspect.signature(stream_class).parameters
     except (TypeError, ValueError):
         return {}

@@ -17,10 +17,11 @@ from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
-from cvec_circus_core.extend.plugin_settings import SettingFault, settings_faults
+from cvec_circus_core.extend.plugin_settings import settings_faults
 from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.values import Struct
 
@@ -100,7 +101,7 @@ def find_class(use: str) -> Any:
     return _from_module(module, name, use)
 
 
-def use_faults(plugin: PluginSpec) -> Iterator[SettingFault]:
+def use_faults(plugin: PluginSpec) -> Iterator[Fault]:
     """Find out that ``use`` means nothing, where that can be known without importing anything.
 
     A plugin with an import path or interpreter of its own may find what is not to be found here.
@@ -111,22 +112,20 @@ def use_faults(plugin: PluginSpec) -> Iterator[SettingFault]:
         return
     top, dot, _ = use.replace(":", ".").partition(".")
     if not dot:
-        yield SettingFault("use", f"names no plugin{_near(use, sorted(names.plugins))}")
+        yield Fault("use", f"names no plugin{_near(use, sorted(names.plugins))}")
     elif not (
         "PYTHONPATH" in watcher.env
         or watcher.virtualenv
         or watcher.executable
         or _dotted().is_module_there(top, [watcher.working_dir or os.getcwd()])
     ):
-        yield SettingFault(
-            "use", f"names the module {top!r}, which is not found{_like(use, names)}"
-        )
+        yield Fault("use", f"names the module {top!r}, which is not found{_like(use, names)}")
     elif top == _OLDER_ROOT and not _dotted().is_installed(top):
         # Ours stand in for what of it is known, and no others.
-        yield SettingFault("use", f"names no plugin{_like(use, names)}")
+        yield Fault("use", f"names no plugin{_like(use, names)}")
 
 
-def use_doubts(plugin: PluginSpec) -> Iterator[SettingFault]:
+def use_doubts(plugin: PluginSpec) -> Iterator[Fault]:
     """Find out that a dotted ``use`` probably means nothing, by a look at files that it names."""
     path = plugin.watcher.env.get("PYTHONPATH", "").split(os.pathsep)
     if PluginNames.installed().point(plugin.use) is None and not any(use_faults(plugin)):
@@ -134,10 +133,10 @@ def use_doubts(plugin: PluginSpec) -> Iterator[SettingFault]:
             plugin.use, [*path, plugin.watcher.working_dir or os.getcwd()]
         )
         if missing and not (plugin.watcher.virtualenv or plugin.watcher.executable):
-            yield SettingFault("use", f"names {missing}, which is not found", is_doubt=True)
+            yield Fault("use", f"names {missing}, which is not found", is_doubt=True)
 
 
-def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[SettingFault]:
+def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what is wrong with the section of a plugin, as far as entry points and options go.
 
     What a dotted name means is left alone: it is for the plugin's process to import.
@@ -148,7 +147,7 @@ def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[SettingFault
     try:
         declared = getattr(load_point(point, "plugin"), "settings_type", None)
     except ConfigError as error:
-        yield SettingFault("use", f"can not be used: {error}")
+        yield Fault("use", f"can not be used: {error}")
         return
     if declared is not None:
         yield from settings_faults(declared, options)

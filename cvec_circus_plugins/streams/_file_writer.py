@@ -34,7 +34,7 @@ class FileKeeper(Stream):
     _file: AppendedFile = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         self.in_loop = True
 

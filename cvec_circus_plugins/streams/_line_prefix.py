@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import BadOption
+from cvec_circus_core.api import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ _SAMPLE = {"time": "", "pid": 1, "wid": 1, "watcher": "", "name": ""}
 
 
 class Stamp:
-    """Puts a prefix before every line. Raises `BadOption` for one that can not be filled in."""
+    """Puts a prefix before every line. Raises `Fault` for one that can not be filled in."""
 
     def __init__(self, time_format: str | None, prefix: str | None = None) -> None:
         self._time_format = time_format or USUAL_TIME
@@ -34,7 +34,7 @@ class Stamp:
             self._prefix.format_map(_SAMPLE)
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             fields = ", ".join(f"{{{name}}}" for name in _SAMPLE)
-            raise BadOption("prefix", f"can not be filled in: {error}", fields) from None
+            raise Fault("prefix", f"can not be filled in: {error}", fields) from None
 
     def __call__(self, data: Mapping[str, Any], at: float) -> bytes:
         """Return a piece of output with its prefixes."""

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BadOption
+from cvec_circus_core.api import Fault
 from cvec_circus_plugins.streams._file_writer import FileWriter
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class RotatingFileWriter(FileWriter):
             path = self._file.path
             log.warning("%s is not a plain file: it is written to, but never rotated", path)
 
-    def doubts(self) -> Iterator[BadOption]:
+    def doubts(self) -> Iterator[Fault]:
         """Find a file that is none."""
         if self.filename is not None and self.rotates and not api.is_plain(self.filename):
             sentence = f"has no effect: {self.filename} is not a plain file, and never rotated"
-            yield BadOption(self.rotation_option, sentence)
+            yield Fault(self.rotation_option, sentence)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cvec_circus_core.api import BadOption
+from cvec_circus_core.api import Fault
 from cvec_circus_plugins.streams._append_file import AppendedFile
 from cvec_circus_plugins.streams._file_writer import FileKeeper
 
@@ -29,12 +29,12 @@ class DirectFileStream(FileKeeper):
     _files: dict[int, AppendedFile] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         if self.filename is None:
-            raise BadOption("filename", "is missing")
+            raise Fault("filename", "is missing")
         if _WID in os.path.dirname(self.filename):
-            raise BadOption("filename", f"has {_WID} in the name of a folder")
+            raise Fault("filename", f"has {_WID} in the name of a folder")
 
     def open(self) -> None:
         """Open the file, unless each process has one. Raises `SystemProblem`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BadOption, option
+from cvec_circus_core.api import Fault, option
 from cvec_circus_plugins.streams._backups import pack, shift
 from cvec_circus_plugins.streams._file_writer import COUNT
 from cvec_circus_plugins.streams._rotation import RotatingFileWriter
@@ -30,11 +30,11 @@ class FileStream(RotatingFileWriter):
     _is_mid_line: bool = field(init=False, repr=False, default=False)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         if self.max_bytes and not self.backup_count:
             # The older system never made room then; to throw output away nobody has asked for.
-            raise BadOption("max_bytes", "needs a backup_count of at least 1")
+            raise Fault("max_bytes", "needs a backup_count of at least 1")
         # Compressing takes as long as it takes.
         self.in_loop = not self.gzip
 

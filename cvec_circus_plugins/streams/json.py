@@ -22,7 +22,7 @@ from cvec_circus_plugins.streams.stdout import StdoutStream
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cvec_circus_core.api import BadOption
+    from cvec_circus_core.api import Fault
 
 
 @dataclass(kw_only=True, eq=False)
@@ -46,7 +46,7 @@ class JsonStream(Stream):
     _out: FileStream | StdoutStream = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         self.whole_lines = True
         if self.filename is None:
@@ -85,7 +85,7 @@ class JsonStream(Stream):
             text += f'{head}{encode_basestring(last)}, "partial": true}}\n'
         self._out({**data, "data": text.encode()})
 
-    def doubts(self) -> Iterator[BadOption]:
+    def doubts(self) -> Iterator[Fault]:
         """Find a file that is none."""
         return self._out.doubts()
 

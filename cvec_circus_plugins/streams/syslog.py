@@ -12,7 +12,7 @@ from logging.handlers import SYSLOG_UDP_PORT, SysLogHandler
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BadOption, Stream, option
+from cvec_circus_core.api import Fault, Stream, option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,16 +69,16 @@ class SyslogStream(Stream):
     _handler: _Strict | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         self.whole_lines = True
         self.facility, self.priority = self.facility.lower(), self.priority.lower()
         if self.facility not in SysLogHandler.facility_names:
             allowed = ", ".join(SysLogHandler.facility_names)
-            raise BadOption("facility", "isn't one of syslog's", allowed)
+            raise Fault("facility", "isn't one of syslog's", allowed)
         if self.priority not in SysLogHandler.priority_names:
             allowed = ", ".join(SysLogHandler.priority_names)
-            raise BadOption("priority", "isn't one of syslog's", allowed)
+            raise Fault("priority", "isn't one of syslog's", allowed)
 
     def open(self) -> None:
         """Look whether anybody is there, where that takes no time. Raises OSError."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BadOption, option
+from cvec_circus_core.api import Fault, option
 from cvec_circus_plugins.streams._backups import pack
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
 from cvec_circus_plugins.streams._file_writer import COUNT
@@ -50,10 +50,10 @@ class TimedRotatingFileStream(RotatingFileWriter):
     _rotation: float | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         if not self.rotate_when:
-            raise BadOption("rotate_when", "is missing", ", ".join(WHENS))
+            raise Fault("rotate_when", "is missing", ", ".join(WHENS))
         self._calendar = Calendar(self.rotate_when, self.rotate_interval, self.utc)
         self.in_loop = not self.gzip
 

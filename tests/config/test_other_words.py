@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cvec_circus_core.config.foreign_option_names import MEANT, NONE_OF_OURS
-from cvec_circus_core.config.option_keys import Free, locate
+from cvec_circus_core.model.option_reader import Free, locate
 from cvec_circus_core.model.specs import WatcherSpec
 
 

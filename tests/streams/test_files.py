@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.api import BadOption, SystemProblem
+from cvec_circus_core.api import Fault, SystemProblem
 from cvec_circus_plugins.streams.file import FileStream
 from cvec_circus_plugins.streams.watched_file import WatchedFileStream
 from tests.streams.pieces import NOON, piece
@@ -219,7 +219,7 @@ class TestRotation:
         assert lines_of(path) == [b"oldest", b"one", b"two"]
 
     def test_needs_to_know_what_to_do_with_the_old(self) -> None:
-        with pytest.raises(BadOption, match="max_bytes needs a backup_count of at least 1"):
+        with pytest.raises(Fault, match="max_bytes needs a backup_count of at least 1"):
             FileStream(filename="x", max_bytes=10)
 
     def test_packing_is_nothing_for_the_loop(self) -> None:

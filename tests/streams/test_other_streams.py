@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.api import BadOption
+from cvec_circus_core.api import Fault
 from cvec_circus_plugins.streams.fancy import COLOURS, FancyStdoutStream
 from cvec_circus_plugins.streams.json import JsonStream
 from cvec_circus_plugins.streams.queue import QueueStream
@@ -94,7 +94,7 @@ class TestJson:
         assert len(found) == 10
 
     def test_a_mistake_of_the_file_is_told(self) -> None:
-        with pytest.raises(BadOption, match="max_bytes needs a backup_count"):
+        with pytest.raises(Fault, match="max_bytes needs a backup_count"):
             JsonStream(filename="x", max_bytes=1)
 
 
@@ -153,7 +153,7 @@ class TestSyslog:
 
     @pytest.mark.parametrize(("key", "value"), [("facility", "kitchen"), ("priority", "high")])
     def test_mistakes_are_named(self, key: str, value: str) -> None:
-        with pytest.raises(BadOption, match=f"{key} isn't one of syslog's"):
+        with pytest.raises(Fault, match=f"{key} isn't one of syslog's"):
             SyslogStream(**{key: value})
 
     def test_udp(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.api import BadOption
+from cvec_circus_core.api import Fault
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
 from cvec_circus_plugins.streams.timed_file import TimedRotatingFileStream
 from tests.streams.pieces import piece
@@ -158,7 +158,7 @@ def test_the_first_period_counts_from_the_file_that_is_there(tmp_path: Path) -> 
     ],
 )
 def test_mistakes_are_named(options: dict[str, str], fault: str) -> None:
-    with pytest.raises(BadOption, match=fault):
+    with pytest.raises(Fault, match=fault):
         TimedRotatingFileStream(filename="x", **options)  # type: ignore[arg-type]
 
 

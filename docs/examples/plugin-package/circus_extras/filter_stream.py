@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
 
-from cvec_circus_core.api import TEXT, BadOption, Stream, option
+from cvec_circus_core.api import TEXT, Fault, Stream, option
 
 
 @dataclass(kw_only=True, eq=False)
@@ -24,14 +24,14 @@ class FilterStream(Stream):
     _file: IO[bytes] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        """Read all options. Raises `BadOption`."""
+        """Read all options. Raises `Fault`."""
         super().__post_init__()
         if not self.filename:
-            raise BadOption("filename", "is missing")
+            raise Fault("filename", "is missing")
         try:
             self._wanted = re.compile(self.pattern.encode())
         except re.error as error:
-            raise BadOption("pattern", f"isn't a regular expression: {error}") from None
+            raise Fault("pattern", f"isn't a regular expression: {error}") from None
 
     def open(self) -> None:
         """Open the file, at each start of the watcher."""

@@ -1,7 +1,8 @@
-"""What a key speaks of: a declared option, a member of a family, a whole family, or anything else.
+"""The one reader of declared options: what a key speaks of, and what its value is.
 
-Files and commands share this; only the reading of the value differs (text or JSON). The
-declarations in `model` say everything that is asked here, so no option is named in this module.
+A key is a declared option, a member of a family, a whole family, or anything else. The sections of
+a file, commands, plugins and streams are read here; only the form of the value differs (text, JSON
+or either). The declarations say everything that is asked, so no option is named in this module.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.options import (
     Family,
     Option,
@@ -22,25 +24,12 @@ from cvec_circus_core.model.options import (
 from cvec_circus_core.model.values import Struct
 
 
-class Refused(ValueError):
-    """A value, or a set of values, that can not be used.
-
-    ``sentence`` continues the name of the key: "isn't an integer".
-    """
-
-    def __init__(self, sentence: str, allowed: str = "", key: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.allowed = allowed
-        self.key = key
-
-
-class UnknownMember(Refused):
+class UnknownMember(Fault):
     """A key of a family whose members are all known, and which is none of them."""
 
     def __init__(self, family: Family, member: str) -> None:
         known = ", ".join(f"{family.prefix}{name}" for name in sorted(family.names or ()))
-        super().__init__("is not known", known, f"{family.prefix}{member}")
+        super().__init__(f"{family.prefix}{member}", "is not known", known)
 
 
 class Plain(Struct, frozen=True):
@@ -118,24 +107,24 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def parse(place: Place, text: str) -> Any:
-    """Read the text of a file. Raises `Refused`."""
+    """Read the text of a file. Raises `Fault`."""
     match place:
         case Plain(option):
-            return _read(option.kind.parse, text, option.kind.allowed, option.name)
+            return _read(option.kind.parse, text, option)
         case Member(family, member):
             _require_known(family, member)
-            return _read(family.kind.parse, text, family.kind.allowed, f"{family.prefix}{member}")
+            return _read(family.kind.parse, text, family, member)
         case Whole(family):
-            raise Refused("isn't an option by itself", f"{family.prefix}NAME", family.name)
+            raise Fault(family.name, "isn't an option by itself", f"{family.prefix}NAME")
         case Free():
             return text
 
 
 def check(place: Place, value: Any) -> Any:
-    """Take a JSON or Python value. Raises `Refused`."""
+    """Take a JSON or Python value. Raises `Fault`."""
     match place:
         case Plain(option):
-            return _read(option.kind.check, value, option.kind.allowed, option.name)
+            return _read(option.kind.check, value, option)
         case Member(family, member):
             return _check_member(family, member, value)
         case Whole(family):
@@ -148,14 +137,14 @@ def _check_member(family: Family, member: str, value: Any) -> Any:
     _require_known(family, member)
     if value is None and not family.keeps_null:
         return None
-    return _read(family.kind.check, value, family.kind.allowed, f"{family.prefix}{member}")
+    return _read(family.kind.check, value, family, member)
 
 
 def _check_family(family: Family, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise Refused("isn't an object", key=family.name)
+        raise Fault(family.name, "isn't an object")
     found = {}
     for key, item in value.items():
         # A library caller may give RLIMIT_NOFILE as well as nofile.
@@ -170,8 +159,39 @@ def _require_known(family: Family, member: str) -> None:
         raise UnknownMember(family, member)
 
 
-def _read(how: Callable[[Any], Any], value: Any, allowed: str, key: str) -> Any:
+def read_option(option: Option, value: Any) -> Any:
+    """Return the value of one option, given as text or as what it is. Raises `Fault`."""
+    if value == option.default and type(value) is type(option.default):
+        return value
+    return _read(option.kind.parse if isinstance(value, str) else option.kind.check, value, option)
+
+
+def read_options(of: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what the declared ones of some options are, by name, and what is wrong with others.
+
+    Keys that are not declared are left to the caller.
+    """
+    names, declared = option_names(of), declared_options(of)
+    read: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for key, value in values.items():
+        if key not in names:
+            continue
+        option = declared[names[key]]
+        try:
+            read[option.name] = read_option(option, value)
+        except Fault as fault:
+            faults.append(Fault(key, fault.sentence, fault.allowed, is_secret=fault.is_secret))
+    return read, faults
+
+
+def _read(
+    convert: Callable[[Any], Any], value: Any, declared: Option | Family, member: str = ""
+) -> Any:
     try:
-        return how(value)
+        return convert(value)
     except ValueError as error:
-        raise Refused(f"isn't {error}", allowed, key) from None
+        key = f"{declared.prefix}{member}" if isinstance(declared, Family) else declared.name
+        is_secret = isinstance(declared, Option) and declared.secret
+        sentence = f"isn't {error}"
+        raise Fault(key, sentence, declared.kind.allowed, is_secret=is_secret) from None
