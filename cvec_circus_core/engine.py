@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -49,7 +49,7 @@ from cvec_circus_core.runtime.arbiter import (
     nothing_to_read,
 )
 from cvec_circus_core.runtime.bus import Bus
-from cvec_circus_core.runtime.census_cache import Census, SharedCensus
+from cvec_circus_core.runtime.census_cache import BlockingCensus, SharedCensus
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
@@ -57,7 +57,7 @@ from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
 from cvec_circus_core.runtime.world import SpecReader, World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import Defer, LocalProcesses, choose_processes
+from cvec_circus_core.system.processes.local import MakeOwner, local_owner
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.stats.load import Load
@@ -82,9 +82,8 @@ class Parts(Struct, frozen=True):
     configure: Configure = nothing_to_read
     apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
-    processes: Callable[[asyncio.AbstractEventLoop, Launcher, Defer], LocalProcesses] = (
-        choose_processes
-    )
+    owner: MakeOwner = field(default_factory=local_owner)
+    """Makes the owner of processes and managed sockets."""
     launcher: Launcher = field(default_factory=Launcher)
     context: zmq.Context[Any] | None = None
     serves: bool = True
@@ -101,12 +100,13 @@ class Engine:
         self.clock = AsyncioClock(self.loop)
         self._load = Load()
         self._turns = FairQueue(self.clock, self.loop, self._load.runnable)
-        self.processes = parts.processes(self.loop, parts.launcher, self._turns.add_death)
+        owner = parts.owner(self.loop, parts.launcher, self._turns.add_exit)
+        self.processes = owner.processes
         self.bus = Bus(self.clock)
         self._audit = Audit(self.clock, self.bus.tell)
         self._parts = parts
         self.outputs = Outputs()
-        self.sockets = ManagedSockets()
+        self.sockets = ManagedSockets(owner.sockets)
         self._configuration = configuration
         self._around = _surroundings(parts.hooks)
         census = SharedCensus(self.clock, _census)
@@ -142,7 +142,7 @@ class Engine:
         that carries messages; the caller has made sure that it is allowed.
         """
         spec: ArbiterSpec = self.supervisor.spec
-        problems = self.sockets.put_all(self._configuration.sockets)
+        problems = self.sockets.open_all(self._configuration.sockets)
         if problems and not spec.skip_bad:
             raise CannotBind("; ".join(problems))
         for problem in problems:
@@ -245,14 +245,13 @@ class Engine:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
         self.processes.close()
-        self.sockets.close()
+        self.sockets.close_all()
         self._load.close()
 
     def _surrounds(self) -> SpawnEnvironment:
         """Return what processes get; another object whenever the sockets have changed."""
-        if self._around.sockets is not self.sockets.descriptors:
-            descriptors, own = self.sockets.descriptors, self.sockets.own
-            self._around = replace(self._around, sockets=descriptors, own_sockets=own)
+        if self._around.sockets is not self.sockets.names:
+            self._around = replace(self._around, sockets=self.sockets.names)
         return self._around
 
     def _seen_by_hooks(self, owner: str, watcher: WatcherPort) -> WatcherPort:
@@ -274,9 +273,9 @@ class Engine:
         )
 
 
-def _census(clock: Clock) -> Census:
+def _census(clock: Clock) -> BlockingCensus:
     # psutil takes memory, so what needs it is imported at the first question.
-    census: Census = import_module("cvec_circus_core.system.stats.census").Census(clock)
+    census: BlockingCensus = import_module("cvec_circus_core.system.stats.census").Census(clock)
     return census
 
 

@@ -161,7 +161,7 @@ class FakeWatcher:
         self._require(pid, None)
         return self._wish(f"kill pid={pid} signum={signum} grace={grace}", self._replace)
 
-    def signal(self, signum: int, selection: SignalSelection) -> None:
+    def signal(self, signum: int, selection: SignalSelection) -> FakeTicket:
         """Write the signal down."""
         self._require(selection.pid, selection.wid)
         parts = {
@@ -171,8 +171,9 @@ class FakeWatcher:
             "children": selection.children or None,
             "recursive": selection.recursive or None,
         }
-        given = "".join(f" {key}={value}" for key, value in parts.items() if value is not None)
-        self.said.append(f"signal {self.name} {signum}{given}")
+        selected = "".join(f" {key}={value}" for key, value in parts.items() if value is not None)
+        self.said.append(f"signal {self.name} {signum}{selected}")
+        return FakeTicket(error=self.error)
 
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values."""

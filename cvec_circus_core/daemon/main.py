@@ -63,7 +63,11 @@ from cvec_circus_core.system.processes.descriptors import (
     seal_descriptors,
 )
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import choose_processes, subreaper_processes
+from cvec_circus_core.system.processes.local import (
+    choose_processes,
+    local_owner,
+    subreaper_processes,
+)
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, precedence
 from cvec_circus_core.system.service_manager import ServiceManager
@@ -217,7 +221,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         inner=inner,
         launcher=Launcher(sealed=True),
         # Process 1 of a container is given every orphan without asking.
-        processes=subreaper_processes if _is_given_orphans() else choose_processes,
+        owner=local_owner(subreaper_processes if _is_given_orphans() else choose_processes),
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
@@ -249,7 +253,7 @@ def _is_given_orphans() -> bool:
 
 def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
     """Let Unix signals act by the port that commands use; return what ends that."""
-    orphans = OrphanReaper(engine.loop, lambda pid: pid in engine.processes)
+    orphans = OrphanReaper(engine.loop, engine.processes.__contains__)
     signals = DaemonSignals(engine.loop)
     signals.install(
         {

@@ -17,9 +17,8 @@ from functools import partial
 from typing import Any
 
 from cvec_circus_core.engine import Engine
-from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.requests.audited import insider
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SignalResult
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +68,7 @@ class Shutdown:
 
     def _kill(self) -> None:
         self._engine.outputs.hurry()
-        self._engine.processes.is_ending = True
+        self._engine.processes.refuse_spawns()
         try:
             self._engine.supervisor.hasten()
         except Exception:
@@ -80,7 +79,7 @@ class Shutdown:
 
     async def _stop_leftover(self) -> None:
         """Stop, with a grace, what the watchers have not."""
-        self._engine.processes.is_ending = True
+        self._engine.processes.refuse_spawns()
         left = self._left()
         if left:
             log.error("stopping %d processes that their watchers did not stop", len(left))
@@ -109,10 +108,7 @@ class Shutdown:
 
     def _signal(self, pids: Iterable[int], signum: int) -> None:
         for pid in pids:
-            try:
-                self._engine.processes.signal(pid, signum, Scope.TREE)
-            except CircusError as error:
-                log.warning("%s", error)
+            self._engine.processes.signal(pid, signum, Scope.TREE, _log_refusal)
 
     async def _gone(self, pids: frozenset[int], seconds: float) -> None:
         """Wait until processes have ended, for so long at most."""
@@ -127,7 +123,7 @@ class Shutdown:
         processes = self._engine.processes
         ends = {pid: self._new_end() for pid in pids}
         for pid, end in ends.items():
-            processes.sweep(pid, signum, grace, partial(_settle, end))
+            processes.kill_leftovers(pid, signum, grace, partial(_settle, end))
         await asyncio.gather(*ends.values())
         last = self._new_end()
         processes.kill_orphans(signum, grace, partial(_settle, last))
@@ -135,6 +131,11 @@ class Shutdown:
 
     def _new_end(self) -> asyncio.Future[None]:
         return self._engine.loop.create_future()
+
+
+def _log_refusal(result: SignalResult) -> None:
+    if result.problem:
+        log.warning("%s", result.problem)
 
 
 def _settle(end: asyncio.Future[None], pid: int) -> None:

@@ -24,6 +24,7 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.order import start_order
+from cvec_circus_core.runtime.managed_sockets import spec_of
 from cvec_circus_core.system.net.sockets import CircusSocket
 
 ENDPOINT = "tcp://127.0.0.1:5555"
@@ -66,7 +67,7 @@ class Arbiter:
             **options,
         }
         self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
-        self._sockets = tuple(socket.spec for socket in sockets)
+        self._sockets = tuple(spec_of(socket.plan) for socket in sockets)
         self._context = context
         self._plugins = tuple(_plugin_specs(plugins or ()))
         self._hooks = Hooks.installed()

@@ -10,8 +10,7 @@ from typing import Any, BinaryIO
 
 from cvec_circus_core.config.properties import watcher_from_mapping
 from cvec_circus_core.model.errors import CannotSpawn, UnknownProcess
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.values import replace
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 from cvec_circus_core.system.clock import SystemClock
 from cvec_circus_core.system.processes.single import SingleProcess
@@ -98,7 +97,8 @@ class Process:
             return
         ends = [os.pipe() if wanted else None for wanted in self._pipes]
         try:
-            self._single = SingleProcess(self._plan(ends))
+            stdout, stderr = (end[1] if end else None for end in ends)
+            self._single = SingleProcess(self._plan(), Stdio(stdout=stdout, stderr=stderr))
         except BaseException:
             _close(end[0] for end in ends if end)
             raise
@@ -106,22 +106,16 @@ class Process:
             _close(end[1] for end in ends if end)
         self.stdout, self.stderr = (os.fdopen(end[0], "rb") if end else None for end in ends)
 
-    def _plan(self, ends: Sequence[tuple[int, int] | None]) -> LaunchPlan:
+    def _plan(self) -> LaunchPlan:
         around = SpawnEnvironment(environ=dict(os.environ))
         try:
-            plan = prepare(self._spec, around).for_slot(self._slot)
+            return prepare(self._spec, around).for_slot(self._slot)
         except ValueError as error:
             raise CannotSpawn(str(error)) from None
-        stdout, stderr = ends
-        return replace(
-            plan,
-            stdout=stdout[1] if stdout else plan.stdout,
-            stderr=stderr[1] if stderr else plan.stderr,
-        )
 
     def format_args(self) -> tuple[str, ...]:
         """Return the words of the command line, variables replaced."""
-        return self._plan((None, None)).argv
+        return self._plan().argv
 
     @property
     def pid(self) -> int:

@@ -72,8 +72,11 @@ class WatcherPort(Protocol):
     def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
         """Stop one process or all of them; they are replaced. Raises `UnknownProcess`."""
 
-    def signal(self, signum: int, selection: SignalSelection) -> None:
-        """Send a signal and expect nothing. Raises `UnknownProcess`."""
+    def signal(self, signum: int, selection: SignalSelection) -> Ticket:
+        """Send a signal; settled when it was sent. Raises `UnknownProcess`.
+
+        A refusal is raised where it is known at once, else it is the ticket's failure.
+        """
 
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values, free-form ones included."""

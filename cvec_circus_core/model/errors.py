@@ -166,6 +166,11 @@ class SystemProblem(CircusError):
 class CannotSpawn(SystemProblem):
     """A process could not be started."""
 
+    def __init__(self, sentence: str, is_shortage: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_shortage = is_shortage
+        """Whether the machine is to blame: no memory, processes or descriptors left."""
+
 
 class CannotBind(SystemProblem):
     """An endpoint or socket could not be bound."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
-
-from cvec_circus_core.model.values import Struct
 
 
 class ExitReason(Enum):
@@ -26,7 +25,8 @@ class ExitReason(Enum):
     """It did not ping its watchdog in time, and was ended for that."""
 
 
-class Exit(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Exit:
     """The end of one process.
 
     ``code`` is the exit status 0–255, or minus the number of the signal that ended it, or None

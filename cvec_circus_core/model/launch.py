@@ -1,12 +1,20 @@
-"""Everything that is needed to start one process, as plain data."""
+"""Everything that is needed to start one process, as plain data of the standard library.
+
+A plan names the managed sockets that the process uses and knows no descriptor: the numbers are for
+whoever owns sockets and processes to fill in, at each spawn. Where a text of the command line or of
+the environment holds such a number, the plan has `place_of` there. A null character can be in no
+argument and no variable, so nothing that an operator writes reads like it.
+
+Descriptors that are the caller's, pipes mostly, go beside the plan, as `Stdio`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from cvec_circus_core.model.capabilities import Capabilities
-from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.model.capability_set import Capabilities
 
 
 class Channel(Enum):
@@ -16,13 +24,13 @@ class Channel(Enum):
     NULL = "/dev/null"
 
 
-class LaunchPlan(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
     """How to start one process.
 
     Names of users and groups are looked up at each spawn, so that an account made later is found.
-    ``env`` is the whole environment. ``stdin``, ``stdout`` and ``stderr`` are a `Channel` or an
-    open descriptor, which stays the caller's. ``rlimits`` maps names without the RLIMIT_ prefix,
-    in lower case, to the soft and hard limit; None is unlimited.
+    ``env`` is the whole environment. ``rlimits`` maps names without the RLIMIT_ prefix, in lower
+    case, to the soft and hard limit; None is unlimited.
     """
 
     argv: tuple[str, ...]
@@ -38,16 +46,72 @@ class LaunchPlan(Struct, frozen=True, kw_only=True):
     oom_score_adj: int | None = None
     death_signal: int | None = None
     """What the kernel sends the process when the thread that started it is gone (Linux)."""
-    stdin: Channel | int = Channel.NULL
-    stdout: Channel | int = Channel.INHERIT
-    stderr: Channel | int = Channel.INHERIT
-    keep_descriptors: tuple[int, ...] = ()
-    """Descriptors that the child keeps under the same numbers."""
-    in_a_row: tuple[int, ...] = ()
-    """Descriptors that the child gets as 3, 4 and so on, and its own pid as LISTEN_PID."""
+    stdin: Channel = Channel.NULL
+    stdout: Channel = Channel.INHERIT
+    stderr: Channel = Channel.INHERIT
+    stdin_socket: str | None = None
+    """The managed socket that is its standard input."""
+    numbered_sockets: tuple[str, ...] = ()
+    """Managed sockets that the process keeps under the numbers that its owner has for them."""
+    listen_sockets: tuple[str, ...] = ()
+    """Managed sockets that it gets as 3, 4 and so on, and its own pid as LISTEN_PID."""
     contain: bool = False
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 
     Makes a spawn several times as dear; without it, and elsewhere, a descendant that detached
-    itself before anybody looked and took its birthmark off is not found.
+    itself before anybody looked and took its spawn tag off is not found.
     """
+
+    @property
+    def sockets(self) -> tuple[str, ...]:
+        """All managed sockets that the process gets, each once."""
+        stdin = () if self.stdin_socket is None else (self.stdin_socket,)
+        return tuple(dict.fromkeys((*self.listen_sockets, *self.numbered_sockets, *stdin)))
+
+    def with_numbers(self, numbers: Mapping[str, int]) -> LaunchPlan:
+        """Return the plan with the numbers of its sockets in its texts."""
+        if not self.numbered_sockets:
+            return self
+        places = {place_of(name): str(numbers[name]) for name in self.numbered_sockets}
+        argv = tuple(_filled(word, places) for word in self.argv)
+        env = {key: _filled(text, places) for key, text in self.env.items()}
+        return replace(self, argv=argv, env=env)
+
+
+def place_of(socket: str) -> str:
+    """Return what stands in a text for the number of a managed socket."""
+    return f"\0{socket}\0"
+
+
+def _filled(text: str, places: Mapping[str, str]) -> str:
+    if "\0" in text:
+        for place, number in places.items():
+            text = text.replace(place, number)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Stdio:
+    """Open descriptors for the standard streams of a process, which stay the caller's.
+
+    None: as the plan says.
+    """
+
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+
+
+AS_PLANNED = Stdio()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Where the managed sockets of a process listen for connections."""
+
+    ports: frozenset[int] = frozenset()
+    paths: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is any."""
+        return bool(self.ports or self.paths)

@@ -1,7 +1,7 @@
 """Which managed sockets a watcher uses, and how its processes get them.
 
     by number   cmd, args, shell_args or env say ``$(circus.sockets.NAME)``: the process has these
-                sockets under the numbers that they have here
+                sockets under the numbers that they have with the owner of processes
     in a row    ``sockets`` lists them, or ``use_sockets`` is on and none is named: the process has
                 them from descriptor 3 on, as systemd would give them (LISTEN_FDS). What is named
                 besides follows after them
@@ -44,17 +44,6 @@ class SocketUse(Struct, frozen=True):
         """All of them, each once."""
         stdin = () if self.stdin is None else (self.stdin,)
         return tuple(dict.fromkeys((*self.listed, *self.numbered, *stdin)))
-
-
-class Served(Struct, frozen=True):
-    """Where the managed sockets of a process listen for connections."""
-
-    ports: frozenset[int] = frozenset()
-    paths: frozenset[str] = frozenset()
-
-    def __bool__(self) -> bool:
-        """Tell whether there is any."""
-        return bool(self.ports or self.paths)
 
 
 def sockets_in(text: str) -> Iterator[str]:

@@ -9,8 +9,9 @@ The own environment is expanded entry by entry, each seeing those before it and 
 command line sees the environment that the process gets.
 
 Managed sockets (`socket_use.py`): a process gets the descriptors that its watcher uses and no
-others, under the daemon's numbers or in a row from 3 on. The number that a variable becomes is the
-one in the process.
+others, under the numbers of their owner or in a row from 3 on. The number that a variable becomes
+is the one in the process: in a row it is known here, else the plan has a place for it that the
+owner fills in.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ import re
 import shlex
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
 
-from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.launch import Channel, LaunchPlan, place_of
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_use import SocketUse, socket_use
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct, field, replace
+from cvec_circus_core.model.values import Struct, field
 
 _VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
 _SLOT = re.compile(r"(?i:\$\(circus\.wid\)|\(\(circus\.wid\)\))|\$WID(?!\w)")
@@ -41,13 +42,12 @@ _SHELL = "/bin/sh"
 
 
 class SpawnEnvironment(Struct, frozen=True):
-    """What the daemon gives to its processes: environment, import path, descriptors of sockets."""
+    """What the daemon gives to its processes: environment, import path, managed sockets."""
 
     environ: Mapping[str, str] = field(default_factory=dict)
     import_path: tuple[str, ...] = ()
-    sockets: Mapping[str, int] = field(default_factory=dict)
-    own_sockets: frozenset[str] = frozenset()
-    """Those of the sockets of which every process gets one of its own (so_reuseport)."""
+    sockets: tuple[str, ...] = ()
+    """The names of those that there are."""
     working_dir: str | None = None
     python: str = "python3.11"
     """Name of the folder in a virtual environment's lib."""
@@ -65,16 +65,8 @@ class Launch(Struct, frozen=True):
     """Whether something in it depends on the slot."""
     sockets: SocketUse = field(default_factory=SocketUse)
 
-    @property
-    def own_sockets(self) -> tuple[str, ...]:
-        """The sockets that have to be made for each process."""
-        return tuple(name for name in self.sockets.names if name in self.around.own_sockets)
-
-    def for_slot(self, wid: int | str, own: Mapping[str, int] | None = None) -> LaunchPlan:
-        """Return the plan for the process of one slot, with the sockets made for it."""
-        if own:
-            sockets = {**self.around.sockets, **own}
-            return prepare(self.spec, replace(self.around, sockets=sockets)).for_slot(wid)
+    def for_slot(self, wid: int | str) -> LaunchPlan:
+        """Return the plan for the process of one slot."""
         if not self.varies:
             return self.plan
         argv, env = _for_slot(self.spec, self.around, self.values, wid)
@@ -87,7 +79,7 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
     Raises ValueError with a sentence for a command line that can not be used.
     """
     use = _sockets(spec, around)
-    values = {**_values(spec, around), **_numbers(use, around)}
+    values = {**_values(spec, around), **_numbers(use)}
     argv, env = _for_slot(spec, around, values, _ANY_SLOT)
     plan = LaunchPlan(
         argv=argv,
@@ -102,11 +94,12 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
         capabilities=spec.capabilities,
         oom_score_adj=spec.oom_score_adj,
         death_signal=spec.death_signal,
-        stdin=_stdin(spec, around),
+        stdin=Channel.NULL if spec.close_child_stdin else Channel.INHERIT,
         stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
         stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
-        keep_descriptors=() if use.listed else _descriptors(use.numbered, around),
-        in_a_row=_descriptors(use.in_a_row, around),
+        stdin_socket=spec.stdin_socket,
+        numbered_sockets=() if use.listed else use.numbered,
+        listen_sockets=use.in_a_row,
         contain=spec.control_group,
     )
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
@@ -166,20 +159,10 @@ def _sockets(spec: WatcherSpec, around: SpawnEnvironment) -> SocketUse:
     return use
 
 
-def _numbers(use: SocketUse, around: SpawnEnvironment) -> dict[str, str]:
+def _numbers(use: SocketUse) -> dict[str, str]:
     if not use.listed:
-        return {f"sockets.{name}": str(around.sockets[name]) for name in use.numbered}
+        return {f"sockets.{name}": place_of(name) for name in use.numbered}
     return {f"sockets.{name}": str(fd) for fd, name in enumerate(use.in_a_row, _FIRST_IN_A_ROW)}
-
-
-def _descriptors(names: Iterable[str], around: SpawnEnvironment) -> tuple[int, ...]:
-    return tuple(around.sockets[name] for name in names)
-
-
-def _stdin(spec: WatcherSpec, around: SpawnEnvironment) -> Channel | int:
-    if spec.stdin_socket is not None:
-        return around.sockets[spec.stdin_socket]
-    return Channel.NULL if spec.close_child_stdin else Channel.INHERIT
 
 
 def _joined(*parts: str | None) -> str:
@@ -206,8 +189,8 @@ def _words(spec: WatcherSpec) -> tuple[str, ...]:
 
 def _values(spec: WatcherSpec, around: SpawnEnvironment) -> dict[str, str]:
     values = {key.lower(): _as_text(value) for key, value in spec.extra.items()}
-    for name, one in declared_options(WatcherSpec).items():
-        values[name] = _as_text(one.kind.show(getattr(spec, name)))
+    for name, option in declared_options(WatcherSpec).items():
+        values[name] = _as_text(option.kind.show(getattr(spec, name)))
     values["working_dir"] = spec.working_dir or around.working_dir or ""
     values["name"] = spec.name
     values.update(_variables(around.environ.items()))
@@ -218,7 +201,7 @@ def _variables(environment: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {f"env.{name.lower()}": text for name, text in environment}
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     match value:
         case None:
             return ""

@@ -19,7 +19,7 @@ FRESH = 0.1
 """Seconds for which a look is told again."""
 
 
-class Census(Protocol):
+class BlockingCensus(Protocol):
     """Reads what processes use; blocks."""
 
     def take(self, pids: Iterable[int], *, pss: bool = False) -> Mapping[int, Any]:
@@ -41,10 +41,10 @@ class _Look(Struct):
 class SharedCensus:
     """A census whose looks are shared."""
 
-    def __init__(self, clock: Clock, make: Callable[[Clock], Census]) -> None:
+    def __init__(self, clock: Clock, make: Callable[[Clock], BlockingCensus]) -> None:
         self._clock = clock
         self._make = make
-        self._census: Census | None = None
+        self._census: BlockingCensus | None = None
         self._next: _Look | None = None
         self._last: _Look | None = None
         self._worker: asyncio.Task[None] | None = None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import Served
 from cvec_circus_core.model.outcome import Outcome
-from cvec_circus_core.model.socket_use import Served, socket_use
+from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, prepare
 from cvec_circus_core.policy.watcher.effects import (
     AskHook,
@@ -37,13 +38,31 @@ from cvec_circus_core.policy.watcher.inputs import (
     Swept,
     TicketId,
 )
-from cvec_circus_core.runtime.process_notices import WatcherNotices
+from cvec_circus_core.runtime.process_notices import Equipment, WatcherNotices
+from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
 
 log = logging.getLogger(__name__)
+
+
+_SCOPES = {
+    Reach.PROCESS: Scope.PROCESS,
+    Reach.CHILDREN: Scope.FAMILY,
+    Reach.TREE: Scope.TREE,
+}
+
+
+class _Start(Struct, frozen=True):
+    """A process that is about to start, with what was prepared for it."""
+
+    wid: int
+    equipment: Equipment
+    pipes: ProcessPipes
+    served: Served | None
+    """Where it will listen; the sockets may be others when it goes."""
 
 
 def _nothing() -> None:
@@ -79,14 +98,14 @@ class EffectRunner:
         """Carry out one effect."""
         match effect:
             case Spawn(wid):
-                self._world.turns.add_birth(lambda: self._spawn(wid))
+                self._world.turns.add_spawn(lambda: self._spawn(wid))
             case AskHook():
                 self._hooks.ask(effect)
             case Signal(pid, signum):
-                send = self._finish if effect.asks_to_go else self._signal
+                send = self._signal_when_idle if effect.asks_to_go else self._signal
                 self._hooks.around_signal(pid, signum, partial(send, effect))
             case KillLeftovers(pid, signum, grace):
-                self._world.processes.sweep(pid, signum, grace, self._on_swept)
+                self._world.processes.kill_leftovers(pid, signum, grace, self._on_swept)
             case Listen():
                 self._listen()
             case Unlisten():
@@ -102,39 +121,60 @@ class EffectRunner:
                 assert_never(effect)
 
     def _spawn(self, wid: int) -> None:
-        name = self._spec().name
         try:
-            with (
-                self._plan(wid) as plan,
-                self._notices.equip(plan) as equipped,
-                self._streams.open_pipes(wid, equipped.plan) as pipes,
-            ):
-                pid = self._world.processes.spawn(pipes.plan, self._on_exit)
-                pipes.started(pid)
-                equipped.pid = pid
-            self._remember_served(pid)
+            start = self._prepare_start(wid)
         except (CircusError, ValueError) as error:
-            log.warning("watcher %s: process %d could not start: %s", name, wid, error)
-            self._post(SpawnFailed(wid, str(error)))
+            self._post_failure(wid, str(error))
         except Exception as error:
-            log.exception("watcher %s: process %d could not start", name, wid)
+            log.exception("watcher %s: process %d could not start", self._spec().name, wid)
             self._post(SpawnFailed(wid, f"unexpected {type(error).__name__}: {error}"))
         else:
-            self._post(Spawned(wid, pid, self._world.chance()))
+            self._world.processes.spawn(
+                start.equipment.plan,
+                start.pipes.stdio,
+                partial(self._on_spawned, start),
+                self._on_exit,
+            )
+
+    def _prepare_start(self, wid: int) -> _Start:
+        launch = self.launch()
+        names = launch.sockets.names
+        served = self._world.sockets.served(names) if names else None
+        with ExitStack() as undo:
+            equipment = self._notices.equip(launch.for_slot(wid))
+            undo.callback(equipment.close)
+            pipes = self._streams.open_pipes(wid, equipment.plan)
+            undo.pop_all()
+        return _Start(wid, equipment, pipes, served)
+
+    def _on_spawned(self, start: _Start, result: SpawnResult) -> None:
+        with closing(start.equipment), closing(start.pipes):
+            if result.pid is None:
+                self._post_failure(start.wid, result.problem)
+                return
+            if start.served:
+                self._served[result.pid] = start.served
+            start.pipes.started(result.pid)
+            start.equipment.started(result.pid)
+        self._post(Spawned(start.wid, result.pid, self._world.chance()))
+
+    def _post_failure(self, wid: int, reason: str) -> None:
+        log.warning("watcher %s: process %d could not start: %s", self._spec().name, wid, reason)
+        self._post(SpawnFailed(wid, reason))
 
     def _listen(self) -> None:
-        spec, shelf = self._spec(), self._world.sockets
+        spec, sockets = self._spec(), self._world.sockets
         names = [
             name
-            for name in socket_use(spec, shelf.descriptors).names
-            if name in shelf.descriptors and name not in shelf.own
+            for name in socket_use(spec, sockets.names).names
+            if name in sockets.names and name not in sockets.per_process
         ]
         if not names:
             log.warning("watcher %s: there is no socket to wait at", spec.name)
         self._stop_listening()
-        self._stop_listening = shelf.knocking.wait(self._world.loop, names, self._on_knock)
+        self._stop_listening = sockets.activation.wait(names, self._on_connection)
 
-    def _on_knock(self) -> None:
+    def _on_connection(self) -> None:
         log.info("watcher %s: somebody has connected", self._spec().name)
         self._post(SocketReady())
 
@@ -145,52 +185,28 @@ class EffectRunner:
             self._launch = (spec, around, prepare(spec, around))
         return self._launch[2]
 
-    def _plan(self, wid: int) -> AbstractContextManager[LaunchPlan]:
-        """Give the plan for one slot, with sockets of its own that are the child's alone."""
-        launch = self.launch()
-        if launch.own_sockets:
-            return self._plan_with_sockets(launch, wid)
-        return nullcontext(launch.for_slot(wid))
-
-    @contextmanager
-    def _plan_with_sockets(self, launch: Launch, wid: int) -> Iterator[LaunchPlan]:
-        with ExitStack() as stack:
-            own = {
-                name: stack.enter_context(self._world.sockets.one_of_its_own(name)).fileno()
-                for name in launch.own_sockets
-            }
-            yield launch.for_slot(wid, own)
-
-    def _remember_served(self, pid: int) -> None:
-        names = self.launch().sockets.names
-        served = self._world.sockets.served(names) if names else None
-        if served:
-            self._served[pid] = served
-
-    def _finish(self, effect: Signal) -> None:
+    def _signal_when_idle(self, effect: Signal) -> None:
         served = self._served.get(effect.pid)
-        send = partial(self._signal, effect)
         if served is None:
-            send()
-        else:
-            patience = self._spec().finish_timeout
-            self._world.processes.finish(effect.pid, effect.signum, served, patience, send)
+            self._signal(effect)
+            return
+        self._world.processes.signal_when_idle(
+            effect.pid,
+            effect.signum,
+            _SCOPES[effect.reach],
+            served,
+            self._spec().finish_timeout,
+            self._on_signalled,
+        )
 
     def _signal(self, effect: Signal) -> None:
-        processes = self._world.processes
-        try:
-            match effect.reach:
-                case Reach.TREE:
-                    processes.signal(effect.pid, effect.signum, Scope.TREE)
-                case Reach.CHILDREN:
-                    processes.signal(effect.pid, effect.signum, Scope.CHILDREN)
-                    processes.signal(effect.pid, effect.signum)
-                case Reach.PROCESS:
-                    processes.signal(effect.pid, effect.signum)
-                case _:
-                    assert_never(effect.reach)
-        except CircusError as error:
-            log.warning("watcher %s: %s", self._spec().name, error)
+        self._world.processes.signal(
+            effect.pid, effect.signum, _SCOPES[effect.reach], self._on_signalled
+        )
+
+    def _on_signalled(self, result: SignalResult) -> None:
+        if result.problem:
+            log.warning("watcher %s: %s", self._spec().name, result.problem)
 
     def _on_exit(self, pid: int, exit_: Exit) -> None:
         grace = self._spec().graceful_timeout if exit_.left_behind else 0.0

@@ -1,12 +1,12 @@
 """Work in turns: many small jobs, run a few milliseconds at a time.
 
 A thousand spawns or signals take most of a second. Done in one go they would keep the loop from
-answering anybody; here each turn lasts `TURN` seconds at most (and one job), then requests, deaths
+answering anybody; here each turn lasts `TURN` seconds at most (and one job), then requests, exits
 and deadlines have their say.
 
-A birth keeps the loop until the child has got as far as its program, and when a crowd has just died
+A spawn keeps the loop until the child has got as far as its program, and when a crowd has just died
 that takes long: hundreds of ends stand before the child in the queues of the processors, and 60 ms
-were seen. So deaths go before other jobs, which wait for them up to `PATIENCE`; and where the
+were seen. So exits go before other jobs, which wait for them up to `PATIENCE`; and where the
 processors have no time, spawns wait for `EXIT_POLL` after an exit, to see whether more have ended,
 and for `EXIT_GRACE` after a crowd has. It takes no longer until all are back: room has to be made
 for their ends anyway.
@@ -32,7 +32,7 @@ LOOK_AGAIN = 0.002
 """Seconds, all of them."""
 
 CROWD = 32
-"""So many deaths within `EXIT_GRACE` seconds are a crowd."""
+"""So many exits within `EXIT_GRACE` seconds are a crowd."""
 
 Job = Callable[[], None]
 
@@ -51,11 +51,11 @@ class FairQueue:
         self._runnable = runnable
         self._at_ease = 2 * (os.cpu_count() or 1)
         self._jobs: deque[tuple[float, Job]] = deque()
-        """With the moment until which each waits for deaths."""
-        self._deaths: deque[Job] = deque()
-        self._births: deque[Job] = deque()
+        """With the moment until which each waits for exits."""
+        self._exits: deque[Job] = deque()
+        self._spawns: deque[Job] = deque()
         self._recent: deque[float] = deque(maxlen=CROWD)
-        self._mourns_until = 0.0
+        self._spawn_holdoff_until = 0.0
         self._next_crowd_at = 0.0
         self._scheduled = False
 
@@ -64,22 +64,22 @@ class FairQueue:
         self._jobs.append((self._clock.now() + PATIENCE, job))
         self._schedule()
 
-    def add_birth(self, job: Job) -> None:
+    def add_spawn(self, job: Job) -> None:
         """Run a job that starts a process."""
-        self._births.append(job)
+        self._spawns.append(job)
         self._schedule()
 
-    def add_death(self, job: Job) -> None:
+    def add_exit(self, job: Job) -> None:
         """Run a job that takes in the end of a process."""
         now = self._clock.now()
         self._recent.append(now)
         is_crowd = len(self._recent) == CROWD and now - self._recent[0] < EXIT_GRACE
         if is_crowd and now >= self._next_crowd_at:
-            self._mourns_until = now + EXIT_GRACE
+            self._spawn_holdoff_until = now + EXIT_GRACE
             self._next_crowd_at = now + 2 * EXIT_GRACE
-        elif now >= self._mourns_until + EXIT_POLL:
-            self._mourns_until = now + EXIT_POLL
-        self._deaths.append(job)
+        elif now >= self._spawn_holdoff_until + EXIT_POLL:
+            self._spawn_holdoff_until = now + EXIT_POLL
+        self._exits.append(job)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -100,24 +100,24 @@ class FairQueue:
             if now >= end:
                 break
         self._scheduled = False
-        if self._deaths or self._jobs or (self._births and jobs):
+        if self._exits or self._jobs or (self._spawns and jobs):
             self._schedule()
-        elif self._births:
+        elif self._spawns:
             self._scheduled = True
             self._clock.wait(LOOK_AGAIN, self._take_turn)
 
     def _next(self, now: float) -> list[Job]:
         """Take what comes next: of each kind at most one, and perhaps nothing."""
         jobs: list[Job] = []
-        if self._deaths:
-            jobs.append(self._deaths.popleft())
+        if self._exits:
+            jobs.append(self._exits.popleft())
         if self._jobs and (not jobs or self._jobs[0][0] <= now):
             jobs.append(self._jobs.popleft()[1])
-        if self._births and self._may_be_born(now):
-            jobs.append(self._births.popleft())
+        if self._spawns and self._may_spawn(now):
+            jobs.append(self._spawns.popleft())
         return jobs
 
-    def _may_be_born(self, now: float) -> bool:
-        if now >= self._mourns_until:
+    def _may_spawn(self, now: float) -> bool:
+        if now >= self._spawn_holdoff_until:
             return True
-        return not self._deaths and self._runnable() <= self._at_ease
+        return not self._exits and self._runnable() <= self._at_ease

@@ -1,12 +1,8 @@
 """The managed sockets of a daemon: kept open whatever their watchers do.
 
-Nobody accepts here. The only thing that is asked of a socket is whether somebody knocks, for
-watchers that start on demand (`knocking.py`).
-
-Of a socket with so_reuseport each process gets one of its own, made just before the process. What
-is kept here of it holds the place: bound, so that a mistake shows at once and any free port is one
-and the same for all, but without listening, so that no connection ends here. A datagram would end
-here even so; those sockets are tried out and not kept.
+Nobody accepts here. The only thing that is asked of a socket is whether a connection waits, for
+watchers that start on demand (`socket_activation.py`). Opening, keeping and closing is for the
+owner of the sockets, behind the port `Sockets`.
 """
 
 from __future__ import annotations
@@ -15,103 +11,123 @@ import logging
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind, Conflict
+from cvec_circus_core.model.launch import Served
 from cvec_circus_core.model.socket_specs import SocketSpec
-from cvec_circus_core.model.socket_use import Served
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.model.views import SocketView
 from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.socket_activation import ActivationListener
-from cvec_circus_core.system.net.sockets import CircusSocket
+from cvec_circus_core.system.protocols import Sockets
 
 log = logging.getLogger(__name__)
+
+_FIELDS = tuple(BindPlan.__dataclass_fields__)
+
+
+class ManagedSocket(Struct, frozen=True):
+    """One socket: what was asked for, and what was opened."""
+
+    spec: SocketSpec
+    opened: OpenSocket
+
+    def view(self) -> SocketView:
+        """Return a picture of it."""
+        opened = self.opened
+        return SocketView(
+            name=opened.name,
+            fd=opened.number,
+            backlog=opened.backlog,
+            host=opened.host if opened.path is None else None,
+            port=opened.port if opened.path is None else None,
+            path=opened.path,
+        )
 
 
 class ManagedSockets:
     """Sockets by name."""
 
-    def __init__(self) -> None:
-        self._sockets: dict[str, CircusSocket] = {}
-        self.knocking = ActivationListener()
+    def __init__(self, sockets: Sockets) -> None:
+        self._sockets = sockets
+        self._managed: dict[str, ManagedSocket] = {}
+        self.activation = ActivationListener(sockets.watch)
         self._pending = Exchange(self, SocketPlan())
-        self.descriptors: Mapping[str, int] = MappingProxyType({})
-        """The number of each; another object whenever something has changed."""
+        self.names: tuple[str, ...] = ()
+        """In order; another object whenever a socket has come or gone."""
 
     @property
     def specs(self) -> Mapping[str, SocketSpec]:
         """What was asked for, by name."""
-        return {name: one.spec for name, one in self._sockets.items()}
+        return MappingProxyType({name: each.spec for name, each in self._managed.items()})
 
     @property
-    def own(self) -> frozenset[str]:
+    def numbers(self) -> Mapping[str, int]:
+        """The descriptor of each with the owner of processes, by name."""
+        return {name: each.opened.number for name, each in self._managed.items()}
+
+    @property
+    def per_process(self) -> frozenset[str]:
         """Those of which every process gets one of its own."""
-        return frozenset(name for name, one in self._sockets.items() if one.spec.so_reuseport)
+        return frozenset(name for name, each in self._managed.items() if each.spec.so_reuseport)
 
     def served(self, names: Iterable[str]) -> Served:
         """Return where some of them listen for connections."""
-        listening = [self._sockets[name] for name in names if name in self._sockets]
-        listening = [one for one in listening if one.listens]
+        opened = [self._managed[name].opened for name in names if name in self._managed]
+        listening = [each for each in opened if each.listens]
         return Served(
-            frozenset(one.port for one in listening if one.path is None),
-            frozenset(one.path for one in listening if one.path is not None),
+            frozenset(each.port for each in listening if each.path is None),
+            frozenset(each.path for each in listening if each.path is not None),
         )
 
     def views(self) -> list[SocketView]:
         """Return a picture of each, in the order of their numbers."""
-        found = (_view(socket) for socket in self._sockets.values())
-        return sorted(found, key=lambda one: one.fd)
+        return sorted((each.view() for each in self._managed.values()), key=lambda view: view.fd)
 
-    def put_all(self, specs: Iterable[SocketSpec]) -> list[str]:
+    def open_all(self, specs: Iterable[SocketSpec]) -> list[str]:
         """Open all that can be opened; return a sentence for each that can not."""
         problems = []
         for spec in specs:
             try:
-                self.put(spec)
+                self.open(spec)
             except CannotBind as error:
                 problems.append(str(error))
         return problems
 
-    def put(self, spec: SocketSpec) -> SocketView:
+    def open(self, spec: SocketSpec) -> SocketView:
         """Open one more. Raises `CannotBind`, `Conflict` where there is one of this name."""
-        if spec.name in self._sockets:
+        if spec.name in self._managed:
             raise Conflict(f"there is a socket named {spec.name!r} already")
-        return self.take_in(opened(spec))
+        return self.keep(ManagedSocket(spec, self._sockets.open(bind_plan(spec))))
 
-    def take_in(self, one: CircusSocket) -> SocketView:
+    def keep(self, managed: ManagedSocket) -> SocketView:
         """Keep a socket that is open, in the place of one of the same name."""
-        old = self._sockets.pop(one.name, None)
-        one.take_place()
-        self._sockets[one.name] = one
-        if one.spec.so_reuseport:
-            self.knocking.shut(one.name)
-        else:
-            self.knocking.open(one.name, one.fileno())
-        if old is not None:
-            old.close()
+        name, opened = managed.spec.name, managed.opened
+        self.activation.remove(name)
+        self._sockets.keep(opened.number)
+        self._managed[name] = managed
+        if not managed.spec.so_reuseport:
+            self.activation.add(name)
         self._changed()
-        log.info("socket %s: at %s, descriptor %d", one.name, one.location, one.fileno())
-        return _view(one)
+        log.info("socket %s: at %s, descriptor %d", name, opened.location, opened.number)
+        return managed.view()
 
-    def drop(self, name: str) -> None:
+    def close(self, name: str) -> None:
         """Close one."""
-        self.knocking.shut(name)
-        one = self._sockets.pop(name)
+        self.activation.remove(name)
+        del self._managed[name]
         self._changed()
-        one.close()
+        self._sockets.close(name)
         log.info("socket %s: closed", name)
 
-    def close(self) -> None:
+    def close_all(self) -> None:
         """Close all."""
         self._pending.abandon()
-        for name in tuple(self._sockets):
-            self.knocking.shut(name)
-            self._sockets.pop(name).close()
+        for name in self._managed:
+            self.activation.remove(name)
+        self._managed.clear()
+        self._sockets.close_all()
         self._changed()
-
-    def one_of_its_own(self, name: str) -> CircusSocket:
-        """Return a socket for one process, which is for the caller to close."""
-        kept = self._sockets[name]
-        return _listening(replace(kept.spec, port=kept.port))
 
     def prepare(self, plan: SocketPlan) -> Exchange:
         """Open what a plan asks for beside what is there. Raises `CannotBind` with all problems.
@@ -120,44 +136,49 @@ class ManagedSockets:
         before and not applied is given up.
         """
         self._pending.abandon()
-        made: list[CircusSocket] = []
-        late: list[SocketSpec] = []
+        exchange = Exchange(self, plan)
         problems = []
         for name, spec in {**plan.add, **plan.renew}.items():
             try:
-                made.append(opened(spec, self._sockets.get(name)))
+                opened = self._sockets.open(bind_plan(spec))
             except CannotBind as error:
-                old = self._sockets.get(name)
+                old = self._managed.get(name)
                 if old is not None and same_address(old.spec, spec):
-                    late.append(spec)
+                    exchange.late.append(spec)
                 else:
                     problems.append(str(error))
+            else:
+                exchange.opened.append(ManagedSocket(spec, opened))
         if problems:
-            for one in made:
-                one.close()
+            exchange.abandon()
             raise CannotBind("; ".join(problems))
-        self._pending = Exchange(self, plan, made, tuple(late))
-        return self._pending
+        self._pending = exchange
+        return exchange
+
+    def discard(self, managed: ManagedSocket) -> None:
+        """Close a socket that was opened and not kept."""
+        self._sockets.discard(managed.opened.number)
 
     def adjust(self, spec: SocketSpec) -> None:
         """Put one right in its place. Raises `CannotBind`."""
-        self._sockets[spec.name].adjust(spec)
+        adjusted = self._sockets.adjust(spec.name, bind_plan(spec))
+        self._managed[spec.name] = ManagedSocket(spec, adjusted)
 
     def rebind(self, spec: SocketSpec) -> None:
         """Close one and open it anew where it was. Raises `CannotBind`: the old one is back."""
-        old = self._sockets[spec.name]
-        self.knocking.shut(spec.name)
-        old.close()
+        old = self._managed[spec.name]
+        self.activation.remove(spec.name)
+        self._sockets.close(spec.name)
         try:
-            made = opened(spec)
+            opened = self._sockets.open(bind_plan(spec))
         except CannotBind:
-            self.take_in(opened(replace(old.spec, port=old.port)))
+            same_port = replace(old.spec, port=old.opened.port)
+            self.keep(ManagedSocket(same_port, self._sockets.open(bind_plan(same_port))))
             raise
-        self.take_in(made)
+        self.keep(ManagedSocket(spec, opened))
 
     def _changed(self) -> None:
-        numbers = {name: self._sockets[name].fileno() for name in sorted(self._sockets)}
-        self.descriptors = MappingProxyType(numbers)
+        self.names = tuple(sorted(self._managed))
 
 
 class Exchange(Struct, frozen=True):
@@ -167,22 +188,22 @@ class Exchange(Struct, frozen=True):
     stopped before `apply`.
     """
 
-    shelf: ManagedSockets
+    sockets: ManagedSockets
     plan: SocketPlan
-    made: list[CircusSocket] = field(default_factory=list)
-    late: tuple[SocketSpec, ...] = ()
+    opened: list[ManagedSocket] = field(default_factory=list)
+    late: list[SocketSpec] = field(default_factory=list)
 
     def apply(self) -> list[str]:
         """Make it; return what went wrong with those that were late or put right in place."""
-        while self.made:
-            self.shelf.take_in(self.made.pop())
+        while self.opened:
+            self.sockets.keep(self.opened.pop())
         for name in self.plan.remove:
-            if name in self.shelf.descriptors:
-                self.shelf.drop(name)
+            if name in self.sockets.names:
+                self.sockets.close(name)
         problems = []
         for act, specs in (
-            (self.shelf.rebind, self.late),
-            (self.shelf.adjust, tuple(self.plan.adjust.values())),
+            (self.sockets.rebind, self.late),
+            (self.sockets.adjust, self.plan.adjust.values()),
         ):
             for spec in specs:
                 try:
@@ -193,47 +214,15 @@ class Exchange(Struct, frozen=True):
 
     def abandon(self) -> None:
         """Close what was opened for it."""
-        while self.made:
-            self.made.pop().close()
+        while self.opened:
+            self.sockets.discard(self.opened.pop())
 
 
-def opened(spec: SocketSpec, beside: CircusSocket | None = None) -> CircusSocket:
-    """Return a socket that is open; one of the same file stands aside until it is taken in."""
-    if not spec.so_reuseport:
-        return _listening(spec, beside)
-    tried = CircusSocket.of(spec)
-    try:
-        tried.bind_only()
-    except CannotBind:
-        tried.close()
-        raise
-    if tried.listens:
-        return tried
-    kept = CircusSocket.of(spec)
-    kept.host, kept.port = tried.host, tried.port
-    tried.close()
-    return kept
+def bind_plan(spec: SocketSpec) -> BindPlan:
+    """Return what the owner of the sockets has to know of a socket."""
+    return BindPlan(**{name: getattr(spec, name) for name in _FIELDS})
 
 
-def _listening(spec: SocketSpec, beside: CircusSocket | None = None) -> CircusSocket:
-    one = CircusSocket.of(spec)
-    try:
-        if beside is not None and one.path is not None and one.path == beside.path:
-            one.bind_aside()
-        else:
-            one.bind_and_listen()
-    except CannotBind:
-        one.close()
-        raise
-    return one
-
-
-def _view(one: CircusSocket) -> SocketView:
-    return SocketView(
-        name=one.name,
-        fd=one.fileno(),
-        backlog=one.backlog,
-        host=one.host if one.path is None else None,
-        port=one.port if one.path is None else None,
-        path=one.path,
-    )
+def spec_of(plan: BindPlan) -> SocketSpec:
+    """Return the spec of a socket that was planned without one."""
+    return SocketSpec(**{name: getattr(plan, name) for name in _FIELDS})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from dataclasses import replace
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import read_notice
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.watcher.inputs import Input, Noticed, Ready
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.processes.notify_sockets import NotifySocket
@@ -18,11 +17,22 @@ _LONGEST_LINE = 16_384
 """Bytes of a line that are looked at."""
 
 
-class Equipped(Struct):
-    """A process that is about to start, with what it needs to be heard."""
+class Equipment:
+    """What a process that is about to start needs to be heard.
 
-    plan: LaunchPlan
-    pid: int = 0
+    Say `started` once it is there; `close` is for both cases.
+    """
+
+    def __init__(self, plan: LaunchPlan) -> None:
+        self.plan = plan
+        self.pid = 0
+
+    def started(self, pid: int) -> None:
+        """Listen to the process from now on."""
+        self.pid = pid
+
+    def close(self) -> None:
+        """Give up what was prepared, unless the process is there."""
 
 
 class WatcherNotices:
@@ -38,41 +48,31 @@ class WatcherNotices:
         self._awaited: dict[int, dict[str, bytes]] = {}
         """By pid and channel, the beginning of a line of those that have yet to say the word."""
 
-    def equip(self, plan: LaunchPlan) -> AbstractContextManager[Equipped]:
-        """Give a process its notify socket; set the pid once it is there.
-
-        Raises `SystemProblem` where there can be no such socket.
-        """
+    def equip(self, plan: LaunchPlan) -> Equipment:
+        """Prepare to hear a process. Raises `SystemProblem` where there can be no notify socket."""
         spec = self._spec()
         if spec.ready.sign is Sign.NOTIFY or spec.watchdog > 0:
-            return self._equip_with_socket(spec, Equipped(plan))
+            return NotifyEquipment(plan, spec.watchdog, self)
         if spec.ready.sign is Sign.LOG:
-            return self._listen_for_line(Equipped(plan))
-        return nullcontext(Equipped(plan))
+            return LogEquipment(plan, self)
+        return Equipment(plan)
 
-    @contextmanager
-    def _listen_for_line(self, begun: Equipped) -> Iterator[Equipped]:
-        yield begun
-        if begun.pid:
-            self._awaited[begun.pid] = {}
+    def open_socket(self, on_message: Callable[[bytes], None]) -> NotifySocket:
+        """Open a notify socket. Raises `SystemProblem`."""
+        return NotifySocket(self._world.loop, on_message)
 
-    @contextmanager
-    def _equip_with_socket(self, spec: WatcherSpec, begun: Equipped) -> Iterator[Equipped]:
-        notify = NotifySocket(
-            self._world.loop, lambda message: self._post(Noticed(begun.pid, read_notice(message)))
-        )
-        extra = {"NOTIFY_SOCKET": notify.address}
-        if spec.watchdog > 0:
-            extra["WATCHDOG_USEC"] = str(int(spec.watchdog * 1e6))
-        begun.plan = replace(begun.plan, env={**begun.plan.env, **extra})
-        try:
-            yield begun
-        finally:
-            if begun.pid:
-                self._sockets[begun.pid] = notify
-                notify.listen_to(begun.pid)
-            else:
-                notify.close()
+    def on_message(self, pid: int, message: bytes) -> None:
+        """Take what a process has said on its socket."""
+        self._post(Noticed(pid, read_notice(message)))
+
+    def listen_to(self, pid: int, socket: NotifySocket) -> None:
+        """Hear a process on its socket from now on."""
+        self._sockets[pid] = socket
+        socket.listen_to(pid)
+
+    def await_line(self, pid: int) -> None:
+        """Look for the line by which a process says that it is ready."""
+        self._awaited[pid] = {}
 
     def process_ended(self, pid: int) -> None:
         """Be told that a process is gone."""
@@ -83,13 +83,51 @@ class WatcherNotices:
 
     def on_output(self, pid: int, channel: str, data: bytes) -> None:
         """Look at output of a process, in whatever pieces it comes."""
-        begun = self._awaited.get(pid)
-        if begun is None:
+        beginnings = self._awaited.get(pid)
+        if beginnings is None:
             return
         ready = self._spec().ready
-        lines = (begun.get(channel, b"") + data).split(b"\n")
-        begun[channel] = lines.pop()[-_LONGEST_LINE:]
+        lines = (beginnings.get(channel, b"") + data).split(b"\n")
+        beginnings[channel] = lines.pop()[-_LONGEST_LINE:]
         texts = (line[-_LONGEST_LINE:].decode(errors="replace") for line in lines)
         if any(ready.is_met_by(text) for text in texts):
             del self._awaited[pid]
             self._post(Ready(pid))
+
+
+class LogEquipment(Equipment):
+    """For a process that is ready once a line of its output says so."""
+
+    def __init__(self, plan: LaunchPlan, notices: WatcherNotices) -> None:
+        super().__init__(plan)
+        self._notices = notices
+
+    def started(self, pid: int) -> None:
+        """Look at its lines from now on."""
+        super().started(pid)
+        self._notices.await_line(pid)
+
+
+class NotifyEquipment(Equipment):
+    """For a process that has a notify socket."""
+
+    def __init__(self, plan: LaunchPlan, watchdog: float, notices: WatcherNotices) -> None:
+        self._notices = notices
+        self._socket = notices.open_socket(self._on_message)
+        variables = {"NOTIFY_SOCKET": self._socket.address}
+        if watchdog > 0:
+            variables["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
+        super().__init__(replace(plan, env={**plan.env, **variables}))
+
+    def started(self, pid: int) -> None:
+        """Hear it from now on."""
+        super().started(pid)
+        self._notices.listen_to(pid, self._socket)
+
+    def close(self) -> None:
+        """Close the socket, unless the process is there."""
+        if not self.pid:
+            self._socket.close()
+
+    def _on_message(self, message: bytes) -> None:
+        self._notices.on_message(self.pid, message)

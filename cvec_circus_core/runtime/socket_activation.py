@@ -1,74 +1,70 @@
-"""Who waits for a connection, and where: one reader of the event loop for each awaited socket.
+"""Who waits for a connection, and at which managed sockets: one watch for each awaited socket.
 
-The reader is gone as soon as somebody knocks, so that a connection which nobody has accepted yet
-does not keep the loop busy.
+The watch is over as soon as a connection comes, so that one which nobody has accepted yet does not
+keep the loop busy.
 """
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+Watch = Callable[[str, Callable[[], None]], Callable[[], None]]
+"""Calls back while somebody waits at a socket; returns what ends that (`Sockets.watch`)."""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    loop: AbstractEventLoop
     names: tuple[str, ...]
-    then: Callable[[], None]
+    on_connection: Callable[[], None]
 
 
 class ActivationListener:
-    """The doors by name, and those who listen at them."""
+    """The sockets by name, and those who wait for a connection at them."""
 
-    def __init__(self) -> None:
-        self._doors: dict[str, int] = {}
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._sockets: set[str] = set()
         self._waiters: dict[str, list[_Waiter]] = {}
-        self._reading: dict[str, Callable[[], object]] = {}
+        self._watched: dict[str, Callable[[], None]] = {}
 
-    def open(self, name: str, fd: int) -> None:
+    def add(self, name: str) -> None:
         """Take in a socket, in the place of one of the same name: waiters go on waiting."""
-        self.shut(name)
-        self._doors[name] = fd
-        self._read(name)
+        self.remove(name)
+        self._sockets.add(name)
+        self._begin(name)
 
-    def shut(self, name: str) -> None:
-        """Stop reading a socket, before it is closed."""
-        self._doors.pop(name, None)
-        self._stop(name)
+    def remove(self, name: str) -> None:
+        """Watch a socket no more, before it is closed."""
+        self._sockets.discard(name)
+        self._end(name)
 
-    def wait(
-        self, loop: AbstractEventLoop, names: Iterable[str], then: Callable[[], None]
-    ) -> Callable[[], None]:
-        """Call back once, when somebody knocks at one of these; return what ends the waiting."""
-        waiter = _Waiter(loop, tuple(dict.fromkeys(names)), then)
+    def wait(self, names: Iterable[str], on_connection: Callable[[], None]) -> Callable[[], None]:
+        """Call back once, when somebody connects to one of these; return what ends the waiting."""
+        waiter = _Waiter(tuple(dict.fromkeys(names)), on_connection)
         for name in waiter.names:
             self._waiters.setdefault(name, []).append(waiter)
-            self._read(name)
+            self._begin(name)
         return lambda: self._forget(waiter)
 
-    def _read(self, name: str) -> None:
-        waiters, fd = self._waiters.get(name), self._doors.get(name)
-        if not waiters or fd is None or name in self._reading:
-            return
-        loop, number = waiters[0].loop, fd
-        loop.add_reader(number, self._knocked, name)
-        self._reading[name] = lambda: loop.remove_reader(number)
+    def _begin(self, name: str) -> None:
+        if name in self._sockets and name in self._waiters and name not in self._watched:
+            self._watched[name] = self._watch(name, lambda: self._on_connection(name))
 
-    def _stop(self, name: str) -> None:
-        if stop := self._reading.pop(name, None):
-            stop()
+    def _end(self, name: str) -> None:
+        if end := self._watched.pop(name, None):
+            end()
 
-    def _knocked(self, name: str) -> None:
+    def _on_connection(self, name: str) -> None:
         for waiter in tuple(self._waiters.get(name, ())):
             self._forget(waiter)
-            waiter.then()
+            waiter.on_connection()
 
     def _forget(self, waiter: _Waiter) -> None:
         for name in waiter.names:
-            there = self._waiters.get(name, [])
-            if waiter in there:
-                there.remove(waiter)
-            if not there:
+            waiters = self._waiters.get(name, [])
+            if waiter in waiters:
+                waiters.remove(waiter)
+            if not waiters:
                 self._waiters.pop(name, None)
-                self._stop(name)
+                self._end(name)

@@ -48,30 +48,30 @@ class LocalSockets:
 
     def __init__(
         self,
-        shelf: ManagedSockets,
+        sockets: ManagedSockets,
         watchers: Callable[[], Iterable[WatcherActor]],
         options: SpecReader,
     ) -> None:
-        self._shelf = shelf
+        self._sockets = sockets
         self._watchers = watchers
         self._options = options
 
     def views(self) -> Sequence[SocketView]:
         """Return a picture of each, in the order of their descriptors."""
-        return self._shelf.views()
+        return self._sockets.views()
 
     def add(self, name: str, options: Mapping[str, Any]) -> SocketView:
         """Open one more; it is in no file, and gone when the daemon ends."""
-        return self._shelf.put(self._options.socket(name, options))
+        return self._sockets.open(self._options.socket(name, options))
 
     def remove(self, name: str) -> None:
         """Close one that no watcher uses."""
-        key, there = name_key(name), self._shelf.descriptors
-        if key not in there:
+        key, names = name_key(name), self._sockets.names
+        if key not in names:
             raise BadMessage(f"no socket is named {name!r}")
-        if using := users((watcher.spec for watcher in self._watchers()), key, there):
+        if using := users((watcher.spec for watcher in self._watchers()), key, names):
             raise Conflict(f"socket {name!r} is used by {', '.join(using)}")
-        self._shelf.drop(key)
+        self._sockets.close(key)
 
 
 class LocalSupervisor(ArbiterActor):

@@ -38,6 +38,11 @@ class Ticket:
             case Done():
                 self._future.set_result(outcome)
 
+    def raise_if_failed(self) -> None:
+        """Raise the reason why not, where that is known already: for callers that can not wait."""
+        if self._future.done():
+            self._future.result()
+
     def when_settled(self, then: Callable[[], None]) -> None:
         """Call back, from the loop, once the outcome is known."""
         self._future.add_done_callback(lambda _: then())

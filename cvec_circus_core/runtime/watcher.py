@@ -34,12 +34,17 @@ from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
 from cvec_circus_core.runtime.effect_runner import EffectRunner
 from cvec_circus_core.runtime.hook_views import HookWatcher
-from cvec_circus_core.runtime.manual_signals import send
+from cvec_circus_core.runtime.manual_signals import (
+    PendingSignals,
+    is_indirect,
+    send_indirectly,
+)
 from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.tickets import Ticket, settled
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.protocols import OnSignalled, Scope
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +118,8 @@ class WatcherActor:
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment of this slot, without a plugin's options. Raises `BadMessage`."""
         try:
-            variables = dict(self._performer.launch().for_slot(wid).env)
+            plan = self._performer.launch().for_slot(wid)
+            variables = dict(plan.with_numbers(self._world.sockets.numbers).env)
         except ValueError as error:
             raise BadMessage(str(error)) from None
         variables.pop(PLUGIN_SETTINGS, None)
@@ -208,20 +214,31 @@ class WatcherActor:
         pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
         return self._promised(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
 
-    def signal(self, signum: int, selection: SignalSelection) -> None:
-        """Send a signal and expect nothing. Raises `UnknownProcess`, `SystemProblem`."""
+    def signal(self, signum: int, selection: SignalSelection) -> Ticket:
+        """Send a signal; settled when it was sent. Raises `UnknownProcess`, `BadMessage`.
+
+        A refusal is a `SystemProblem`: raised where it is known at once, else the ticket's failure.
+        """
         pid = selection.pid
         if selection.wid is not None:
             pid = self._pid_of(selection.wid)
         pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
-        if selection.childpid is not None or selection.children or selection.recursive:
-            send(self._world.processes, self.name, pids, signum, selection)
-            return
-        for one in pids:
-            self.hooks.around_signal(one, signum, partial(self._send_by_hand, one, signum))
+        ticket = Ticket(self._world.loop)
+        if is_indirect(selection):
+            send_indirectly(self._world.processes, self.name, pids, signum, selection, ticket)
+        else:
+            self._send_directly(pids, signum, PendingSignals(ticket, len(pids)))
+        ticket.raise_if_failed()
+        return ticket
 
-    def _send_by_hand(self, pid: int, signum: int) -> None:
-        self._world.processes.signal(pid, signum)
+    def _send_directly(self, pids: Sequence[int], signum: int, pending: PendingSignals) -> None:
+        for pid in pids:
+            send = partial(self._send_by_hand, pid, signum, pending.on_signalled)
+            if not self.hooks.around_signal(pid, signum, send):
+                pending.on_deferred()
+
+    def _send_by_hand(self, pid: int, signum: int, on_signalled: OnSignalled) -> None:
+        self._world.processes.signal(pid, signum, Scope.PROCESS, on_signalled)
 
     def _known(self, pid: int) -> int:
         if pid not in self._state.slots.by_pid:

@@ -85,19 +85,23 @@ class WatcherHooks:
                 }
                 self._run(self._tell_in_order([("before_reap", before), ("after_reap", after)]))
 
-    def around_signal(self, pid: int, signum: int, send: Callable[[], None]) -> None:
-        """Send a signal unless a hook says no; SIGKILL waits for nobody."""
+    def around_signal(self, pid: int, signum: int, send: Callable[[], None]) -> bool:
+        """Send a signal unless a hook says no; SIGKILL waits for nobody.
+
+        Return whether it was sent at once.
+        """
         hooks = self._spec().hooks
         if "before_signal" not in hooks and "after_signal" not in hooks:
             send()
-            return
+            return True
         told = {"pid": pid, "signum": signum}
         if signum == _SIGKILL:
             send()
             both = [("before_signal", told), ("after_signal", told)]
             self._run(self._tell_in_order(both))
-        else:
-            self._run(self._signal(told, send))
+            return True
+        self._run(self._signal(told, send))
+        return False
 
     async def _signal(self, told: Mapping[str, Any], send: Callable[[], None]) -> None:
         allowed, _ = await self._call("before_signal", **told)

@@ -61,12 +61,12 @@ class World(Struct, frozen=True):
     clock: Clock
     processes: Processes
     turns: FairQueue
+    sockets: ManagedSockets
     emit: Callable[[Event], None]
     around: Callable[[], SpawnEnvironment] = field(default=SpawnEnvironment)
     chance: Callable[[], float] = field(default=_no_chance)
     """A random number from 0 to 1."""
     outputs: Outputs = field(default_factory=Outputs)
-    sockets: ManagedSockets = field(default_factory=ManagedSockets)
     neighbours: Neighbours = field(default_factory=Neighbours)
     options: SpecReader = NO_READER
     seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen

@@ -8,17 +8,18 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+from dataclasses import dataclass
 from functools import cache
 
 from cvec_circus_core.model.errors import SystemProblem
-from cvec_circus_core.model.values import Struct
 
 
 class UnknownAccount(SystemProblem):
     """A user or group that the machine does not have."""
 
 
-class Identity(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """Whom a process runs as."""
 
     uid: int

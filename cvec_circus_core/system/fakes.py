@@ -1,4 +1,4 @@
-"""A clock and processes that live in memory, for tests that take no time.
+"""A clock, processes and sockets that live in memory, for tests that take no time.
 
 They pass the same contract tests as the real ones (tests/contracts). Time moves only by
 `FakeClock.advance`; exits are told only by `FakeProcesses.deliver`, as the event loop would tell
@@ -10,14 +10,26 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 from signal import SIGKILL
 
-from cvec_circus_core.model.errors import CannotSpawn
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
+from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
+from cvec_circus_core.system.protocols import (
+    ORPHANS,
+    OnExit,
+    OnGone,
+    OnSignalled,
+    OnSpawned,
+    Scope,
+    SignalResult,
+    SpawnResult,
+    ignore_result,
+)
 
 
 class FakeClock:
@@ -66,14 +78,17 @@ class FakeClock:
 class Behaviour(Struct, frozen=True, kw_only=True):
     """What a fake process does. Left alone, it runs for ever and dies of any signal.
 
-    ``refuses`` makes the spawn raise `CannotSpawn` with this text. ``ignores`` are signals that do
-    nothing to it. ``exits_after`` ends it by itself with ``code``; ``dies_in`` is how long it needs
-    to go after a signal. ``leaves`` descendants stay alive when it ends; ``leaves_stubborn`` more
-    of them go by SIGKILL only.
+    ``refuses`` lets the spawn fail with this text, by a ``shortage`` of the machine or not.
+    ``ignores`` are signals that do nothing to it, ``forbids`` those that may not be sent to it.
+    ``exits_after`` ends it by itself with ``code``; ``dies_in`` is how long it needs to go after a
+    signal. ``leaves`` descendants stay alive when it ends; ``leaves_stubborn`` more of them go by
+    SIGKILL only.
     """
 
     refuses: str | None = None
+    shortage: bool = False
     ignores: frozenset[int] = frozenset()
+    forbids: frozenset[int] = frozenset()
     exits_after: float | None = None
     code: int = 0
     dies_in: float = 0.0
@@ -92,8 +107,10 @@ class _Running(Struct):
 class FakeProcesses:
     """Processes in memory.
 
-    ``plans`` holds the plan of every spawn by pid, ``signals`` all that was sent. Set ``behaviour``
-    for all later spawns, or give ``behave`` to choose by plan.
+    ``plans`` and ``stdio`` hold what every spawn was given, by pid, ``signals`` all that was sent.
+    Set ``behaviour`` for all later spawns, or give ``behave`` to choose by plan. With
+    ``answers_later`` spawns and signals are answered by `deliver`, as an owner in another process
+    would answer them.
     """
 
     def __init__(
@@ -102,65 +119,121 @@ class FakeProcesses:
         *,
         behave: Callable[[LaunchPlan], Behaviour] | None = None,
         first_pid: int = 1000,
+        answers_later: bool = False,
     ) -> None:
         self.clock = clock or FakeClock()
         self.behaviour = Behaviour()
         self.behave = behave
+        self.answers_later = answers_later
         self.plans: dict[int, LaunchPlan] = {}
+        self.stdio: dict[int, Stdio] = {}
         self.signals: list[tuple[int, int, Scope]] = []
         self._next_pid = first_pid
+        self._refuses_spawns = False
         self._running: dict[int, _Running] = {}
         self._left: dict[int, tuple[int, int]] = {}
         self._outbox: deque[Callable[[], None]] = deque()
 
-    def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
+    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
         """Start a process that exists in memory only."""
         behaviour = self.behave(plan) if self.behave else self.behaviour
+        if self._refuses_spawns:
+            self._answer(lambda: on_spawned(SpawnResult(None, "the daemon is ending")))
+            return
         if behaviour.refuses is not None:
-            raise CannotSpawn(behaviour.refuses)
+            refusal = SpawnResult(None, behaviour.refuses, behaviour.shortage)
+            self._answer(lambda: on_spawned(refusal))
+            return
         pid, self._next_pid = self._next_pid, self._next_pid + 1
-        self.plans[pid] = plan
+        self.plans[pid], self.stdio[pid] = plan, stdio
         self._running[pid] = _Running(plan, behaviour, on_exit)
+        self._answer(lambda: on_spawned(SpawnResult(pid)))
         if behaviour.exits_after is not None:
             self._end_later(pid, behaviour.exits_after, behaviour.code)
-        return pid
 
-    def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:
+    def signal(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope = Scope.PROCESS,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
         """Send a signal; a fake process has no children before it ends."""
+        result = self._signalled(pid, signum, scope)
+        self._answer(lambda: on_signalled(result))
+
+    def _signalled(self, pid: int, signum: int, scope: Scope) -> SignalResult:
         running = self._running.get(pid)
         if running is None or running.ended is not None:
-            return False
+            return SignalResult(False)
         self.signals.append((pid, signum, scope))
         if scope is Scope.CHILDREN:
-            return False
+            return SignalResult(False)
+        if signum in running.behaviour.forbids:
+            return SignalResult(False, f"process {pid} belongs to another user")
         if signum == SIGKILL:
             self.crash(pid, -signum)
         elif signum and signum not in running.behaviour.ignores:
             self._end_later(pid, running.behaviour.dies_in, -signum)
-        return True
+        return SignalResult(True)
 
-    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
-        """Send a signal to one child, of which there are none."""
-        return False
-
-    def finish(
-        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    def signal_child(
+        self, pid: int, child_pid: int, signum: int, on_signalled: OnSignalled = ignore_result
     ) -> None:
-        """Call ``send``: a fake process answers nobody."""
-        send()
+        """Send a signal to one child, of which there are none."""
+        self._answer(lambda: on_signalled(SignalResult(False)))
 
-    def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def signal_when_idle(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope,
+        served: Served,
+        patience: float,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
+        """Send a signal: a fake process answers nobody."""
+        self.signal(pid, signum, scope, on_signalled)
+
+    def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind."""
         _, stubborn = self._left.pop(pid, (0, 0))
-        told: Callable[[], None] = lambda: on_swept(pid)  # noqa: E731 - a typed value, not a def
-        if stubborn and signum != SIGKILL:
-            self.clock.wait(grace, lambda: self._outbox.append(told))
+        self._gone_later(pid, on_gone, grace if stubborn and signum != SIGKILL else 0.0)
+
+    def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
+        """Stop what belongs to nobody: all that ended processes have left behind."""
+        stubborn = any(left[1] for left in self._left.values())
+        self._left.clear()
+        self._gone_later(ORPHANS, on_gone, grace if stubborn and signum != SIGKILL else 0.0)
+
+    def _gone_later(self, pid: int, on_gone: OnGone, seconds: float) -> None:
+        if seconds > 0:
+            self.clock.wait(seconds, lambda: self._outbox.append(lambda: on_gone(pid)))
         else:
-            self._outbox.append(told)
+            self._outbox.append(lambda: on_gone(pid))
 
     def alive(self) -> frozenset[int]:
         """Return the pids whose end has not been told."""
         return frozenset(self._running)
+
+    def __contains__(self, pid: int) -> bool:
+        """Tell whether a process was spawned and its end has not been told."""
+        return pid in self._running
+
+    def refuse_spawns(self) -> None:
+        """Start nobody any more."""
+        self._refuses_spawns = True
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._outbox.clear()
+        self._running.clear()
+
+    def _answer(self, answer: Callable[[], None]) -> None:
+        if self.answers_later:
+            self._outbox.append(answer)
+        else:
+            answer()
 
     def crash(self, pid: int, code: int = 1) -> None:
         """End a process now, as if by itself; minus a signal number is allowed."""
@@ -177,11 +250,11 @@ class FakeProcesses:
 
     def deliver(self) -> int:
         """Tell what has happened, as the event loop would; return how many things that were."""
-        told = 0
+        delivered = 0
         while self._outbox:
             self._outbox.popleft()()
-            told += 1
-        return told
+            delivered += 1
+        return delivered
 
     def _end_later(self, pid: int, seconds: float, code: int) -> None:
         if seconds <= 0:
@@ -194,3 +267,78 @@ class FakeProcesses:
         running = self._running.pop(pid)
         assert running.ended is not None
         running.on_exit(pid, running.ended)
+
+
+class FakeSocketOwner:
+    """Managed sockets in memory. Nobody can connect; `connect` says that somebody has.
+
+    ``taken`` are locations (HOST:PORT, or a path in quotes) that somebody else has.
+    """
+
+    FIRST_NUMBER = 10
+    FIRST_FREE_PORT = 40_000
+
+    def __init__(self) -> None:
+        self.kept: dict[str, OpenSocket] = {}
+        self.aside: dict[int, OpenSocket] = {}
+        self.taken: set[str] = set()
+        self._watches: dict[str, list[Callable[[], None]]] = {}
+        self._numbers = count(self.FIRST_NUMBER)
+        self._ports = count(self.FIRST_FREE_PORT)
+
+    def open(self, plan: BindPlan) -> OpenSocket:
+        """Open a socket beside those that are kept. Raises `CannotBind`."""
+        port = plan.port or next(self._ports)
+        listens = plan.type in ("SOCK_STREAM", "SOCK_SEQPACKET")
+        opened = OpenSocket(
+            plan.name, next(self._numbers), plan.host, port, plan.path, plan.backlog, listens
+        )
+        same = self.kept.get(plan.name)
+        stands_aside = same is not None and plan.path is not None and same.path == plan.path
+        if opened.location in self.taken or (self._is_held(opened) and not stands_aside):
+            raise CannotBind(
+                f"[socket:{plan.name}] can not listen at {opened.location}: "
+                "somebody listens there already"
+            )
+        self.aside[opened.number] = opened
+        return opened
+
+    def keep(self, number: int) -> None:
+        """Keep a socket that was opened, in the place of the one of the same name."""
+        opened = self.aside.pop(number)
+        self.kept[opened.name] = opened
+
+    def discard(self, number: int) -> None:
+        """Close a socket that was opened and not kept."""
+        del self.aside[number]
+
+    def adjust(self, name: str, plan: BindPlan) -> OpenSocket:
+        """Take what a plan says of the queue."""
+        self.kept[name] = replace(self.kept[name], backlog=plan.backlog)
+        return self.kept[name]
+
+    def close(self, name: str) -> None:
+        """Close a kept socket."""
+        del self.kept[name]
+
+    def watch(self, name: str, on_connection: Callable[[], None]) -> Callable[[], None]:
+        """Call back when a test says that somebody waits."""
+        if name not in self.kept:
+            raise KeyError(name)
+        watches = self._watches.setdefault(name, [])
+        watches.append(on_connection)
+        return lambda: watches.remove(on_connection)
+
+    def connect(self, name: str) -> None:
+        """Let somebody wait to be accepted."""
+        for on_connection in tuple(self._watches.get(name, ())):
+            on_connection()
+
+    def close_all(self) -> None:
+        """Close all, kept or not."""
+        self.kept.clear()
+        self.aside.clear()
+
+    def _is_held(self, opened: OpenSocket) -> bool:
+        held = (*self.kept.values(), *self.aside.values())
+        return any(other.location == opened.location for other in held)

@@ -1,24 +1,59 @@
-"""What the rest of the kernel may ask of the operating system.
+"""The port to the operating system: what the rest of the kernel may ask of it.
 
-A worker need not be our own child: nothing in these Protocols says so, because a later keeper
-process will own the workers (docs/design).
+One owner has the processes and the sockets that they get, and it need not be this process. So
+nothing here assumes a direct child: what crosses the port is plain data of the standard library,
+descriptors are passed by themselves, and whoever asks for something is answered by a call. The
+owner in this process (`processes/local.py`, `net/owned_sockets.py`) may answer before the asking
+call returns; one elsewhere answers later. Ends are never told inside a call.
+
+The contract tests (tests/contracts) hold for this owner, for the fakes, and for one in another
+process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
+
+
+@dataclass(frozen=True, slots=True)
+class SpawnResult:
+    """What became of a spawn: the pid, or None and a sentence that says what is missing."""
+
+    pid: int | None
+    problem: str = ""
+    is_shortage: bool = False
+    """Whether the machine, not the plan, is to blame: no memory, processes or descriptors left."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalResult:
+    """What became of a signal: whether anybody was there to get it, or why it was refused."""
+
+    was_there: bool
+    problem: str = ""
+
+
+OnSpawned = Callable[[SpawnResult], None]
+"""Called once per spawn."""
 
 OnExit = Callable[[int, Exit], None]
 """Called once per spawned process, in the event loop, with its pid and how it ended."""
 
-OnSwept = Callable[[int], None]
-"""Called once per sweep, in the event loop, when nothing of the tree is alive any more."""
+OnSignalled = Callable[[SignalResult], None]
+"""Called once per signal."""
+
+OnGone = Callable[[int], None]
+"""Called once, in the event loop, when nothing of the tree is alive any more."""
+
+ORPHANS = 0
+"""Stands for the root of what was orphaned and belongs to no tree."""
 
 
 class Scope(Enum):
@@ -26,7 +61,12 @@ class Scope(Enum):
 
     PROCESS = "the process alone"
     CHILDREN = "its direct children"
+    FAMILY = "its direct children, and then the process"
     TREE = "the process and all its descendants"
+
+
+def ignore_result(result: SignalResult) -> None:
+    """Take no notice of what became of a signal."""
 
 
 class Clock(Protocol):
@@ -45,41 +85,116 @@ class Clock(Protocol):
 class Processes(Protocol):
     """Starts processes, signals them, and tells when they end."""
 
-    def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
-        """Start a process in a session of its own and return its pid.
+    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
+        """Start a process in a session of its own.
 
-        ``on_exit`` is called exactly once, later, from the event loop. Raises `CannotSpawn`, whose
-        text says what is missing.
+        ``on_spawned`` is called once, perhaps before this returns. Where it tells a pid,
+        ``on_exit`` is called exactly once, after it and from the event loop. The descriptors of
+        ``stdio`` may be closed once ``on_spawned`` was called.
         """
 
-    def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:
-        """Send a signal to a spawned process; return whether anybody was there to get it.
-
-        A pid that has ended already gets nothing, even if the number is used again. Raises
-        `SystemProblem` where the system refuses.
-        """
-
-    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
-        """Send a signal to one direct child of a spawned process.
-
-        Returns False where ``childpid`` is no child of it. Raises `SystemProblem`.
-        """
-
-    def finish(
-        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    def signal(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope = Scope.PROCESS,
+        on_signalled: OnSignalled = ignore_result,
     ) -> None:
-        """Call ``send`` once the process can be sent a signal without anybody's request being lost.
+        """Send a signal to a spawned process.
 
-        That is at once where it handles the signal itself, or where it can not be seen whether it
-        is answering anybody at these sockets; else when it is not, or the patience is over. A
-        process that ends by itself meanwhile is sent nothing.
+        A pid that has ended already gets nothing, even if the number is used again.
         """
 
-    def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def signal_child(
+        self, pid: int, child_pid: int, signum: int, on_signalled: OnSignalled = ignore_result
+    ) -> None:
+        """Send a signal to one direct child of a spawned process; nobody is there if it is none."""
+
+    def signal_when_idle(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope,
+        served: Served,
+        patience: float,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
+        """Send a signal once that costs nobody a request.
+
+        That is at once where the process handles the signal itself, or where it can not be seen
+        whether it is answering anybody at these sockets; else when it is not, or the patience is
+        over. A process that ends by itself meanwhile is sent nothing.
+        """
+
+    def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind.
 
         Every descendant that is still alive gets ``signum``, and SIGKILL after ``grace`` seconds.
+        A second time without grace hurries the first.
+        """
+
+    def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
+        """Stop, in the same way, what was orphaned and belongs to nobody that runs on.
+
+        ``on_gone`` is called with `ORPHANS`.
         """
 
     def alive(self) -> frozenset[int]:
         """Return the pids that were spawned and have not been reported as ended."""
+
+    def __contains__(self, pid: int) -> bool:
+        """Tell whether a process was spawned and has not been reported as ended."""
+
+    def refuse_spawns(self) -> None:
+        """Start nobody any more, whoever asks for it."""
+
+    def close(self) -> None:
+        """Stop listening; processes that still run are left alone."""
+
+
+class Sockets(Protocol):
+    """Opens the managed sockets and keeps them, by name, for the processes that get them.
+
+    Opening takes no time, happens at the start and when the configuration changes, and all
+    mistakes have to be known before anything is changed: so these answer at once.
+    """
+
+    def open(self, plan: BindPlan) -> OpenSocket:
+        """Open a socket beside those that are kept. Raises `CannotBind`.
+
+        Nobody gets it before `keep`. One whose file is that of the kept socket of this name stands
+        aside until then. Of one with so_reuseport, of which every process gets one of its own, this
+        holds the place: bound, without listening.
+        """
+
+    def keep(self, number: int) -> None:
+        """Keep a socket that was opened, in the place of the one of the same name."""
+
+    def discard(self, number: int) -> None:
+        """Close a socket that was opened and not kept."""
+
+    def adjust(self, name: str, plan: BindPlan) -> OpenSocket:
+        """Take what a plan says of the queue and the file; the address stays.
+
+        Raises `CannotBind`.
+        """
+
+    def close(self, name: str) -> None:
+        """Close a kept socket."""
+
+    def watch(self, name: str, on_connection: Callable[[], None]) -> Callable[[], None]:
+        """Call back, from the event loop, while somebody waits to be accepted at a kept socket.
+
+        Return what ends that.
+        """
+
+    def close_all(self) -> None:
+        """Close all, kept or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whoever has the processes has the sockets that they get."""
+
+    processes: Processes
+    sockets: Sockets

@@ -24,9 +24,9 @@ import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from cvec_circus_core.model.errors import SystemProblem
-from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.system.accounts import unmapped_uid, user_name
 
 _LOOK = getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC
@@ -38,7 +38,8 @@ class UntrustedPath(SystemProblem):
     """Somebody else could have led us there."""
 
 
-class Spot(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Spot:
     """A name in a folder that is held open. Its methods raise OSError and `UntrustedPath`."""
 
     path: str

@@ -69,5 +69,5 @@ class Signal(Command):
             raise api.BadMessage("give 'pid' or 'process', not both")
         if request.childpid is not None and request.pid is None and request.process is None:
             raise api.BadMessage("'childpid' needs 'pid' or 'process'")
-        watcher.signal(signum, Selection(request))
+        await watcher.signal(signum, Selection(request))
         return {}

@@ -1,28 +1,44 @@
-"""The worlds in which the contract of `Processes` and `Clock` is tried: one fake, two real."""
+"""The worlds in which the contracts of `Processes`, `Sockets` and `Clock` are tried.
+
+The fakes answer at once or later; the real owner is this process, hearing ends by pidfd or by
+threads, or another one at the end of a socketpair.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
-from cvec_circus_core.system.processes.local import (
-    LocalProcesses,
-    pidfd_processes,
-    thread_processes,
+from cvec_circus_core.system.processes.local import pidfd_processes, thread_processes
+from cvec_circus_core.system.protocols import (
+    Clock,
+    OnSignalled,
+    Owner,
+    Processes,
+    Scope,
+    SignalResult,
+    Sockets,
+    SpawnResult,
 )
+from tests.contracts.remote import Connection, RemoteProcesses, RemoteSockets
 
 LIMIT = 30.0
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
@@ -47,12 +63,63 @@ BEHAVIOURS = {
 }
 
 
-class FakeWorld:
+class Calls:
+    """What every world lets a test do, and wait for: the answers come when they come."""
+
+    clock: Clock
+    processes: Processes
+    sockets: Sockets
+    stdio = Stdio()
+
+    def until(self, fact: Callable[[], bool]) -> None:
+        """Let things happen until something is so."""
+        raise NotImplementedError
+
+    def plan(self, kind: str) -> LaunchPlan:
+        """Return how to start a process that behaves in this way."""
+        raise NotImplementedError
+
+    def spawn(self, kind: str, ends: Ends) -> int:
+        """Start a process and wait for its pid."""
+        result = self.try_to_spawn(self.plan(kind), ends)
+        assert result.pid is not None, result.problem
+        return result.pid
+
+    def try_to_spawn(self, plan: LaunchPlan, ends: Ends) -> SpawnResult:
+        """Start a process and wait for the answer."""
+        results: list[SpawnResult] = []
+
+        def on_spawned(result: SpawnResult) -> None:
+            results.append(result)
+            ends.order.append("spawned")
+
+        self.processes.spawn(plan, self.stdio, on_spawned, ends)
+        self.until(lambda: bool(results))
+        assert len(results) == 1
+        return results[0]
+
+    def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> SignalResult:
+        """Send a signal and wait for the answer."""
+        return self.answer_of(partial(self.processes.signal, pid, signum, scope))
+
+    def answer_of(self, send: Callable[[OnSignalled], None]) -> SignalResult:
+        """Wait for the answer of something that sends a signal."""
+        results: list[SignalResult] = []
+        send(results.append)
+        self.until(lambda: bool(results))
+        assert len(results) == 1
+        return results[0]
+
+
+class FakeWorld(Calls):
     """Everything in memory."""
 
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.processes = FakeProcesses(self.clock, behave=self._behave)
+    def __init__(self, *, answers_later: bool = False) -> None:
+        self.clock = self.fake_clock = FakeClock()
+        self.processes = self.fakes = FakeProcesses(
+            self.clock, behave=self._behave, answers_later=answers_later
+        )
+        self.sockets = self.fake_sockets = FakeSocketOwner()
 
     def plan(self, kind: str) -> LaunchPlan:
         return LaunchPlan(argv=(kind,), env={})
@@ -60,19 +127,26 @@ class FakeWorld:
     def broken_plan(self) -> LaunchPlan:
         return LaunchPlan(argv=("/no/such/program",), env={})
 
+    def bind_plan(self, name: str, **options: Any) -> BindPlan:
+        return BindPlan(name=name, **{"host": "127.0.0.1", "port": 0, **options})
+
+    def connect(self, opened: OpenSocket) -> None:
+        """Let a client wait to be accepted."""
+        self.fake_sockets.connect(opened.name)
+
     def until(self, fact: Callable[[], bool]) -> None:
         for _ in range(int(LIMIT / 0.01)):
-            self.processes.deliver()
+            self.fakes.deliver()
             if fact():
                 return
-            self.clock.advance(0.01)
+            self.fake_clock.advance(0.01)
         raise AssertionError(f"not so after {LIMIT} s")
 
     def settle(self, kind: str) -> None:
-        self.processes.deliver()
+        self.fakes.deliver()
 
     def close(self) -> None:
-        assert self.clock.pending() == 0
+        assert self.fake_clock.pending() == 0
 
     def _behave(self, plan: LaunchPlan) -> Behaviour:
         program = plan.argv[0]
@@ -81,27 +155,35 @@ class FakeWorld:
         return Behaviour(refuses=f"can not start {program!r}: there is no such program")
 
 
-class RealWorld:
+class RealWorld(Calls):
     """Real processes under a real event loop."""
 
-    def __init__(self, make: Callable[[asyncio.AbstractEventLoop], LocalProcesses], tmp: Path):
+    def __init__(self, make: Callable[[asyncio.AbstractEventLoop], Owner], tmp: Path):
         self._before = (open_descriptors(), set(threading.enumerate()), _children())
         self.loop = asyncio.new_event_loop()
         self.clock = AsyncioClock(self.loop)
-        self.processes = make(self.loop)
+        owner = make(self.loop)
+        self.processes, self.sockets = owner.processes, owner.sockets
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
-        self._tmp = tmp
+        self.stdio = Stdio(stdout=self._write)
+        self._clients: list[socket.socket] = []
 
     def plan(self, kind: str) -> LaunchPlan:
         return LaunchPlan(
             argv=("/bin/sh", "-c", SCRIPTS[kind]),
             env={"PATH": os.environ["PATH"]},
-            stdout=self._write,
         )
 
     def broken_plan(self) -> LaunchPlan:
         return LaunchPlan(argv=("/no/such/program",), env={})
+
+    def bind_plan(self, name: str, **options: Any) -> BindPlan:
+        return BindPlan(name=name, **{"host": "127.0.0.1", "port": 0, **options})
+
+    def connect(self, opened: OpenSocket) -> None:
+        """Let a client wait to be accepted."""
+        self._clients.append(socket.create_connection((opened.host, opened.port), LIMIT))
 
     def until(self, fact: Callable[[], bool]) -> None:
         ends_at = self.clock.now() + LIMIT
@@ -116,6 +198,9 @@ class RealWorld:
             self.until(self._is_said)
 
     def close(self) -> None:
+        for client in self._clients:
+            client.close()
+        self.sockets.close_all()
         self.processes.close()
         self.until(lambda: not set(threading.enumerate()) - self._before[1])
         self.loop.close()
@@ -136,8 +221,24 @@ def _children() -> set[tuple[int, float]]:
     return {(one.pid, one.create_time()) for one in psutil.Process().children()}
 
 
+def by_pidfd(loop: asyncio.AbstractEventLoop) -> Owner:
+    sockets = OwnedSockets(loop)
+    return Owner(pidfd_processes(loop, sockets=sockets), sockets)
+
+
+def by_thread(loop: asyncio.AbstractEventLoop) -> Owner:
+    sockets = OwnedSockets(loop)
+    return Owner(thread_processes(loop, sockets=sockets), sockets)
+
+
+def in_another_process(loop: asyncio.AbstractEventLoop) -> Owner:
+    connection = Connection(loop)
+    return Owner(RemoteProcesses(connection), RemoteSockets(connection))
+
+
+OWNERS = {"pidfd": by_pidfd, "thread": by_thread, "another process": in_another_process}
 World = FakeWorld | RealWorld
-_WORLDS = ["fake", "pidfd", "thread"]
+_WORLDS = ["fake", "fake, answers later", *OWNERS]
 
 
 @pytest.fixture(params=_WORLDS)
@@ -146,12 +247,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     match request.param:
         case "fake":
             made = FakeWorld()
-        case "pidfd":
-            if not has_pidfds():
+        case "fake, answers later":
+            made = FakeWorld(answers_later=True)
+        case name:
+            if name == "pidfd" and not has_pidfds():
                 pytest.skip("this kernel has no pidfds")
-            made = RealWorld(pidfd_processes, tmp_path)
-        case _:
-            made = RealWorld(thread_processes, tmp_path)
+            made = RealWorld(OWNERS[name], tmp_path)
     yield made
     made.close()
 
@@ -161,9 +262,11 @@ class Ends:
 
     def __init__(self) -> None:
         self.told: list[tuple[int, Exit]] = []
+        self.order: list[str] = []
 
     def __call__(self, pid: int, ended: Exit) -> None:
         self.told.append((pid, ended))
+        self.order.append("ended")
 
     def codes(self) -> list[int | None]:
         return [ended.code for _, ended in self.told]

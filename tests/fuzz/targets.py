@@ -276,7 +276,7 @@ def _check_specs(loaded: Loaded) -> None:
         shown = spec_as_json(spec)
         json.dumps(shown, allow_nan=False)
         with suppress(ValueError):
-            prepare(spec, SpawnEnvironment(environ={"A": "b"}, sockets={"s": 7})).for_slot(1)
+            prepare(spec, SpawnEnvironment(environ={"A": "b"}, sockets=("s",))).for_slot(1)
         given_back = {
             name: shown[name]
             for name, one in declared_options(WatcherSpec).items()

@@ -16,14 +16,14 @@ from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.system.processes.local import thread_processes
+from cvec_circus_core.system.processes.local import local_owner, thread_processes
 
 
 async def run(file: str) -> None:
     """Run until SIGTERM."""
     loaded = read(Flags(config=file), os.environ)
     set_up(replace(loaded.arbiter, loglevel="debug"))
-    parts = Parts(commands=load_commands(), processes=thread_processes)
+    parts = Parts(commands=load_commands(), owner=local_owner(thread_processes))
     engine = Engine(Configuration(loaded.arbiter, loaded.watchers), parts)
     engine.bus.listen("log", log_event)
     engine.serve()

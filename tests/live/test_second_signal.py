@@ -18,7 +18,7 @@ from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.runtime import watcher as watcher_room
-from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.local import choose_processes, local_owner
 
 TERM = signal.SIGTERM
 
@@ -68,7 +68,8 @@ def nobody_left() -> Iterator[None]:
 
 async def started(folder: Path) -> Engine:
     engine = Engine(
-        Configuration(watchers=specs(folder)), Parts(serves=False, processes=choose_processes)
+        Configuration(watchers=specs(folder)),
+        Parts(serves=False, owner=local_owner(choose_processes)),
     )
     for watcher in engine.supervisor.actors():
         await watcher.wish(Go.START)

@@ -13,7 +13,7 @@ from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, expand, pre
 AROUND = SpawnEnvironment(
     environ={"HOME": "/root", "PATH": "/bin", "SECRET": "a$BCD $WID $(circus.wid)"},
     import_path=("/app", "/lib/py"),
-    sockets={"web": 7, "admin": 8},
+    sockets=("admin", "web"),
     working_dir="/srv",
     python="python3.12",
 )
@@ -24,7 +24,7 @@ def launch(around: SpawnEnvironment = AROUND, **options: Any) -> Launch:
 
 
 def plan(wid: int = 3, **options: Any) -> LaunchPlan:
-    return launch(**options).for_slot(wid)
+    return launch(**options).for_slot(wid).with_numbers({"web": 7, "admin": 8})
 
 
 @pytest.mark.parametrize(

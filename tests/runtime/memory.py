@@ -16,9 +16,10 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.fair_queue import FairQueue
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import Ticket
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
 
 AT_MOST = 400
 """Steps of time after which everything must have come to rest."""
@@ -37,11 +38,13 @@ class MemoryDaemon:
         self.behaviours: dict[str, Behaviour] = {}
         """How processes behave, by their command."""
         self.processes = FakeProcesses(self.clock, behave=self._behave)
+        self.socket_owner = FakeSocketOwner()
+        self.sockets = ManagedSockets(self.socket_owner)
         self.events: list[Event] = []
         self.file = Configuration(ArbiterSpec(**options), watchers)
         loop = asyncio.get_running_loop()
         turns = FairQueue(self.clock, loop, lambda: 1)
-        world = World(loop, self.clock, self.processes, turns, self.events.append)
+        world = World(loop, self.clock, self.processes, turns, self.sockets, self.events.append)
         self.arbiter = ArbiterActor(self.file, world, self._read)
 
     def _read(self) -> Configuration:

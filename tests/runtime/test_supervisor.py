@@ -40,8 +40,10 @@ from cvec_circus_core.requests.dispatch import Dispatcher
 from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.hook_views import HookArbiter, HookWatcher
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
 from cvec_circus_core.runtime.world import SpecReader, World
+from cvec_circus_core.system.fakes import FakeSocketOwner
 from cvec_circus_core.testing import FakeClock, FakeProcesses
 
 ROUNDS = 2000
@@ -79,6 +81,7 @@ class Memory:
             self.clock,
             self.processes,
             FairQueue(self.clock, loop, lambda: 1),
+            ManagedSockets(FakeSocketOwner()),
             self.events.append,
             options=READER,
             seen_by_hooks=self.seen_by_hooks,

@@ -77,8 +77,8 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
 def test_deaths_go_first() -> None:
     scene = Scene()
     scene.turns.add(scene.job("spawn"))
-    scene.turns.add_death(scene.job("death", then=lambda: scene.turns.add(scene.job("another"))))
-    scene.turns.add_death(scene.job("death"))
+    scene.turns.add_exit(scene.job("death", then=lambda: scene.turns.add(scene.job("another"))))
+    scene.turns.add_exit(scene.job("death"))
     scene.loop.passes()
     assert scene.done == ["death", "death", "spawn", "another"]
 
@@ -87,7 +87,7 @@ def test_others_wait_for_deaths_only_so_long() -> None:
     scene = Scene()
 
     def die() -> None:
-        scene.turns.add_death(scene.job("death", TURN, die))
+        scene.turns.add_exit(scene.job("death", TURN, die))
 
     for name in "ab":
         scene.turns.add(scene.job(name))
@@ -106,7 +106,7 @@ def test_births_take_turns_with_other_jobs() -> None:
     scene = Scene()
     scene.runnable = 1000  # Nobody has died: that the machine is busy is no reason to wait.
     for name in "abc":
-        scene.turns.add_birth(scene.job(f"birth {name}"))
+        scene.turns.add_spawn(scene.job(f"birth {name}"))
         scene.turns.add(scene.job(name))
     scene.loop.passes()
     assert scene.done == ["a", "birth a", "b", "birth b", "c", "birth c"]
@@ -116,10 +116,10 @@ def born(scene: Scene, count: int = 1000) -> list[float]:
     """Let a crowd die, then one after another be born; return when, from the deaths on."""
     births: list[float] = []
     for _ in range(count):
-        scene.turns.add_death(
+        scene.turns.add_exit(
             scene.job(
                 "death",
-                then=lambda: scene.turns.add_birth(lambda: births.append(scene.clock.now())),
+                then=lambda: scene.turns.add_spawn(lambda: births.append(scene.clock.now())),
             )
         )
     while len(births) < count:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from cvec_circus_core import CircusSocket, CircusSockets
+from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind
-from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.values import replace
 
 Make = Callable[..., CircusSocket]
@@ -28,7 +28,7 @@ def make() -> Iterator[Make]:
     made: list[CircusSocket] = []
 
     def make(**options: Any) -> CircusSocket:
-        made.append(CircusSocket.of(SocketSpec(name="web", **options)))
+        made.append(CircusSocket.of(BindPlan(name="web", **options)))
         return made[-1]
 
     yield make
@@ -198,7 +198,7 @@ def test_a_place_that_is_not_taken_after_all(make: Make, folder: Path) -> None:
 def test_what_needs_no_new_socket(make: Make, folder: Path) -> None:
     one = make(path=str(folder / "s"), backlog=5)
     one.bind_and_listen()
-    one.adjust(replace(one.spec, mode=0o600, backlog=7))
+    one.adjust(replace(one.plan, mode=0o600, backlog=7))
     assert stat.S_IMODE((folder / "s").stat().st_mode) == 0o600
     assert one.backlog == 7
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, prepare
+from cvec_circus_core.system.processes.launch_files import LaunchFiles, files_of
 
 AROUND = SpawnEnvironment(
     environ={"PATH": "/bin", "LISTEN_FDS": "9", "LISTEN_PID": "1", "LISTEN_FDNAMES": "x"},
-    sockets={"admin": 8, "dns": 9, "web": 7},
-    own_sockets=frozenset({"dns"}),
+    sockets=("admin", "dns", "web"),
 )
+NUMBERS = {"admin": 8, "dns": 9, "web": 7}
 
 
 def launch(**options: Any) -> Launch:
@@ -22,7 +23,13 @@ def launch(**options: Any) -> Launch:
 
 
 def plan(**options: Any) -> LaunchPlan:
-    return launch(**options).plan
+    return launch(**options).plan.with_numbers(NUMBERS)
+
+
+def descriptors(given: LaunchPlan) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what it has by number, and what it has in a row."""
+    files = files_of(given, Stdio(), NUMBERS)
+    return files.numbered, files.listening
 
 
 def told(given: LaunchPlan) -> dict[str, str]:
@@ -45,7 +52,7 @@ def told(given: LaunchPlan) -> dict[str, str]:
 )
 def test_by_number(options: dict[str, Any], kept: tuple[int, ...], words: tuple[str, ...]) -> None:
     given = plan(use_sockets=True, **options) if options else plan()
-    assert (given.keep_descriptors, given.in_a_row, given.argv) == (kept, (), words)
+    assert (*descriptors(given), given.argv) == (kept, (), words)
     assert not told(given)
 
 
@@ -59,7 +66,7 @@ def test_by_number(options: dict[str, Any], kept: tuple[int, ...], words: tuple[
 )
 def test_in_a_row(options: dict[str, Any], row: tuple[int, ...], names: str) -> None:
     given = plan(**options)
-    assert (given.keep_descriptors, given.in_a_row) == ((), row)
+    assert descriptors(given) == ((), row)
     count = names.count(":") + 1
     assert told(given) == {"LISTEN_FDS": str(count), "LISTEN_FDNAMES": names}
 
@@ -67,21 +74,29 @@ def test_in_a_row(options: dict[str, Any], row: tuple[int, ...], names: str) -> 
 def test_a_variable_tells_the_number_that_the_process_has() -> None:
     words = ("$(circus.sockets.web)", "$(circus.sockets.admin)")
     given = plan(sockets=("admin",), use_sockets=True, args=words)
-    assert (given.argv, given.in_a_row) == (("serve", "4", "3"), (8, 7))
+    assert (given.argv, descriptors(given)) == (("serve", "4", "3"), ((), (8, 7)))
     assert told(given) == {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "admin"}
 
 
 def test_as_standard_input() -> None:
     given = plan(stdin_socket="web")
-    assert (given.stdin, given.keep_descriptors, given.in_a_row) == (7, (), ())
+    assert files_of(given, Stdio(), NUMBERS) == LaunchFiles(stdin=7)
 
 
 def test_one_of_its_own_for_each_process() -> None:
     one = launch(use_sockets=True, cmd="serve $(circus.sockets.dns) $(circus.sockets.web)")
-    assert one.own_sockets == ("dns",)
-    first, second = one.for_slot(1, {"dns": 20}), one.for_slot(2, {"dns": 21})
-    assert (first.argv[1:], first.keep_descriptors) == (("20", "7"), (20, 7))
-    assert (second.argv[1:], second.keep_descriptors) == (("21", "7"), (21, 7))
+    for wid, number in ((1, 20), (2, 21)):
+        numbers = {**NUMBERS, "dns": number}
+        given = one.for_slot(wid)
+        assert given.with_numbers(numbers).argv[1:] == (str(number), "7")
+        assert files_of(given, Stdio(), numbers).numbered == (number, 7)
+
+
+def test_what_looks_like_a_number_of_a_socket_is_text() -> None:
+    given = plan(
+        cmd="serve $(circus.sockets.web) $(circus.env.trap)", env={"TRAP": "$(circus.sockets"}
+    )
+    assert given.argv == ("serve", "7", "$(circus.sockets")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes.descriptors import open_descriptors, seal_descriptors
+from cvec_circus_core.system.processes.launch_files import LaunchFiles
 from cvec_circus_core.system.processes.launcher import Launcher
 
 pytestmark = pytest.mark.live
@@ -41,10 +42,13 @@ def sockets() -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(socket.socket()) for _ in range(4)]
 
 
-def look(launcher: Launcher, **plan: Any) -> dict[str, Any]:
+def look(launcher: Launcher, listening: tuple[int, ...], **plan: Any) -> dict[str, Any]:
     read, write = os.pipe()
     argv = (sys.executable, "-I", "-c", LOOK)
-    child = launcher.launch(LaunchPlan(**{"argv": argv, "env": ENV, "stdout": write, **plan}))
+    child = launcher.launch(
+        LaunchPlan(**{"argv": argv, "env": ENV, **plan}),
+        LaunchFiles(stdout=write, listening=listening),
+    )
     os.close(write)
     with os.fdopen(read) as said:
         found: dict[str, Any] = json.load(said)
@@ -66,7 +70,7 @@ def test_they_stand_from_three_on(
     launcher: Launcher, sockets: list[socket.socket], order: tuple[int, ...]
 ) -> None:
     chosen = [sockets[number] for number in order]
-    found = look(launcher, in_a_row=tuple(one.fileno() for one in chosen))
+    found = look(launcher, tuple(one.fileno() for one in chosen))
     assert links(found) == {3 + place: link(one) for place, one in enumerate(chosen)}
     assert found["env"]["LISTEN_PID"] == str(found["pid"])
 
@@ -75,7 +79,7 @@ def test_places_may_be_exchanged(launcher: Launcher) -> None:
     with ExitStack() as stack:
         some = [stack.enter_context(socket.socket()) for _ in range(12)]
         backwards = some[::-1]
-        found = look(launcher, in_a_row=tuple(backward.fileno() for backward in backwards))
+        found = look(launcher, tuple(backward.fileno() for backward in backwards))
         assert list(links(found).values()) == [link(backward) for backward in backwards]
 
 
@@ -87,7 +91,7 @@ def test_with_a_user_a_folder_and_limits(launcher: Launcher, sockets: list[socke
         # An embedding process may have more of them open than its children are to have.
         for _ in range(100):
             stack.enter_context(socket.socket())
-        found = look(launcher, in_a_row=(sockets[0].fileno(),), **how)
+        found = look(launcher, (sockets[0].fileno(),), **how)
     assert links(found) == {3: link(sockets[0])}
 
 
@@ -95,7 +99,7 @@ def test_the_name_may_differ_from_the_program(
     launcher: Launcher, sockets: list[socket.socket]
 ) -> None:
     argv = ("web", "-I", "-c", LOOK)
-    found = look(launcher, in_a_row=(sockets[0].fileno(),), argv=argv, executable=sys.executable)
+    found = look(launcher, (sockets[0].fileno(),), argv=argv, executable=sys.executable)
     assert links(found) == {3: link(sockets[0])}
 
 
@@ -112,10 +116,10 @@ def test_a_failure_is_explained_and_leaves_nothing(
     before = open_descriptors()
     row = tuple(one.fileno() for one in sockets)
     with pytest.raises(CannotSpawn, match=sentence):
-        launcher.launch(LaunchPlan(argv=argv, env=ENV, in_a_row=row))
+        launcher.launch(LaunchPlan(argv=argv, env=ENV), LaunchFiles(listening=row))
     assert open_descriptors() == before
 
 
 def test_a_descriptor_that_is_not_open_is_told(launcher: Launcher) -> None:
     with pytest.raises(CannotSpawn, match="descriptor 9999 is not open"):
-        launcher.launch(LaunchPlan(argv=("true",), env=ENV, in_a_row=(9999,)))
+        launcher.launch(LaunchPlan(argv=("true",), env=ENV), LaunchFiles(listening=(9999,)))

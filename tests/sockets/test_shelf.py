@@ -16,13 +16,21 @@ from cvec_circus_core.model.errors import CannotBind, Conflict
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
+from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 
 
 @pytest.fixture
-def shelf() -> Iterator[ManagedSockets]:
-    one = ManagedSockets()
+def owned() -> Iterator[OwnedSockets]:
+    loop = asyncio.new_event_loop()
+    yield OwnedSockets(loop)
+    loop.close()
+
+
+@pytest.fixture
+def shelf(owned: OwnedSockets) -> Iterator[ManagedSockets]:
+    one = ManagedSockets(owned)
     yield one
-    one.close()
+    one.close_all()
 
 
 @pytest.fixture
@@ -46,45 +54,53 @@ def change(shelf: ManagedSockets, *new: SocketSpec) -> SocketPlan:
     return plan_sockets(there, {one.name: one for one in new}, there)
 
 
+def port_of(number: int) -> int:
+    with socket.socket(fileno=os.dup(number)) as one:
+        bound: int = one.getsockname()[1]
+    return bound
+
+
 def knock(number: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", number), timeout=5)
 
 
 def test_all_problems_are_told_and_the_others_are_open(shelf: ManagedSockets) -> None:
-    told = shelf.put_all([sock("a", path="/no/a"), sock("b"), sock("c", path="/no/c")])
+    told = shelf.open_all([sock("a", path="/no/a"), sock("b"), sock("c", path="/no/c")])
     assert [one.split(" ")[0] for one in told] == ["[socket:a]", "[socket:c]"]
-    assert list(shelf.descriptors) == ["b"]
+    assert list(shelf.numbers) == ["b"]
 
 
 def test_a_name_is_taken_once(shelf: ManagedSockets) -> None:
-    shelf.put(sock())
+    shelf.open(sock())
     with pytest.raises(Conflict, match="there is a socket named 'web' already"):
-        shelf.put(sock())
+        shelf.open(sock())
 
 
 def test_pictures_stand_in_the_order_of_numbers(shelf: ManagedSockets, folder: Path) -> None:
-    shelf.put(sock("b", path=f"{folder}/s", backlog=7))
-    shelf.put(sock("a"))
+    shelf.open(sock("b", path=f"{folder}/s", backlog=7))
+    shelf.open(sock("a"))
     b, a = shelf.views()
     assert (b.name, b.host, b.port, b.path, b.backlog) == ("b", None, None, f"{folder}/s", 7)
     assert (a.name, a.host, a.port, a.path) == ("a", "127.0.0.1", port(shelf, "a"), None)
-    assert (b.fd, a.fd) == (shelf.descriptors["b"], shelf.descriptors["a"])
+    assert (b.fd, a.fd) == (shelf.numbers["b"], shelf.numbers["a"])
 
 
 @pytest.mark.parametrize("type", ["SOCK_STREAM", "SOCK_DGRAM"])
-def test_one_for_each_process(shelf: ManagedSockets, type: str) -> None:
-    shelf.put(sock(so_reuseport=True, type=type))
-    assert shelf.own == {"web"}
-    with shelf.one_of_its_own("web") as one, shelf.one_of_its_own("web") as other:
-        assert one.port == other.port == port(shelf) > 0
-        assert one.fileno() != other.fileno()
+def test_one_for_each_process(owned: OwnedSockets, shelf: ManagedSockets, type: str) -> None:
+    shelf.open(sock(so_reuseport=True, type=type))
+    assert shelf.per_process == {"web"}
+    with owned.lend(["web"]) as one, owned.lend(["web"]) as other:
+        assert port_of(one["web"]) == port_of(other["web"]) == port(shelf) > 0
+        assert len({one["web"], other["web"], shelf.numbers["web"]}) == 3
 
 
-def test_what_holds_the_place_takes_no_connection(shelf: ManagedSockets) -> None:
-    shelf.put(sock(so_reuseport=True))
+def test_what_holds_the_place_takes_no_connection(
+    owned: OwnedSockets, shelf: ManagedSockets
+) -> None:
+    shelf.open(sock(so_reuseport=True))
     with pytest.raises(ConnectionRefusedError):
         knock(port(shelf))
-    with shelf.one_of_its_own("web") as one:
+    with owned.lend(["web"]) as numbers, socket.socket(fileno=os.dup(numbers["web"])) as one:
         one.setblocking(True)
         for _ in range(20):
             with knock(port(shelf)):
@@ -92,21 +108,21 @@ def test_what_holds_the_place_takes_no_connection(shelf: ManagedSockets) -> None
 
 
 def test_a_failure_changes_nothing(shelf: ManagedSockets) -> None:
-    shelf.put(sock())
-    before = dict(shelf.descriptors)
+    shelf.open(sock())
+    before = dict(shelf.numbers)
     plan = change(
         shelf, sock(port=0, blocking=True), sock("a", path="/no/a"), sock("b", path="/no/b")
     )
     with pytest.raises(CannotBind, match=r"\[socket:a\].*; \[socket:b\]"):
         shelf.prepare(plan)
-    assert shelf.descriptors == before
+    assert shelf.numbers == before
     with knock(port(shelf)):
         pass
 
 
 def test_an_exchange_has_no_gap(shelf: ManagedSockets, folder: Path) -> None:
     path = str(folder / "s")
-    shelf.put(sock(path=path))
+    shelf.open(sock(path=path))
     exchange = shelf.prepare(change(shelf, sock(path=path, blocking=True)))
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(path)
@@ -117,44 +133,44 @@ def test_an_exchange_has_no_gap(shelf: ManagedSockets, folder: Path) -> None:
 
 
 def test_an_exchange_may_be_abandoned(shelf: ManagedSockets, folder: Path) -> None:
-    shelf.put(sock(path=str(folder / "s")))
+    shelf.open(sock(path=str(folder / "s")))
     shelf.prepare(change(shelf, sock(path=str(folder / "s"), blocking=True))).abandon()
     assert os.listdir(folder) == ["s"]
 
 
 def test_what_comes_goes_and_stays(shelf: ManagedSockets) -> None:
-    shelf.put_all([sock("stays"), sock("goes")])
-    kept = shelf.descriptors["stays"]
+    shelf.open_all([sock("stays"), sock("goes")])
+    kept = shelf.numbers["stays"]
     assert shelf.prepare(change(shelf, sock("stays"), sock("comes"))).apply() == []
-    assert sorted(shelf.descriptors) == ["comes", "stays"]
-    assert shelf.descriptors["stays"] == kept
+    assert sorted(shelf.numbers) == ["comes", "stays"]
+    assert shelf.numbers["stays"] == kept
 
 
 def test_the_queue_alone_is_put_right_in_place(shelf: ManagedSockets) -> None:
-    shelf.put(sock())
-    kept, number = shelf.descriptors["web"], port(shelf)
+    shelf.open(sock())
+    kept, number = shelf.numbers["web"], port(shelf)
     assert shelf.prepare(change(shelf, sock(backlog=5))).apply() == []
-    assert (shelf.descriptors["web"], port(shelf)) == (kept, number)
+    assert (shelf.numbers["web"], port(shelf)) == (kept, number)
     assert shelf.views()[0].backlog == 5
 
 
 def test_an_address_that_the_old_one_holds_is_late(shelf: ManagedSockets) -> None:
-    shelf.put(sock())
+    shelf.open(sock())
     number = port(shelf)
-    shelf.drop("web")
-    shelf.put(sock(port=number))
+    shelf.close("web")
+    shelf.open(sock(port=number))
     wide = sock(port=number, host="0.0.0.0")
     exchange = shelf.prepare(change(shelf, wide))
-    assert exchange.late == (wide,)
+    assert exchange.late == [wide]
     assert exchange.apply() == []
     assert shelf.views()[0].host == "0.0.0.0"
 
 
 def test_a_late_one_that_fails_brings_the_old_one_back(shelf: ManagedSockets) -> None:
-    shelf.put(sock())
+    shelf.open(sock())
     number = port(shelf)
-    shelf.drop("web")
-    shelf.put(sock(port=number))
+    shelf.close("web")
+    shelf.open(sock(port=number))
     elsewhere = sock(port=number, host="192.0.2.1")
     (problem,) = shelf.prepare(change(shelf, elsewhere)).apply()
     assert "no network device of this machine has that address" in problem
@@ -164,18 +180,18 @@ def test_a_late_one_that_fails_brings_the_old_one_back(shelf: ManagedSockets) ->
 
 def test_a_knock_is_told_once_to_all_who_wait() -> None:
     async def main() -> None:
-        shelf, loop, told = ManagedSockets(), asyncio.get_running_loop(), []
-        shelf.put_all([sock("a"), sock("b")])
+        shelf, told = ManagedSockets(OwnedSockets(asyncio.get_running_loop())), []
+        shelf.open_all([sock("a"), sock("b")])
         knocked = asyncio.Event()
 
         def hear(who: str) -> None:
             told.append(who)
             knocked.set()
 
-        shelf.knocking.wait(loop, ["a", "b"], lambda: hear("both"))
-        shelf.knocking.wait(loop, ["a"], lambda: hear("a"))
-        shelf.knocking.wait(loop, ["b"], lambda: hear("b"))
-        end = shelf.knocking.wait(loop, ["a"], lambda: hear("nobody"))
+        shelf.activation.wait(["a", "b"], lambda: hear("both"))
+        shelf.activation.wait(["a"], lambda: hear("a"))
+        shelf.activation.wait(["b"], lambda: hear("b"))
+        end = shelf.activation.wait(["a"], lambda: hear("nobody"))
         end()
         with knock(port(shelf, "a")), knock(port(shelf, "a")):
             await asyncio.wait_for(knocked.wait(), 5)
@@ -184,19 +200,20 @@ def test_a_knock_is_told_once_to_all_who_wait() -> None:
             with knock(port(shelf, "b")):
                 await asyncio.wait_for(knocked.wait(), 5)
         assert told == ["both", "a", "b"]
-        shelf.close()
+        shelf.close_all()
 
     asyncio.run(main())
 
 
 def test_who_waits_goes_on_waiting_when_the_socket_is_exchanged() -> None:
     async def main() -> None:
-        shelf, knocked = ManagedSockets(), asyncio.Event()
-        shelf.put(sock())
-        shelf.knocking.wait(asyncio.get_running_loop(), ["web"], knocked.set)
+        shelf = ManagedSockets(OwnedSockets(asyncio.get_running_loop()))
+        knocked = asyncio.Event()
+        shelf.open(sock())
+        shelf.activation.wait(["web"], knocked.set)
         shelf.prepare(change(shelf, sock(blocking=True))).apply()
         with knock(port(shelf)):
             await asyncio.wait_for(knocked.wait(), 5)
-        shelf.close()
+        shelf.close_all()
 
     asyncio.run(main())

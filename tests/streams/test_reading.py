@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.model.errors import SystemProblem
-from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.launch import Channel, LaunchPlan, Stdio
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.runtime.fair_queue import FairQueue
+from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams import job_thread, sink_writer
 from cvec_circus_core.runtime.streams.outputs import close_outputs
 from cvec_circus_core.runtime.streams.pipe_reader import AT_ONCE, LONGEST
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.fakes import FakeProcesses
+from cvec_circus_core.system.fakes import FakeProcesses, FakeSocketOwner
 from cvec_circus_core.testing import FakeClock
 
 PLAN = LaunchPlan(argv=("x",), env={})
@@ -71,6 +72,7 @@ class Desk:
             clock,
             FakeProcesses(FakeClock()),
             FairQueue(clock, loop, lambda: 1),
+            ManagedSockets(FakeSocketOwner()),
             lambda event: None,
         )
         self.streams = WatcherStreams(self.world, lambda: self.spec)
@@ -78,7 +80,7 @@ class Desk:
     def begin(self, pid: int, wid: int = 1) -> tuple[int, int]:
         """Start a process; return the ends of its pipes, -1 where there is none."""
         with self.streams.open_pipes(wid, PLAN) as pipes:
-            ends = [pipes.plan.stdout, pipes.plan.stderr]
+            ends = [pipes.stdio.stdout, pipes.stdio.stderr]
             kept = [os.dup(end) if isinstance(end, int) else -1 for end in ends]
             pipes.started(pid)
         return kept[0], kept[1]
@@ -465,7 +467,7 @@ def test_output_to_nowhere_gets_no_pipe() -> None:
         desk = Desk(stdout_stream={"stream": Paper()})
         nowhere = LaunchPlan(argv=("x",), env={}, stdout=Channel.NULL)
         with desk.streams.open_pipes(1, nowhere) as pipes:
-            assert pipes.plan is nowhere
+            assert pipes.stdio == Stdio()
 
     run(test)
 

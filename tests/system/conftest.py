@@ -17,6 +17,7 @@ from cvec_circus_core.system.processes.local import (
     pidfd_processes,
     thread_processes,
 )
+from tests.spawned import spawned
 
 LIMIT = 30.0
 
@@ -33,7 +34,7 @@ class Yard:
         """Start a shell script."""
         env = {"PATH": os.environ["PATH"]}
         plan = LaunchPlan(argv=("/bin/sh", "-c", script), env=env, contain=contain)
-        return self.processes.spawn(plan, self._tell)
+        return spawned(self.processes, plan, self._tell)
 
     def until(self, fact: Callable[[], bool]) -> None:
         """Run the loop until something is so."""

@@ -6,11 +6,11 @@ import signal
 
 import pytest
 
-from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SpawnResult
+from tests.spawned import spawned
 
 PLAN = LaunchPlan(argv=("worker",), env={})
 TERM = signal.SIGTERM
@@ -27,7 +27,7 @@ def processes() -> FakeProcesses:
 
 
 def spawn(processes: FakeProcesses, told: list[tuple[int, Exit]]) -> int:
-    return processes.spawn(PLAN, lambda pid, ended: told.append((pid, ended)))
+    return spawned(processes, PLAN, lambda pid, ended: told.append((pid, ended)))
 
 
 def test_it_remembers_what_was_asked(
@@ -78,8 +78,9 @@ def test_a_crash_is_told_like_any_end(
 
 def test_a_spawn_can_be_refused(processes: FakeProcesses, told: list[tuple[int, Exit]]) -> None:
     processes.behaviour = Behaviour(refuses="there is no such program")
-    with pytest.raises(CannotSpawn, match="there is no such program"):
-        spawn(processes, told)
+    results: list[SpawnResult] = []
+    processes.spawn(PLAN, Stdio(), results.append, lambda pid, ended: told.append((pid, ended)))
+    assert results == [SpawnResult(None, "there is no such program")]
     assert processes.plans == {}
 
 

@@ -15,15 +15,16 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.launch import LaunchPlan, Served
 from cvec_circus_core.system.net import busy_connections
 from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
 from cvec_circus_core.system.processes.idle_stop import dies_of
+from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import choose_processes
 from cvec_circus_core.system.processes.process_table import descendants_of
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SignalResult
 from tests.programs import wait_until
+from tests.spawned import spawned
 
 pytestmark = [
     pytest.mark.live,
@@ -161,28 +162,22 @@ class Standing:
 
     def __init__(self, listening: socket.socket, how: str, *before: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self.processes = choose_processes(self.loop)
+        self.processes = choose_processes(self.loop, Launcher(sealed=True))
         self.served = served_at(listening)
         self.ends: list[Exit] = []
-        self.sent: list[int] = []
+        self.results: list[SignalResult] = []
         fd = str(listening.fileno())
-        self.pid = self.processes.spawn(
-            LaunchPlan(
-                argv=(*before, sys.executable, "-S", "-c", SERVER, fd, how),
-                env=dict(os.environ),
-                keep_descriptors=(int(fd),),
-            ),
-            lambda _, ended: self.ends.append(ended),
+        plan = LaunchPlan(
+            argv=(*before, sys.executable, "-S", "-c", SERVER, fd, how), env=dict(os.environ)
         )
+        os.set_inheritable(listening.fileno(), True)
+        self.pid = spawned(self.processes, plan, lambda _, ended: self.ends.append(ended))
 
     def finish(self, patience: float = LIMIT) -> None:
         """Ask it to go."""
-
-        def send() -> None:
-            self.sent.append(TERM)
-            self.processes.signal(self.pid, TERM)
-
-        self.processes.finish(self.pid, TERM, self.served, patience, send)
+        self.processes.signal_when_idle(
+            self.pid, TERM, Scope.PROCESS, self.served, patience, self.results.append
+        )
 
     def until(self, fact: Callable[[], bool]) -> None:
         """Let the loop run until something is so."""
@@ -202,7 +197,7 @@ class Standing:
         swept: list[int] = []
         self.processes.signal(self.pid, signal.SIGKILL, Scope.TREE)
         self.until(lambda: bool(self.ends))
-        self.processes.sweep(self.pid, signal.SIGKILL, 1.0, swept.append)
+        self.processes.kill_leftovers(self.pid, signal.SIGKILL, 1.0, swept.append)
         self.until(lambda: bool(swept))
         self.processes.close()
         self.loop.close()
@@ -250,10 +245,10 @@ def test_who_was_asked_is_answered_first(
         client.sendall(b"question")
         one.until(one.serves)
         one.finish()
-        assert one.sent == []
+        assert one.results == []
         assert answer(client, one) == b"done"
         one.until(lambda: bool(one.ends))
-    assert one.sent == [TERM]
+    assert one.results == [SignalResult(True)]
     assert one.ends[0].code == -TERM
 
 
@@ -274,9 +269,9 @@ def test_patience_ends(stand: Stand, listening: socket.socket) -> None:
         client.sendall(b"question")
         one.until(one.serves)
         one.finish(patience=0.3)
-        assert one.sent == []
+        assert one.results == []
         one.until(lambda: bool(one.ends))
-    assert one.sent == [TERM]
+    assert one.results == [SignalResult(True)]
 
 
 @pytest.mark.parametrize(("how", "patience"), [("handles", LIMIT), ("never answers", 0.0)])
@@ -288,7 +283,7 @@ def test_who_knows_the_signal_gets_it_at_once(
         client.sendall(b"question")
         one.until(one.serves)
         one.finish(patience)
-        assert one.sent == [TERM]
+        assert one.results == [SignalResult(True)]
 
 
 def test_who_ends_by_itself_is_left_alone(stand: Stand, listening: socket.socket) -> None:
@@ -302,7 +297,7 @@ def test_who_ends_by_itself_is_left_alone(stand: Stand, listening: socket.socket
         over: list[bool] = []
         one.loop.call_later(0.2, over.append, True)
         one.until(lambda: bool(over))
-    assert one.sent == []
+    assert one.results == [SignalResult(False)]
 
 
 def is_waiting(pid: int) -> bool:

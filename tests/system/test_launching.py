@@ -16,6 +16,7 @@ import pytest
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes.descriptors import seal_descriptors
+from cvec_circus_core.system.processes.launch_files import LaunchFiles
 from cvec_circus_core.system.processes.launcher import Launcher
 
 pytestmark = pytest.mark.live
@@ -24,12 +25,20 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become som
 NOBODY = pwd.getpwnam("nobody")
 
 
-def run(*argv: str, launcher: Launcher | None = None, **plan: Any) -> str:
+def run(
+    *argv: str,
+    launcher: Launcher | None = None,
+    numbered: tuple[int, ...] = (),
+    listening: tuple[int, ...] = (),
+    **plan: Any,
+) -> str:
     """Launch, and return what it says."""
     plan.setdefault("env", {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     read, write = os.pipe()
     try:
-        child = (launcher or Launcher()).launch(LaunchPlan(argv=argv, stdout=write, **plan))
+        child = (launcher or Launcher()).launch(
+            LaunchPlan(argv=argv, **plan), LaunchFiles(None, write, None, numbered, listening)
+        )
     except BaseException:
         os.close(read)
         raise
@@ -77,8 +86,6 @@ def make(path: Path, text: str, mode: int) -> str:
         ({"uid": 54321}, "user 54321 has no account that tells its group; give a group too"),
         ({"rlimits": {"nosuch": 1}}, "there is no resource limit named 'nosuch'"),
         ({"rlimits": {"nofile": 10**12}}, "nofile=1000000000000"),
-        ({"stdout": 9999}, "can not start 'true': descriptor 9999 is not open"),
-        ({"keep_descriptors": (9999,)}, "can not start 'true': descriptor 9999 is not open"),
     ],
 )
 def test_what_is_missing_is_said(tmp_path: Path, plan: dict[str, Any], sentence: str) -> None:
@@ -91,6 +98,15 @@ def test_what_is_missing_is_said(tmp_path: Path, plan: dict[str, Any], sentence:
     with pytest.raises(CannotSpawn, match=sentence) as said:
         Launcher().launch(LaunchPlan(argv=argv, **{"env": {"PATH": "/bin:/usr/bin"}, **plan}))
     assert "\n" not in said.value.reason
+
+
+@pytest.mark.parametrize(
+    "files",
+    [LaunchFiles(stdout=9999), LaunchFiles(numbered=(9999,)), LaunchFiles(listening=(9999,))],
+)
+def test_a_descriptor_that_is_not_open_is_told(files: LaunchFiles) -> None:
+    with pytest.raises(CannotSpawn, match="can not start 'true': descriptor 9999 is not open"):
+        Launcher().launch(LaunchPlan(argv=("true",), env={"PATH": "/bin"}), files)
 
 
 @as_root
@@ -170,7 +186,7 @@ def test_kept_descriptors_and_no_others_pass(launcher: Launcher, leaky: int) -> 
         os.set_inheritable(leaky, True)
     try:
         script = "i=0; while [ $i -lt 99 ]; do [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done"
-        said = run("/bin/sh", "-c", script, launcher=launcher, keep_descriptors=tuple(kept))
+        said = run("/bin/sh", "-c", script, launcher=launcher, numbered=tuple(kept))
         assert not any(os.get_inheritable(fd) for fd in kept)
     finally:
         for fd in kept:
@@ -194,6 +210,7 @@ import os, resource, sys
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes.descriptors import nofile, raise_nofile_limit
 from cvec_circus_core.system.processes.descriptors import seal_descriptors
+from cvec_circus_core.system.processes.launch_files import LaunchFiles
 from cvec_circus_core.system.processes.launcher import Launcher
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

@@ -38,7 +38,7 @@ def named(mask: int) -> set[str]:
 
 
 @as_root
-@pytest.mark.parametrize("extra", [{}, {"in_a_row": (0,)}, {"rlimits": {"core": 0}}])
+@pytest.mark.parametrize("extra", [{}, {"listening": (0,)}, {"rlimits": {"core": 0}}])
 def test_a_user_gets_what_is_named_and_nothing_else_can_be_had(extra: dict[str, Any]) -> None:
     found = sets("net_bind_service kill", uid="nobody", **extra)
     assert all(found[key] == {"net_bind_service", "kill"} for key in ("Inh", "Prm", "Eff"))

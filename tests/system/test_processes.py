@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes import local
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 from cvec_circus_core.system.processes.local import choose_processes, pidfd_processes
 from cvec_circus_core.system.processes.process_table import read_row
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SignalResult
+from tests.spawned import signalled, spawned
 
 pytestmark = pytest.mark.live
 
@@ -34,7 +34,7 @@ def test_an_error_of_a_listener_is_logged_and_hurts_nobody_else(
     def fail(pid: int, ended: Exit) -> None:
         raise ValueError("broken listener")
 
-    pid = yard.processes.spawn(LaunchPlan(argv=("/bin/true",), env={}), fail)
+    pid = spawned(yard.processes, LaunchPlan(argv=("/bin/true",), env={}), fail)
     yard.spawn("exit 3")
     with caplog.at_level(logging.ERROR):
         yard.until(lambda: not yard.processes.alive())
@@ -59,8 +59,7 @@ def test_the_statuses_of_other_children_are_left_alone(yard: Any) -> None:
 def test_a_signal_that_does_not_exist_is_said(yard: Any) -> None:
     yard.spawn("exec sleep 60")
     (pid,) = yard.processes.alive()
-    with pytest.raises(SystemProblem, match="there is no signal 999"):
-        yard.processes.signal(pid, 999)
+    assert signalled(yard.processes, pid, 999) == SignalResult(False, "there is no signal 999")
     yard.processes.signal(pid, signal.SIGKILL)
     yard.until(lambda: bool(yard.told))
 
@@ -77,7 +76,7 @@ def test_closing_leaves_running_processes_alone(loop: asyncio.AbstractEventLoop)
     before = open_descriptors()
     made = pidfd_processes(loop)
     plan = LaunchPlan(argv=("sleep", "60"), env={"PATH": os.environ["PATH"]})
-    pid = made.spawn(plan, lambda pid, ended: None)
+    pid = spawned(made, plan, lambda pid, ended: None)
     made.close()
     # The loop opens its own descriptors, and keeps them until it is closed.
     assert len(open_descriptors()) <= len(before)
@@ -92,7 +91,7 @@ def test_a_kernel_without_pidfds_gets_threads(
     made = choose_processes(loop)
     assert isinstance(made._waiting, local.ThreadExitWatcher)
     told: list[Exit] = []
-    made.spawn(LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
+    spawned(made, LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
     loop.call_later(5, loop.stop)
     while not told:
         loop.call_later(0.01, loop.stop)
@@ -105,7 +104,7 @@ def test_children_alone_are_signalled(yard: Any, tmp_path: Any, pid_in: Any) -> 
     script = f"sleep 60 & echo $! > {tmp_path}/child; wait; exit 4"
     pid = yard.spawn(script)
     yard.until(lambda: pid_in("child"))
-    assert yard.processes.signal(pid, signal.SIGTERM, Scope.CHILDREN) is True
+    assert signalled(yard.processes, pid, signal.SIGTERM, Scope.CHILDREN) == SignalResult(True)
     yard.until(lambda: bool(yard.told))
     assert yard.told == [(pid, Exit(4))]
 
@@ -114,7 +113,9 @@ def test_one_child_alone_is_signalled(yard: Any, tmp_path: Any, pid_in: Any) -> 
     script = f"sleep 60 & echo $! > {tmp_path}/one; sleep 60 & echo $! > {tmp_path}/two; wait"
     pid = yard.spawn(script)
     yard.until(lambda: pid_in("two"))
-    assert yard.processes.signal_child(pid, pid_in("one"), signal.SIGTERM) is True
+    results: list[SignalResult] = []
+    yard.processes.signal_child(pid, pid_in("one"), signal.SIGTERM, results.append)
+    assert results == [SignalResult(True)]
     yard.until(lambda: is_gone(pid_in("one")))
     assert not is_gone(pid_in("two"))
     yard.processes.signal(pid, signal.SIGKILL, Scope.TREE)

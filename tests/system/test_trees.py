@@ -19,7 +19,8 @@ from cvec_circus_core.system.processes.process_table import (
     read_row,
     read_table,
 )
-from cvec_circus_core.system.protocols import Scope
+from cvec_circus_core.system.protocols import Scope, SignalResult
+from tests.spawned import signalled
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +56,7 @@ def test_a_signal_reaches_the_whole_tree(
 ) -> None:
     pid = yard.spawn(script.format(folder=tmp_path))
     yard.until(lambda: pid_in("child") > 0)
-    assert yard.processes.signal(pid, signum, Scope.TREE) is True
+    assert signalled(yard.processes, pid, signum, Scope.TREE) == SignalResult(True)
     yard.until(lambda: bool(yard.told) and is_gone(pid_in("child")))
 
 
@@ -111,7 +112,7 @@ def test_who_was_seen_is_swept_after_the_parent(
     yard.until(lambda: bool(yard.told))
     assert yard.told[0][1].left_behind is True
     swept: list[int] = []
-    yard.processes.sweep(pid, TERM, 0.3, swept.append)
+    yard.processes.kill_leftovers(pid, TERM, 0.3, swept.append)
     yard.until(lambda: bool(swept))
     assert is_gone(pid_in("child"))
 
@@ -128,7 +129,7 @@ def test_what_forks_while_it_is_swept_is_swept_too(
     yard.processes.signal(pid, KILL)
     yard.until(lambda: bool(yard.told))
     swept: list[int] = []
-    yard.processes.sweep(pid, TERM, 0.5, swept.append)
+    yard.processes.kill_leftovers(pid, TERM, 0.5, swept.append)
     yard.until(lambda: bool(swept))
     assert pid_in("heir") > 0
     assert is_gone(pid_in("heir"))
@@ -147,7 +148,7 @@ def test_a_contained_tree_is_swept_though_nobody_looked(
     yard.until(lambda: bool(yard.told))
     assert yard.told[0][1].left_behind is True
     swept: list[int] = []
-    yard.processes.sweep(pid, TERM, 0.3, swept.append)
+    yard.processes.kill_leftovers(pid, TERM, 0.3, swept.append)
     yard.until(lambda: bool(swept))
     assert is_gone(pid_in("child"))
     yard.processes.close()
@@ -176,7 +177,7 @@ def test_sessions_of_strangers_are_left_alone(
     yard.processes.signal(pid, KILL)
     yard.until(lambda: bool(yard.told))
     swept: list[int] = []
-    yard.processes.sweep(pid, KILL, 0, swept.append)
+    yard.processes.kill_leftovers(pid, KILL, 0, swept.append)
     yard.until(lambda: bool(swept))
     assert stranger.poll() is None
     stranger.kill()
@@ -185,7 +186,7 @@ def test_sessions_of_strangers_are_left_alone(
 
 _ORPHANS = """
 import asyncio, os, signal, subprocess, threading, time
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.prctl import become_subreaper
 from cvec_circus_core.system.processes.local import choose_processes
@@ -203,7 +204,8 @@ async def main():
     told = lambda pid, ended: codes.append(ended.code)
     script = "setsid sh -c 'sh -c \\"sleep 0.2\\" & exit 0'; exit 5"
     for _ in range(20):
-        processes.spawn(LaunchPlan(argv=("/bin/sh", "-c", script), env=dict(os.environ)), told)
+        plan = LaunchPlan(argv=("/bin/sh", "-c", script), env=dict(os.environ))
+        processes.spawn(plan, Stdio(), lambda result: None, told)
     # Somebody else's children: one waited for late, one never.
     late = subprocess.Popen(["/bin/sh", "-c", "exit 7"])
     never = subprocess.Popen(["/bin/true"])

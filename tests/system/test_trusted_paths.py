@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_core.daemon.log_targets import LogFile
+from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
-from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.system.files import open_append
 from cvec_circus_core.system.net.endpoint_files import folder_doubts, give
 from cvec_circus_core.system.net.sockets import CircusSocket
@@ -263,20 +263,20 @@ def test_an_endpoint_is_not_bound_through_a_strangers_link(place: Path) -> None:
 
 def test_a_managed_socket_is_not_bound_through_a_strangers_link(place: Path) -> None:
     link(place / "theirs/run", place / "precious")
-    spec = SocketSpec(name="web", path=str(place / "theirs/run/file"), replace=True)
+    spec = BindPlan(name="web", path=str(place / "theirs/run/file"), replace=True)
     with CircusSocket.of(spec) as made, pytest.raises(CannotBind, match="symbolic link"):
         made.bind_and_listen()
 
 
 def test_a_managed_sockets_mode_is_given_to_nothing_else(place: Path) -> None:
     path = place / "theirs/web"
-    spec = SocketSpec(name="web", path=str(path), mode=0o600)
+    spec = BindPlan(name="web", path=str(path), mode=0o600)
     with CircusSocket.of(spec) as made:
         made.bind_and_listen()
         path.unlink()
         link(path, place / "precious/file")
         with pytest.raises(CannotBind):
-            made.adjust(SocketSpec(name="web", path=str(path), mode=0o666, owner=str(OTHER)))
+            made.adjust(BindPlan(name="web", path=str(path), mode=0o666, owner=str(OTHER)))
 
 
 def test_nothing_stays_open(place: Path) -> None:

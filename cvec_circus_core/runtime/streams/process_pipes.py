@@ -7,8 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from cvec_circus_core.model.errors import SystemProblem
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.values import replace
+from cvec_circus_core.model.launch import Stdio
 from cvec_circus_core.system.processes.pipes import pipes
 
 STDOUT, STDERR = "stdout", "stderr"
@@ -18,11 +17,11 @@ OnPipe = Callable[[int, str, int], None]
 
 
 class ProcessPipes:
-    """The pipes of a process that is about to start."""
+    """The pipes of a process that is about to start, and whatever else it is to write to."""
 
-    def __init__(self, plan: LaunchPlan, on_pipe: OnPipe) -> None:
-        self.plan = plan
+    def __init__(self, on_pipe: OnPipe) -> None:
         self._on_pipe = on_pipe
+        self._targets: dict[str, int] = {}
         self._reading: dict[str, int] = {}
         self._writing = ExitStack()
 
@@ -30,11 +29,19 @@ class ProcessPipes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Close the ends that belong to the child, and all of them where it did not start."""
         self._writing.close()
         for fd in self._reading.values():
             pipes.close(fd)
         self._reading.clear()
+
+    @property
+    def stdio(self) -> Stdio:
+        """The descriptors that the process is to have."""
+        return Stdio(stdout=self._targets.get(STDOUT), stderr=self._targets.get(STDERR))
 
     def open(self, channel: str) -> None:
         """Open a pipe. Raises `SystemProblem`."""
@@ -49,10 +56,7 @@ class ProcessPipes:
 
     def redirect(self, channel: str, fd: int) -> None:
         """Have the process write to a descriptor."""
-        if channel == STDOUT:
-            self.plan = replace(self.plan, stdout=fd)
-        else:
-            self.plan = replace(self.plan, stderr=fd)
+        self._targets[channel] = fd
 
     @property
     def is_read(self) -> bool:

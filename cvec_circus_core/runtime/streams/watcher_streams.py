@@ -83,7 +83,7 @@ class WatcherStreams:
     def open_pipes(self, wid: int, plan: LaunchPlan) -> ProcessPipes:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
         spec = self._spec()
-        pipes = ProcessPipes(plan, partial(self._begin, spec.name, wid))
+        pipes = ProcessPipes(partial(self._begin, spec.name, wid))
         self._cancel_close()
         self._is_closing = False
         channels = [
@@ -94,7 +94,7 @@ class WatcherStreams:
         if not channels:
             return pipes
         with ExitStack() as undo:
-            undo.callback(pipes.__exit__)
+            undo.callback(pipes.close)
             for channel in channels:
                 writer = self._writer(channel, spec)
                 self._open(writer)

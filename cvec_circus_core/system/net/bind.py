@@ -8,11 +8,11 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
-from cvec_circus_core.model.socket_specs import SocketSpec
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
@@ -25,49 +25,49 @@ class Refusal(OSError):
 
 
 @contextmanager
-def refusals(spec: SocketSpec, where: str | None = None) -> Iterator[None]:
+def refusals(plan: BindPlan, where: str | None = None) -> Iterator[None]:
     """Turn whatever the system says into `CannotBind`, with the section that it is about."""
     try:
         yield
     except (OSError, OverflowError, ValueError, SystemProblem) as error:
         place = f" can not listen at {where}" if where else " can not be made"
-        name = f"[socket:{spec.name}]" if spec.name else "a socket"
-        raise CannotBind(f"{name}{place}: {_explained(error, spec)}") from error
+        name = f"[socket:{plan.name}]" if plan.name else "a socket"
+        raise CannotBind(f"{name}{place}: {_explained(error, plan)}") from error
 
 
-def set_up(one: socket.socket, spec: SocketSpec) -> None:
+def set_up(made: socket.socket, plan: BindPlan) -> None:
     """Set what has to be set before an address is taken."""
-    one.setblocking(spec.blocking)
-    if not spec.is_unix and spec.type in ("SOCK_STREAM", "SOCK_SEQPACKET"):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if spec.so_reuseport:
-        _set(one, "SO_REUSEPORT", 1, "so_reuseport")
-    if spec.interface is not None:
-        device = f"{spec.interface}\0".encode()
-        _set(one, "SO_BINDTODEVICE", device, f"interface {spec.interface!r}")
+    made.setblocking(plan.blocking)
+    if not plan.is_unix and plan.type in ("SOCK_STREAM", "SOCK_SEQPACKET"):
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if plan.so_reuseport:
+        _set(made, "SO_REUSEPORT", 1, "so_reuseport")
+    if plan.interface is not None:
+        device = f"{plan.interface}\0".encode()
+        _set(made, "SO_BINDTODEVICE", device, f"interface {plan.interface!r}")
 
 
-def _set(one: socket.socket, option: str, value: int | bytes, what: str) -> None:
+def _set(made: socket.socket, option: str, value: int | bytes, what: str) -> None:
     number: Any = getattr(socket, option, None)
     if number is None:
         raise Refusal(f"{what} can not be had on this system")
     try:
-        one.setsockopt(socket.SOL_SOCKET, number, value)
+        made.setsockopt(socket.SOL_SOCKET, number, value)
     except OSError as error:
         if error.errno == errno.ENODEV:
             raise Refusal(f"there is no network device for {what}") from None
         raise Refusal(f"{what} was refused: {_lower(error)}") from None
 
 
-def resolved(spec: SocketSpec) -> Any:
-    """Return the first address of the host in the spec's family."""
-    family = getattr(socket, spec.family)
+def resolved(plan: BindPlan) -> Any:
+    """Return the first address of the host in the plan's family."""
+    family = getattr(socket, plan.family)
     try:
-        found = socket.getaddrinfo(spec.host, spec.port, family, flags=socket.AI_PASSIVE)
+        addresses = socket.getaddrinfo(plan.host, plan.port, family, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
-        kind = "IPv6 " if spec.family == "AF_INET6" else "IPv4 "
-        raise Refusal(f"no {kind}address is known for the host {spec.host!r}") from None
-    return found[0][4]
+        kind = "IPv6 " if plan.family == "AF_INET6" else "IPv4 "
+        raise Refusal(f"no {kind}address is known for the host {plan.host!r}") from None
+    return addresses[0][4]
 
 
 def make_file_free(path: str, *, replace: bool) -> None:
@@ -83,15 +83,16 @@ def make_file_free(path: str, *, replace: bool) -> None:
 
 
 def _make_free(spot: Spot, *, replace: bool) -> None:
-    found = spot.look()
-    if stat.S_ISDIR(found.st_mode):
+    state = spot.look()
+    if stat.S_ISDIR(state.st_mode):
         raise Refusal("there is a folder of that name")
     if not replace:
         raise Refusal("the file is there already (replace = true would remove it)")
     spot.remove()
 
 
-class SocketFile(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SocketFile:
     """The file of a Unix socket, told from others that may take its name."""
 
     path: str
@@ -99,37 +100,37 @@ class SocketFile(Struct, frozen=True):
     inode: int
 
 
-def mode_of(spec: SocketSpec) -> int:
+def mode_of(plan: BindPlan) -> int:
     """Return the mode that a Unix socket's file is to have."""
-    return _ALL_MODES & ~spec.umask if spec.mode is None else spec.mode
+    return _ALL_MODES & ~plan.umask if plan.mode is None else plan.mode
 
 
-def bind_file(one: socket.socket, spec: SocketSpec, path: str) -> SocketFile:
+def bind_file(made: socket.socket, plan: BindPlan, path: str) -> SocketFile:
     """Bind a Unix socket and give its file to whom it belongs.
 
     The file has its mode from its first moment: bind follows the umask of the process.
     """
-    before = os.umask(_ALL_MODES & ~mode_of(spec))
+    before = os.umask(_ALL_MODES & ~mode_of(plan))
     try:
-        one.bind(path)
+        made.bind(path)
     finally:
         os.umask(before)
-    found = os.lstat(path)
-    made = SocketFile(path, found.st_dev, found.st_ino)
+    state = os.lstat(path)
+    file = SocketFile(path, state.st_dev, state.st_ino)
     try:
-        own_file(path, spec)
+        own_file(path, plan)
     except (OSError, SystemProblem):
-        remove_file(made)
+        remove_file(file)
         raise
-    return made
+    return file
 
 
-def own_file(path: str, spec: SocketSpec, mode: int | None = None) -> None:
-    """Give a Unix socket's file the owner and group of the spec, and a mode."""
-    if spec.owner is None and spec.group is None and mode is None:
+def own_file(path: str, plan: BindPlan, mode: int | None = None) -> None:
+    """Give a Unix socket's file the owner and group of the plan, and a mode."""
+    if plan.owner is None and plan.group is None and mode is None:
         return
-    uid = -1 if spec.owner is None else uid_of(spec.owner)
-    gid = -1 if spec.group is None else gid_of(spec.group)
+    uid = -1 if plan.owner is None else uid_of(plan.owner)
+    gid = -1 if plan.group is None else gid_of(plan.group)
     try:
         with hold(path, follow=False) as spot:
             spot.give_socket(mode, uid, gid)
@@ -137,37 +138,37 @@ def own_file(path: str, spec: SocketSpec, mode: int | None = None) -> None:
         raise Refusal("only root may give the file to somebody else") from None
 
 
-def remove_file(made: SocketFile) -> None:
+def remove_file(file: SocketFile) -> None:
     """Remove a Unix socket's file, unless another one has taken its name."""
     try:
-        with hold(made.path, follow=False) as spot:
-            found = spot.look()
-            if (found.st_dev, found.st_ino) == (made.device, made.inode):
+        with hold(file.path, follow=False) as spot:
+            state = spot.look()
+            if (state.st_dev, state.st_ino) == (file.device, file.inode):
                 spot.remove()
     except (OSError, UntrustedPath):
         return
 
 
-def _explained(error: BaseException, spec: SocketSpec) -> str:
+def _explained(error: BaseException, plan: BindPlan) -> str:
     if isinstance(error, Refusal | SystemProblem):
         return str(error)
     number = getattr(error, "errno", None)
     match number:
         case errno.EADDRINUSE:
             return "somebody listens there already"
-        case errno.EACCES | errno.EPERM if spec.is_unix:
+        case errno.EACCES | errno.EPERM if plan.is_unix:
             return "permission denied"
-        case errno.EACCES | errno.EPERM if 0 < spec.port < 1024:
+        case errno.EACCES | errno.EPERM if 0 < plan.port < 1024:
             return "permission denied, because ports below 1024 are for root"
         case errno.ENOENT:
             return "the folder is not there"
         case errno.EADDRNOTAVAIL:
             return "no network device of this machine has that address"
         case errno.EAFNOSUPPORT:
-            return f"this system has no {spec.family}"
+            return f"this system has no {plan.family}"
         case errno.EPROTONOSUPPORT | errno.ESOCKTNOSUPPORT | errno.EPROTOTYPE:
-            return f"this system has no {spec.type} of {'AF_UNIX' if spec.is_unix else spec.family}"
-        case None if spec.is_unix:
+            return f"this system has no {plan.type} of {'AF_UNIX' if plan.is_unix else plan.family}"
+        case None if plan.is_unix:
             return f"the path is too long for a Unix socket (at most {_LONGEST_PATH} bytes)"
         case _:
             return _lower(error)

@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from cvec_circus_core.model.socket_use import Served
+from cvec_circus_core.model.launch import Served
 
 _SOCK_DIAG, _BY_FAMILY = 4, 20
 _DUMP = 0x301

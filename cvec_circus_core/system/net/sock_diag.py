@@ -11,8 +11,7 @@ import errno
 import os
 import socket
 import struct
-
-from cvec_circus_core.model.values import Struct
+from dataclasses import dataclass
 
 ESTABLISHED = 1
 
@@ -26,7 +25,8 @@ _NO_COOKIE = 0xFFFFFFFF
 _ERROR = 2
 
 
-class Ends(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Ends:
     """The two ends of a connection, as its other side sees them: packed address and port each."""
 
     family: int

@@ -12,8 +12,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-
-from cvec_circus_core.model.values import Struct, field
+from dataclasses import dataclass, field
 
 _LISTENING = b"0A"
 _ESTABLISHED = b"01"
@@ -27,7 +26,8 @@ Address = str | tuple[str, int]
 """A path, or an IP address and a port."""
 
 
-class SocketUse(Struct):
+@dataclass(slots=True)
+class SocketLoad:
     """What was found of one address."""
 
     is_listening: bool = False
@@ -41,10 +41,10 @@ class SocketUse(Struct):
     """A name for every connection that there is or was a short time ago."""
 
 
-def read_sockets(addresses: Iterable[Address]) -> Mapping[Address, SocketUse]:
+def read_sockets(addresses: Iterable[Address]) -> Mapping[Address, SocketLoad]:
     """Look at all addresses, each table being read once; those not in use are left out."""
     wanted = set(addresses)
-    found: dict[Address, SocketUse] = {}
+    found: dict[Address, SocketLoad] = {}
     paths = {one.encode(): one for one in wanted if isinstance(one, str)}
     if paths:
         _read_unix(paths, found)
@@ -87,18 +87,18 @@ def _rows(name: str) -> Iterator[list[bytes]]:
 def _add_tcp(
     words: list[bytes],
     ports: Mapping[bytes, list[tuple[bytes, Address]]],
-    found: dict[Address, SocketUse],
+    found: dict[Address, SocketLoad],
 ) -> None:
     _, local, remote, state, queues, *_ = words
     host, _, port = local.partition(b":")
     for spelled, address in ports.get(port, ()):
         if state == _LISTENING:
             if host == spelled:
-                use = found.setdefault(address, SocketUse())
+                use = found.setdefault(address, SocketLoad())
                 use.is_listening = True
                 use.queued += int(queues.partition(b":")[2], 16)
         elif state not in _BEGINNING and _reaches(host, spelled):
-            use = found.setdefault(address, SocketUse())
+            use = found.setdefault(address, SocketLoad())
             use.connections += state == _ESTABLISHED
             use.seen.add(remote)
 
@@ -106,12 +106,12 @@ def _add_tcp(
 def _add_udp(
     words: list[bytes],
     ports: Mapping[bytes, list[tuple[bytes, Address]]],
-    found: dict[Address, SocketUse],
+    found: dict[Address, SocketLoad],
 ) -> None:
     host, _, port = words[1].partition(b":")
     for spelled, address in ports.get(port, ()):
         if host == spelled and (address not in found or not found[address].is_listening):
-            use = found[address] = SocketUse(is_listening=True)
+            use = found[address] = SocketLoad(is_listening=True)
             use.queued_bytes = int(words[4].partition(b":")[2], 16)
 
 
@@ -120,11 +120,11 @@ def _reaches(host: bytes, listener: bytes) -> bool:
     return host == listener or not listener.strip(b"0")
 
 
-def _read_unix(paths: Mapping[bytes, str], found: dict[Address, SocketUse]) -> None:
+def _read_unix(paths: Mapping[bytes, str], found: dict[Address, SocketLoad]) -> None:
     for words in _rows("unix"):
         if len(words) < 8 or (path := words[7].rstrip(b"\n")) not in paths:
             continue
-        use = found.setdefault(paths[path], SocketUse())
+        use = found.setdefault(paths[path], SocketLoad())
         flags, state, inode = int(words[3], 16), words[5], words[6]
         if flags & _UNIX_LISTENING:
             use.is_listening = True

@@ -11,15 +11,16 @@ and never one that somebody else has put in its place.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_specs import SocketSpec
-from cvec_circus_core.model.values import replace
 from cvec_circus_core.system.net.bind import (
     Refusal,
     SocketFile,
@@ -37,7 +38,7 @@ Spelled = int | str
 """A number, or the name that the socket module has for it."""
 Account = int | str | None
 
-_DEFAULTS = SocketSpec(name="")
+_DEFAULTS = BindPlan(name="")
 _LISTENING = ("SOCK_STREAM", "SOCK_SEQPACKET")
 
 
@@ -68,7 +69,7 @@ class CircusSocket(socket.socket):
         owner: Account = None,
         group: Account = None,
     ) -> None:
-        spec = SocketSpec(
+        plan = BindPlan(
             name=name.lower(),
             host=host,
             port=port,
@@ -87,14 +88,14 @@ class CircusSocket(socket.socket):
             group=group,
         )
         for key in ("family", "type", "port", "backlog"):
-            _check(key, getattr(spec, key))
-        self._take(spec)
+            _check(key, getattr(plan, key))
+        self._take(plan)
 
     @classmethod
-    def of(cls, spec: SocketSpec) -> Self:
-        """Make the socket that a spec describes; it is not bound yet."""
+    def of(cls, plan: BindPlan) -> Self:
+        """Make the socket that a plan describes; it is not bound yet."""
         made = cls.__new__(cls)
-        made._take(spec)
+        made._take(plan)
         return made
 
     @classmethod
@@ -104,21 +105,22 @@ class CircusSocket(socket.socket):
         Raises ValueError for an option that can not be read.
         """
         values = {key: _check(key, value) for key, value in config.items() if key != "name"}
-        return cls.of(SocketSpec(name=str(config.get("name", "")).lower(), **values))
+        known = {key: value for key, value in values.items() if hasattr(_DEFAULTS, key)}
+        return cls.of(BindPlan(name=str(config.get("name", "")).lower(), **known))
 
-    def _take(self, spec: SocketSpec) -> None:
-        self.spec = spec
-        self.name, self.backlog = spec.name, spec.backlog
-        self.host, self.port = spec.host, spec.port
-        self.path = None if spec.path is None else os.path.abspath(spec.path)
+    def _take(self, plan: BindPlan) -> None:
+        self.plan = plan
+        self.name, self.backlog = plan.name, plan.backlog
+        self.host, self.port = plan.host, plan.port
+        self.path = None if plan.path is None else os.path.abspath(plan.path)
         self._file: SocketFile | None = None
         self._maker = os.getpid()
-        with refusals(spec):
-            family = socket.AF_UNIX if spec.is_unix else getattr(socket, spec.family)
-            super().__init__(family, getattr(socket, spec.type), _protocol(spec.proto))
+        with refusals(plan):
+            family = socket.AF_UNIX if plan.is_unix else getattr(socket, plan.family)
+            super().__init__(family, getattr(socket, plan.type), _protocol(plan.proto))
         try:
-            with refusals(spec):
-                set_up(self, spec)
+            with refusals(plan):
+                set_up(self, plan)
         except CannotBind:
             super().close()
             raise
@@ -131,25 +133,25 @@ class CircusSocket(socket.socket):
     @property
     def listens(self) -> bool:
         """Whether its type is one that has connections."""
-        return self.spec.type in _LISTENING
+        return self.plan.type in _LISTENING
 
     def bind_and_listen(self) -> None:
         """Bind it and, where it has connections, let them come."""
         self.bind_only()
         if self.listens:
-            with refusals(self.spec, self.location):
+            with refusals(self.plan, self.location):
                 self.listen(self.backlog)
 
     def bind_only(self) -> None:
         """Bind it. The port of a socket for any free one is known from here on."""
-        spec = self.spec
+        plan = self.plan
         if self.path is not None:
-            with refusals(spec, self.path):
-                make_file_free(self.path, replace=spec.replace)
-                self._file = bind_file(self, spec, self.path)
+            with refusals(plan, self.path):
+                make_file_free(self.path, replace=plan.replace)
+                self._file = bind_file(self, plan, self.path)
             return
-        with refusals(spec, self.location):
-            self.bind(resolved(spec))
+        with refusals(plan, self.location):
+            self.bind(resolved(plan))
         # What is shown is what was taken, not what was asked for.
         self.host, self.port = self.getsockname()[:2]
 
@@ -157,27 +159,27 @@ class CircusSocket(socket.socket):
         """Listen under another name until `take_place`: the file of this name is in use."""
         assert self.path is not None
         aside = f"{self.path}.{os.getpid()}"
-        with refusals(self.spec, self.path):
+        with refusals(self.plan, self.path):
             make_file_free(aside, replace=True)
-            self._file = bind_file(self, self.spec, aside)
+            self._file = bind_file(self, self.plan, aside)
             if self.listens:
                 self.listen(self.backlog)
 
     def take_place(self) -> None:
         """Take the place of the file of this name at once: nobody finds it missing meanwhile."""
         if self._file is not None and self.path is not None and self._file.path != self.path:
-            with refusals(self.spec, self.path):
+            with refusals(self.plan, self.path):
                 os.rename(self._file.path, self.path)
-            self._file = replace(self._file, path=self.path)
+            self._file = dataclasses.replace(self._file, path=self.path)
 
-    def adjust(self, spec: SocketSpec) -> None:
-        """Take what another spec says of the queue and the file; the address stays."""
-        with refusals(self.spec, self.location):
+    def adjust(self, plan: BindPlan) -> None:
+        """Take what another plan says of the queue and the file; the address stays."""
+        with refusals(self.plan, self.location):
             if self._file is not None:
-                own_file(self._file.path, spec, mode_of(spec))
-            if spec.backlog != self.backlog and self.listens and not spec.so_reuseport:
-                self.listen(spec.backlog)
-        self.spec, self.backlog = spec, spec.backlog
+                own_file(self._file.path, plan, mode_of(plan))
+            if plan.backlog != self.backlog and self.listens and not plan.so_reuseport:
+                self.listen(plan.backlog)
+        self.plan, self.backlog = plan, plan.backlog
 
     def close(self) -> None:
         """Close it, and remove the file that it made; a forked child leaves the file alone."""
@@ -202,8 +204,8 @@ class CircusSockets(dict[str, CircusSocket]):
     ) -> None:
         super().__init__()
         self.backlog = backlog
-        for one in sockets or ():
-            self.add(**{"backlog": backlog, **one})
+        for options in sockets or ():
+            self.add(**{"backlog": backlog, **options})
 
     def add(self, name: str, host: str = "localhost", port: int = 8080, **how: Any) -> CircusSocket:
         """Make a socket and keep it; it takes what `CircusSocket` takes."""
@@ -217,11 +219,11 @@ class CircusSockets(dict[str, CircusSocket]):
         Raises `CannotBind` with everything that went wrong; the others are bound.
         """
         problems = []
-        for one in self.values():
-            if one.spec.so_reuseport:
+        for each in self.values():
+            if each.plan.so_reuseport:
                 continue
             try:
-                one.bind_and_listen()
+                each.bind_and_listen()
             except CannotBind as error:
                 problems.append(str(error))
         if problems:
@@ -229,8 +231,8 @@ class CircusSockets(dict[str, CircusSocket]):
 
     def close_all(self) -> None:
         """Close all."""
-        for one in self.values():
-            one.close()
+        for each in self.values():
+            each.close()
 
 
 def _check(key: str, value: Any) -> Any:
@@ -245,13 +247,13 @@ def _check(key: str, value: Any) -> Any:
         raise ValueError(f"{key} = {value!r} isn't {error}") from None
 
 
-def _word(said: Spelled, names: type[socket.AddressFamily] | type[socket.SocketKind]) -> str:
-    if isinstance(said, str):
-        return said.strip().upper()
+def _word(spelled: Spelled, names: type[socket.AddressFamily] | type[socket.SocketKind]) -> str:
+    if isinstance(spelled, str):
+        return spelled.strip().upper()
     try:
-        return names(said).name
+        return names(spelled).name
     except ValueError:
-        raise CannotBind(f"there is no {names.__name__} of number {said}") from None
+        raise CannotBind(f"there is no {names.__name__} of number {spelled}") from None
 
 
 def _protocol(name: str | None) -> int:

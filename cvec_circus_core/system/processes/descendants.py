@@ -1,4 +1,4 @@
-"""The trees of all spawned processes: planted, signalled, felled, swept.
+"""The trees of all spawned processes: reserved, tracked, signalled, forgotten, cleared away.
 
 Where we are a sub-reaper, whatever a process leaves behind is given to us, so a look at our adopted
 children after each end finds it (`adopted.py`). Elsewhere a process that nobody asked to contain,
@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 
-from cvec_circus_core.system.processes.adopted import Adopted
+from cvec_circus_core.system.processes.adopted import AdoptedChildren
 from cvec_circus_core.system.processes.cgroups import ControlGroups, Leaf
-from cvec_circus_core.system.processes.leftovers import Find, LeftoverKiller
+from cvec_circus_core.system.processes.leftovers import FindLiving, LeftoverKiller
 from cvec_circus_core.system.processes.process_table import Row, read_table
 from cvec_circus_core.system.processes.spawn_tags import SpawnTags
 from cvec_circus_core.system.processes.trees import Tree, has_group, signal_children, signal_tree
-from cvec_circus_core.system.protocols import OnSwept, Scope
+from cvec_circus_core.system.protocols import ORPHANS, OnGone
 
 _REMEMBERED = 65_536
-"""So many trees whose root has ended, with something alive and no sweep, are remembered."""
-
-_STRAYS = 0
-"""The root of no tree."""
+"""So many trees whose root has ended, with something alive and nobody to stop it, are kept."""
 
 
 class Descendants:
@@ -33,15 +30,15 @@ class Descendants:
     ) -> None:
         self._loop = loop
         self._groups: ControlGroups | None = None
-        self._marks = SpawnTags() if is_subreaper else None
+        self._tags = SpawnTags() if is_subreaper else None
         self._roots: dict[int, int | None] = {}
-        """Living roots and their marks, where we are a sub-reaper."""
-        self._adopted = Adopted(loop, self._roots.__contains__) if is_subreaper else None
-        self._sweeper = LeftoverKiller(loop, self._look, hears_ends=hears_ends)
+        """Living roots and their tags, where we are a sub-reaper."""
+        self._adopted = AdoptedChildren(loop, self._roots.__contains__) if is_subreaper else None
+        self._killer = LeftoverKiller(loop, self._look, hears_ends=hears_ends)
         self._living: dict[int, Tree] = {}
         self._ended: dict[int, Tree] = {}
 
-    def plot(self, contain: bool) -> Leaf | None:
+    def reserve(self, contain: bool) -> Leaf | None:
         """Return the control group for a process to be started, if it shall and can have one."""
         if not contain:
             return None
@@ -49,32 +46,34 @@ class Descendants:
             self._groups = ControlGroups()
         return self._groups.new_leaf()
 
-    def new_mark(self) -> int | None:
-        """Return the birthmark for a process to be started, if it shall and can have one."""
-        return None if self._marks is None else self._marks.new()
+    def new_tag(self) -> int | None:
+        """Return the spawn tag for a process to be started, if it shall and can have one."""
+        return None if self._tags is None else self._tags.new()
 
-    def plant(self, pid: int, leaf: Leaf | None, mark: int | None = None) -> None:
+    def track(self, pid: int, leaf: Leaf | None, tag: int | None = None) -> None:
         """Begin with a process that was just started."""
         self._ended.pop(pid, None)
         if self._adopted is not None:
-            self._roots[pid] = mark
+            self._roots[pid] = tag
         if leaf is not None and self._groups is not None and self._groups.check(leaf, pid):
-            self._living[pid] = Tree(pid, leaf, mark)
+            self._living[pid] = Tree(pid, leaf, tag)
 
-    def signal(self, pid: int, signum: int, scope: Scope) -> bool:
-        """Signal a process's children or its whole tree; the process is alive or unreaped."""
-        if scope is Scope.CHILDREN:
-            return signal_children(pid, signum)
-        tree = self._living.setdefault(pid, Tree(pid, mark=self._roots.get(pid)))
+    def signal_children(self, pid: int, signum: int) -> bool:
+        """Signal a process's children; the process is alive or unreaped."""
+        return signal_children(pid, signum)
+
+    def signal_tree(self, pid: int, signum: int) -> bool:
+        """Signal a process's whole tree; the process is alive or unreaped."""
+        tree = self._living.setdefault(pid, Tree(pid, tag=self._roots.get(pid)))
         adopted = None if self._adopted is None else self._adopted.recent()
         return signal_tree(tree, signum, adopted)
 
-    def fell(self, pid: int) -> bool:
+    def forget(self, pid: int) -> bool:
         """Say that a process was reaped; return whether it may have left somebody behind."""
         tree = self._living.pop(pid, None)
-        mark = self._roots.pop(pid, None)
+        tag = self._roots.pop(pid, None)
         if self._adopted is not None:
-            tree = tree or Tree(pid, mark=mark)
+            tree = tree or Tree(pid, tag=tag)
         elif tree is None:
             if not has_group(pid):
                 return False
@@ -88,41 +87,41 @@ class Descendants:
             del self._ended[next(iter(self._ended))]
         return True
 
-    def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind; a second time without grace hurries it."""
         tree = self._ended.pop(pid, None)
         if tree is not None:
-            self._sweeper.sweep(tree, signum, grace, on_swept)
-        elif grace > 0 or not self._sweeper.hasten(pid):
-            self._loop.call_soon(on_swept, pid)
+            self._killer.kill(tree, signum, grace, on_gone)
+        elif grace > 0 or not self._killer.hasten(pid):
+            self._loop.call_soon(on_gone, pid)
 
-    def kill_orphans(self, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop all adopted children that do not belong to somebody who is left running."""
         if self._adopted is None:
-            self._loop.call_soon(on_swept, _STRAYS)
-        elif grace > 0 or not self._sweeper.hasten(_STRAYS):
-            self._sweeper.sweep(Tree(_STRAYS), signum, grace, on_swept)
+            self._loop.call_soon(on_gone, ORPHANS)
+        elif grace > 0 or not self._killer.hasten(ORPHANS):
+            self._killer.kill(Tree(ORPHANS), signum, grace, on_gone)
 
     def close(self) -> None:
         """Forget all trees; what is alive is left alone."""
-        self._sweeper.close()
+        self._killer.close()
         self._living.clear()
         self._ended.clear()
         self._roots.clear()
         if self._groups is not None:
             self._groups.close()
 
-    def _look(self) -> Find:
+    def _look(self) -> FindLiving:
         if self._adopted is None:
             table = read_table()
             return lambda tree: tree.look_in(table)
-        reading = self._adopted.read()
+        snapshot = self._adopted.read()
 
         def find(tree: Tree) -> list[Row]:
-            if tree.root != _STRAYS:
-                return tree.look_among(reading)
-            spared = {*self._roots.values(), *(one.mark for one in self._ended.values())} - {None}
-            kept = {pid for mark in spared for pid in reading.marked(mark)}
-            return [row for pid, row in reading.rows.items() if pid not in kept]
+            if tree.root != ORPHANS:
+                return tree.look_among(snapshot)
+            tags = {*self._roots.values(), *(ended.tag for ended in self._ended.values())} - {None}
+            spared = {pid for tag in tags for pid in snapshot.tagged(tag)}
+            return [row for pid, row in snapshot.rows.items() if pid not in spared]
 
         return find

@@ -2,10 +2,10 @@
 
 A process that handles its stop signal finishes what it has begun. One that does not is dead the
 moment the signal comes, and whoever waits for its answer gets none. But it can be seen from outside
-whether it has a connection that somebody waits on (`connections.py`), and it can be held while one
-looks: SIGSTOP, and when all its threads stand still, another look. If it answers nobody then, the
-signal is sent, and it never runs again; what had not been accepted yet is for others to accept. If
-it does, it goes on (SIGCONT), and the next look comes a little later.
+whether it has a connection that somebody waits on (`busy_connections.py`), and it can be held for
+the look: SIGSTOP, and when all its threads stand still, another look. If it answers nobody then,
+the signal is sent, and it never runs again; what had not been accepted yet is for others to accept.
+If it does, it goes on (SIGCONT), and the next look comes a little later.
 
 The same goes for those of its descendants that do not handle the signal either, such as a server
 that a shell has started: they would be stopped right after it.
@@ -18,9 +18,9 @@ import os
 import signal
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from cvec_circus_core.model.socket_use import Served
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.launch import Served
 from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
 from cvec_circus_core.system.processes.process_table import Row, descendants_of, read_row
 from cvec_circus_core.system.processes.trees import send
@@ -37,7 +37,8 @@ _SIGWAIT = b"do_sigtimedwait"
 _STILL = frozenset(b"TtZXx")
 
 
-class IdleStopRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class IdleStopRequest:
     """Whom to end, by what, and the sockets that it may be serving."""
 
     pid: int
@@ -51,9 +52,9 @@ class IdleStopRequest(Struct, frozen=True):
 class IdleStop:
     """Waits for the moment at which a process answers nobody."""
 
-    def __init__(self, loop: AbstractEventLoop, farewell: IdleStopRequest, patience: float) -> None:
+    def __init__(self, loop: AbstractEventLoop, request: IdleStopRequest, patience: float) -> None:
         self._loop = loop
-        self._farewell = farewell
+        self._request = request
         self._until = loop.time() + patience
         self._pause = _FIRST_PAUSE
         self._held: list[Row] = []
@@ -64,16 +65,17 @@ class IdleStop:
         self._look()
 
     def _look(self) -> None:
-        farewell = self._farewell
-        if not farewell.is_there():
+        request = self._request
+        if not request.is_there():
+            request.send()  # To nobody: who waits for the result is told so.
             return
-        members = mortals(farewell.pid, farewell.signum)
+        members = mortals(request.pid, request.signum)
         is_late = self._loop.time() >= self._until
         if not members or is_late or not _can_look(members):
             if is_late:
-                log.info("process %d answers somebody still; it is ended now", farewell.pid)
-            farewell.send()
-        elif _answer_somebody(members, farewell.served):
+                log.info("process %d answers somebody still; it is ended now", request.pid)
+            request.send()
+        elif _answer_somebody(members, request.served):
             self._look_later()
         else:
             self._hold(members)
@@ -85,8 +87,8 @@ class IdleStop:
                 send(member, signal.SIGSTOP)
         except OSError:
             # One of them belongs to somebody who does not let us hold it.
-            self._let_go()
-            self._farewell.send()
+            self._resume()
+            self._request.send()
         else:
             self._judge()
 
@@ -95,15 +97,16 @@ class IdleStop:
         self._pause = min(self._pause * _GROWTH, _LONGEST_PAUSE)
 
     def _judge(self) -> None:
-        farewell = self._farewell
-        if not farewell.is_there():
-            self._let_go()
+        request = self._request
+        if not request.is_there():
+            self._resume()
+            request.send()
             return
         # Whether they stand still is asked first: what was accepted before that can be seen after.
-        are_still = all(_stands_still(one.pid) for one in self._held)
+        are_still = all(_stands_still(member.pid) for member in self._held)
         is_long = self._loop.time() - self._held_at > _HELD_AT_MOST
-        if _answer_somebody(self._held, farewell.served) or (is_long and not are_still):
-            self._let_go()
+        if _answer_somebody(self._held, request.served) or (is_long and not are_still):
+            self._resume()
             self._look_later()
         elif are_still:
             self._end()
@@ -112,17 +115,17 @@ class IdleStop:
 
     def _end(self) -> None:
         try:
-            self._farewell.send()
-            for one in self._held[1:]:
-                send(one, self._farewell.signum)
+            self._request.send()
+            for member in self._held[1:]:
+                send(member, self._request.signum)
         finally:
-            self._let_go()
+            self._resume()
 
-    def _let_go(self) -> None:
-        held, self._held = self._held, []
-        for one in held:
+    def _resume(self) -> None:
+        members, self._held = self._held, []
+        for member in members:
             try:
-                send(one, signal.SIGCONT)
+                send(member, signal.SIGCONT)
             except OSError:
                 continue
 
@@ -151,7 +154,7 @@ def dies_of(pid: int, signum: int) -> bool:
     except OSError:
         return False
     sets = [int(line[7:], 16) for line in lines if line.startswith(_SIGNAL_SETS)]
-    if not sets or any(one >> signum - 1 & 1 for one in sets):
+    if not sets or any(mask >> signum - 1 & 1 for mask in sets):
         return False
     return not _waits_for_signals(pid)
 
@@ -192,7 +195,7 @@ def _stands_still(pid: int) -> bool:
 def _thread_stands_still(pid: int, thread: str) -> bool:
     try:
         with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
-            told = file.readall()
+            line = file.readall()
     except OSError:
         return True
-    return told[told.rindex(b")") + 2] in _STILL
+    return line[line.rindex(b")") + 2] in _STILL

@@ -3,11 +3,11 @@
 `subprocess.Popen` does it with its own parameters: they let it use vfork, which makes a spawn about
 five times as cheap as one that runs Python between fork and exec. Such a ``preexec_fn`` is used
 only where there is no other way: for resource limits, fewer rights (`privileges.py`), descriptors
-in a row (`handover.py`), and where the caller's own signal set-up would leak into the child
+in a row (`listen_fds.py`), and where the caller's own signal set-up would leak into the child
 (`signals_to_reset`).
 
 What can be known to be wrong is said before the fork; what only the kernel knows is explained after
-it (`explaining.py`). Either way the caller gets one `CannotSpawn` with one sentence.
+it (`spawn_errors.py`). Either way the caller gets one `CannotSpawn` with one sentence.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
-from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
 from cvec_circus_core.system.processes.cgroups import Leaf
 from cvec_circus_core.system.processes.descriptors import nofile
+from cvec_circus_core.system.processes.launch_files import NO_FILES, LaunchFiles
 from cvec_circus_core.system.processes.listen_fds import ListenFds
 from cvec_circus_core.system.processes.posix_spawn import QuickChild, quick_start
 from cvec_circus_core.system.processes.privileges import Privileges, plan_privileges
-from cvec_circus_core.system.processes.spawn_errors import explain
+from cvec_circus_core.system.processes.spawn_errors import explain, is_shortage
 from cvec_circus_core.system.processes.spawn_tags import TagCarriers
 
 Child = subprocess.Popen[bytes] | QuickChild
@@ -56,8 +57,14 @@ class Launcher:
     def __init__(self, *, sealed: bool = False) -> None:
         self.sealed = sealed
 
-    def launch(self, plan: LaunchPlan, leaf: Leaf | None = None, mark: int | None = None) -> Child:
-        """Start a process in a session of its own, in a group, with a birthmark.
+    def launch(
+        self,
+        plan: LaunchPlan,
+        files: LaunchFiles = NO_FILES,
+        leaf: Leaf | None = None,
+        tag: int | None = None,
+    ) -> Child:
+        """Start a process in a session of its own, in a group, with a spawn tag.
 
         Raises `CannotSpawn`.
         """
@@ -66,32 +73,45 @@ class Launcher:
         who = _identity(plan)
         limits = _limits(plan)
         rights = plan_privileges(plan, who)
-        _check_streams(plan)
+        _check_open(plan, files)
         try:
             with nullcontext() if leaf is None else _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
                 in_child = _in_child(who, limits, ignored, entrance)
                 if rights is not None:
                     in_child = replace(in_child or _InChild(who), rights=rights)
-                if plan.in_a_row:
-                    in_child = replace(in_child or _InChild(who), last=ListenFds(plan, self.sealed))
+                if files.listening:
+                    in_child = replace(
+                        in_child or _InChild(who),
+                        last=ListenFds(plan, files.listening, self.sealed),
+                    )
                 lowers_limit = in_child is None and nofile.is_raised
                 if lowers_limit and not nofile.is_low_number_free():
                     in_child, lowers_limit = _InChild(who), False
                 lowered = nofile.original_in_force() if lowers_limit else nullcontext()
-                with lowered, TagCarriers(mark):
-                    return self._start(plan, who, in_child)
+                with lowered, TagCarriers(tag):
+                    return self._start(plan, files, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise CannotSpawn(explain(plan, who, error)) from error
+            raise CannotSpawn(explain(plan, who, error), is_shortage(error)) from error
 
-    def _start(self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None) -> Child:
-        lets_pass = self.sealed and plan.keep_descriptors
-        with _inheritable(plan.keep_descriptors) if lets_pass else nullcontext():
-            quick = quick_start(plan) if self.sealed and in_child is None else None
-            return quick or self._start_slowly(plan, who, in_child)
+    def _start(
+        self,
+        plan: LaunchPlan,
+        files: LaunchFiles,
+        who: Identity | None,
+        in_child: _InChild | None,
+    ) -> Child:
+        lets_pass = self.sealed and files.numbered
+        with _inheritable(files.numbered) if lets_pass else nullcontext():
+            quick = quick_start(plan, files) if self.sealed and in_child is None else None
+            return quick or self._start_slowly(plan, files, who, in_child)
 
     def _start_slowly(
-        self, plan: LaunchPlan, who: Identity | None, in_child: _InChild | None
+        self,
+        plan: LaunchPlan,
+        files: LaunchFiles,
+        who: Identity | None,
+        in_child: _InChild | None,
     ) -> Child:
         settings: dict[str, Any] = {}
         if in_child is None and signal.pthread_sigmask(signal.SIG_BLOCK, ()):
@@ -103,22 +123,23 @@ class Launcher:
         if self.sealed:
             settings["close_fds"] = False
         else:
-            settings["pass_fds"] = plan.keep_descriptors
+            settings["pass_fds"] = files.numbered
         return subprocess.Popen(
             plan.argv,
             executable=plan.executable,
             cwd=plan.working_dir,
             env=plan.env,
             umask=-1 if plan.umask is None else plan.umask,
-            stdin=_stream(plan.stdin),
-            stdout=_stream(plan.stdout),
-            stderr=_stream(plan.stderr),
+            stdin=_stream(plan.stdin, files.stdin),
+            stdout=_stream(plan.stdout, files.stdout),
+            stderr=_stream(plan.stderr, files.stderr),
             start_new_session=True,
             **settings,
         )
 
 
-class _InChild(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _InChild:
     """What runs between fork and exec: no locks, no logging, no imports.
 
     The group is entered, limits are set and rights given up before the identity changes, because
@@ -208,20 +229,17 @@ def _limit(name: str, value: int | None) -> tuple[int, tuple[int, int]]:
     number = getattr(resource, f"RLIMIT_{name.upper()}", None)
     if number is None:
         raise CannotSpawn(f"there is no resource limit named {name!r}")
-    wanted = resource.RLIM_INFINITY if value is None or value < 0 else value
+    soft = resource.RLIM_INFINITY if value is None or value < 0 else value
     _, hard = resource.getrlimit(number)
-    is_above = hard != resource.RLIM_INFINITY and not 0 <= wanted <= hard
+    is_above = hard != resource.RLIM_INFINITY and not 0 <= soft <= hard
     if is_above and os.geteuid() != 0:
-        said = "unlimited" if wanted == resource.RLIM_INFINITY else wanted
-        raise CannotSpawn(f"the resource limit {name}={said} is above the hard limit of {hard}")
-    return number, (wanted, wanted)
+        limit = "unlimited" if soft == resource.RLIM_INFINITY else soft
+        raise CannotSpawn(f"the resource limit {name}={limit} is above the hard limit of {hard}")
+    return number, (soft, soft)
 
 
-def _check_streams(plan: LaunchPlan) -> None:
-    streams = (plan.stdin, plan.stdout, plan.stderr)
-    for fd in (*streams, *plan.keep_descriptors, *plan.in_a_row):
-        if isinstance(fd, Channel):
-            continue
+def _check_open(plan: LaunchPlan, files: LaunchFiles) -> None:
+    for fd in files.all():
         try:
             os.fstat(fd)
         except OSError:
@@ -230,14 +248,10 @@ def _check_streams(plan: LaunchPlan) -> None:
             ) from None
 
 
-def _stream(stream: Channel | int) -> int | None:
-    match stream:
-        case Channel.INHERIT:
-            return None
-        case Channel.NULL:
-            return subprocess.DEVNULL
-        case fd:
-            return fd
+def _stream(planned: Channel, fd: int | None) -> int | None:
+    if fd is not None:
+        return fd
+    return None if planned is Channel.INHERIT else subprocess.DEVNULL
 
 
 @contextmanager

@@ -11,19 +11,21 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 
 FIRST = 3
 
 
-class ListenFds(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ListenFds:
     """What the child does last. ``sealed``: nothing else of the parent passes exec."""
 
     plan: LaunchPlan
+    descriptors: tuple[int, ...]
     sealed: bool
 
     def prepare(self) -> Callable[[], None]:
@@ -31,9 +33,9 @@ class ListenFds(Struct, frozen=True):
 
         Takes numbers that a limit may forbid which has yet to be set.
         """
-        free = FIRST + len(self.plan.in_a_row)
+        free = FIRST + len(self.descriptors)
         # A place may be that of another one of the row, or of the pipe that Popen reports through.
-        copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, free) for fd in self.plan.in_a_row]
+        copies = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, free) for fd in self.descriptors]
         before = {place: _moved(place, free) for place in range(FIRST, free)}
         if not self.sealed:
             for fd in open_descriptors():

@@ -15,14 +15,14 @@ import logging
 import os
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
-from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
+from cvec_circus_core.model.errors import CannotBind, CannotSpawn
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.socket_use import Served
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
+from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descendants import Descendants
 from cvec_circus_core.system.processes.exit_watch import (
     ExitWatcher,
@@ -31,10 +31,22 @@ from cvec_circus_core.system.processes.exit_watch import (
     ThreadExitWatcher,
     has_pidfds,
 )
+from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
-from cvec_circus_core.system.processes.process_table import children_of
-from cvec_circus_core.system.processes.trees import send
-from cvec_circus_core.system.protocols import OnExit, OnSwept, Scope
+from cvec_circus_core.system.processes.spawn_errors import is_shortage
+from cvec_circus_core.system.processes.trees import signal_child
+from cvec_circus_core.system.protocols import (
+    OnExit,
+    OnGone,
+    OnSignalled,
+    OnSpawned,
+    Owner,
+    Processes,
+    Scope,
+    SignalResult,
+    SpawnResult,
+    ignore_result,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +57,8 @@ _LOOK_AGAIN = 0.05
 _HAS_PROC = sys.platform.startswith("linux")
 
 
-class _Entry(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Entry:
     # A dropped Popen is reaped by the next one's constructor, behind our back: keep it.
     child: Child
     on_exit: OnExit
@@ -57,87 +70,120 @@ class LocalProcesses:
     def __init__(
         self,
         loop: AbstractEventLoop,
-        waiting: ExitWatcher,
-        forest: Descendants,
+        exits: ExitWatcher,
+        descendants: Descendants,
         launcher: Launcher | None = None,
         defer: Defer | None = None,
+        sockets: OwnedSockets | None = None,
     ) -> None:
         self._loop = loop
         self._defer = defer
-        self._waiting = waiting
-        self._forest = forest
+        self._exits = exits
+        self._descendants = descendants
         self._launcher = launcher or Launcher()
+        self._sockets = sockets or OwnedSockets(loop)
         self._entries: dict[int, _Entry] = {}
-        self.is_ending = False
-        """Once set, nobody is started any more, whoever asks for it."""
+        self._refuses_spawns = False
 
-    def spawn(self, plan: LaunchPlan, on_exit: OnExit) -> int:
-        """Start a process in a session of its own and return its pid. Raises `CannotSpawn`."""
-        if self.is_ending:
-            raise CannotSpawn("the daemon is ending")
-        leaf = self._forest.plot(plan.contain)
-        mark = self._forest.new_mark()
+    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
+        """Start a process in a session of its own; the answer comes before this returns."""
         try:
-            child = self._launcher.launch(plan, leaf, mark)
+            with self._sockets.lend(plan.sockets) as numbers:
+                pid = self._start(plan, stdio, numbers, on_exit)
+        except CannotSpawn as error:
+            result = SpawnResult(None, str(error), error.is_shortage)
+        except CannotBind as error:
+            result = SpawnResult(None, str(error))
+        except Exception as error:
+            log.exception("can not start %r", plan.argv[:1])
+            result = SpawnResult(None, f"unexpected {type(error).__name__}: {error}")
+        else:
+            result = SpawnResult(pid)
+        on_spawned(result)
+
+    def _start(
+        self, plan: LaunchPlan, stdio: Stdio, numbers: Mapping[str, int], on_exit: OnExit
+    ) -> int:
+        if self._refuses_spawns:
+            raise CannotSpawn("the daemon is ending")
+        files = files_of(plan, stdio, numbers)
+        leaf = self._descendants.reserve(plan.contain)
+        tag = self._descendants.new_tag()
+        try:
+            child = self._launcher.launch(plan.with_numbers(numbers), files, leaf, tag)
         except CannotSpawn:
             if leaf is not None:
                 leaf.remove()
             raise
         try:
-            self._waiting.watch(child.pid, self._woken)
+            self._exits.watch(child.pid, self._on_woken)
         except OSError as error:
             child.kill()
             child.wait()
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise CannotSpawn(f"can not watch {plan.argv[0]!r}: {reason}") from error
+            sentence = f"can not watch {plan.argv[0]!r}: {reason}"
+            raise CannotSpawn(sentence, is_shortage(error)) from error
         self._entries[child.pid] = _Entry(child, on_exit)
-        self._forest.plant(child.pid, leaf, mark)
+        self._descendants.track(child.pid, leaf, tag)
         return child.pid
 
-    def signal(self, pid: int, signum: int, scope: Scope = Scope.PROCESS) -> bool:
-        """Send a signal; return whether anybody was there to get it. Raises `SystemProblem`."""
-        if pid not in self._entries:
-            return False
-        try:
-            if scope is not Scope.PROCESS:
-                return self._forest.signal(pid, signum, scope)
-            self._waiting.send(pid, signum)
-        except ProcessLookupError:
-            return False
-        except (OSError, ValueError) as error:
-            raise SystemProblem(_refusal(pid, signum, error)) from None
-        return True
-
-    def signal_child(self, pid: int, childpid: int, signum: int) -> bool:
-        """Send a signal to one direct child of a spawned process. Raises `SystemProblem`."""
-        if pid not in self._entries:
-            return False
-        try:
-            found = [row for row in children_of(pid) if row.pid == childpid]
-            return bool(found) and send(found[0], signum)
-        except (OSError, ValueError) as error:
-            raise SystemProblem(_refusal(childpid, signum, error)) from None
-
-    def finish(
-        self, pid: int, signum: int, served: Served, patience: float, send: Callable[[], None]
+    def signal(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope = Scope.PROCESS,
+        on_signalled: OnSignalled = ignore_result,
     ) -> None:
-        """Call ``send`` once that costs nobody a request, in any case after the patience."""
+        """Send a signal to a spawned process; the answer comes before this returns."""
+        targets: tuple[Callable[[], bool], ...] = ()
+        if pid in self._entries:
+            to_process = partial(self._signal_process, pid, signum)
+            to_children = partial(self._descendants.signal_children, pid, signum)
+            match scope:
+                case Scope.PROCESS:
+                    targets = (to_process,)
+                case Scope.CHILDREN:
+                    targets = (to_children,)
+                case Scope.FAMILY:
+                    targets = (to_children, to_process)
+                case Scope.TREE:
+                    targets = (partial(self._descendants.signal_tree, pid, signum),)
+        on_signalled(_signalled(targets, pid, signum))
+
+    def signal_child(
+        self, pid: int, child_pid: int, signum: int, on_signalled: OnSignalled = ignore_result
+    ) -> None:
+        """Send a signal to one direct child of a spawned process."""
+        target = partial(signal_child, pid, child_pid, signum)
+        on_signalled(_signalled((target,) if pid in self._entries else (), child_pid, signum))
+
+    def signal_when_idle(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope,
+        served: Served,
+        patience: float,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
+        """Send a signal once that costs nobody a request, in any case after the patience."""
+        send = partial(self.signal, pid, signum, scope, on_signalled)
         if not (_HAS_PROC and patience > 0):
             send()
             return
         # Few programs need it, so the others need not have it in memory.
         from cvec_circus_core.system.processes.idle_stop import IdleStop, IdleStopRequest
 
-        farewell = IdleStopRequest(pid, signum, served, partial(self.__contains__, pid), send)
-        IdleStop(self._loop, farewell, patience).begin()
+        request = IdleStopRequest(pid, signum, served, partial(self.__contains__, pid), send)
+        IdleStop(self._loop, request, patience).begin()
 
-    def sweep(self, pid: int, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind."""
-        self._forest.sweep(pid, signum, grace, on_swept)
+        self._descendants.kill_leftovers(pid, signum, grace, on_gone)
 
-    def kill_orphans(self, signum: int, grace: float, on_swept: OnSwept) -> None:
+    def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop whatever was given to us as a sub-reaper, and belongs to nobody that runs on."""
-        self._forest.kill_orphans(signum, grace, on_swept)
+        self._descendants.kill_orphans(signum, grace, on_gone)
 
     def __contains__(self, pid: int) -> bool:
         """Tell whether a process was spawned here and has not been reported as ended."""
@@ -147,36 +193,57 @@ class LocalProcesses:
         """Return the pids that were spawned and have not been reported as ended."""
         return frozenset(self._entries)
 
+    def refuse_spawns(self) -> None:
+        """Start nobody any more, whoever asks for it."""
+        self._refuses_spawns = True
+
     def close(self) -> None:
         """Stop listening; processes that still run are left alone."""
-        self._waiting.close()
-        self._forest.close()
+        self._exits.close()
+        self._descendants.close()
         for entry in self._entries.values():
             entry.child.returncode = 0  # keeps Popen from complaining, and from reaping
         self._entries.clear()
 
-    def _woken(self, pid: int) -> None:
+    def _signal_process(self, pid: int, signum: int) -> bool:
+        self._exits.send(pid, signum)
+        return True
+
+    def _on_woken(self, pid: int) -> None:
         # A thousand may end in one pass of the loop: others shall have their turn meanwhile.
         if self._defer is None:
-            self._ended(pid)
+            self._on_ended(pid)
         else:
-            self._defer(partial(self._ended, pid))
+            self._defer(partial(self._on_ended, pid))
 
-    def _ended(self, pid: int) -> None:
+    def _on_ended(self, pid: int) -> None:
         if pid not in self._entries:
             return
         try:
-            code = self._waiting.collect(pid)
+            code = self._exits.collect(pid)
         except NotYet:
-            self._loop.call_later(_LOOK_AGAIN, self._ended, pid)
+            self._loop.call_later(_LOOK_AGAIN, self._on_ended, pid)
             return
         entry = self._entries.pop(pid)
         entry.child.returncode = 0 if code is None else code
-        left_behind = self._forest.fell(pid)
+        left_behind = self._descendants.forget(pid)
         try:
             entry.on_exit(pid, Exit(code, left_behind=left_behind))
         except Exception:
             log.exception("process %d: telling its end failed; going on with the others", pid)
+
+
+def _signalled(targets: Iterable[Callable[[], bool]], pid: int, signum: int) -> SignalResult:
+    """Signal each; one that refuses does not keep the others from getting it."""
+    was_there, problem = False, ""
+    for target in targets:
+        try:
+            was_there |= target()
+        except ProcessLookupError:
+            continue
+        except (OSError, ValueError) as error:
+            problem = problem or _refusal(pid, signum, error)
+    return SignalResult(was_there, problem)
 
 
 def _refusal(pid: int, signum: int, error: OSError | ValueError) -> str:
@@ -189,34 +256,60 @@ def _refusal(pid: int, signum: int, error: OSError | ValueError) -> str:
 
 
 def pidfd_processes(
-    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+    loop: AbstractEventLoop,
+    launcher: Launcher | None = None,
+    defer: Defer | None = None,
+    sockets: OwnedSockets | None = None,
 ) -> LocalProcesses:
     """Return processes whose ends are heard by pidfd."""
-    forest = Descendants(loop, hears_ends=True)
-    return LocalProcesses(loop, PidfdExitWatcher(loop), forest, launcher, defer)
+    descendants = Descendants(loop, hears_ends=True)
+    return LocalProcesses(loop, PidfdExitWatcher(loop), descendants, launcher, defer, sockets)
 
 
 def thread_processes(
-    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+    loop: AbstractEventLoop,
+    launcher: Launcher | None = None,
+    defer: Defer | None = None,
+    sockets: OwnedSockets | None = None,
 ) -> LocalProcesses:
     """Return processes whose ends are heard by threads."""
-    forest = Descendants(loop, hears_ends=False)
-    return LocalProcesses(loop, ThreadExitWatcher(loop), forest, launcher, defer)
+    descendants = Descendants(loop, hears_ends=False)
+    return LocalProcesses(loop, ThreadExitWatcher(loop), descendants, launcher, defer, sockets)
 
 
 def subreaper_processes(
-    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+    loop: AbstractEventLoop,
+    launcher: Launcher | None = None,
+    defer: Defer | None = None,
+    sockets: OwnedSockets | None = None,
 ) -> LocalProcesses:
-    """Return processes for one who is a sub-reaper: what they leave behind is always found."""
-    hears = has_pidfds()
-    forest = Descendants(loop, hears_ends=hears, is_subreaper=True)
-    waiting = PidfdExitWatcher(loop) if hears else ThreadExitWatcher(loop)
-    return LocalProcesses(loop, waiting, forest, launcher, defer)
+    """Return processes for a sub-reaper: what they leave behind is always found."""
+    hears_ends = has_pidfds()
+    descendants = Descendants(loop, hears_ends=hears_ends, is_subreaper=True)
+    exits = PidfdExitWatcher(loop) if hears_ends else ThreadExitWatcher(loop)
+    return LocalProcesses(loop, exits, descendants, launcher, defer, sockets)
 
 
 def choose_processes(
-    loop: AbstractEventLoop, launcher: Launcher | None = None, defer: Defer | None = None
+    loop: AbstractEventLoop,
+    launcher: Launcher | None = None,
+    defer: Defer | None = None,
+    sockets: OwnedSockets | None = None,
 ) -> LocalProcesses:
     """Return the better kind for this machine."""
     make = pidfd_processes if has_pidfds() else thread_processes
-    return make(loop, launcher, defer)
+    return make(loop, launcher, defer, sockets)
+
+
+MakeProcesses = Callable[[AbstractEventLoop, Launcher, Defer, OwnedSockets], Processes]
+MakeOwner = Callable[[AbstractEventLoop, Launcher, Defer], Owner]
+
+
+def local_owner(make: MakeProcesses = choose_processes) -> MakeOwner:
+    """Return what makes this process itself the owner of processes and sockets."""
+
+    def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
+        sockets = OwnedSockets(loop)
+        return Owner(make(loop, launcher, defer, sockets), sockets)
+
+    return make_owner

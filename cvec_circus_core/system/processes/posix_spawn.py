@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.system.processes.launch_files import NO_FILES, LaunchFiles
 
 _DEFAULT = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 """Python ignores these, and exec would hand that on."""
@@ -21,7 +22,8 @@ _DEFAULT = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 _FIRST_FREE = 3
 
 
-class QuickChild(Struct):
+@dataclass(slots=True)
+class QuickChild:
     """A child that was started the quick way; its waiter sets ``returncode``."""
 
     pid: int
@@ -38,12 +40,12 @@ class QuickChild(Struct):
         return self.returncode
 
 
-def quick_start(plan: LaunchPlan) -> QuickChild | None:
+def quick_start(plan: LaunchPlan, files: LaunchFiles = NO_FILES) -> QuickChild | None:
     """Start a process whose plan is simple; None where it is not, or where it does not work."""
     if not _is_simple(plan):
         return None
     program = _program(plan)
-    actions = _actions(plan)
+    actions = _actions(plan, files)
     if program is None or actions is None:
         return None
     try:
@@ -63,7 +65,7 @@ def quick_start(plan: LaunchPlan) -> QuickChild | None:
 
 def _is_simple(plan: LaunchPlan) -> bool:
     special = (plan.working_dir, plan.uid, plan.gid, plan.umask)
-    return not any(one is not None for one in special) and not plan.rlimits
+    return all(option is None for option in special) and not plan.rlimits
 
 
 def _program(plan: LaunchPlan) -> str | None:
@@ -78,14 +80,15 @@ def _program(plan: LaunchPlan) -> str | None:
     return None
 
 
-def _actions(plan: LaunchPlan) -> list[tuple[Any, ...]] | None:
+def _actions(plan: LaunchPlan, files: LaunchFiles) -> list[tuple[Any, ...]] | None:
     actions: list[tuple[Any, ...]] = []
-    for number, stream in enumerate((plan.stdin, plan.stdout, plan.stderr)):
-        if stream is Channel.NULL:
+    planned = (plan.stdin, plan.stdout, plan.stderr)
+    for number, fd in enumerate((files.stdin, files.stdout, files.stderr)):
+        if fd is not None:
+            if fd < _FIRST_FREE:
+                return None
+            actions.append((os.POSIX_SPAWN_DUP2, fd, number))
+        elif planned[number] is Channel.NULL:
             how = os.O_RDONLY if number == 0 else os.O_WRONLY
             actions.append((os.POSIX_SPAWN_OPEN, number, os.devnull, how, 0))
-        elif isinstance(stream, int):
-            if stream < _FIRST_FREE:
-                return None
-            actions.append((os.POSIX_SPAWN_DUP2, stream, number))
     return actions

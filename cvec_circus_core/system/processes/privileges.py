@@ -17,11 +17,11 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from cvec_circus_core.model.capabilities import NAMES, Capabilities
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.accounts import Identity
 
 _PR_SET_KEEPCAPS = 8
@@ -37,7 +37,8 @@ _SCORE = "/proc/self/oom_score_adj"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class _Sets(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Sets:
     """Our own capabilities, as masks of bits."""
 
     inheritable: int
@@ -46,7 +47,8 @@ class _Sets(Struct, frozen=True):
     bounding: int
 
 
-class _Change(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Change:
     """The sets that a child is to have."""
 
     bounding_drops: tuple[int, ...]
@@ -56,7 +58,8 @@ class _Change(Struct, frozen=True):
     keeps_over_setuid: bool
 
 
-class Privileges(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Privileges:
     """What the child does about its rights, in two parts: the user changes between them."""
 
     oom_score_adj: int | None

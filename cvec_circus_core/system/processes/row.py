@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from cvec_circus_core.model.values import Struct
+from typing import NamedTuple
 
 
-class Row(Struct, frozen=True):
+class Row(NamedTuple):
     """One process as it was when looked at; ``started`` is in some unit of the system."""
 
     pid: int

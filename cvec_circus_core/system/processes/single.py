@@ -13,20 +13,25 @@ from collections.abc import Callable
 from functools import partial
 
 from cvec_circus_core.model.errors import SystemProblem
-from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.launch import AS_PLANNED, LaunchPlan, Stdio
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
+from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.process_table import Row, children_of, descendants_of
-from cvec_circus_core.system.processes.trees import send
+from cvec_circus_core.system.processes.trees import (
+    signal_child,
+    signal_children,
+    signal_descendants,
+)
 from cvec_circus_core.system.protocols import Scope
 
 
 class SingleProcess:
     """A child of ours that its user looks after."""
 
-    def __init__(self, plan: LaunchPlan) -> None:
+    def __init__(self, plan: LaunchPlan, stdio: Stdio = AS_PLANNED) -> None:
         """Start it. Raises `CannotSpawn`."""
-        child = Launcher().launch(plan)
+        child = Launcher().launch(plan, files_of(plan, stdio, {}))
         assert isinstance(child, subprocess.Popen), "only a sealed launcher takes the quick way"
         self._child = child
         self.pid = self._child.pid
@@ -78,19 +83,16 @@ class SingleProcess:
         if scope is not Scope.PROCESS:
             self.signal_below(signum, recursive=scope is Scope.TREE)
         if scope is not Scope.CHILDREN and self._child.returncode is None:
-            _refused(partial(self._child.send_signal, signum))
+            _or_refusal(partial(self._child.send_signal, signum))
 
     def signal_below(self, signum: int, *, recursive: bool) -> None:
         """Signal its children, or all descendants. Raises `SystemProblem`."""
-        for row in self._below(recursive=recursive):
-            _refused(partial(send, row, signum))
+        reach = signal_descendants if recursive else signal_children
+        _or_refusal(partial(reach, self.pid, signum))
 
-    def signal_child(self, childpid: int, signum: int) -> bool:
+    def signal_child(self, child_pid: int, signum: int) -> bool:
         """Signal one direct child; return whether it is one. Raises `SystemProblem`."""
-        found = [row for row in children_of(self.pid) if row.pid == childpid]
-        if found:
-            _refused(partial(send, found[0], signum))
-        return bool(found)
+        return bool(_or_refusal(partial(signal_child, self.pid, child_pid, signum)))
 
     def children(self, *, recursive: bool = False) -> list[int]:
         """Return the pids of its children, or of all descendants."""
@@ -100,10 +102,10 @@ class SingleProcess:
         return descendants_of([self.pid]) if recursive else children_of(self.pid)
 
 
-def _refused(act: Callable[[], object]) -> None:
+def _or_refusal(act: Callable[[], bool | None]) -> bool | None:
     try:
-        act()
+        return act()
     except ProcessLookupError:
-        pass
+        return False
     except (OSError, ValueError) as error:
         raise SystemProblem(f"the process can not be signalled: {error}") from None

@@ -23,6 +23,14 @@ _OUT_OF = {
 }
 
 
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+
+
+def is_shortage(error: Exception) -> bool:
+    """Tell whether the machine has too little of something, which is nobody's mistake here."""
+    return getattr(error, "errno", None) in _SHORTAGES
+
+
 def explain(plan: LaunchPlan, who: Identity | None, error: Exception) -> str:
     """Return the sentence."""
     program = plan.executable or plan.argv[0]

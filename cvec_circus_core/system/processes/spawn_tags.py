@@ -1,9 +1,9 @@
-"""Birthmarks: what a process and all its descendants carry, whatever they do (Linux).
+"""Spawn tags: what a process and all its descendants carry, whatever they do (Linux).
 
 A resource limit is inherited through fork, exec, setsid, a change of user and a cleaned environment
 alike. RLIMIT_LOCKS has meant nothing to the kernel since Linux 2.4 and is still carried along, so
 its soft limit is a place for a number: the one of the spawn that a tree began with. Anybody may
-read it in /proc. A mark costs two system calls per spawn, a hundredth of what a control group does.
+read it in /proc. A tag costs two system calls per spawn, a hundredth of what a control group does.
 
 A program may set the limit anew, and is then found by its session and its parents alone. Nothing
 that works depends on it: the number is far above any count of locks.
@@ -30,7 +30,7 @@ class SpawnTags:
         self._are_usable = _are_kept()
 
     def new(self) -> int | None:
-        """Return the mark of a tree that is about to begin; None where nobody can be marked."""
+        """Return the tag of a tree that is about to begin; None where nobody can be tagged."""
         if not self._are_usable:
             return None
         self._next += 1
@@ -38,36 +38,36 @@ class SpawnTags:
 
 
 class TagCarriers:
-    """Carry a mark for a moment, so that the child that is started in it has it from birth.
+    """Carry a tag for a moment, so that the child that is started in it has it from birth.
 
     It is on the way of each spawn, so no generator.
     """
 
-    __slots__ = ("_mark", "_usual")
+    __slots__ = ("_tag", "_usual")
 
-    def __init__(self, mark: int | None) -> None:
-        self._mark = mark
+    def __init__(self, tag: int | None) -> None:
+        self._tag = tag
 
     def __enter__(self) -> None:
-        if self._mark is not None:
+        if self._tag is not None:
             self._usual = resource.getrlimit(_LOCKS)
-            resource.setrlimit(_LOCKS, (self._mark, self._usual[1]))
+            resource.setrlimit(_LOCKS, (self._tag, self._usual[1]))
 
     def __exit__(self, *_: object) -> None:
-        if self._mark is not None:
+        if self._tag is not None:
             resource.setrlimit(_LOCKS, self._usual)
 
 
-def mark_of(pid: int) -> int | None:
-    """Return the mark that a process carries, if any."""
+def tag_of(pid: int) -> int | None:
+    """Return the tag that a process carries, if any."""
     try:
         with open(f"/proc/{pid}/limits", "rb", buffering=0) as file:
             text = file.read(4096)
     except OSError:
         return None
     words = text[text.find(_FIELD) + len(_FIELD) :].split(None, 1)
-    mark = int(words[0]) if words and words[0].isdigit() else 0
-    return mark if mark >= _FIRST else None
+    tag = int(words[0]) if words and words[0].isdigit() else 0
+    return tag if tag >= _FIRST else None
 
 
 def _are_kept() -> bool:

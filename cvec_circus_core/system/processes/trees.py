@@ -3,14 +3,14 @@
 There are five ways to know a descendant, from sure to weak:
 
 1. it is in the control group of the process, if the plan asked for one (`cgroups.py`);
-2. it was given to us as an orphan, and carries the birthmark of the tree (`adopted.py`);
+2. it was given to us as an orphan, and carries the spawn tag of the tree (`adopted.py`);
 3. a chain of living parents leads to the process;
 4. it was seen on such a chain before, and is still the same process (pid and start time): so a
    look is taken before a tree is signalled, since the signal breaks the chains;
 5. it is in a session that the process, or a descendant of it seen before, was the leader of.
    Every spawned process leads a session; a number in use as a session is not given out again.
 
-The second way is the daemon's, which is a sub-reaper. A library is none, and marks nobody: there,
+The second way is the daemon's, which is a sub-reaper. A library is none, and tags nobody: there,
 better one too few is found than one of somebody else's.
 """
 
@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
-from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.system.processes.adopted import Reading
+from cvec_circus_core.system.processes.adopted import AdoptedSnapshot
 from cvec_circus_core.system.processes.cgroups import Leaf
 from cvec_circus_core.system.processes.process_table import (
     Row,
@@ -32,15 +33,16 @@ from cvec_circus_core.system.processes.process_table import (
 )
 
 
-class Tree(Struct):
+@dataclass(slots=True)
+class Tree:
     """One spawned process and what we know of its descendants."""
 
     root: int
     leaf: Leaf | None = None
-    mark: int | None = None
+    tag: int | None = None
     seen: dict[int, Row] = field(default_factory=dict)
 
-    def look(self, adopted: Reading | None = None) -> list[Row]:
+    def look(self, adopted: AdoptedSnapshot | None = None) -> list[Row]:
         """Look at the living descendants, the root still being alive; remember them."""
         if self.leaf is not None:
             rows = [row for pid in self.leaf.pids() if (row := read_row(pid)) is not None]
@@ -48,19 +50,19 @@ class Tree(Struct):
             old = [row for row in self.seen.values() if row.is_same(read_row(row.pid))]
             rows = [*old, *descendants_of([self.root, *(row.pid for row in old)])]
         if adopted is not None:
-            rows += (adopted.rows[pid] for pid in adopted.marked(self.mark))
+            rows += (adopted.rows[pid] for pid in adopted.tagged(self.tag))
         return self._remember(rows)
 
-    def look_among(self, adopted: Reading) -> list[Row]:
+    def look_among(self, adopted: AdoptedSnapshot) -> list[Row]:
         """Look at the living descendants after the root has ended, all of them being with us."""
-        marked = [adopted.rows[pid] for pid in adopted.marked(self.mark)]
-        return self._remember([*marked, *self._found_in(adopted.unmarked)])
+        tagged = [adopted.rows[pid] for pid in adopted.tagged(self.tag)]
+        return self._remember([*tagged, *self._rows_in(adopted.untagged)])
 
     def look_in(self, table: Mapping[int, Row]) -> list[Row]:
         """Look at the living descendants after the root has ended; remember them."""
-        return self._remember(self._found_in(table))
+        return self._remember(self._rows_in(table))
 
-    def _found_in(self, table: Mapping[int, Row]) -> list[Row]:
+    def _rows_in(self, table: Mapping[int, Row]) -> list[Row]:
         rows = {row.pid: row for row in self.seen.values() if row.is_same(table.get(row.pid))}
         rows |= {row.pid: row for row in table.values() if self._has_session_of(row, table)}
         if self.leaf is not None:
@@ -98,25 +100,51 @@ class Tree(Struct):
         return list(living.values())
 
 
-def signal_tree(tree: Tree, signum: int, adopted: Reading | None = None) -> bool:
+def signal_tree(tree: Tree, signum: int, adopted: AdoptedSnapshot | None = None) -> bool:
     """Signal the root, still unreaped, and all its descendants, each once."""
     rows = tree.look(adopted)
     if signum == signal.SIGKILL and tree.leaf is not None and tree.leaf.kill():
         return True
-    was_there = _signal_group(tree.root, signum)
-    for row in rows:
-        if row.group != tree.root:
-            was_there |= send(row, signum)
+    targets = [partial(_signal_group, tree.root, signum)]
+    targets += [partial(send, row, signum) for row in rows if row.group != tree.root]
+    was_there = signal_each(targets)
     if signum == signal.SIGKILL:
-        for row in tree.look():
-            send(row, signum)
+        signal_each(partial(send, row, signum) for row in tree.look())
+    return was_there
+
+
+def signal_each(targets: Iterable[Callable[[], bool]]) -> bool:
+    """Signal all; tell whether anybody was there.
+
+    Raises the first refusal, after all were tried.
+    """
+    was_there, refusal = False, None
+    for target in targets:
+        try:
+            was_there |= target()
+        except OSError as error:
+            refusal = refusal or error
+    if refusal is not None:
+        raise refusal
     return was_there
 
 
 def signal_children(root: int, signum: int) -> bool:
     """Signal the direct children of a living process."""
-    sent = [send(row, signum) for row in children_of(root) if not row.is_dead]
-    return any(sent)
+    living = [row for row in children_of(root) if not row.is_dead]
+    return signal_each(partial(send, row, signum) for row in living)
+
+
+def signal_descendants(root: int, signum: int) -> bool:
+    """Signal everything below a living process, and not the process."""
+    living = [row for row in descendants_of([root]) if not row.is_dead]
+    return signal_each(partial(send, row, signum) for row in living)
+
+
+def signal_child(root: int, child_pid: int, signum: int) -> bool:
+    """Signal one direct child of a living process, if it is one."""
+    rows = [row for row in children_of(root) if row.pid == child_pid]
+    return bool(rows) and send(rows[0], signum)
 
 
 def send(row: Row, signum: int) -> bool:

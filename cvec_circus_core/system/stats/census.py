@@ -41,7 +41,7 @@ may be taken away, and its niceness be changed, while it sleeps."""
 _T = TypeVar("_T")
 
 
-class Reading(NamedTuple):
+class ProcessSample(NamedTuple):
     """What was found of one process."""
 
     told: Info
@@ -103,7 +103,7 @@ class Census:
 
     def read(
         self, pids: Iterable[int], *, pss: bool = False, kin_for: float = 0.0
-    ) -> dict[int, Reading]:
+    ) -> dict[int, ProcessSample]:
         """Return what is so of each process that there is.
 
         ``kin_for`` is for how many seconds we may go by what we know of who descends from whom.
@@ -165,7 +165,7 @@ class Census:
                 found.append(info)
         return found
 
-    def _reading(self, pid: int, look: _Look) -> Reading | None:
+    def _reading(self, pid: int, look: _Look) -> ProcessSample | None:
         known = self._sampled(pid, look)
         if known is None:
             return None
@@ -179,7 +179,7 @@ class Census:
         age: float | str = UNREADABLE
         if created is not None:
             age = round(max(0.0, look.wall - created - self._told_early), 2)
-        return Reading(known.told, known.percent, age, round(cpu, 1), resident)
+        return ProcessSample(known.told, known.percent, age, round(cpu, 1), resident)
 
     def _sampled(self, pid: int, look: _Look) -> _Known | None:
         """Return what is so of a process now; None if it is gone, or dead and only not reaped."""
