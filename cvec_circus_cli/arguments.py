@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cvec_circus_core.api import Command, Prop, Request
 
 ALSO_CALLED = {"wait": "waiting"}
+_WORD_TYPES = ("list[", "tuple[", "Sequence[")
+"""What an annotation begins with where a property takes several words."""
 
 
 class UsageError(Exception):
@@ -43,9 +45,9 @@ class Line:
     def __init__(self, command: Command) -> None:
         self.command = command
         self.of: type[Request] = command.command_line or command.request
-        shown = [one for one in properties(self.of) if not one.hidden]
-        self.slots = [one for one in shown if one.positional]
-        self.switches = {one.name: one for one in shown if not one.positional}
+        visible = [prop for prop in properties(self.of) if not prop.hidden]
+        self.slots = [prop for prop in visible if prop.positional]
+        self.switches = {prop.name: prop for prop in visible if not prop.positional}
         self.takes_patterns = any(slot.pattern for slot in self.slots)
         self.takes_many = any(slot.many for slot in self.slots)
 
@@ -58,7 +60,7 @@ class Line:
 
         ``other_switch`` is offered what is no switch of the command. Raises UsageError, HelpWanted.
         """
-        given: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         plain: list[str] = []
         rest = iter(words)
         for word in rest:
@@ -69,8 +71,8 @@ class Line:
             elif word in ("-h", "--help"):
                 raise HelpWanted
             else:
-                self._take_switch(word, rest, given, other_switch)
-        return self._requests(given, self._shared_out(plain))
+                self._take_switch(word, rest, arguments, other_switch)
+        return self._requests(arguments, self._shared_out(plain))
 
     def usage(self) -> str:
         """Return the line that shows how the command is given."""
@@ -81,9 +83,9 @@ class Line:
         parts += [_slot_text(slot) for slot in self.slots]
         return " ".join(parts)
 
-    def kind(self, one: Prop) -> str:
+    def kind(self, prop: Prop) -> str:
         """Return what a property's words become: bool, int, float, words, pairs, or text."""
-        return _kind(_annotation(self.of, one.name))
+        return _kind(_annotation(self.of, prop.name))
 
     def is_inside_many(self, plain: Sequence[str]) -> bool:
         """Tell whether a word after these plain ones is one of many that the command takes."""
@@ -92,7 +94,8 @@ class Line:
     def switch(self, word: str) -> Prop | None:
         """Return what this word switches, with or without ``=VALUE``; None if it is not ours."""
         if not word.startswith("--"):
-            return next((one for one in self.switches.values() if f"-{one.short}" == word), None)
+            switches = self.switches.values()
+            return next((switch for switch in switches if f"-{switch.short}" == word), None)
         name = word[2:].partition("=")[0].replace("-", "_")
         return self.switches.get(ALSO_CALLED.get(name, name))
 
@@ -100,28 +103,28 @@ class Line:
         self,
         word: str,
         rest: Iterator[str],
-        given: dict[str, Any],
+        arguments: dict[str, Any],
         other_switch: Callable[[str, str | None, Iterator[str]], bool],
     ) -> None:
-        one = self.switch(word)
-        name, found, value = word.partition("=")
-        if one is None:
-            if not other_switch(name, value if found else None, rest):
+        switch = self.switch(word)
+        name, equals, value = word.partition("=")
+        if switch is None:
+            if not other_switch(name, value if equals else None, rest):
                 raise UsageError(f"{self.command.name} has no switch {name}")
             return
-        kind = self.kind(one)
+        kind = self.kind(switch)
         if kind == "bool":
-            given[one.name] = _truth(name, value) if found else True
+            arguments[switch.name] = _truth(name, value) if equals else True
             return
-        text = value if found else next(rest, None)
+        text = value if equals else next(rest, None)
         if text is None:
             raise UsageError(f"{name} needs a value")
         if kind == "words":
-            given.setdefault(one.name, []).append(text)
+            arguments.setdefault(switch.name, []).append(text)
         elif kind == "pairs":
-            given.setdefault(one.name, {}).update([_pair(name, text)])
+            arguments.setdefault(switch.name, {}).update([_pair(name, text)])
         else:
-            given[one.name] = read_value(name, kind, one.choices, text)
+            arguments[switch.name] = read_value(name, kind, switch.choices, text)
 
     def _shared_out(self, words: list[str]) -> dict[str, list[str]]:
         spare = len(words) - sum(slot.required for slot in self.slots)
@@ -154,7 +157,7 @@ class Line:
         return numbers
 
     def _requests(
-        self, given: dict[str, Any], shares: dict[str, list[str]]
+        self, arguments: dict[str, Any], shares: dict[str, list[str]]
     ) -> list[dict[str, Any]]:
         repeated: list[tuple[str, Any]] = []
         for slot in self.slots:
@@ -166,22 +169,22 @@ class Line:
             if slot.each:
                 repeated = [(slot.name, value) for value in values]
             else:
-                given[slot.name] = values if slot.many else values[0]
-        return [{**given, key: value} for key, value in repeated] or [given]
+                arguments[slot.name] = values if slot.many else values[0]
+        return [{**arguments, key: value} for key, value in repeated] or [arguments]
 
 
-def switch_text(one: Prop, kind: str) -> str:
+def switch_text(prop: Prop, kind: str) -> str:
     """Return how a switch is written."""
-    value = one.metavar or "|".join(one.choices) or one.name.upper()
-    return f"--{one.name}" if kind == "bool" else f"--{one.name} {value}"
+    value = prop.metavar or "|".join(prop.choices) or prop.name.upper()
+    return f"--{prop.name}" if kind == "bool" else f"--{prop.name} {value}"
 
 
-def slot_name(one: Prop) -> str:
+def slot_name(prop: Prop) -> str:
     """Return how a position is called."""
-    return one.metavar or one.name.upper()
+    return prop.metavar or prop.name.upper()
 
 
-def read_value(name: str, kind: str, choices: Sequence[str], text: str) -> Any:
+def read_value(name: str, kind: str, choices: Sequence[str], text: str) -> float | str:
     """Return the value of a word. Raises UsageError."""
     if choices and text not in choices:
         raise UsageError(f"{name} is one of {', '.join(choices)}, not {text!r}")
@@ -200,9 +203,9 @@ def read_value(name: str, kind: str, choices: Sequence[str], text: str) -> Any:
     return text
 
 
-def _slot_text(one: Prop) -> str:
-    name = slot_name(one) + ("..." if one.many or one.each else "")
-    return name if one.required else f"[{name}]"
+def _slot_text(prop: Prop) -> str:
+    name = slot_name(prop) + ("..." if prop.many or prop.each else "")
+    return name if prop.required else f"[{name}]"
 
 
 def is_switch(word: str) -> bool:
@@ -218,30 +221,32 @@ def _truth(name: str, text: str) -> bool:
 
 
 def _pair(name: str, text: str) -> tuple[str, str]:
-    key, found, value = text.partition("=")
-    if not found or not key:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
         raise UsageError(f"{name} takes KEY=VALUE, not {text!r}")
     return key, value
 
 
 def _annotation(of: type, name: str) -> str:
     # As text, for most modules keep annotations so; typing's own reading of them costs too much.
-    for one in of.__mro__:
-        said = vars(one).get("__annotations__", {}).get(name)
-        if said is not None:
-            return said if isinstance(said, str) else getattr(said, "__name__", str(said))
+    for base in of.__mro__:
+        annotation = vars(base).get("__annotations__", {}).get(name)
+        if isinstance(annotation, str):
+            return annotation
+        if annotation is not None:
+            return str(getattr(annotation, "__name__", annotation))
     return "str"
 
 
 def _kind(annotation: str) -> str:
-    members = {one.strip() for one in annotation.split("|")} - {"None"}
+    members = {member.strip() for member in annotation.split("|")} - {"None"}
     if members == {"int", "str"}:
         return "int or text"
     if len(members) != 1:
         return "text"
-    (one,) = members
-    if one in ("bool", "int", "float"):
-        return one
-    if one.partition("[")[0] in ("list", "tuple", "Sequence"):
+    (member,) = members
+    if member in ("bool", "int", "float"):
+        return member
+    if f"{member}[".startswith(_WORD_TYPES):
         return "words"
-    return "pairs" if one.partition("[")[0] in ("dict", "Mapping") else "text"
+    return "pairs" if member.partition("[")[0] in ("dict", "Mapping") else "text"

@@ -58,8 +58,10 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
         return run_key_command(settings, name, rest)
     match name:
         case "--version":
-            told = {"status": "ok", "version": api.__version__}
-            print(json_text(settings, told) if settings.is_json else f"circusctl {api.__version__}")
+            reply = {"status": "ok", "version": api.__version__}
+            print(
+                json_text(settings, reply) if settings.is_json else f"circusctl {api.__version__}"
+            )
             return exit_codes.OK
         case "--help" | "-h" | "help":
             return show_help(settings, _with_json(settings, rest))

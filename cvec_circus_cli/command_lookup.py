@@ -32,24 +32,24 @@ def _ours(name: str) -> Command | None:
         return None
     module = f"{OURS}.{name}"
     try:
-        found = vars(import_module(module))
+        members = vars(import_module(module))
     except ModuleNotFoundError as error:
         if error.name != module:
             raise
         return None
-    for one in found.values():
-        if isinstance(one, type) and issubclass(one, Command) and one.name == name:
-            return one()
+    for member in members.values():
+        if isinstance(member, type) and issubclass(member, Command) and member.name == name:
+            return member()
     return None
 
 
 def _from_entry_points(name: str) -> Command:
     from cvec_circus_cli import installed  # reads the list of all packages
 
-    known = installed.entry_points()
-    if name not in known:
-        raise UnknownName(installed.unknown(name, known))
-    loaded = installed.load(known[name])
+    entry_points = installed.entry_points()
+    if name not in entry_points:
+        raise UnknownName(installed.unknown(name, entry_points))
+    loaded = installed.load(entry_points[name])
     if isinstance(loaded, str):
         raise BrokenCommand(f"the command {name} can not be used: {loaded}")
     return loaded

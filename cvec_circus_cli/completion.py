@@ -22,13 +22,14 @@ from cvec_circus_cli.requests import Connection
 from cvec_circus_cli.run_command import show_help
 from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES, Settings
 from cvec_circus_core import api
+from cvec_circus_plugins.questions import NameQuestions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cvec_circus_core.api import Prop
 
-    Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+    Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
     Take = Callable[[str, str | None, Iterator[str]], bool]
 
 SHELLS = ("bash", "zsh", "fish")
@@ -44,21 +45,21 @@ def print_script(settings: Settings, words: Sequence[str]) -> int:
         return fail(settings, exit_codes.USAGE, usage, usage)
     folder = resources.files("cvec_circus_cli") / "completion"
     script = (folder / f"circusctl.{words[0]}").read_text(encoding="utf-8")
-    told = {"status": "ok", "script": script}
-    print(json_text(settings, told) + "\n" if settings.is_json else script, end="")
+    reply = {"status": "ok", "script": script}
+    print(json_text(settings, reply) + "\n" if settings.is_json else script, end="")
     return exit_codes.OK
 
 
 def print_candidates(words: Sequence[str]) -> int:
     """Print what may stand at the end of a line, and return the exit code."""
-    said = split(" ".join(words))[1:] or [""]
+    *before, last = split(" ".join(words))[1:] or [""]
     settings = Settings()
     try:
-        rest = settings.read(said[:-1])
+        rest = settings.read(before)
     except UsageError:
         return exit_codes.OK
-    for asked_candidate in asked_candidates([*rest, said[-1]], settings, words_of_the_command_line):
-        print(asked_candidate)
+    for candidate in asked_candidates([*rest, last], settings, words_of_the_command_line):
+        print(candidate)
     return exit_codes.OK
 
 
@@ -88,7 +89,7 @@ def asked_candidates(
 def asking(connection: Connection) -> Ask:
     """Return a way to ask the daemon that answers with nothing where there is no answer."""
 
-    def ask(command: str, properties: dict[str, Any]) -> dict[str, Any]:
+    def ask(command: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
         settings = connection.settings
         settings.timeout = TIMEOUT
         # Who presses a key does not want to be asked for a password by ssh.
@@ -120,19 +121,19 @@ def candidates(
     """
     *before, last = words
     if not before:
-        return _beginning(last, [one for one in first() if last[:1] == "-" or one[0] != "-"])
-    name, *given = before
+        return _beginning(last, [word for word in first() if last[:1] == "-" or word[0] != "-"])
+    name, *arguments = before
     if name == "completion":
-        return _beginning(last, SHELLS if not given else ())
+        return _beginning(last, () if arguments else SHELLS)
     if name in ("help", "--help", "-h", "?"):
-        return _beginning(last, _names() if not given else ())
+        return _beginning(last, () if arguments else _names())
     try:
         line = Line(key_command(name) if name in KEY_COMMANDS else find(name))
     except (UnknownName, BrokenCommand):
         return []
     place = _Place(line, ask)
     try:
-        place.read(given, take)
+        place.read(arguments, take)
     except UsageError:
         return []
     return _beginning(last, place.switches(last) or place.words(last))
@@ -143,14 +144,14 @@ class _Place:
 
     def __init__(self, line: Line, ask: Ask) -> None:
         self._line = line
-        self._ask = ask
+        self._questions = NameQuestions(ask)
         self._plain: list[str] = []
         self._open: Prop | None = None
         self._is_plain_from_here = False
 
-    def read(self, given: Sequence[str], take: Take) -> None:
+    def read(self, words: Sequence[str], take: Take) -> None:
         """Go on behind these words. Raises UsageError where they can not be understood."""
-        rest = iter(given)
+        rest = iter(words)
         for word in rest:
             if word == "--":
                 self._plain.extend(rest)
@@ -161,13 +162,13 @@ class _Place:
                 self._pass_switch(word, rest, take)
 
     def _pass_switch(self, word: str, rest: Iterator[str], take: Take) -> None:
-        one = self._line.switch(word)
-        name, found, value = word.partition("=")
-        if one is None:
-            if not take(name, value if found else None, rest):
+        switch = self._line.switch(word)
+        name, equals, value = word.partition("=")
+        if switch is None:
+            if not take(name, value if equals else None, rest):
                 raise UsageError(f"there is no switch {name}")
-        elif not found and self._line.kind(one) != "bool" and next(rest, None) is None:
-            self._open = one
+        elif not equals and self._line.kind(switch) != "bool" and next(rest, None) is None:
+            self._open = switch
 
     def _is_of_many(self, word: str) -> bool:
         return self._line.is_inside_many(self._plain) and self._line.switch(word) is None
@@ -176,15 +177,15 @@ class _Place:
         """Return the switches that begin so, or one with its values behind a ``=``."""
         if not last.startswith("-") or self._open is not None or self._is_plain_from_here:
             return []
-        name, found, _ = last.partition("=")
-        if found:
-            one = self._line.switch(name)
-            return [f"{name}={word}" for word in self._values(one)] if one else []
+        name, equals, _ = last.partition("=")
+        if equals:
+            switch = self._line.switch(name)
+            return [f"{name}={word}" for word in self._values(switch)] if switch else []
         own = [f"--{name}" for name in self._line.switches]
         more = [f"--{also}" for also, name in ALSO_CALLED.items() if name in self._line.switches]
         # Circusctl's own ones may come here, too; they would only crowd out those of the command.
         general = [*SWITCHES, *VALUES, "--help"]
-        return next(filter(None, (_beginning(last, some) for some in (own, more, general))), [])
+        return next(filter(None, (_beginning(last, names) for names in (own, more, general))), [])
 
     def words(self, last: str) -> Iterable[str]:
         """Return what may stand here and is no switch."""
@@ -198,43 +199,15 @@ class _Place:
         start = min(len(self._plain), len(slots))
         if start == len(slots) and slots and (slots[-1].many or slots[-1].each):
             start -= 1
-        found: list[Prop] = []
+        open_slots: list[Prop] = []
         for slot in slots[start:]:
-            found.append(slot)
+            open_slots.append(slot)
             if slot.required:
                 break
-        return found
+        return open_slots
 
-    def _values(self, one: Prop) -> Iterable[str]:
-        if one.choices:
-            return one.choices
-        match one.name, self._line.command.name:
-            case "name", "add" | "addsocket":
-                return ()
-            case "name", "rmsocket":
-                sockets = self._ask("listsockets", {}).get("sockets", ())
-                return [socket["name"] for socket in sockets]
-            case "name", _:
-                return self._watchers()
-            case "pid" | "process", _ if self._plain:
-                return map(str, self._ask("list", {"name": self._plain[0]}).get("pids", ()))
-            case "keys", _:
-                return self._keys()
-            case "pairs", _ if len(self._plain) % 2:
-                return self._keys()
-            case "option", command:
-                return _options_of(command)
-            case "signum", _:
-                return _signals()
-            case "topics", _:
-                return [f"watcher.{api.topic_name(name)}." for name in self._watchers()]
-        return ()
-
-    def _watchers(self) -> list[str]:
-        return list(self._ask("list", {}).get("watchers", ()))
-
-    def _keys(self) -> list[str]:
-        return list(self._ask("options", {"name": self._plain[0]}).get("options", ()))
+    def _values(self, prop: Prop) -> Iterable[str]:
+        return self._line.command.complete(prop, self._plain, self._questions)
 
 
 def _beginning(start: str, words: Iterable[str]) -> list[str]:
@@ -243,16 +216,3 @@ def _beginning(start: str, words: Iterable[str]) -> list[str]:
 
 def _names() -> list[str]:
     return [*entry_points(), *OF_CIRCUSCTL]
-
-
-def _options_of(command: str) -> list[str]:
-    if command == "globaloptions":
-        return list(api.declared_options(api.ArbiterSpec))
-    of = {"add": api.WatcherSpec, "addsocket": api.SocketSpec}.get(command)
-    return [] if of is None else [f"{name}=" for name in api.declared_options(of)]
-
-
-def _signals() -> list[str]:
-    from signal import Signals
-
-    return [Signal.name.removeprefix("SIG") for Signal in Signals]

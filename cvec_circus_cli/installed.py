@@ -33,8 +33,8 @@ The same line in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish makes it last
 
 def entry_points() -> Mapping[str, metadata.EntryPoint]:
     """Return the entry points of all commands by name, ours before others of the same name."""
-    found = sorted(metadata.entry_points(group=GROUP), key=_is_ours)
-    return {one.name: one for one in found}
+    entries = sorted(metadata.entry_points(group=GROUP), key=_is_ours)
+    return {entry.name: entry for entry in entries}
 
 
 def load(entry: metadata.EntryPoint) -> Command | str:
@@ -62,9 +62,9 @@ def summary(command: Command) -> str:
     return (type(command).__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
-def unknown(name: str, known: Iterable[str]) -> str:
+def unknown(name: str, names: Iterable[str]) -> str:
     """Return the sentence that there is no such command, with the nearest names."""
-    near = difflib.get_close_matches(name, [*known, *OF_CIRCUSCTL], n=3)
+    near = difflib.get_close_matches(name, [*names, *OF_CIRCUSCTL], n=3)
     if not near:
         return f"unknown command: {name!r}"
     return f"unknown command: {name!r}; did you mean {' or '.join(near)}?"

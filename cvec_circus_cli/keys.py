@@ -68,11 +68,11 @@ def run_key_command(settings: Settings, name: str, words: Sequence[str]) -> int:
     """Do what the words say, and return the exit code."""
     line = Line(key_command(name))
     try:
-        [given] = line.read(words, settings.take)
+        [arguments] = line.read(words, settings.take)
         if settings.is_json and name == "keys":
-            told: dict[str, Any] = {"keys": _keys_as_json(settings, given)}
+            reply: dict[str, Any] = {"keys": _keys_as_json(settings, arguments)}
         else:
-            told = {"message": _DOES[name](settings, given)}
+            reply = {"message": _DOES[name](settings, arguments)}
     except HelpWanted:
         settings.take_json(words)
         return show_help(settings, [name])
@@ -83,7 +83,7 @@ def run_key_command(settings: Settings, name: str, words: Sequence[str]) -> int:
     except api.BadKeys as error:
         return fail(settings, exit_codes.USAGE, error)
     is_json = settings.is_json
-    print(json_text(settings, {"status": "ok", **told}) if is_json else told["message"])
+    print(json_text(settings, {"status": "ok", **reply}) if is_json else reply["message"])
     return exit_codes.OK
 
 
@@ -94,10 +94,10 @@ def key_command(name: str) -> Command:
     return command()
 
 
-def _keygen(settings: Settings, given: Mapping[str, Any]) -> str:
-    daemon = given.get("daemon", False)
+def _keygen(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    daemon = arguments.get("daemon", False)
     folder = _daemons_folder(settings) if daemon else _folder(settings)
-    file = given.get("file") or os.path.join(folder, "daemon.key" if daemon else "client.key")
+    file = arguments.get("file") or os.path.join(folder, "daemon.key" if daemon else "client.key")
     pair = api.kept_pair(file)
     if pair is None:
         pair = api.new_pair()
@@ -107,38 +107,38 @@ def _keygen(settings: Settings, given: Mapping[str, Any]) -> str:
         first = f"{file} is there already, and stays"
     if daemon:
         use = f"the daemon uses it with curve_key = {os.path.abspath(file)} in [circus]"
-        there = f"circusctl trust {os.uname().nodename} {pair.public}"
-        return f"{first}; {use}.\nWhoever calls it from elsewhere runs this there:\n  {there}"
-    there = f"circusctl authorize {_me()} {pair.public}"
-    return f"{first}.\nWhere the daemon is, this lets you in (see --role):\n  {there}"
+        command = f"circusctl trust {os.uname().nodename} {pair.public}"
+        return f"{first}; {use}.\nWhoever calls it from elsewhere runs this there:\n  {command}"
+    command = f"circusctl authorize {_me()} {pair.public}"
+    return f"{first}.\nWhere the daemon is, this lets you in (see --role):\n  {command}"
 
 
-def _authorize(settings: Settings, given: Mapping[str, Any]) -> str:
-    role = api.read_role(given.get("role", "viewer"))
-    new = api.KnownKey(api.read_name(given["holder"]), role, api.read_key(given["key"]))
+def _authorize(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    role = api.read_role(arguments.get("role", "viewer"))
+    new = api.KnownKey(api.read_name(arguments["holder"]), role, api.read_key(arguments["key"]))
 
-    def change(known: tuple[KnownKey, ...]) -> tuple[KnownKey, ...]:
-        for one in known:
-            if one.name == new.name and one.key != new.key:
+    def change(keys: tuple[KnownKey, ...]) -> tuple[KnownKey, ...]:
+        for holder in keys:
+            if holder.name == new.name and holder.key != new.key:
                 raise api.BadKeys(
-                    f"{one.name} has another key already: circusctl revoke {one.name}, or take "
+                    f"{new.name} has another key already: circusctl revoke {new.name}, or take "
                     "another name"
                 )
-            if one.key == new.key and one.name != new.name:
-                raise api.BadKeys(f"this is the key of {one.name} already")
-        return (*(one for one in known if one.name != new.name), new)
+            if holder.key == new.key and holder.name != new.name:
+                raise api.BadKeys(f"this is the key of {holder.name} already")
+        return (*(holder for holder in keys if holder.name != new.name), new)
 
-    api.change_known(_list(settings, given), change)
+    api.change_known(_list(settings, arguments), change)
     return f"{new.name} is let in as {role.value} {_LATER}"
 
 
-def _revoke(settings: Settings, given: Mapping[str, Any]) -> str:
-    name = given["holder"]
-    file = _list(settings, given)
+def _revoke(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    name = arguments["holder"]
+    file = _list(settings, arguments)
 
-    def change(known: tuple[KnownKey, ...]) -> tuple[KnownKey, ...]:
-        rest = tuple(one for one in known if one.name != name)
-        if rest == known:
+    def change(keys: tuple[KnownKey, ...]) -> tuple[KnownKey, ...]:
+        rest = tuple(holder for holder in keys if holder.name != name)
+        if rest == keys:
             raise api.BadKeys(f"{file} lists nobody named {name!r}")
         return rest
 
@@ -146,22 +146,24 @@ def _revoke(settings: Settings, given: Mapping[str, Any]) -> str:
     return f"{name} is let in no more {_LATER}"
 
 
-def _keys(settings: Settings, given: Mapping[str, Any]) -> str:
-    known = api.known_keys(_list(settings, given)).values()
-    lines = [f"{one.name} {one.role.value} {one.key}" for one in known]
+def _keys(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    holders = api.known_keys(_list(settings, arguments)).values()
+    lines = [f"{holder.name} {holder.role.value} {holder.key}" for holder in holders]
     return "\n".join(lines) or "nobody is let in by key"
 
 
-def _keys_as_json(settings: Settings, given: Mapping[str, Any]) -> list[dict[str, str]]:
-    known = api.known_keys(_list(settings, given)).values()
-    return [{"name": one.name, "role": one.role.value, "key": one.key} for one in known]
+def _keys_as_json(settings: Settings, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
+    holders = api.known_keys(_list(settings, arguments)).values()
+    return [
+        {"name": holder.name, "role": holder.role.value, "key": holder.key} for holder in holders
+    ]
 
 
-def _trust(settings: Settings, given: Mapping[str, Any]) -> str:
-    place = given["host"].removeprefix("tcp://")
+def _trust(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    place = arguments["host"].removeprefix("tcp://")
     if not place or "/" in place:
-        raise api.BadKeys(f"a daemon is at HOST or HOST:PORT, not at {given['host']!r}")
-    api.trust(_folder(settings), place, api.read_key(given["key"]))
+        raise api.BadKeys(f"a daemon is at HOST or HOST:PORT, not at {arguments['host']!r}")
+    api.trust(_folder(settings), place, api.read_key(arguments["key"]))
     return f"the daemon at {place} is known by its key now"
 
 
@@ -170,12 +172,12 @@ def _folder(settings: Settings) -> str:
 
 
 def _daemons_folder(settings: Settings) -> str:
-    told = settings.keys or os.environ.get("CIRCUS_KEYS")
-    return _OF_ROOT if os.geteuid() == 0 and not told else _folder(settings)
+    folder = settings.keys or os.environ.get("CIRCUS_KEYS")
+    return _OF_ROOT if os.geteuid() == 0 and not folder else _folder(settings)
 
 
-def _list(settings: Settings, given: Mapping[str, Any]) -> str:
-    return given.get("file") or os.path.join(_daemons_folder(settings), "authorized_keys")
+def _list(settings: Settings, arguments: Mapping[str, Any]) -> str:
+    return arguments.get("file") or os.path.join(_daemons_folder(settings), "authorized_keys")
 
 
 def _me() -> str:

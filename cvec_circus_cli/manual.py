@@ -75,19 +75,19 @@ def own_manual(name: str) -> str | None:
     return "\n\n".join([usage, summary, *more])
 
 
-def _all_names(one: Prop, kind: str) -> str:
-    also = [f"--{other}" for other, name in ALSO_CALLED.items() if name == one.name]
-    short = [f"-{one.short}"] if one.short else []
-    return ", ".join([*short, *also, switch_text(one, kind)])
+def _all_names(prop: Prop, kind: str) -> str:
+    also = [f"--{other}" for other, name in ALSO_CALLED.items() if name == prop.name]
+    short = [f"-{prop.short}"] if prop.short else []
+    return ", ".join([*short, *also, switch_text(prop, kind)])
 
 
-def _explained(one: Prop) -> str:
-    if one.pattern:
-        first, *rest = one.help.split("; ")
+def _explained(prop: Prop) -> str:
+    if prop.pattern:
+        first, *rest = prop.help.split("; ")
         return "; ".join([f"{first}, or a pattern such as 'web*'", *rest])
-    if one.required or one.default in (None, False, (), ""):
-        return one.help
-    return f"{one.help} (default: {one.default})"
+    if prop.required or prop.default in (None, False, (), ""):
+        return prop.help
+    return f"{prop.help} (default: {prop.default})"
 
 
 def _columns(rows: Iterable[tuple[str, str]]) -> list[str]:

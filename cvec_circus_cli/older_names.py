@@ -13,7 +13,6 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any
 
 GROUP = "cvec_circus.older_names"
 ROOT = "circus"
@@ -63,16 +62,16 @@ class _OlderModule(ModuleType):
         super().__init__(name, "Names of the older system for what is ours.")
         self._points = points
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         point = self._points.get(f"{self.__name__}.{name}")
         if point is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        found = point.load()
-        setattr(self, name, found)
-        return found
+        value: object = point.load()
+        setattr(self, name, value)
+        return value
 
 
 def install() -> None:
     """Find the older names from now on, after everything else."""
-    if not any(isinstance(one, OlderNames) for one in sys.meta_path):
+    if not any(isinstance(finder, OlderNames) for finder in sys.meta_path):
         sys.meta_path.append(OlderNames())

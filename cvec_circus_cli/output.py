@@ -12,12 +12,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
+from cvec_circus_core.api import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cvec_circus_cli.settings import Settings
-    from cvec_circus_core.api import Command
 
 
 WILD = frozenset("*?[")
@@ -35,50 +35,46 @@ class Page:
     def __init__(self, settings: Settings, command: Command) -> None:
         self._settings = settings
         self._command = command
-        self._told: dict[str, Mapping[str, Any]] = {}
-        self._is_table = False
-        if not settings.is_json and sys.stdout.isatty():
-            from cvec_circus_cli.tables import JOINED
-
-            self._is_table = command.name in JOINED
+        self._replies: dict[str, Mapping[str, Any]] = {}
+        is_table = not settings.is_json and sys.stdout.isatty()
+        self._is_joined = is_table and type(command).joined is not Command.joined
 
     def add(self, name: str, reply: Mapping[str, Any]) -> int:
         """Print the reply about this watcher and return the exit code for it."""
         is_refused = is_error(reply)
         if self._settings.is_json:
-            self._told[name] = reply
+            self._replies[name] = reply
         elif is_refused:
             complain(f"error: {refusal(reply, name, is_labelled=True)}")
-        elif self._is_table:
-            self._told[name] = reply
+        elif self._is_joined:
+            self._replies[name] = reply
         else:
             print(self._text(name, reply))
         return exit_codes.REFUSED if is_refused else exit_codes.OK
 
-    def add_failure(self, name: str, told: Mapping[str, Any]) -> None:
+    def add_failure(self, name: str, failure: Mapping[str, Any]) -> None:
         """Take what stands for a reply that did not come; people have been told."""
         if self._settings.is_json:
-            self._told[name] = told
+            self._replies[name] = failure
 
     def end(self) -> None:
         """Print what is left to print."""
         if self._settings.is_json:
-            print(json_text(self._settings, self._told))
-        elif self._told:
+            print(json_text(self._settings, self._replies))
+        elif self._replies:
             print(self._joined())
 
     def _text(self, name: str, reply: Mapping[str, Any]) -> str:
-        shown = as_table(self._settings, self._command, reply)
-        return self._command.show_among(name, reply) if shown is None else f"{name}:\n{shown}"
+        tables = as_table(self._settings, self._command, reply)
+        return self._command.show_among(name, reply) if tables is None else f"{name}:\n{tables}"
 
     def _joined(self) -> str:
-        from cvec_circus_cli.tables import joined
-
-        reply = joined(self._command.name, self._told)
-        shown = None if reply is None else as_table(self._settings, self._command, reply)
-        if shown is not None:
-            return shown
-        return "\n".join(self._command.show_among(name, one) for name, one in self._told.items())
+        joined = self._command.joined(self._replies)
+        tables = None if joined is None else as_table(self._settings, self._command, joined)
+        if tables is not None:
+            return tables
+        replies = self._replies.items()
+        return "\n".join(self._command.show_among(name, reply) for name, reply in replies)
 
 
 def print_reply(
@@ -91,8 +87,8 @@ def print_reply(
     if is_error(reply):
         complain(f"error: {refusal(reply, name)}")
         return exit_codes.REFUSED
-    shown = as_table(settings, command, reply)
-    text = command.show(reply) if shown is None else shown
+    tables = as_table(settings, command, reply)
+    text = command.show(reply) if tables is None else tables
     if text or not command.nothing:
         print(text)
     elif sys.stdout.isatty():
@@ -105,11 +101,11 @@ def refusal(reply: Mapping[str, Any], name: str, *, is_labelled: bool = False) -
     reason = str(reply.get("reason") or "the daemon gave no reason")
     if reason == f"program {name} not found" and not WILD.isdisjoint(name):
         return f"no watcher matches {name!r}"
-    is_told = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
-    return reason if is_told else f"{name}: {reason}"
+    has_name = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
+    return reason if has_name else f"{name}: {reason}"
 
 
-def fail(settings: Settings, code: int, reason: object, sentence: str = "", **more: Any) -> int:
+def fail(settings: Settings, code: int, reason: object, sentence: str = "", **more: object) -> int:
     """Tell why there is no reply, as JSON too where that is wanted, and return the exit code.
 
     ``sentence`` is for people, where it is not just the reason; ``more`` is for programs.
@@ -120,7 +116,7 @@ def fail(settings: Settings, code: int, reason: object, sentence: str = "", **mo
     return code
 
 
-def failure(code: int, reason: object, **more: Any) -> dict[str, Any]:
+def failure(code: int, reason: object, **more: object) -> dict[str, Any]:
     """Return what stands for a reply where there is none."""
     return {"status": "error", "reason": str(reason), "exit_code": code, **more}
 
@@ -131,7 +127,7 @@ def complain(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def json_text(settings: Settings, content: Any) -> str:
+def json_text(settings: Settings, content: object) -> str:
     """Return JSON on one line, or indented where that was asked for."""
     import json
 
@@ -149,6 +145,9 @@ def as_table(settings: Settings, command: Command, reply: Mapping[str, Any]) -> 
     """Return the table of a reply on a terminal; None where there is none."""
     if not sys.stdout.isatty():
         return None
-    from cvec_circus_cli.tables import table
+    tables = command.tables(reply)
+    if not tables:
+        return None
+    from cvec_circus_cli.tables import tables_text
 
-    return table(command.name, reply, colours=not settings.colourless)
+    return tables_text(tables, colours=not settings.colourless)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli.output import WILD
 from cvec_circus_core import api
+from cvec_circus_plugins.questions import watcher_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cvec_circus_cli.requests import Connection
 
 
-def meant(
+def each_watcher(
     connection: Connection, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Mapping[str, Any]], bool]:
     """Return a message per watcher, each watcher once, and whether they are to be told apart.
@@ -27,18 +28,21 @@ def meant(
     that has marks in it still means the watcher of that name. A pattern that matches nothing stays:
     the daemon has the sentence for what is not there. Raises CallError.
     """
-    known: list[str] = connection.call("list", {}).get("watchers", [])
-    found: dict[str, Mapping[str, Any]] = {}
+    watchers = watcher_names(connection.call)
+    messages_by_key: dict[str, Mapping[str, Any]] = {}
     has_pattern = False
     for properties in messages:
         name = properties["name"]
         names = [name]
-        if not WILD.isdisjoint(name) and not any(_key(one) == _key(name) for one in known):
+        if not WILD.isdisjoint(name) and not any(
+            _key(watcher) == _key(name) for watcher in watchers
+        ):
             has_pattern = True
-            names = [one for one in known if fnmatchcase(_key(one), _key(name))] or names
-        for one in names:
-            found.setdefault(_key(one), {**properties, "name": one})
-    return list(found.values()), has_pattern or len(found) > 1
+            pattern = _key(name)
+            names = [match for match in watchers if fnmatchcase(_key(match), pattern)] or names
+        for meant in names:
+            messages_by_key.setdefault(_key(meant), {**properties, "name": meant})
+    return list(messages_by_key.values()), has_pattern or len(messages_by_key) > 1
 
 
 _key = api.name_key

@@ -38,12 +38,14 @@ class Connection:
         self.settings = settings
         self._client: CircusClient | None = None
 
-    def call(self, command: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    def call(
+        self, command: str, properties: Mapping[str, Any], *, ends_daemon: bool = False
+    ) -> dict[str, Any]:
         """Return the reply. Raises CallError, StillRunning, BadEndpoint."""
         message = api.make_message(command, **properties)
         if not properties.get("waiting"):
             return self._opened().call(message)
-        return self._wait(message)
+        return self._wait(message, ends_daemon=ends_daemon)
 
     def close(self) -> None:
         """Close it, if it was opened."""
@@ -57,16 +59,16 @@ class Connection:
         return self._client
 
     def _new(self, timeout: float) -> CircusClient:
-        said = self.settings
+        settings = self.settings
         return api.CircusClient(
-            endpoint=said.checked_endpoint(),
+            endpoint=settings.checked_endpoint(),
             timeout=timeout,
-            ssh_server=said.ssh,
-            ssh_keyfile=said.ssh_keyfile,
-            keys=said.keys,
+            ssh_server=settings.ssh,
+            ssh_keyfile=settings.ssh_keyfile,
+            keys=settings.keys,
         )
 
-    def _wait(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _wait(self, message: dict[str, Any], *, ends_daemon: bool) -> dict[str, Any]:
         client = self._opened()
         client.is_broken()  # from now on it is seen
         request = client.ask(message)
@@ -82,7 +84,9 @@ class Connection:
                 except api.NoAnswer:
                     waited += pause
                 if client.is_broken():
-                    return _ended(message)
+                    if ends_daemon:  # it has nobody left to answer with: that is the answer
+                        return {"status": "ok"}
+                    raise _broken(message)
                 is_over = deadline is not None and not deadline.left()
                 if is_over or progress.is_shown or waited % PROBE_EVERY < LOOK_EVERY:
                     progress.show(waited, self._look(message))
@@ -91,11 +95,12 @@ class Connection:
         finally:
             progress.clear()
 
-    def _look(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
-        name = message["properties"].get("name")
-        properties = {} if name is None else {"name": name}
+    def _look(self, message: Mapping[str, Any]) -> str:
+        from cvec_circus_plugins.questions import progress
+
         with self._new(PROBE_TIMEOUT) as client:
-            return client.send_message("status", **properties)
+            name = message["properties"].get("name")
+            return progress(lambda command, options: client.send_message(command, **options), name)
 
 
 class Progress:
@@ -103,21 +108,21 @@ class Progress:
 
     def __init__(self, message: Mapping[str, Any]) -> None:
         self.is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._is_there = False
-        self._what = _wish(message)
+        self._is_drawn = False
+        self._wish = _wish(message)
 
-    def show(self, waited: float, status: Mapping[str, Any]) -> None:
+    def show(self, waited: float, progress: str) -> None:
         """Write the line anew."""
         if self.is_shown:
-            text = f"waiting for {self._what}: {waited:.0f} s{_fact(status)}"
+            text = f"waiting for {self._wish}: {waited:.0f} s{progress}"
             # A line that wraps could not be taken away again.
             sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
             sys.stderr.flush()
-            self._is_there = True
+            self._is_drawn = True
 
     def clear(self) -> None:
         """Take the line away."""
-        if self._is_there:
+        if self._is_drawn:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
@@ -134,20 +139,8 @@ def _wish(message: Mapping[str, Any]) -> str:
     return message["command"] if name is None else f"{message['command']} of {name}"
 
 
-def _fact(status: Mapping[str, Any]) -> str:
-    if "statuses" in status:
-        words = list(status["statuses"].values())
-        return "".join(f", {words.count(word)} {word}" for word in sorted(set(words)))
-    if status.get("wanted"):
-        return f", {status['status']}, {status['running']} of {status['wanted']} processes"
-    return "" if status["status"] == "error" else f", {status['status']}"
-
-
-def _ended(message: Mapping[str, Any]) -> dict[str, Any]:
-    # The daemon has nobody left to answer with when it ends; for quit, that is the answer.
-    if message["command"] == "quit":
-        return {"status": "ok"}
-    raise api.CallError(
+def _broken(message: Mapping[str, Any]) -> api.CallError:
+    return api.CallError(
         f"the connection broke before {_wish(message)} was done: has the daemon ended?"
     )
 

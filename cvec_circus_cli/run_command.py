@@ -15,13 +15,13 @@ from cvec_circus_cli.output import WILD, Page, complain, fail, failure, json_tex
 from cvec_circus_cli.requests import StillRunning
 from cvec_circus_cli.settings import BadEndpoint
 from cvec_circus_core import api
+from cvec_circus_core.api import Command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cvec_circus_cli.requests import Connection
     from cvec_circus_cli.settings import Settings
-    from cvec_circus_core.api import Command
 
 
 def run_command(settings: Settings, connection: Connection, name: str, words: Sequence[str]) -> int:
@@ -34,19 +34,15 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
     line = Line(command)
     try:
         requests = line.read(words, settings.take)
-        if command.name == "listen":
-            from cvec_circus_cli.listen import listen
+        composed = [command.compose(arguments) for arguments in requests]
+        messages, several = _each_watcher(connection, line, composed)
+        if type(command).follow is not Command.follow:
+            from cvec_circus_cli.session import CommandSession, print_pieces
 
-            return listen(settings, requests[0].get("topics", ()))
-        composed = [command.compose(given) for given in requests]
-        messages, several = _meant(connection, line, composed)
-        if command.name == "tail" and requests[0].get("follow"):
-            from cvec_circus_cli.follow import follow
-
-            if len(messages) > 1:
-                names = ", ".join(message["name"] for message in messages)
-                raise UsageError(f"--follow is for one watcher, not for {names}")
-            return follow(settings, connection, command, messages[0])
+            session = CommandSession(settings, connection)
+            pieces = command.follow(session, requests[0], messages)
+            if pieces is not None:
+                return print_pieces(settings, command, pieces)
         return send_all(settings, connection, command, messages, several=several)
     except HelpWanted:
         settings.take_json(words)
@@ -59,19 +55,19 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
         usage = f"usage: {line.usage()}"
         return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
     except api.CallError as error:
-        return fail(settings, exit_codes.NO_ANSWER, error, _told(error))
+        return fail(settings, exit_codes.NO_ANSWER, error, _sentence(error))
 
 
-def _meant(
+def _each_watcher(
     connection: Connection, line: Line, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
     # A plain name is sent as it is: it costs no question, and nothing to load.
     if line.takes_patterns and not all(
         WILD.isdisjoint(message.get("name", "")) for message in messages
     ):
-        from cvec_circus_cli.patterns import meant
+        from cvec_circus_cli.patterns import each_watcher
 
-        return meant(connection, messages)
+        return each_watcher(connection, messages)
     return messages, len(messages) > 1
 
 
@@ -91,7 +87,7 @@ def send_all(
     if several:
         return _send_several(settings, connection, command, messages)
     try:
-        reply = connection.call(command.name, messages[0])
+        reply = connection.call(command.name, messages[0], ends_daemon=command.ends_daemon)
     except StillRunning as error:
         return fail(settings, exit_codes.STILL_RUNNING, error, str(error))
     return print_reply(settings, command, reply, str(messages[0].get("name")))
@@ -108,13 +104,13 @@ def _send_several(
     for place, properties in enumerate(messages):
         name = str(properties.get("name"))
         try:
-            reply = connection.call(command.name, properties)
+            reply = connection.call(command.name, properties, ends_daemon=command.ends_daemon)
         except StillRunning as error:
             complain(str(error))
             page.add_failure(name, failure(exit_codes.STILL_RUNNING, error))
             code = max(code, exit_codes.STILL_RUNNING)
         except api.CallError as error:
-            complain(_told(error))
+            complain(_sentence(error))
             # Those after it are not asked: each would take its time to fail the same way.
             for message in messages[place:]:
                 page.add_failure(str(message.get("name")), failure(exit_codes.NO_ANSWER, error))
@@ -137,20 +133,19 @@ def show_help(settings: Settings, words: Sequence[str]) -> int:
         text = own_manual(words[0]) or manual(find(words[0]))
     except (UnknownName, BrokenCommand) as error:
         return fail(settings, exit_codes.USAGE, error)
-    told = {"status": "ok", "command": words[0].lower(), "manual": text}
-    print(json_text(settings, told) if settings.is_json else text)
+    reply = {"status": "ok", "command": words[0].lower(), "manual": text}
+    print(json_text(settings, reply) if settings.is_json else text)
     return exit_codes.OK
 
 
 def _for_terminal(
     settings: Settings, command: Command, properties: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    # The table has room for more than the states.
     is_plain = settings.is_json or not sys.stdout.isatty()
-    return properties if is_plain or command.name != "status" else {**properties, "long": True}
+    return properties if is_plain else {**properties, **command.for_tables}
 
 
-def _told(error: api.CallError) -> str:
+def _sentence(error: api.CallError) -> str:
     match error:
         case api.NothingListens():
             return f"timed out: {error} see --endpoint"

@@ -68,10 +68,10 @@ class Settings:
         """
         rest = iter(words)
         for word in rest:
-            name, found, value = word.partition("=")
+            name, equals, value = word.partition("=")
             if word in ("--help", "-h", "--version") or not word.startswith("-"):
                 return [word, *rest]
-            if not self.take(name, value if found else None, rest):
+            if not self.take(name, value if equals else None, rest):
                 raise UsageError(f"there is no option {name}")
         return []
 

@@ -23,6 +23,7 @@ from cvec_circus_cli.output import complain, fail
 from cvec_circus_cli.requests import Connection
 from cvec_circus_cli.run_command import run_command, show_help
 from cvec_circus_core import api
+from cvec_circus_plugins.questions import OVERVIEW
 
 try:
     import readline
@@ -43,13 +44,13 @@ class Shell:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._found: list[str] = []
+        self._candidates: list[str] = []
         self._has_editing = readline is not None and sys.stdin.isatty()
 
     def run(self) -> int:
         """Run it and return the exit code."""
         print(f"circusctl {api.__version__}")
-        self.do_line("status")
+        self.do_line(OVERVIEW)
         if self._has_editing:
             self._prepare_editing()
         try:
@@ -83,10 +84,10 @@ class Shell:
     def _do(self, words: list[str]) -> None:
         # Options that stand before or after a command are for that one command.
         settings = copy(self._settings)
-        said = settings.read(words)
-        if not said:
+        command_words = settings.read(words)
+        if not command_words:
             raise UsageError("there is no command after the options")
-        name, *rest = said
+        name, *rest = command_words
         if name in ("help", "?", "--help", "-h"):
             show_help(settings, rest)
             return
@@ -121,18 +122,17 @@ class Shell:
             line = readline.get_line_buffer()[: readline.get_endidx()]
             begun = unfinished_word(line)
             before = begun[: len(begun) - len(text)]
-            found = self._candidates(split(line))
-            written = [in_shell_words(one, begun[:1]) for one in found]
-            self._found = [one[len(before) :] for one in written if one.startswith(before)]
-        return self._found[state] if state < len(self._found) else None
+            words = [in_shell_words(word, begun[:1]) for word in self._candidates_for(split(line))]
+            self._candidates = [word[len(before) :] for word in words if word.startswith(before)]
+        return self._candidates[state] if state < len(self._candidates) else None
 
-    def _candidates(self, words: list[str]) -> list[str]:
+    def _candidates_for(self, words: list[str]) -> list[str]:
         settings = copy(self._settings)
         try:
-            said = settings.read(words[:-1])
+            before = settings.read(words[:-1])
         except UsageError:
             return []
-        return asked_candidates([*said, words[-1]], settings, words_of_the_shell)
+        return asked_candidates([*before, words[-1]], settings, words_of_the_shell)
 
 
 def _run_one(settings: Settings, name: str, words: list[str]) -> None:
@@ -150,8 +150,8 @@ def words_of_the_shell() -> list[str]:
 
 def unfinished_word(line: str) -> str:
     """Return the last word of a line as it stands there, with its quotes."""
-    found = _WORD_AT_END.search(line)
-    return found.group() if found else ""
+    match = _WORD_AT_END.search(line)
+    return match.group() if match else ""
 
 
 def in_shell_words(word: str, quote: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.keygen import new_pair
     from cvec_circus_core.control.stats_client import StatsClient
     from cvec_circus_core.control.unreachable import is_open
-    from cvec_circus_core.extend.command import Command
+    from cvec_circus_core.extend.command import Command, Table
     from cvec_circus_core.extend.extra_stats import ExtraStats
     from cvec_circus_core.extend.hookspecs import hookimpl
     from cvec_circus_core.extend.inventory import Extension, extensions
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.plugin_settings import read_settings
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
+    from cvec_circus_core.extend.session import Events, Piece, Questions, Refused, Session
     from cvec_circus_core.extend.sink import Stream, TakesLong
     from cvec_circus_core.hosting.classes import plugin_target
     from cvec_circus_core.model.access import ACCESS, KnownKey
@@ -152,6 +153,7 @@ __all__ = [
     "Deadline",
     "Done",
     "Errno",
+    "Events",
     "Extension",
     "ExtraStats",
     "Fault",
@@ -167,15 +169,19 @@ __all__ = [
     "NothingListens",
     "Option",
     "OutputView",
+    "Piece",
     "PluginSpec",
     "Problem",
     "ProcessView",
     "Prop",
+    "Questions",
     "RawConfig",
     "RawSection",
     "RawValue",
+    "Refused",
     "Request",
     "RequestError",
+    "Session",
     "SignalSelection",
     "SocketSpec",
     "SocketView",
@@ -187,6 +193,7 @@ __all__ = [
     "Supervisor",
     "SystemClock",
     "SystemProblem",
+    "Table",
     "TakesLong",
     "Ticket",
     "UnknownOption",
@@ -259,7 +266,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.consumer": "CircusConsumer",
     "cvec_circus_core.control.keygen": "new_pair",
     "cvec_circus_core.control.stats_client": "StatsClient",
-    "cvec_circus_core.extend.command": "Command",
+    "cvec_circus_core.extend.command": "Command Table",
+    "cvec_circus_core.extend.session": "Events Piece Questions Refused Session",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.plugin_settings": "read_settings",

@@ -95,7 +95,7 @@ ROOMS: Mapping[str, Room] = {
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
-    CLI: Room((f"{CORE}.api",)),
+    CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),

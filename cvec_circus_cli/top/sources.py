@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.follow import reachable
+from cvec_circus_cli.session import reachable
 from cvec_circus_cli.settings import VARIABLE
 from cvec_circus_core import api
 

@@ -1,19 +1,43 @@
 """What a command is: one class in one file, found by entry point.
 
-The daemon half is `execute`; the circusctl half is `compose` and `show`. Both halves live in one
-class, so that a package which brings a command brings its command line, too. A command imports only
-`cvec_circus_core.api`.
+The daemon half is `execute`; all the rest is the circusctl half: how words become a request
+(`compose`), what may stand on the line (`complete`), how a reply is printed (`show`, `tables`), and
+what goes on until the user interrupts it (`follow`). Both halves live in one class, so that a
+package which brings a command brings its command line, too: circusctl knows no command by name. A
+command imports only `cvec_circus_core.api`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.extend.request import Request, properties
 
 if TYPE_CHECKING:
     from cvec_circus_core.extend.ports import Supervisor
+    from cvec_circus_core.extend.request import Prop
+    from cvec_circus_core.extend.session import Piece, Questions, Session
+
+
+class Table:
+    """A table of a reply: titles, and rows of cells.
+
+    A row may end early. The columns named in ``numbers`` are set to the right; words in a column
+    STATE get the colour of the state.
+    """
+
+    __slots__ = ("numbers", "rows", "titles")
+
+    def __init__(
+        self,
+        titles: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        numbers: Collection[str] = (),
+    ) -> None:
+        self.titles = titles
+        self.rows = rows
+        self.numbers = numbers
 
 
 class Command:
@@ -31,8 +55,12 @@ class Command:
     prompt: ClassVar[bool] = False
     """Whether it may begin without a task of its own, which is quicker: it never asks for the
     current task before it waits (`asyncio.timeout` and `asyncio.TaskGroup` do)."""
+    ends_daemon: ClassVar[bool] = False
+    """Whether the daemon ends by it, so that a connection that breaks is no surprise."""
     nothing: ClassVar[str] = ""
     """What people are told where `show` has no line; in a pipe there is none then."""
+    for_tables: ClassVar[Mapping[str, Any]] = {}
+    """Properties that are added to the request where `tables` is going to show the reply."""
 
     async def execute(self, supervisor: Supervisor, request: Any) -> Mapping[str, Any]:
         """Do it in the daemon and return the keys of the reply.
@@ -49,8 +77,12 @@ class Command:
         there is one, else of ``request``. Raises ValueError with a sentence for what can not be
         sent.
         """
-        known = {one.name for one in properties(self.request)}
-        return {key: value for key, value in arguments.items() if key in known}
+        declared = {prop.name for prop in properties(self.request)}
+        return {key: value for key, value in arguments.items() if key in declared}
+
+    def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
+        """Return what may stand for a property; ``words`` are those before it, without switches."""
+        return prop.choices or questions.names_of(prop.names, words)
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Return the plain lines that circusctl prints for a reply that is no error."""
@@ -60,3 +92,28 @@ class Command:
         """Return these lines where they stand among those about other watchers."""
         lines = self.show(reply).rstrip("\n").split("\n")
         return "\n".join(f"{name}: {line}" for line in lines)
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Return what a terminal shows instead of `show`; none where plain lines serve better."""
+        return ()
+
+    def joined(self, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Return one reply out of those about several watchers, by name, for one table of them all.
+
+        None stands for a table or plain lines of each.
+        """
+        return None
+
+    def follow(
+        self,
+        session: Session,
+        arguments: Mapping[str, Any],
+        requests: Sequence[Mapping[str, Any]],
+    ) -> Iterator[Piece] | None:
+        """Return what is printed, piece by piece until the user interrupts, instead of replies.
+
+        None, where one reply a request is all. ``requests`` are the properties as `compose` has
+        made them, one for each watcher that is meant. Raises ValueError as `compose` does; the
+        iterator may raise CallError, and Refused for a reply that is an error.
+        """
+        return None

@@ -11,7 +11,24 @@ from the same lines. This module imports next to nothing, because circusctl's st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
+    class PropOptions(TypedDict, total=False):
+        """What `prop` takes besides default and help; see `Prop`."""
+
+        positional: bool
+        many: bool
+        each: bool
+        hidden: bool
+        choices: tuple[str, ...]
+        metavar: str
+        short: str
+        pattern: bool
+        names: str
+
 
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 """Default of a property that must be given."""
@@ -25,17 +42,19 @@ class Prop:
     but sends one request per word; numbers at the end are for optional positions after it.
     ``pattern`` says that it names a watcher, and that the command line takes a pattern such as
     'web*' as well, and sends a request for each watcher that it matches. ``hidden`` ones are for
-    the wire only. ``short`` is a letter: the switch may be given as ``-letter``, too.
+    the wire only. ``short`` is a letter: the switch may be given as ``-letter``, too. ``names``
+    says what is named, for completion: a ``watcher`` (as with ``pattern``), a ``process`` or an
+    ``option`` of the watcher before it, a ``socket``, or a ``signal``; else see `Command.complete`.
     """
 
     __slots__ = (
-        *("choices", "default", "each", "help", "hidden", "many", "metavar", "name"),
+        *("choices", "default", "each", "help", "hidden", "many", "metavar", "name", "names"),
         *("pattern", "positional", "short"),
     )
 
     def __init__(
         self,
-        default: Any,
+        default: object,
         help: str,
         *,
         positional: bool = False,
@@ -46,6 +65,7 @@ class Prop:
         metavar: str = "",
         short: str = "",
         pattern: bool = False,
+        names: str = "",
     ) -> None:
         self.name = ""
         self.default = default
@@ -58,6 +78,7 @@ class Prop:
         self.metavar = metavar
         self.short = short
         self.pattern = pattern
+        self.names = names or ("watcher" if pattern else "")
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -68,9 +89,9 @@ class Prop:
         return self.default is REQUIRED
 
 
-def prop(default: Any, help: str, **how: Any) -> Any:
-    """Declare a property; see `Prop`."""
-    return Prop(default, help, **how)
+def prop(default: object, help: str, **options: Unpack[PropOptions]) -> Any:
+    """Declare a property; see `Prop`. An attribute of any type may be declared so."""
+    return Prop(default, help, **options)
 
 
 class Request:
@@ -83,28 +104,28 @@ class Request:
     open_ended: ClassVar[bool] = False
     rest: Mapping[str, Any]
 
-    def __init__(self, **given: Any) -> None:
-        for one in properties(type(self)):
-            if one.name in given:
-                setattr(self, one.name, given.pop(one.name))
-            elif one.required:
-                raise TypeError(f"{type(self).__name__} needs {one.name!r}")
+    def __init__(self, **values: object) -> None:
+        for prop in properties(type(self)):
+            if prop.name in values:
+                setattr(self, prop.name, values.pop(prop.name))
+            elif prop.required:
+                raise TypeError(f"{type(self).__name__} needs {prop.name!r}")
             else:
-                setattr(self, one.name, one.default)
-        self.rest = given
-        if given and not self.open_ended:
-            raise TypeError(f"{type(self).__name__} has no {sorted(given)[0]!r}")
+                setattr(self, prop.name, prop.default)
+        self.rest = values
+        if values and not self.open_ended:
+            raise TypeError(f"{type(self).__name__} has no {sorted(values)[0]!r}")
 
     def __repr__(self) -> str:
-        said = ", ".join(
-            f"{one.name}={getattr(self, one.name)!r}" for one in properties(type(self))
+        values = ", ".join(
+            f"{prop.name}={getattr(self, prop.name)!r}" for prop in properties(type(self))
         )
-        return f"{type(self).__name__}({said})"
+        return f"{type(self).__name__}({values})"
 
 
 def properties(request: type[Request]) -> tuple[Prop, ...]:
     """Return the properties of a request type, in order of declaration, bases first."""
-    found: dict[str, Prop] = {}
+    declared: dict[str, Prop] = {}
     for base in reversed(request.__mro__):
-        found.update({k: v for k, v in vars(base).items() if isinstance(v, Prop)})
-    return tuple(found.values())
+        declared.update({name: prop for name, prop in vars(base).items() if isinstance(prop, Prop)})
+    return tuple(declared.values())

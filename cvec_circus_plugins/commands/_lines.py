@@ -7,26 +7,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cvec_circus_core.api import JsonValue
+
 _COLUMNS = ("cmdline", "username", "nice", "mem_info1", "mem_info2", "cpu", "mem", "ctime")
 
 
-def option_lines(options: Mapping[str, Any]) -> str:
+def option_lines(options: Mapping[str, JsonValue]) -> str:
     """Return ``key: value`` lines."""
     return "\n".join(f"{key}: {value_text(value)}" for key, value in options.items())
 
 
-def value_text(value: Any) -> str:
+def value_text(value: JsonValue) -> str:
     """Return a value as one line: pairs with commas, lists with blanks, nothing for null."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return ",".join(f"{key}={value_text(one)}" for key, one in value.items())
+        return ",".join(f"{key}={value_text(member)}" for key, member in value.items())
     if isinstance(value, list | tuple):
-        return " ".join(value_text(one) for one in value)
+        return " ".join(value_text(member) for member in value)
     return str(value)
 
 
-def info_line(info: Any) -> str:
+def info_line(info: object) -> str:
     """Return one line about a process; a text instead of information is that line.
 
     What other packages add stands at the end.
@@ -38,13 +40,14 @@ def info_line(info: Any) -> str:
     return f"{info.get('pid', 'N/A')}  {' '.join(cells)}"
 
 
-def process_lines(pid: Any, info: Any) -> Iterator[str]:
+def process_lines(pid: object, info: object) -> Iterator[str]:
     """Yield the line of a process, and the lines of its children below it."""
     yield f"{pid}: {info_line(info)}"
     yield from _children_lines(info, "   ")
 
 
-def _children_lines(info: Any, indent: str) -> Iterator[str]:
-    for child in info.get("children", ()) if isinstance(info, dict) else ():
+def _children_lines(info: object, indent: str) -> Iterator[str]:
+    children: list[Any] = info.get("children", []) if isinstance(info, dict) else []
+    for child in children:
         yield f"{indent}{info_line(child)}"
         yield from _children_lines(child, f"{indent}   ")

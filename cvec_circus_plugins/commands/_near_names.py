@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _LIKENESS = 0.7
 
 
-def told_better(
-    error: api.RequestError, keys: Iterable[str], known: Iterable[str]
+def with_nearest(
+    error: api.RequestError, keys: Iterable[str], names: Iterable[str]
 ) -> api.RequestError:
     """Return the error, with the nearest known name, if it is about one of these keys.
 
@@ -25,7 +25,7 @@ def told_better(
     """
     for key in keys:
         if str(error) in (f"unknown key '{key}'", f"'{key}' option not found"):
-            near = difflib.get_close_matches(key.lower(), list(known), n=1, cutoff=_LIKENESS)
+            near = difflib.get_close_matches(key.lower(), list(names), n=1, cutoff=_LIKENESS)
             if near:
                 error.args = (f"{error}; did you mean {near[0]}?",)
     return error

@@ -28,11 +28,11 @@ async def resized(supervisor: Supervisor, request: ResizeRequest, sign: int) -> 
     watcher = supervisor.watcher(request.name)
     if watcher.spec.singleton:
         return {"numprocesses": watcher.spec.numprocesses, "singleton": True}
-    wanted = max(0, watcher.spec.numprocesses + sign * request.nb)
-    ticket = watcher.resize(wanted)
+    number = max(0, watcher.spec.numprocesses + sign * request.nb)
+    ticket = watcher.resize(number)
     if request.waiting:
         await ticket
-    return {"numprocesses": wanted}
+    return {"numprocesses": number}
 
 
 def show_number(reply: Mapping[str, Any]) -> str:

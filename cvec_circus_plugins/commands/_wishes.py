@@ -30,7 +30,11 @@ class WatchersRequest(WishRequest):
     """A request to one watcher, to those that match a pattern, or to all."""
 
     name: str | None = prop(
-        None, "watcher, or a pattern such as 'web*'; all when not given", positional=True, each=True
+        None,
+        "watcher, or a pattern such as 'web*'; all when not given",
+        positional=True,
+        each=True,
+        names="watcher",
     )
 
 
@@ -54,7 +58,7 @@ def selected(supervisor: Supervisor, name: str, match: str = "glob") -> Sequence
 
 
 async def all_done(tickets: Iterable[Ticket]) -> list[Done]:
-    """Wait for all and return what was done; then raise the first error, if there was one."""
+    """Wait for all and return what was done; then raise the first error, if there was outcome."""
     done, first_error = [], None
     for ticket in tickets:
         try:
@@ -70,11 +74,11 @@ def replaced(done: Sequence[Done]) -> dict[str, Any]:
     """Return the reply of what replaces processes; several watchers give no details."""
     if len(done) != 1:
         return {}
-    one = done[0]
+    (outcome,) = done
     return {
         "info": {
-            "stopped": list(one.stopped),
-            "started": list(one.started),
-            "kept": list(one.kept),
+            "stopped": list(outcome.stopped),
+            "started": list(outcome.started),
+            "kept": list(outcome.kept),
         }
     }

@@ -9,9 +9,9 @@ from cvec_circus_core.api import REQUIRED, Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Prop, Questions, Supervisor
 
 
 class AddRequest(WishRequest):
@@ -75,9 +75,9 @@ class Add(Command):
         try:
             watcher = supervisor.add(request.name, request.cmd, options)
         except api.BadMessage as error:
-            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+            from cvec_circus_plugins.commands._near_names import of_watchers, with_nearest
 
-            raise told_better(error, options, of_watchers()) from None
+            raise with_nearest(error, options, of_watchers()) from None
         if not request.start:
             return {}
         ticket = watcher.start()
@@ -93,11 +93,17 @@ class Add(Command):
         """Join the words of the command, and read the options."""
         properties = super().compose(arguments)
         properties["cmd"] = command_text(arguments["cmd"])
-        if given := arguments.get("option"):
+        if options := arguments.get("option"):
             from cvec_circus_plugins.commands._option_words import pairs, read_options
 
-            properties["options"] = read_options(pairs(given))
+            properties["options"] = read_options(pairs(options))
         return properties
+
+    def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
+        """Offer the options of a watcher."""
+        if prop.name != "option":
+            return ()
+        return [f"{name}=" for name in api.declared_options(api.WatcherSpec)]
 
 
 def command_text(words: list[str]) -> str:

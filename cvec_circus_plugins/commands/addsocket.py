@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
-from cvec_circus_plugins.commands.listsockets import line, shown
+from cvec_circus_plugins.commands.listsockets import socket_line, socket_object
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Prop, Questions, Supervisor
 
 
 class AddSocketRequest(Request):
@@ -60,12 +60,12 @@ class AddSocket(Command):
             raise api.BadMessage("'name' is empty")
         options = request.options or {}
         try:
-            return {"socket": shown(supervisor.sockets.add(request.name, options))}
+            return {"socket": socket_object(supervisor.sockets.add(request.name, options))}
         except api.BadMessage as error:
-            from cvec_circus_plugins.commands._near_names import told_better
+            from cvec_circus_plugins.commands._near_names import with_nearest
 
-            known = api.declared_options(api.SocketSpec)
-            raise told_better(error, options, known) from None
+            declared = api.declared_options(api.SocketSpec)
+            raise with_nearest(error, options, declared) from None
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read the options."""
@@ -74,6 +74,12 @@ class AddSocket(Command):
         options = read_socket_options(arguments.get("option", ()))
         return {"name": arguments["name"], "options": options}
 
+    def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
+        """Offer the options of a socket."""
+        if prop.name != "option":
+            return ()
+        return [f"{name}=" for name in api.declared_options(api.SocketSpec)]
+
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show where it is."""
-        return line(reply["socket"])
+        return socket_line(reply["socket"])

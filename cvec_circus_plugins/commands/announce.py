@@ -27,7 +27,7 @@ class AnnounceRequest(Request):
 class AnnounceLine(Request):
     """What announce takes on the command line."""
 
-    name: str = prop(REQUIRED, "watcher", positional=True)
+    name: str = prop(REQUIRED, "watcher", positional=True, names="watcher")
     event: str = prop(REQUIRED, "name of the event, such as 'deployed'", positional=True)
     pairs: list[str] = prop(
         (), "what the event says", positional=True, many=True, metavar="KEY=VALUE"

@@ -8,9 +8,9 @@ from cvec_circus_core.api import Command, Request
 from cvec_circus_plugins.commands._lines import info_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Supervisor, Table
 
 
 class Dstats(Command):
@@ -42,3 +42,12 @@ class Dstats(Command):
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a title and a line."""
         return f"Main Process:\n    {info_line(reply['info'])}"
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row, and one for each of its children."""
+        from cvec_circus_plugins.commands._tables import process_table
+
+        info = reply["info"]
+        if not isinstance(info, dict):
+            return ()
+        return (process_table({"circusd": {info.get("pid"): info}}),)

@@ -9,16 +9,18 @@ from cvec_circus_core.api import REQUIRED, Command, Request, prop
 from cvec_circus_plugins.commands._lines import option_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Supervisor, Table
 
 
 class GetRequest(Request):
     """What get takes."""
 
     name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
-    keys: list[str] = prop(REQUIRED, "option", positional=True, many=True, metavar="KEY")
+    keys: list[str] = prop(
+        REQUIRED, "option", positional=True, many=True, metavar="KEY", names="option"
+    )
 
 
 class Get(Command):
@@ -49,16 +51,22 @@ class Get(Command):
         watcher = supervisor.watcher(request.name)
         options = watcher.options()
         try:
-            found = {
+            values = {
                 key: options[key] if key in options else api.shown_option(watcher.spec, key)
                 for key in request.keys
             }
         except api.UnknownOption as error:
-            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+            from cvec_circus_plugins.commands._near_names import of_watchers, with_nearest
 
-            raise told_better(error, request.keys, [*options, *of_watchers()]) from None
-        return {"options": found}
+            raise with_nearest(error, request.keys, [*options, *of_watchers()]) from None
+        return {"options": values}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per option."""
         return option_lines(reply["options"])
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per option."""
+        from cvec_circus_plugins.commands._tables import option_tables
+
+        return option_tables(reply.get("options"))

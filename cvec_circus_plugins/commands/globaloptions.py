@@ -9,9 +9,9 @@ from cvec_circus_core.api import Command, Request, prop
 from cvec_circus_plugins.commands._lines import option_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Prop, Questions, Supervisor, Table
 
 USUAL = ("endpoint", "stats_endpoint", "pubsub_endpoint", "check_delay", "multicast_endpoint")
 
@@ -50,22 +50,31 @@ class GlobalOptions(Command):
         self, supervisor: Supervisor, request: GlobalOptionsRequest
     ) -> dict[str, Any]:
         """Look them up."""
-        wanted = list(request.keys or ())
+        keys = list(request.keys or ())
         if request.option is not None:
-            wanted.append(request.option)
+            keys.append(request.option)
         declared = api.declared_options(api.ArbiterSpec)
-        for key in wanted:
+        for key in keys:
             if key not in declared:
-                from cvec_circus_plugins.commands._near_names import told_better
+                from cvec_circus_plugins.commands._near_names import with_nearest
 
-                raise told_better(api.UnknownOption(key), [key], declared)
+                raise with_nearest(api.UnknownOption(key), [key], declared)
         return {
             "options": {
-                key: declared[key].kind.show(getattr(supervisor.spec, key))
-                for key in wanted or USUAL
+                key: declared[key].kind.show(getattr(supervisor.spec, key)) for key in keys or USUAL
             }
         }
+
+    def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
+        """Offer the daemon's options."""
+        return api.declared_options(api.ArbiterSpec)
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per option."""
         return option_lines(reply["options"])
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per option."""
+        from cvec_circus_plugins.commands._tables import option_tables
+
+        return option_tables(reply.get("options"))

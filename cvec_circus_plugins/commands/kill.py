@@ -35,8 +35,12 @@ class KillLine(WishRequest):
     """What kill takes on the command line."""
 
     name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
-    pid: int | None = prop(None, "process; all of the watcher when not given", positional=True)
-    signum: int | str | None = prop(None, "signal to send instead of the watcher's stop signal")
+    pid: int | None = prop(
+        None, "process; all of the watcher when not given", positional=True, names="process"
+    )
+    signum: int | str | None = prop(
+        None, "signal to send instead of the watcher's stop signal", names="signal"
+    )
     graceful_timeout: float | None = prop(
         None, "seconds until SIGKILL, instead of the watcher's own"
     )
@@ -78,8 +82,10 @@ class Kill(Command):
         return {}
 
 
-def _number(given: Any, kind: Callable[[Any], Number], complaint: str) -> Number | None:
+def _number(
+    value: float | str | None, kind: Callable[[float | str], Number], complaint: str
+) -> Number | None:
     try:
-        return None if given is None else kind(given)
+        return None if value is None else kind(value)
     except ValueError:
-        raise api.BadMessage(f"{complaint}: {given!r}") from None
+        raise api.BadMessage(f"{complaint}: {value!r}") from None

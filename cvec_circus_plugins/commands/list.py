@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_core.api import Command, Request, Table, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import Supervisor
 
@@ -56,4 +56,14 @@ class List(Command):
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show one line, with commas."""
-        return ",".join(str(one) for one in reply["pids" if "pids" in reply else "watchers"])
+        return ",".join(map(str, reply["pids" if "pids" in reply else "watchers"]))
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per watcher, or per process."""
+        if "pids" in reply and "processes" in reply:
+            pairs = zip(reply["processes"], reply["pids"], strict=True)
+            rows = [(str(wid), str(pid)) for wid, pid in pairs]
+            return (Table(("WID", "PID"), rows, ("WID", "PID")),)
+        if "watchers" in reply:
+            return (Table(("NAME",), [(name,) for name in reply["watchers"]]),)
+        return ()

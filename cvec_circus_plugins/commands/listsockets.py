@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, Request
+from cvec_circus_core.api import Command, Request, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import SocketView, Supervisor
 
@@ -43,20 +43,38 @@ class ListSockets(Command):
 
     async def execute(self, supervisor: Supervisor, request: ListSocketsRequest) -> dict[str, Any]:
         """Look at them."""
-        return {"sockets": [shown(view) for view in supervisor.sockets.views()]}
+        return {"sockets": [socket_object(view) for view in supervisor.sockets.views()]}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show one line for each."""
-        return "\n".join(map(line, reply["sockets"]))
+        return "\n".join(map(socket_line, reply["sockets"]))
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row for each."""
+        rows = [
+            (str(socket["fd"]), socket["name"], _address(socket), _backlog(socket))
+            for socket in reply["sockets"]
+        ]
+        return (
+            (Table(("FD", "NAME", "ADDRESS", "BACKLOG"), rows, ("FD", "BACKLOG")),) if rows else ()
+        )
 
 
-def shown(one: SocketView) -> dict[str, Any]:
+def socket_object(view: SocketView) -> dict[str, Any]:
     """Return a socket as a JSON object."""
-    where = {"host": one.host, "port": one.port} if one.path is None else {"path": one.path}
-    return {"fd": one.fd, "name": one.name, "backlog": one.backlog, **where}
+    address = {"host": view.host, "port": view.port} if view.path is None else {"path": view.path}
+    return {"fd": view.fd, "name": view.name, "backlog": view.backlog, **address}
 
 
-def line(one: Mapping[str, Any]) -> str:
+def socket_line(socket: Mapping[str, Any]) -> str:
     """Return a socket as a line for people."""
-    where = one["path"] if "path" in one else f"{one['host']}:{one['port']}"
-    return f"{one['fd']}:socket '{one['name']}' at {where}"
+    return f"{socket['fd']}:socket '{socket['name']}' at {_address(socket)}"
+
+
+def _address(socket: Mapping[str, Any]) -> str:
+    return str(socket["path"]) if "path" in socket else f"{socket['host']}:{socket['port']}"
+
+
+def _backlog(socket: Mapping[str, Any]) -> str:
+    backlog = socket.get("backlog")
+    return "" if backlog is None else str(backlog)

@@ -8,9 +8,9 @@ from cvec_circus_core.api import REQUIRED, Command, Request, prop
 from cvec_circus_plugins.commands._lines import option_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Supervisor, Table
 
 
 class OptionsRequest(Request):
@@ -50,3 +50,9 @@ class Options(Command):
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per option."""
         return option_lines(reply["options"])
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per option."""
+        from cvec_circus_plugins.commands._tables import option_tables
+
+        return option_tables(reply.get("options"))

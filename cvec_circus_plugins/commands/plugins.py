@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_core.api import Command, Request, Table, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import Extension, Supervisor
 
@@ -54,10 +54,10 @@ class Plugins(Command):
 
     async def execute(self, supervisor: Supervisor, request: PluginsRequest) -> dict[str, Any]:
         """Look around, off the loop: it reads the metadata of every package."""
-        found = await asyncio.to_thread(api.extensions)
-        chosen = [one for one in found if request.group in (None, one.group)]
+        extensions = await asyncio.to_thread(api.extensions)
+        chosen = [extension for extension in extensions if request.group in (None, extension.group)]
         if request.group is not None and not chosen:
-            groups = ", ".join(sorted({one.group for one in found}))
+            groups = ", ".join(sorted({extension.group for extension in extensions}))
             raise api.BadMessage(f"no group is named {request.group!r}; there are {groups}")
         running = [
             {
@@ -81,29 +81,48 @@ class Plugins(Command):
                         "reason": view.health.reason,
                     }
                 )
-        return {"running": running, "installed": [_told(one) for one in chosen]}
+        return {
+            "running": running,
+            "installed": [_extension_object(extension) for extension in chosen],
+        }
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per plugin that runs, then a line per thing."""
-        lines = [
-            _line(one["name"], one["use"], one["host"], one["state"], one["reason"])
-            for one in reply["running"]
-        ]
-        for one in reply["installed"]:
-            origin = f"{one['distribution']} {one['version']}"
-            lines.append(_line(one["group"], one["name"], origin, one["state"], one["reason"]))
+        lines = [_line(*(plugin[key] for key in _RUNNING)) for plugin in reply["running"]]
+        for extension in reply["installed"]:
+            origin = f"{extension['distribution']} {extension['version']}"
+            group, name = extension["group"], extension["name"]
+            lines.append(_line(group, name, origin, extension["state"], extension["reason"]))
         return "\n".join(lines)
 
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show the plugins that run, then what is installed."""
+        from cvec_circus_plugins.commands._tables import cell
 
-def _told(one: Extension) -> dict[str, Any]:
+        running = [[cell(plugin[key]) for key in _RUNNING] for plugin in reply["running"]]
+        installed = [
+            [cell(extension[key]) for key in _INSTALLED] for extension in reply["installed"]
+        ]
+        tables = (
+            Table(("RUNNING", "USE", "HOST", "STATE", "REASON"), running),
+            Table(("GROUP", "NAME", "DISTRIBUTION", "VERSION", "STATE", "REASON"), installed),
+        )
+        return [table for table in tables if table.rows]
+
+
+_RUNNING = ("name", "use", "host", "state", "reason")
+_INSTALLED = ("group", "name", "distribution", "version", "state", "reason")
+
+
+def _extension_object(extension: Extension) -> dict[str, Any]:
     return {
-        "group": one.group,
-        "name": one.name,
-        "value": one.value,
-        "distribution": one.distribution,
-        "version": one.version,
-        "state": one.state,
-        "reason": one.reason,
+        "group": extension.group,
+        "name": extension.name,
+        "value": extension.value,
+        "distribution": extension.distribution,
+        "version": extension.version,
+        "state": extension.state,
+        "reason": extension.reason,
     }
 
 

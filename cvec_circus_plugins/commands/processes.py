@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_core.api import Command, Request, Table, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import Supervisor
 
@@ -58,3 +58,14 @@ class Processes(Command):
         """Show a line per watcher."""
         watchers = reply.get("watchers", {})
         return "\n".join(f"{name}: {','.join(watchers[name])}" for name in sorted(watchers))
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per process."""
+        if "watchers" not in reply:
+            return ()
+        rows: list[Sequence[str]] = []
+        for name, processes in sorted(reply["watchers"].items()):
+            rows.extend((name, str(wid), pid) for pid, wid in processes.items())
+            if not processes:
+                rows.append((name,))
+        return (Table(("NAME", "WID", "PID"), rows, ("WID", "PID")),)

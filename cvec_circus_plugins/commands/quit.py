@@ -32,6 +32,7 @@ class Quit(Command):
 
     name = "quit"
     request = WishRequest
+    ends_daemon = True
 
     async def execute(self, supervisor: Supervisor, request: WishRequest) -> dict[str, Any]:
         """End it all, and wait if asked to."""

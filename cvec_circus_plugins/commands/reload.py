@@ -62,8 +62,8 @@ class Reload(Command):
                 await everything
             return {}
         tickets = [
-            one.reload(graceful=graceful, sequential=sequential)
-            for one in selected(supervisor, request.name)
+            watcher.reload(graceful=graceful, sequential=sequential)
+            for watcher in selected(supervisor, request.name)
         ]
         return replaced(await all_done(tickets)) if request.waiting else {}
 

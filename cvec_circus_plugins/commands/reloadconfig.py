@@ -67,11 +67,11 @@ class ReloadConfig(Command):
 
 
 def _lines(plan: Mapping[str, Any]) -> Iterator[str]:
-    for one in plan.get("watchers", ()):
-        if one["action"] != "keep":
-            yield f"{one['action']} {one['name']}: {one['reason']}"
-    for one in plan.get("sockets", ()):
-        yield f"{one['action']} socket {one['name']}"
+    for step in plan.get("watchers", ()):
+        if step["action"] != "keep":
+            yield f"{step['action']} {step['name']}: {step['reason']}"
+    for step in plan.get("sockets", ()):
+        yield f"{step['action']} socket {step['name']}"
     options = plan.get("options", {})
     if options.get("at_once"):
         yield f"circus: {', '.join(options['at_once'])}"

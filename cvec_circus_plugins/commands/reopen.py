@@ -17,7 +17,11 @@ class ReopenRequest(Request):
     """What reopen takes."""
 
     name: str | None = prop(
-        None, "watcher, or a pattern such as 'web*'; all when not given", positional=True, each=True
+        None,
+        "watcher, or a pattern such as 'web*'; all when not given",
+        positional=True,
+        each=True,
+        names="watcher",
     )
 
 
@@ -53,9 +57,9 @@ class Reopen(Command):
             for watcher in watchers
             if watcher.spec.stdout_stream or watcher.spec.stderr_stream
         ]
-        for one in chosen:
-            one.reopen()
-        return {"reopened": [one.name for one in chosen]}
+        for watcher in chosen:
+            watcher.reopen()
+        return {"reopened": [watcher.name for watcher in chosen]}
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show ok."""

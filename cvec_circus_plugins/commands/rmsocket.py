@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class RemoveSocketRequest(Request):
     """What rmsocket takes."""
 
-    name: str = prop(REQUIRED, "socket", positional=True, each=True)
+    name: str = prop(REQUIRED, "socket", positional=True, each=True, names="socket")
 
 
 class RemoveSocket(Command):

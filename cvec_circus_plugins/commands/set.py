@@ -9,9 +9,9 @@ from cvec_circus_core.api import REQUIRED, Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from cvec_circus_core.api import Supervisor
+    from cvec_circus_core.api import Prop, Questions, Supervisor
 
 
 class SetRequest(WishRequest):
@@ -67,9 +67,9 @@ class Set(Command):
         try:
             ticket = watcher.change(options)
         except api.BadMessage as error:
-            from cvec_circus_plugins.commands._near_names import of_watchers, told_better
+            from cvec_circus_plugins.commands._near_names import of_watchers, with_nearest
 
-            raise told_better(error, options, of_watchers()) from None
+            raise with_nearest(error, options, of_watchers()) from None
         if request.waiting:
             await ticket
         return {}
@@ -83,3 +83,9 @@ class Set(Command):
             raise ValueError(f"{words[-1]!r} has no value: give KEY VALUE pairs")
         pairs = zip(words[::2], words[1::2], strict=True)
         return {**super().compose(arguments), "options": read_options(pairs)}
+
+    def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
+        """Offer options where an option is due, not its value."""
+        if prop.name != "pairs":
+            return super().complete(prop, words, questions)
+        return questions.names_of("option", words) if len(words) % 2 else ()

@@ -16,9 +16,13 @@ class SignalRequest(Request):
     """What signal takes."""
 
     name: str = prop(REQUIRED, "watcher", positional=True, pattern=True)
-    pid: int | None = prop(None, "process; all of the watcher when not given", positional=True)
+    pid: int | None = prop(
+        None, "process; all of the watcher when not given", positional=True, names="process"
+    )
     childpid: int | None = prop(None, "a direct child of that process instead", positional=True)
-    signum: int | str = prop(REQUIRED, "number or name of the signal", positional=True)
+    signum: int | str = prop(
+        REQUIRED, "number or name of the signal", positional=True, names="signal"
+    )
     process: int | None = prop(None, "the process by its number in the watcher (wid), not by pid")
     children: bool = prop(False, "the direct children instead of the processes")
     recursive: bool = prop(False, "the processes and all that descend from them")

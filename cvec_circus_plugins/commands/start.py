@@ -57,10 +57,10 @@ class Start(Command):
             chosen = [
                 watcher for watcher in watchers if _is_stopped_for(watcher, request.stopped_for)
             ]
-            tickets = [one.start() for one in chosen]
+            tickets = [watcher.start() for watcher in chosen]
             if request.waiting:
                 await all_done(tickets)
-            return {"started": [one.name for one in chosen]}
+            return {"started": [watcher.name for watcher in chosen]}
         tickets = [watcher.start() for watcher in watchers]
         if not request.waiting:
             return {}

@@ -12,7 +12,7 @@ from cvec_circus_plugins.commands._lines import process_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cvec_circus_core.api import ProcessView, Supervisor, WatcherPort
+    from cvec_circus_core.api import JsonValue, ProcessView, Supervisor, Table, WatcherPort
 
 GONE = "No such process (stopped?)"
 _HOOKS_AT_ONCE = 8
@@ -25,7 +25,11 @@ class StatsRequest(Request):
         None, "watcher; all when not given", positional=True, each=True, pattern=True
     )
     process: int | None = prop(
-        None, "pid of one process, or its number in the watcher", positional=True, metavar="PID"
+        None,
+        "pid of one process, or its number in the watcher",
+        positional=True,
+        metavar="PID",
+        names="process",
     )
     extended: bool = prop(False, "add what the watcher's extended_stats hook knows")
     pss: bool = prop(False, "add memory with shared parts counted in parts; takes long")
@@ -70,7 +74,7 @@ class Stats(Command):
         if request.name is None:
             if request.process is not None:
                 raise api.BadMessage("'process' needs 'name'")
-            chosen = [(one, one.view().processes) for one in supervisor.watchers()]
+            chosen = [(watcher, watcher.view().processes) for watcher in supervisor.watchers()]
             infos = await _measured(supervisor, chosen, request)
             return {"infos": {watcher.name: infos[watcher.name] for watcher, _ in chosen}}
         watcher = supervisor.watcher(request.name)
@@ -98,6 +102,23 @@ class Stats(Command):
         """Show the same; only one process has no heading of its own."""
         return super().show_among(name, reply) if "process" in reply else self.show(reply)
 
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per process, its children below it."""
+        from cvec_circus_plugins.commands._tables import process_table
+
+        if "infos" in reply:
+            return (process_table(reply["infos"]),)
+        return (process_table({reply.get("name", ""): _infos(reply)}),)
+
+    def joined(self, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Put the processes of all into one table."""
+        return {"infos": {name: _infos(reply) for name, reply in replies.items()}}
+
+
+def _infos(reply: Mapping[str, Any]) -> Mapping[Any, JsonValue]:
+    infos: Mapping[Any, JsonValue] = reply["info"]
+    return {reply["process"]: infos} if "process" in reply else infos
+
 
 async def _measured(
     supervisor: Supervisor,
@@ -106,51 +127,57 @@ async def _measured(
 ) -> dict[str, dict[str, Any]]:
     """Return info objects by watcher and pid, with all that was asked for."""
     subjects = [
-        api.StatsSubject(watcher.name, one.wid, one.pid) for watcher, some in chosen for one in some
+        api.StatsSubject(watcher.name, process.wid, process.pid)
+        for watcher, processes in chosen
+        for process in processes
     ]
     # Others' numbers are looked for while the process table is read.
-    found, extras = await asyncio.gather(
+    measured, extras = await asyncio.gather(
         supervisor.process_info([subject.pid for subject in subjects], pss=request.pss),
         supervisor.extra_stats(subjects),
     )
     infos: dict[str, dict[str, Any]] = {}
-    for watcher, some in chosen:
-        told = {
-            str(one.pid): _completed(one, found.get(one.pid), extras.get(one.pid)) for one in some
+    for watcher, processes in chosen:
+        own = {
+            str(process.pid): _completed(
+                process, measured.get(process.pid), extras.get(process.pid)
+            )
+            for process in processes
         }
-        infos[watcher.name] = await _extended(watcher, told) if request.extended else told
+        infos[watcher.name] = await _extended(watcher, own) if request.extended else own
     return infos
 
 
 def _process(watcher: WatcherPort, processes: Iterable[ProcessView], number: int) -> ProcessView:
     # Older clients name a process by its number in the watcher. Pids go first.
-    for one in processes:
-        if one.pid == number:
-            return one
-    for one in processes:
-        if one.wid == number:
-            return one
+    for process in processes:
+        if process.pid == number:
+            return process
+    for process in processes:
+        if process.wid == number:
+            return process
     raise api.UnknownProcess(number, watcher.name)
 
 
-def _completed(process: ProcessView, info: Any, extra: Mapping[str, Any] | None) -> Any:
+def _completed(process: ProcessView, info: JsonValue, extra: Mapping[str, Any] | None) -> JsonValue:
     if not isinstance(info, dict):
         return GONE if info is None else info
-    said: dict[str, Any] = {"status": process.status} if process.status else {}
+    own: dict[str, JsonValue] = {"status": process.status} if process.status else {}
     if extra:
-        said["extra"] = extra
-    return {**info, **said, "started": info.get("create_time"), "wid": process.wid}
+        own["extra"] = extra
+    return {**info, **own, "started": info.get("create_time"), "wid": process.wid}
 
 
 async def _extended(watcher: WatcherPort, infos: Mapping[str, Any]) -> dict[str, Any]:
     """Let the watcher's hook see every info object, some at a time: one may hang for a while."""
     places = asyncio.Semaphore(_HOOKS_AT_ONCE)
 
-    async def one(info: Any) -> Any:
+    async def extend(info: JsonValue) -> JsonValue:
         if not isinstance(info, dict):
             return info
         async with places:
-            return await watcher.extended_stats(info)
+            extended: JsonValue = await watcher.extended_stats(info)
+            return extended
 
-    told = await asyncio.gather(*(one(info) for info in infos.values()))
-    return dict(zip(infos, told, strict=True))
+    extended = await asyncio.gather(*(extend(info) for info in infos.values()))
+    return dict(zip(infos, extended, strict=True))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_core.api import Command, Request, Table, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cvec_circus_core.api import Supervisor, WatcherPort
 
@@ -19,7 +19,11 @@ class StatusRequest(Request):
     """What status takes."""
 
     name: str | None = prop(
-        None, "watcher, or a pattern such as 'web*'; all when not given", positional=True, each=True
+        None,
+        "watcher, or a pattern such as 'web*'; all when not given",
+        positional=True,
+        each=True,
+        names="watcher",
     )
     long: bool = prop(False, "tell more than the state")
 
@@ -55,6 +59,7 @@ class Status(Command):
     request = StatusRequest
     acts = False
     prompt = True
+    for_tables: ClassVar[Mapping[str, Any]] = {"long": True}
 
     async def execute(self, supervisor: Supervisor, request: StatusRequest) -> dict[str, Any]:
         """Look at them."""
@@ -65,7 +70,7 @@ class Status(Command):
                 return {"status": watcher.view().status.value, **_health(watcher), **details}
         watchers = _several(supervisor, request.name)
         reply: dict[str, Any] = {
-            "statuses": {one.name: one.view().status.value for one in watchers}
+            "statuses": {watcher.name: watcher.view().status.value for watcher in watchers}
         }
         if request.long:
             reply["details"] = _details(watchers)
@@ -84,6 +89,40 @@ class Status(Command):
         is_named = "details" in reply or "statuses" in reply
         return self.show(reply) if is_named else super().show_among(name, reply)
 
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Show a row per watcher."""
+        from cvec_circus_plugins.commands._tables import cell
+
+        if "details" in reply:
+            titles = ("NAME", "STATE", "RUNNING", "RESTARTS", "LAST EXIT", "REASON")
+            rows: list[Sequence[str]] = [
+                (
+                    name,
+                    health["state"],
+                    f"{health['running']}/{health['wanted']}",
+                    str(health["restarts"]),
+                    cell(health["last_exit"]),
+                    _reason(health),
+                )
+                for name, health in sorted(reply["details"].items())
+            ]
+            return (Table(titles, rows),)
+        if "statuses" in reply:
+            return (Table(("NAME", "STATE"), sorted(reply["statuses"].items())),)
+        return ()
+
+    def joined(self, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Put all watchers into one table."""
+        if any("details" not in reply for reply in replies.values()):
+            return None
+        return {
+            "details": {
+                name: health
+                for reply in replies.values()
+                for name, health in reply["details"].items()
+            }
+        }
+
 
 def _single(supervisor: Supervisor, name: str) -> WatcherPort | None:
     try:
@@ -97,7 +136,9 @@ def _single(supervisor: Supervisor, name: str) -> WatcherPort | None:
 def _several(supervisor: Supervisor, pattern: str | None) -> list[WatcherPort]:
     if pattern is None:
         return list(supervisor.watchers())
-    return sorted(supervisor.matching(pattern, "glob"), key=lambda one: api.name_key(one.name))
+    return sorted(
+        supervisor.matching(pattern, "glob"), key=lambda watcher: api.name_key(watcher.name)
+    )
 
 
 def _health(watcher: WatcherPort) -> dict[str, Any]:
@@ -115,10 +156,10 @@ def _health(watcher: WatcherPort) -> dict[str, Any]:
 
 def _readiness(watcher: WatcherPort) -> dict[str, Any]:
     processes = watcher.view().processes
-    said = {str(process.pid): process.status for process in processes if process.status}
+    statuses = {str(process.pid): process.status for process in processes if process.status}
     return {
         "ready": sum(process.ready and not process.stopping for process in processes),
-        "said": said,
+        "said": statuses,
     }
 
 
@@ -133,15 +174,22 @@ def _sorted(reply: Mapping[str, Any]) -> list[str]:
     return sorted(reply["details"] if "details" in reply else reply["statuses"])
 
 
-def _long_line(name: str, said: Mapping[str, Any]) -> str:
-    parts = [f"{said['state']} {said['running']}/{said['wanted']}", f"restarts {said['restarts']}"]
-    if said["last_exit"] is not None:
-        parts.append(f"last exit {said['last_exit']}")
-    if said.get("ready", said["running"]) < said["running"]:
-        parts.append(f"ready {said['ready']}")
-    if said["reason"]:
-        parts.append(said["reason"])
-    parts.extend(f"{pid} says: {text}" for pid, text in said.get("said", {}).items())
-    if said["retry_in"] is not None:
-        parts.append(f"next try in {said['retry_in']:.1f} s")
+def _reason(health: Mapping[str, Any]) -> str:
+    pause = health["retry_in"]
+    again = "" if pause is None else f"next try in {pause:.1f} s"
+    return "; ".join(part for part in (health["reason"], again) if part)
+
+
+def _long_line(name: str, health: Mapping[str, Any]) -> str:
+    running = health["running"]
+    parts = [f"{health['state']} {running}/{health['wanted']}", f"restarts {health['restarts']}"]
+    if health["last_exit"] is not None:
+        parts.append(f"last exit {health['last_exit']}")
+    if health.get("ready", running) < running:
+        parts.append(f"ready {health['ready']}")
+    if health["reason"]:
+        parts.append(health["reason"])
+    parts.extend(f"{pid} says: {text}" for pid, text in health.get("said", {}).items())
+    if health["retry_in"] is not None:
+        parts.append(f"next try in {health['retry_in']:.1f} s")
     return f"{name}: " + ", ".join(parts)

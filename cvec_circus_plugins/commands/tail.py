@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
+from cvec_circus_plugins.commands._output_entries import bytes_of, heading, output_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from cvec_circus_core.api import OutputView, Supervisor, WatcherPort
+    from cvec_circus_core.api import OutputView, Piece, Session, Supervisor, WatcherPort
 
 CHANNELS = ("stdout", "stderr")
 MOST_LINES = 10_000
@@ -85,12 +85,12 @@ class Tail(Command):
         if not 0 <= request.lines <= MOST_LINES:
             raise api.BadMessage(f"'lines' isn't a number from 0 to {MOST_LINES}")
         watcher = supervisor.watcher(request.name)
-        found = list(watcher.recent(request.channel, request.lines, request.process))
-        _check_process(watcher, request.process, found)
-        room = _MOST_BYTES // max(1, len(found))
+        views = list(watcher.recent(request.channel, request.lines, request.process))
+        _check_process(watcher, request.process, views)
+        limit = _MOST_BYTES // max(1, len(views))
         return {
-            "pubsub_endpoint": _events_of(supervisor),
-            "output": [_told(one, room) for one in found],
+            "pubsub_endpoint": _event_endpoint(supervisor),
+            "output": [output_entry(view, limit) for view in views],
         }
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,59 +107,49 @@ class Tail(Command):
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show the lines; several processes get headings."""
-        found = reply["output"]
-        return _shown(found, [heading(one) if len(found) > 1 else "" for one in found])
+        entries = reply["output"]
+        return _text(entries, [heading(entry) if len(entries) > 1 else "" for entry in entries])
 
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the lines below headings that name the watcher."""
-        found = reply["output"]
-        return _shown(found, [heading(one, f"{name}, ") for one in found]) or f"==> {name} <=="
+        entries = reply["output"]
+        headings = [heading(entry, f"{name}, ") for entry in entries]
+        return _text(entries, headings) or f"==> {name} <=="
+
+    def follow(
+        self,
+        session: Session,
+        arguments: Mapping[str, Any],
+        requests: Sequence[Mapping[str, Any]],
+    ) -> Iterator[Piece] | None:
+        """Print what comes, too, where that is wanted."""
+        if not arguments.get("follow"):
+            return None
+        if len(requests) > 1:
+            names = ", ".join(request["name"] for request in requests)
+            raise ValueError(f"--follow is for one watcher, not for {names}")
+        from cvec_circus_plugins.commands._follow_output import follow_output
+
+        return follow_output(session, self.name, requests[0])
 
 
-def _shown(found: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
+def _text(entries: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
     texts = [
-        head + data_of(one).decode(errors="replace")
-        for one, head in zip(found, headings, strict=True)
+        head + bytes_of(entry).decode(errors="replace")
+        for entry, head in zip(entries, headings, strict=True)
     ]
     return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
 
 
-def _check_process(watcher: WatcherPort, wid: int | None, found: Sequence[OutputView]) -> None:
+def _check_process(watcher: WatcherPort, wid: int | None, views: Sequence[OutputView]) -> None:
     """Refuse a process that is not there. One that has ended may have left something to show."""
-    if wid is None or found or any(process.wid == wid for process in watcher.view().processes):
+    if wid is None or views or any(process.wid == wid for process in watcher.view().processes):
         return
     raise api.BadMessage(f"{watcher.name!r} has no process {wid}")
 
 
-def _events_of(supervisor: Supervisor) -> str | None:
+def _event_endpoint(supervisor: Supervisor) -> str | None:
     try:
         return supervisor.spec.pubsub_endpoint
     except api.RequestError:
         return None  # Who may only see this watcher does not hear events.
-
-
-def heading(one: Mapping[str, Any], watcher: str = "") -> str:
-    """Return the line above the output of one process; ``watcher`` stands before it."""
-    gone = ", ended" if one.get("ended") else ""
-    return f"==> {watcher}process {one['process_id']} (pid {one['process_pid']}{gone}) <==\n"
-
-
-def data_of(one: Mapping[str, Any]) -> bytes:
-    """Return the bytes of an entry, or of a message of the topic."""
-    text: str = one["data"]
-    return b64decode(text) if one.get("encoding") == "base64" else text.encode()
-
-
-def _told(one: OutputView, room: int) -> dict[str, Any]:
-    data = one.data[-room:]
-    told: dict[str, Any] = {
-        "process_id": one.wid,
-        "process_pid": one.pid,
-        "ended": one.ended,
-        "end": one.end,
-    }
-    try:
-        told["data"] = data.decode()
-    except UnicodeDecodeError:
-        told |= {"data": b64encode(data).decode(), "encoding": "base64"}
-    return told

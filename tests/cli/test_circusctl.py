@@ -231,7 +231,7 @@ def test_waiting_is_told_by_both_names(circusctl: Run) -> None:
 
 
 def test_an_interrupt_ends_with_1(circusctl: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("cvec_circus_cli.requests.Connection.call", interrupted)

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from cvec_circus_cli.listen import event_line
-from cvec_circus_cli.settings import Settings
+from cvec_circus_plugins.commands.listen import event_piece
 
 PROGRAM = [sys.executable, "-m", "cvec_circus_cli.circusctl"]
 EVENT = [b"watcher.web.spawn", b'{"process_pid": 1, "time": 2.5}']
@@ -130,4 +129,4 @@ def _end_all(server: socket.socket) -> None:
     [(b"plain", 't: "plain"'), (b"\xff", 't: "\\ufffd"'), (b"[1]", "t: [1]")],
 )
 def test_a_body_that_is_no_object_is_printed_too(body: bytes, line: str) -> None:
-    assert event_line(Settings(), b"t", body) == line
+    assert event_piece(b"t", body).data.decode() == f"{line}\n"

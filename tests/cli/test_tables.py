@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli.tables import coloured_json, table
+from cvec_circus_cli.command_lookup import find
+from cvec_circus_cli.tables import coloured_json, tables_text
 from tests.cli.answering import Answering
 from tests.cli.conftest import Said
 
@@ -135,12 +136,11 @@ SLEEP = {
     ],
 )
 def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
-    made = table(command, reply, colours=False)
-    assert made is not None
+    text = tables_text(find(command).tables(reply), colours=False)
     if command == "stats":
-        assert [line.split() for line in made.splitlines()] == [line.split() for line in lines]
+        assert [line.split() for line in text.splitlines()] == [line.split() for line in lines]
     else:
-        assert made.splitlines() == lines
+        assert text.splitlines() == lines
 
 
 @pytest.mark.parametrize(
@@ -149,20 +149,18 @@ def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
         ("status", {"status": "active"}),
         ("list", {"pids": [1]}),
         ("stop", {}),
-        ("uptime", {}),
         ("listsockets", {"sockets": []}),
         ("plugins", {"running": [], "installed": []}),
         ("processes", {"changes": 5}),
     ],
 )
 def test_some_replies_are_no_tables(command: str, reply: dict[str, Any]) -> None:
-    assert table(command, reply, colours=True) is None
+    assert not find(command).tables(reply)
 
 
 def test_states_are_coloured() -> None:
-    made = table("status", {"statuses": {"active": "stopped", "b": "active"}}, colours=True)
-    assert made is not None
-    title, first, second = made.splitlines()
+    tables = find("status").tables({"statuses": {"active": "stopped", "b": "active"}})
+    title, first, second = tables_text(tables, colours=True).splitlines()
     assert title == "\x1b[1mNAME    STATE\x1b[0m"
     assert first == "active  \x1b[31mstopped\x1b[0m"
     assert second == "b       \x1b[32mactive\x1b[0m"

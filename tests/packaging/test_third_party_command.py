@@ -61,12 +61,25 @@ def test_its_switch_is_taken(control: Control) -> None:
     assert out.rstrip().endswith(": 0.0 hours")
 
 
+def test_several_names_are_a_request_each(control: Control) -> None:
+    code, out, _ = control("uptime", "oth*", "sleeper")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["other", "sleeper", "sleeper"]
+
+
+def test_its_arguments_are_completed(control: Control) -> None:
+    line = f"circusctl --endpoint {control.endpoint} uptime"
+    assert control("complete", f"{line} sle")[1] == "sleeper\n"
+    assert control("complete", f"{line} --unit ")[1] == "hours\nminutes\nseconds\n"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (("uptime", "nobody"), 3, "program nobody not found"),
         (("uptime", "--unit", "years"), 2, "years"),
-        (("uptime", "sleeper", "other"), 2, "other"),
+        (("uptime", "sleeper", "nobody"), 3, "program nobody not found"),
+        (("uptime", "--until", "sleeper"), 2, "--until"),
     ],
 )
 def test_its_mistakes_are_told(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli.follow import reachable
+from cvec_circus_cli.session import reachable
 from cvec_circus_core.api import BadMessage, OutputView, UnknownWatcher
 from cvec_circus_core.testing import FakeSupervisor, FakeWatcher
 from cvec_circus_plugins.commands.reopen import Reopen

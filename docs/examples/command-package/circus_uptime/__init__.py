@@ -1,16 +1,17 @@
 """`circusctl uptime`: a command that does not come with cvec_circus.
 
 The whole package is this file and an entry point. The class is loaded twice: in the daemon, which
-calls `execute`, and in circusctl, which calls `compose` and `show`. All it may import of the
-kernel is `cvec_circus_core.api`.
+calls `execute`, and in circusctl, which calls all the rest: `show` makes the lines of a pipe,
+`tables` the table of a terminal, and the request type says what is completed. All it may import of
+the kernel is `cvec_circus_core.api`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, Request, prop
+from cvec_circus_core.api import Command, Request, Table, prop
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import Supervisor
@@ -21,7 +22,10 @@ UNITS = {"seconds": 1, "minutes": 60, "hours": 3600}
 class UptimeRequest(Request):
     """Whose uptime, and how it is told."""
 
-    name: str | None = prop(None, "watcher; all of them when not given", positional=True)
+    # Several names or patterns are a request each, and names are completed.
+    name: str | None = prop(
+        None, "watcher; all of them when not given", positional=True, each=True, pattern=True
+    )
     unit: str = prop("seconds", "what the numbers count", choices=tuple(UNITS))
 
 
@@ -54,8 +58,30 @@ class Uptime(Command):
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Return a line per process."""
-        per_unit = UNITS[reply["unit"]]
+        unit = reply["unit"]
         return "\n".join(
-            f"{row['name']} {row['wid']} {row['pid']}: {row['age'] / per_unit:.1f} {reply['unit']}"
+            f"{row['name']} {row['wid']} {row['pid']}: {_age(row, unit)} {unit}"
             for row in reply["processes"]
         )
+
+    def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
+        """Return the same lines where several watchers are shown: the names are there."""
+        return self.show(reply)
+
+    def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
+        """Return what a terminal shows instead of the lines."""
+        rows = [
+            (row["name"], str(row["wid"]), str(row["pid"]), _age(row, reply["unit"]))
+            for row in reply["processes"]
+        ]
+        titles = ("NAME", "WID", "PID", f"AGE ({reply['unit'].upper()})")
+        return (Table(titles, rows, numbers=titles[1:]),) if rows else ()
+
+    def joined(self, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return one reply about several watchers, for one table."""
+        rows = [row for reply in replies.values() for row in reply["processes"]]
+        return {"processes": rows, "unit": next(iter(replies.values()))["unit"]}
+
+
+def _age(row: Mapping[str, Any], unit: str) -> str:
+    return f"{row['age'] / UNITS[unit]:.1f}"
