@@ -109,10 +109,10 @@ class FakeWatcher:
 
     def view(self) -> WatcherView:
         """Return a picture of what is so."""
-        wanted = self.spec.numprocesses if self.status is WatcherStatus.ACTIVE else 0
+        target = self.spec.numprocesses if self.status is WatcherStatus.ACTIVE else 0
         health = Health(
             running=len(self.pids),
-            wanted=wanted,
+            wanted=target,
             restarts=self.restarts,
             last_exit=self.last_exit,
             reason=self.reason,
@@ -185,7 +185,7 @@ class FakeWatcher:
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
         """Return what the test has put into ``output``."""
-        return [one for one in self.output if one.channel == channel and wid in (None, one.wid)]
+        return [line for line in self.output if line.channel == channel and wid in (None, line.wid)]
 
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment that a new process in this slot would get."""
@@ -298,10 +298,10 @@ class FakeSupervisor:
 
     def watcher(self, name: str) -> FakeWatcher:
         """Return the watcher of this name. Raises `UnknownWatcher`."""
-        found = self._watchers.get(name_key(name))
-        if found is None:
+        watcher = self._watchers.get(name_key(name))
+        if watcher is None:
             raise UnknownWatcher(name)
-        return found
+        return watcher
 
     def watchers(self) -> Sequence[FakeWatcher]:
         """Return all watchers, sorted by name."""
@@ -315,17 +315,17 @@ class FakeSupervisor:
         """Add a watcher, stopped. Raises `AlreadyExists`, `BadMessage`."""
         if name_key(name) in self._watchers:
             raise AlreadyExists(name)
-        one = FakeWatcher(name, cmd)
-        one.spec = watcher_from_mapping(name, {"cmd": cmd, **options}, strict=True)
-        self._take_in(one)
+        watcher = FakeWatcher(name, cmd)
+        watcher.spec = watcher_from_mapping(name, {"cmd": cmd, **options}, strict=True)
+        self._take_in(watcher)
         self.said.append(f"add {name}: {cmd}")
-        return one
+        return watcher
 
     def remove(self, name: str, *, nostop: bool = False) -> FakeTicket:
         """Forget a watcher. Raises `UnknownWatcher`."""
-        one = self.watcher(name)
+        watcher = self.watcher(name)
         del self._watchers[name_key(name)]
-        return self._wish(f"remove {one.name}{' without a stop' if nostop else ''}")
+        return self._wish(f"remove {watcher.name}{' without a stop' if nostop else ''}")
 
     def start_all(self) -> FakeTicket:
         """Write it down."""

@@ -37,7 +37,7 @@ _REASONS = {
 }
 
 
-class Place(Struct, frozen=True):
+class BindTarget(Struct, frozen=True):
     """Where a socket is to be bound. ``key`` names the option in messages."""
 
     endpoint: str

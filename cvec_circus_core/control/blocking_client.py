@@ -48,9 +48,9 @@ class CircusClient:
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
-        used = context or zmq.Context()
-        self._own_context = None if context else used
-        self._socket = used.socket(zmq.DEALER)
+        chosen_context = context or zmq.Context()
+        self._own_context = None if context else chosen_context
+        self._socket = chosen_context.socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
         self._monitor: zmq.Socket[bytes] | None = None
         self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
@@ -66,14 +66,14 @@ class CircusClient:
             return {}
         return with_id_of(message, self.answer(id, deadline.left()))
 
-    def send_message(self, command: str, /, **props: Any) -> dict[str, Any]:
+    def send_message(self, command: str, /, **props: object) -> dict[str, Any]:
         """Call a command with these properties and return the reply."""
         return self.call(make_message(command, **props))
 
     def ask(self, message: Mapping[str, Any]) -> str:
         """Send a request and return the id that `answer` takes.
 
-        Raises `NothingListens`, and `NoAnswer` where somebody does who does not begin to talk.
+        Raises `NothingListens`, and `NoAnswer` where a listener does not begin to talk.
         """
         id = new_id()
         frame = encode(message, id)

@@ -12,7 +12,7 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.control.peers.authentication import Authentication, Place, open_behind
+from cvec_circus_core.control.peers.authentication import Authentication, Bindable, open_behind
 from cvec_circus_core.control.socket_reader import SocketReader
 
 _LONGEST_TOPIC = 1024
@@ -30,14 +30,14 @@ class Broadcast:
     def __init__(
         self,
         context: zmq.Context[Any],
-        place: Place,
+        place: Bindable,
         entrance: Authentication,
         loop: asyncio.AbstractEventLoop,
         queued: int,
         on_audience: Callable[[], None] = _nobody_cares,
     ) -> None:
         self.topics: frozenset[bytes] = frozenset()
-        """The beginnings of topics that somebody has subscribed to."""
+        """The beginnings of topics that are subscribed to."""
         self._entrance = entrance
         self._on_audience = on_audience
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
@@ -47,7 +47,7 @@ class Broadcast:
         self._drain = SocketReader(self._socket, loop, self._on_subscription, copy=False)
 
     def send(self, topic: bytes, body: bytes) -> bool:
-        """Send to whoever subscribed to the topic; return False where nobody could take it."""
+        """Send to those who subscribed to the topic; return False where none could take it."""
         try:
             # What send_multipart does beside this is felt at thousands of messages a second.
             self._socket.send(topic, zmq.NOBLOCK | zmq.SNDMORE)
@@ -65,14 +65,14 @@ class Broadcast:
         self._socket.close(linger=int(linger * 1000))
 
     def _on_subscription(self, frames: list[zmq.Frame]) -> None:
-        said = frames[0].bytes
-        if said[:1] == b"\x01":
+        subscription = frames[0].bytes
+        if subscription[:1] == b"\x01":
             # Whose it is counts when lists change: see the door.
             self._entrance.caller_of(frames[0])
             if len(self.topics) < _TOPICS:
-                self.topics |= {said[1:]}
-        elif said[:1] == b"\x00":
-            self.topics -= {said[1:]}
+                self.topics |= {subscription[1:]}
+        elif subscription[:1] == b"\x00":
+            self.topics -= {subscription[1:]}
         else:
             return
         self._on_audience()

@@ -18,17 +18,17 @@ DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
 DEFAULT_TIMEOUT = 5.0
 
 
-def make_message(command: str, /, **props: Any) -> dict[str, Any]:
+def make_message(command: str, /, **props: object) -> dict[str, Any]:
     """Return a request for a command with these properties."""
     return {"command": command, "properties": props}
 
 
-def cast_message(command: str, /, **props: Any) -> dict[str, Any]:
+def cast_message(command: str, /, **props: object) -> dict[str, Any]:
     """Return a request that wants no reply."""
     return {**make_message(command, **props), "msg_type": "cast"}
 
 
-def make_json(command: str, /, **props: Any) -> str:
+def make_json(command: str, /, **props: object) -> str:
     """Return the text of a request."""
     return json.dumps(make_message(command, **props))
 

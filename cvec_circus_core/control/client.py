@@ -49,9 +49,9 @@ class AsyncCircusClient:
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
-        used = context or zmq.Context()
-        self._own_context = None if context else used
-        self._socket = zmq.asyncio.Context.shadow(used).socket(zmq.DEALER)
+        chosen_context = context or zmq.Context()
+        self._own_context = None if context else chosen_context
+        self._socket = zmq.asyncio.Context.shadow(chosen_context).socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
@@ -81,7 +81,7 @@ class AsyncCircusClient:
         finally:
             self._waiting.pop(id, None)
 
-    async def send_message(self, command: str, /, **props: Any) -> dict[str, Any]:
+    async def send_message(self, command: str, /, **props: object) -> dict[str, Any]:
         """Call a command with these properties and return the reply."""
         return await self.call(make_message(command, **props))
 

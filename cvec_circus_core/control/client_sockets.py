@@ -1,7 +1,7 @@
 """How a client's socket is made: it drops what it can not deliver, and may go through ssh.
 
 A daemon of another machine is known by its key (CURVE): where the caller's folder of keys tells one
-for the endpoint, that one must be there, and the caller shows his own.
+for the endpoint, that one must be there, and the caller shows their own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _KNOWN_DAEMONS = "known_daemons"
 
 
 def keys_folder() -> str:
-    """Return the folder of the caller's key and of the keys that he knows."""
-    told = os.environ.get(KEYS_VARIABLE)
+    """Return the folder of the caller's key and of the keys that are known there."""
+    folder = os.environ.get(KEYS_VARIABLE)
     home = os.environ.get("XDG_CONFIG_HOME") or os.path.join("~", ".config")
-    return os.path.expanduser(told or os.path.join(home, "circus"))
+    return os.path.expanduser(folder or os.path.join(home, "circus"))
 
 
 def connect(
@@ -41,7 +41,7 @@ def connect(
     ``keys`` is a folder of them, or those for this very daemon. Returns the public half of the key
     that is shown there, None where none is. Raises `CallError`.
 
-    With IMMEDIATE, a request is taken only when somebody is there to get it. Otherwise a command
+    With IMMEDIATE, a request is taken only when a daemon is there to get it. Otherwise a command
     whose call had long been given up would be carried out when the daemon comes back; and a client
     could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
     """
@@ -51,7 +51,7 @@ def connect(
     if socket.type == zmq.DEALER:
         socket.set(zmq.IMMEDIATE, 1)
     try:
-        shown = _show_key(socket, endpoint, keys)
+        own_keys = _show_key(socket, endpoint, keys)
         if ssh_server is None:
             socket.connect(endpoint)
         else:
@@ -62,7 +62,7 @@ def connect(
     except BaseException:
         socket.close()
         raise
-    return shown
+    return own_keys
 
 
 def unreachable(
@@ -70,32 +70,32 @@ def unreachable(
 ) -> CallError:
     """Return the error for an endpoint with which no conversation could begin."""
     # Only needed when all else has failed.
-    found = import_module("cvec_circus_core.control.unreachable").unreachable
-    error: CallError = found(endpoint, seconds, through_ssh=through_ssh, key=key)
+    unreachable = import_module("cvec_circus_core.control.unreachable").unreachable
+    error: CallError = unreachable(endpoint, seconds, through_ssh=through_ssh, key=key)
     return error
 
 
 def _show_key(socket: zmq.Socket[Any], endpoint: str, keys: str | CurveKeys | None) -> str | None:
-    found: CurveKeys | None
+    own_keys: CurveKeys | None
     if keys is None or isinstance(keys, str):
         folder = keys_folder() if keys is None else os.path.expanduser(keys)
         # Most callers have no keys: for them, nothing is loaded.
-        known = os.path.join(folder, _KNOWN_DAEMONS)
-        if not endpoint.startswith("tcp://") or not os.path.lexists(known):
+        daemons_file = os.path.join(folder, _KNOWN_DAEMONS)
+        if not endpoint.startswith("tcp://") or not os.path.lexists(daemons_file):
             return None
         try:
             read = import_module("cvec_circus_core.system.key_files").client_keys
-            found = read(folder, endpoint)
+            own_keys = read(folder, endpoint)
         except CircusError as error:
             raise CallError(str(error)) from None
     else:
-        found = keys
-    if found is None:
+        own_keys = keys
+    if own_keys is None:
         return None
-    socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(found.server))
-    socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(found.own.public))
-    socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(found.own.secret))
-    return found.own.public
+    socket.setsockopt(zmq.CURVE_SERVERKEY, bytes.fromhex(own_keys.server))
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, bytes.fromhex(own_keys.own.public))
+    socket.setsockopt(zmq.CURVE_SECRETKEY, bytes.fromhex(own_keys.own.secret))
+    return own_keys.own.public
 
 
 def _tunnel(socket: Any, endpoint: str, server: str, keyfile: str | None) -> None:

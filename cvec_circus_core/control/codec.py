@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec.json
 
@@ -11,7 +11,7 @@ from cvec_circus_core.model.errors import BadMessage, Errno, InvalidJson
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 
 
-def _no_number(text: str) -> Any:
+def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{text} is no JSON")
 
 
@@ -20,7 +20,7 @@ _quick = msgspec.json.Encoder()
 _decoder = json.JSONDecoder(parse_constant=_no_number)
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes) -> object:
     """Return the JSON value of a frame. Raises `InvalidJson`."""
     try:
         return _decoder.decode(body.decode())
@@ -28,29 +28,29 @@ def decode(body: bytes) -> Any:
         raise InvalidJson from None
 
 
-def request_of(value: Any) -> RequestMessage:
+def request_of(value: object) -> RequestMessage:
     """Return the request that a JSON value is. Raises `BadMessage`."""
     if not isinstance(value, dict):
         raise BadMessage("a request must be a JSON object")
     command = value.get("command")
     if not isinstance(command, str) or not command.strip():
         raise BadMessage("message invalid 'command' is missing")
-    given = value.get("properties", {})
-    if not isinstance(given, dict):
+    properties = value.get("properties", {})
+    if not isinstance(properties, dict):
         raise BadMessage("'properties' must be an object")
     cast = value.get("msg_type") == "cast"
     daemon = value.get("daemon")
     if daemon is not None and not isinstance(daemon, str):
         raise BadMessage("'daemon' must be a text")
-    return RequestMessage(command.strip().lower(), given, value.get("id"), cast, daemon)
+    return RequestMessage(command.strip().lower(), properties, value.get("id"), cast, daemon)
 
 
-def id_of(value: Any) -> Any:
+def id_of(value: object) -> object:
     """Return the id of a JSON value, even where it is no good request."""
     return value.get("id") if isinstance(value, dict) else None
 
 
-def encode(reply: Reply, id_: Any, time: float) -> bytes:
+def encode(reply: Reply, id_: object, time: float) -> bytes:
     """Return the frame of a reply. ``time`` is Unix time in seconds."""
     match reply:
         case Success(result):
@@ -70,7 +70,7 @@ def encode(reply: Reply, id_: Any, time: float) -> bytes:
         return _encoder.encode(_failure(failure, plain_id, time)).encode()
 
 
-def encode_event(body: Any) -> bytes:
+def encode_event(body: object) -> bytes:
     """Return the second frame of an event, or any JSON value."""
     try:
         return _quick.encode(body)
@@ -79,7 +79,7 @@ def encode_event(body: Any) -> bytes:
         return _encoder.encode(body).encode()
 
 
-def _failure(failure: Failure, id_: Any, time: float) -> dict[str, Any]:
+def _failure(failure: Failure, id_: object, time: float) -> dict[str, Any]:
     return {
         **failure.more,
         "status": "error",

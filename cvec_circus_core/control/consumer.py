@@ -32,9 +32,9 @@ class CircusConsumer:
         keys: str | CurveKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
-        used = context or zmq.Context()
-        self._own_context = None if context else used
-        self._socket = used.socket(zmq.SUB)
+        chosen_context = context or zmq.Context()
+        self._own_context = None if context else chosen_context
+        self._socket = chosen_context.socket(zmq.SUB)
         self._connected = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
         for topic in topics:
             self._socket.subscribe(topic)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import zmq
 
-from cvec_circus_core.control.bind import Place
+from cvec_circus_core.control.bind import BindTarget
 from cvec_circus_core.control.peers.authentication import Authentication, NoAuthentication
 from cvec_circus_core.control.peers.authenticator import (
     PeerAuthenticator,
@@ -107,11 +107,11 @@ class EndpointSecurity:
         self._bound: list[str] = []
         self._warn_of_unknown()
 
-    def place(self, key: str) -> Place:
+    def place(self, key: str) -> BindTarget:
         """Return where the socket of an option goes. Raises `CannotBind`."""
         spec, _ = self._options()
         endpoint: str = getattr(spec, key)
-        return Place(
+        return BindTarget(
             endpoint,
             key,
             spec.endpoint_owner,

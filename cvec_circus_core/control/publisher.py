@@ -14,7 +14,7 @@ import zmq
 
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.codec import encode_event
-from cvec_circus_core.control.peers.authentication import Authentication, Place
+from cvec_circus_core.control.peers.authentication import Authentication, Bindable
 from cvec_circus_core.model.events import Told
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class EventPublisher:
     def __init__(
         self,
         context: zmq.Context[Any],
-        place: Place,
+        place: Bindable,
         entrance: Authentication,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -40,7 +40,7 @@ class EventPublisher:
         self.endpoint = self._broadcast.endpoint
 
     def publish(self, told: Told) -> None:
-        """Send an event to whoever subscribed to its topic."""
+        """Send an event to those who subscribed to its topic."""
         if not self._broadcast.topics:
             return
         if not self._broadcast.send(told.topic.encode(), encode_event(told.body())):
@@ -54,7 +54,7 @@ class EventPublisher:
         return bool(self._output_topics) and topic.encode().startswith(self._output_topics)
 
     def publish_output(self, topic: str, body: Mapping[str, Any]) -> None:
-        """Send a piece of output to whoever subscribed to it."""
+        """Send a piece of output to those who subscribed to it."""
         if not self._broadcast.send(topic.encode(), encode_event(dict(body))):
             log.debug("nobody could take a piece of %s", topic)
 

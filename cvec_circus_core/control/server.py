@@ -16,7 +16,7 @@ from typing import Any
 import zmq
 
 from cvec_circus_core.control.codec import decode, encode, id_of, request_of
-from cvec_circus_core.control.peers.authentication import Authentication, Place, open_behind
+from cvec_circus_core.control.peers.authentication import Authentication, Bindable, open_behind
 from cvec_circus_core.control.socket_reader import SocketReader
 from cvec_circus_core.model.errors import AnotherDaemon, BadMessage, CircusError
 from cvec_circus_core.model.messages import Reply
@@ -46,7 +46,7 @@ class ControlServer:
     def __init__(
         self,
         context: zmq.Context[Any],
-        place: Place,
+        place: Bindable,
         authentication: Authentication,
         requests: RequestService,
         clock: Clock,
@@ -87,7 +87,7 @@ class ControlServer:
         if fault := self._requests.oversize(caller, len(body)):
             self._send(address, None, failure_of(fault, "?"))
             return
-        value: Any = None
+        value: object = None
         try:
             value = decode(body)
             if admission is Admission.REFUSED:
@@ -101,7 +101,7 @@ class ControlServer:
         send = partial(self._send, address, message.id)
         self._requests.begin(message, caller, address[0], send)
 
-    def _send(self, address: list[bytes], id_: Any, reply: Reply) -> None:
+    def _send(self, address: list[bytes], id_: object, reply: Reply) -> None:
         frame = encode(reply, id_, self._clock.wall())
         try:
             self._socket.send_multipart([*address, frame], zmq.NOBLOCK)

@@ -9,8 +9,8 @@ from cvec_circus_core.model.errors import CallError, NoAnswer, NothingListens, N
 
 PROBE_SECONDS = 0.5
 
-# The beginning of a greeting, as far as the version. Whoever hears that shows all of his; after a
-# whole one he would hang up if he spoke another mechanism.
+# The beginning of a greeting, as far as the version. A listener that reads that shows all of its
+# own; after a whole one it would hang up if it spoke another mechanism.
 _GREETING = b"\xff" + bytes(8) + b"\x7f\x03"
 _MECHANISM = slice(12, 32)
 
@@ -45,7 +45,7 @@ def unreachable(
 
 
 def is_open(endpoint: str) -> bool:
-    """Tell whether somebody takes connections at an endpoint, whatever is spoken there."""
+    """Tell whether anything takes connections at an endpoint, whatever is spoken there."""
     transport, _, address = endpoint.partition("://")
     try:
         if transport == "ipc":
@@ -61,7 +61,7 @@ def is_open(endpoint: str) -> bool:
 
 
 def mechanism_at(endpoint: str) -> str | None:
-    """Return how whoever listens at a tcp endpoint makes sure of his callers (ZMTP 3)."""
+    """Return how the listener at a tcp endpoint makes sure of its callers (ZMTP 3)."""
     place = place_of(endpoint)
     if place is None:
         return None

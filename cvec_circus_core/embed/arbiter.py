@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import zmq
+
 from cvec_circus_core.config.properties import arbiter_from_mapping, plugin_from_mapping
 from cvec_circus_core.embed.engine_runner import Running
 from cvec_circus_core.embed.home import Home
-from cvec_circus_core.embed.portal import nothing_to_do, running_loop
+from cvec_circus_core.embed.portal import Result, nothing_to_do, running_loop
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
@@ -48,25 +50,25 @@ class Arbiter:
         pubsub_endpoint: str | None = PUBSUB_ENDPOINT,
         check_delay: float = 1.0,
         prereload_fn: Callable[[Arbiter], object] | None = None,
-        context: Any = None,
-        loop: Any = None,
+        context: zmq.Context[Any] | None = None,
+        loop: object = None,
         stats_endpoint: str | None = None,
         plugins: Sequence[Mapping[str, Any]] | None = None,
         background: bool = False,
         sockets: Iterable[CircusSocket] = (),
-        **options: Any,
+        **options: object,
     ) -> None:
         self._watchers = list(watchers)
         _refuse_twins(self._watchers)
         self._serves = endpoint is not None and pubsub_endpoint is not None
-        given = {
+        values = {
             "endpoint": endpoint,
             "pubsub_endpoint": pubsub_endpoint,
             "stats_endpoint": stats_endpoint,
             "check_delay": check_delay,
             **options,
         }
-        self._spec = arbiter_from_mapping({k: v for k, v in given.items() if v is not None})
+        self._spec = arbiter_from_mapping({k: v for k, v in values.items() if v is not None})
         self._sockets = tuple(spec_of(socket.plan) for socket in sockets)
         self._context = context
         self._plugins = tuple(_plugin_specs(plugins or ()))
@@ -86,7 +88,7 @@ class Arbiter:
         """Whether it has been started and not stopped."""
         return self._home is not None
 
-    def start(self) -> Any:
+    def start(self) -> Result:
         """Bind the endpoints, start every autostart watcher, and keep them running.
 
         Blocks until it is stopped, by `stop` in another thread, by ``quit`` on the control
@@ -98,7 +100,7 @@ class Arbiter:
             return self._run.run_here()
         return self._run.run_in_thread() if self._background else self._run.run()
 
-    def stop(self) -> Any:
+    def stop(self) -> Result:
         """Stop every process, and end; does nothing where nothing runs."""
         run, home = self._run, self._home
         if run is None or home is None:
@@ -109,7 +111,7 @@ class Arbiter:
             run.wait_over()
         return stopped
 
-    def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
+    def reload(self, graceful: bool = True, sequential: bool = False) -> Result:
         """Reload every active watcher; ``prereload_fn`` is called with the arbiter first."""
         if self._prereload is not None:
             self._prereload(self)
@@ -117,15 +119,15 @@ class Arbiter:
             lambda supervisor: supervisor.reload_all(graceful=graceful, sequential=sequential)
         )
 
-    def start_watchers(self) -> Any:
+    def start_watchers(self) -> Result:
         """Start every autostart watcher, highest priority first."""
         return self._wish(lambda supervisor: supervisor.start_all())
 
-    def stop_watchers(self) -> Any:
+    def stop_watchers(self) -> Result:
         """Stop every watcher, lowest priority first; the arbiter stays."""
         return self._wish(lambda supervisor: supervisor.stop_all())
 
-    def restart(self) -> Any:
+    def restart(self) -> Result:
         """Stop every watcher, then start those that start by themselves."""
         return self._wish(lambda supervisor: supervisor.restart_all())
 
@@ -173,11 +175,11 @@ class Arbiter:
             self._watchers.append(watcher)
         return watcher
 
-    def rm_watcher(self, name: str, nostop: bool = False) -> Any:
+    def rm_watcher(self, name: str, nostop: bool = False) -> Result:
         """Stop a watcher, unless ``nostop``, and forget it. Raises KeyError."""
-        found = self.get_watcher(name)
+        watcher = self.get_watcher(name)
         if self._home is None:
-            self._watchers.remove(found)
+            self._watchers.remove(watcher)
             return nothing_to_do()
         return self._wish(lambda supervisor: supervisor.remove(name, nostop=nostop))
 
@@ -215,7 +217,7 @@ class Arbiter:
             engine.supervisor.add_spec(watcher_of(process, facts, self._spec))
         engine.host(hosts.threads)
 
-    def _wish(self, make: Callable[[Supervisor], Ticket]) -> Any:
+    def _wish(self, make: Callable[[Supervisor], Ticket]) -> Result:
         home = self._home
         if home is None:
             return nothing_to_do()
@@ -233,7 +235,7 @@ def get_arbiter(
     stats_endpoint: str | None = None,
     env: Mapping[str, str] | None = None,
     name: str | None = None,
-    context: Any = None,
+    context: zmq.Context[Any] | None = None,
     background: bool = False,
     stream_backend: str = "thread",
     plugins: Sequence[Mapping[str, Any]] | None = None,
@@ -250,20 +252,20 @@ def get_arbiter(
     `AlreadyExists`.
     """
     if isinstance(watchers, str):
-        given, options = _split(options)
-        given["cmd"] = watchers
+        watcher_options, options = _split(options)
+        watcher_options["cmd"] = watchers
         if isinstance(controller, int):
-            given["numprocesses"], controller = controller, None
+            watcher_options["numprocesses"], controller = controller, None
         if env is not None:
-            given["env"] = env
+            watcher_options["env"] = env
         if name is not None:
-            given["name"] = name
-        watchers = [given]
+            watcher_options["name"] = name
+        watchers = [watcher_options]
     if isinstance(controller, int):
         raise BadMessage("a number of processes goes with a command, not with a list of watchers")
     described = [watchers] if isinstance(watchers, Mapping) else watchers
     return Arbiter(
-        [Watcher.load_from_config(one) for one in described],
+        [Watcher.load_from_config(watcher_options) for watcher_options in described],
         controller or options.pop("endpoint", None) or ENDPOINT,
         pubsub_endpoint or PUBSUB_ENDPOINT,
         context=context,
@@ -286,18 +288,18 @@ _OF_THE_WATCHER = {"warmup_delay", "umask"}
 
 
 def _plugin_specs(plugins: Iterable[Mapping[str, Any]]) -> list[PluginSpec]:
-    made = []
+    specs = []
     for plugin in plugins:
         use = str(plugin.get("use", ""))
         name = str(plugin.get("name") or use.rpartition(".")[2].rpartition(":")[2].lower())
         options = {key: value for key, value in plugin.items() if key != "name"}
-        made.append(plugin_from_mapping(name, options))
-    return made
+        specs.append(plugin_from_mapping(name, options))
+    return specs
 
 
 def _refuse_twins(watchers: Iterable[Watcher]) -> None:
-    seen = set()
+    keys = set()
     for watcher in watchers:
-        if name_key(watcher.name) in seen:
+        if name_key(watcher.name) in keys:
             raise AlreadyExists(watcher.name)
-        seen.add(name_key(watcher.name))
+        keys.add(name_key(watcher.name))

@@ -43,8 +43,8 @@ class Running:
     @property
     def home(self) -> Home | None:
         """Where the watchers live, once it has begun."""
-        begun = self._ready.done() and self._ready.exception() is None
-        return self._ready.result() if begun else None
+        is_ready = self._ready.done() and self._ready.exception() is None
+        return self._ready.result() if is_ready else None
 
     @property
     def is_over(self) -> bool:

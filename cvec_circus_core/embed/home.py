@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from cvec_circus_core.embed.portal import Portal, portal_here
+from cvec_circus_core.embed.portal import Portal, Result, portal_here
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.ports import Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
@@ -30,7 +30,7 @@ class Home:
         portal = portal_here()
         return cls(portal, portal.ask(lambda: Engine(Configuration(), Parts(serves=False))))
 
-    def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Any:
+    def do(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Result:
         """Do something that takes time: awaitable inside the loop, blocking outside."""
         return self.portal.run(work)
 
@@ -38,7 +38,7 @@ class Home:
         """Ask something that takes no time."""
         return self.portal.ask(question)
 
-    def wish(self, make: Callable[[], Ticket], result: Callable[[Done], T]) -> Any:
+    def wish(self, make: Callable[[], Ticket], result: Callable[[Done], T]) -> Result:
         """Make a wish, and give what comes of it: awaitable inside the loop, blocking outside.
 
         What is wrong with the wish itself is raised at once.

@@ -13,9 +13,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+Result = Any
+"""What a call gives: something to await in a running loop, and elsewhere the value itself. No type
+tells which of the two a caller gets, because that is known when it is called."""
+
 
 class Portal:
-    """Runs coroutines in one loop, for whoever calls."""
+    """Runs coroutines in one loop, for any caller."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -26,7 +30,7 @@ class Portal:
         """Whether the caller runs in the loop."""
         return running_loop() is self.loop
 
-    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Any:
+    def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Result:
         """Run it: return a task inside the loop, and the result from outside."""
         if self.is_inside:
             task = self.loop.create_task(work())
@@ -60,14 +64,14 @@ def portal_here() -> Portal:
     return Portal(loop) if loop is not None else Portal(_background_loop())
 
 
-def nothing_to_do(value: Any = None) -> Any:
+def nothing_to_do(value: object = None) -> Result:
     """Return what a call that has nothing to wait for gives: awaitable only inside a loop."""
     loop = running_loop()
     if loop is None:
         return value
-    done: asyncio.Future[Any] = loop.create_future()
-    done.set_result(value)
-    return done
+    future: asyncio.Future[object] = loop.create_future()
+    future.set_result(value)
+    return future
 
 
 def run_in_thread(main: Callable[[], Awaitable[None]], name: str) -> threading.Thread:

@@ -66,7 +66,7 @@ class Process:
     ) -> None:
         if isinstance(cmd, int) and isinstance(args, str):
             name, wid, cmd, args = str(wid), cmd, args, None
-        given = {
+        values = {
             "cmd": cmd,
             "args": args,
             "working_dir": working_dir,
@@ -78,7 +78,7 @@ class Process:
             "close_child_stdin": close_child_stdin,
             **{f"rlimit_{limit}": value for limit, value in (rlimits or {}).items()},
         }
-        options = {key: value for key, value in given.items() if value is not None}
+        options = {key: value for key, value in values.items() if value is not None}
         self.name = name or str(wid)
         self.wid = wid
         self._slot = wid if isinstance(wid, int) else str(wid)
@@ -95,7 +95,7 @@ class Process:
         """Start it, if it is not started yet. Raises `CannotSpawn`."""
         if self._single is not None and self._single.poll() is None:
             return
-        ends = [os.pipe() if wanted else None for wanted in self._pipes]
+        ends = [os.pipe() if has_pipe else None for has_pipe in self._pipes]
         try:
             stdout, stderr = (end[1] if end else None for end in ends)
             self._single = SingleProcess(self._plan(), Stdio(stdout=stdout, stderr=stderr))

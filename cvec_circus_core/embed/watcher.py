@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
-from cvec_circus_core.embed.facts import WatcherFacts
 from cvec_circus_core.embed.home import Home
-from cvec_circus_core.embed.portal import nothing_to_do
+from cvec_circus_core.embed.portal import Result, nothing_to_do
+from cvec_circus_core.embed.watcher_queries import WatcherQueries
 from cvec_circus_core.extend.ports import SignalSelection, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import WatcherSpec
@@ -30,7 +30,7 @@ def name_from(cmd: str) -> str:
     return os.path.basename(words[0]) if words else ""
 
 
-class Watcher(WatcherFacts):
+class Watcher(WatcherQueries):
     """Keeps a number of processes of one command running.
 
     Every watcher option is a keyword (see the reference of options); what is not known is kept for
@@ -54,7 +54,7 @@ class Watcher(WatcherFacts):
         env: Mapping[str, str] | None = None,
         stopped: bool = True,
         graceful_timeout: float = 30.0,
-        prereload_fn: Any = None,
+        prereload_fn: Callable[[Watcher], object] | None = None,
         rlimits: Mapping[str, int | None] | None = None,
         executable: str | None = None,
         stdout_stream: Mapping[str, Any] | None = None,
@@ -62,9 +62,9 @@ class Watcher(WatcherFacts):
         stream_backend: str = "thread",
         priority: int = 0,
         singleton: bool = False,
-        **options: Any,
+        **options: object,
     ) -> None:
-        given = {
+        values = {
             "cmd": cmd,
             "args": args,
             "numprocesses": numprocesses,
@@ -85,7 +85,7 @@ class Watcher(WatcherFacts):
             **{f"rlimit_{limit}": value for limit, value in (rlimits or {}).items()},
             **options,
         }
-        self._spec = watcher_from_mapping(name, given)
+        self._spec = watcher_from_mapping(name, values)
         self._home: Home | None = None
         self._is_alone = True
         self._prereload = prereload_fn
@@ -93,9 +93,9 @@ class Watcher(WatcherFacts):
     @classmethod
     def load_from_config(cls, config: Mapping[str, Any]) -> Watcher:
         """Make one from a mapping; ``name`` defaults to the first word of ``cmd``."""
-        given = dict(config)
-        name = given.pop("name", None) or name_from(str(given.get("cmd", "")))
-        return cls(name, given.pop("cmd", ""), **given)
+        rest = dict(config)
+        name = rest.pop("name", None) or name_from(str(rest.get("cmd", "")))
+        return cls(name, rest.pop("cmd", ""), **rest)
 
     @classmethod
     def of(cls, spec: WatcherSpec, home: Home) -> Watcher:
@@ -110,21 +110,21 @@ class Watcher(WatcherFacts):
         home.engine.supervisor.add_spec(self._spec)
         self._home, self._is_alone = home, False
 
-    def start(self) -> Any:
+    def start(self) -> Result:
         """Start it: what is missing is spawned. Gives the pids started and kept."""
         return self._wish(lambda watcher: watcher.start(), _done)
 
-    def stop(self) -> Any:
+    def stop(self) -> Result:
         """Stop it: every process is asked to go, and killed when its grace is over."""
         if self._home is None:
             return nothing_to_do()
         return self._home.do(self._stop)
 
-    def restart(self) -> Any:
+    def restart(self) -> Result:
         """Stop it and, when all is gone, start it."""
         return self._wish(lambda watcher: watcher.restart(), _done)
 
-    def reload(self, graceful: bool = True, sequential: bool = False) -> Any:
+    def reload(self, graceful: bool = True, sequential: bool = False) -> Result:
         """Replace every process, new before old; not ``graceful`` is a restart."""
         if not graceful:
             return self.restart()
@@ -132,25 +132,25 @@ class Watcher(WatcherFacts):
             self._prereload(self)
         return self._wish(lambda watcher: watcher.reload(sequential=sequential), _done)
 
-    def incr(self, nb: int = 1) -> Any:
+    def incr(self, nb: int = 1) -> Result:
         """Keep so many more processes; gives the number."""
         return self.set_numprocesses(self.numprocesses + nb)
 
-    def decr(self, nb: int = 1) -> Any:
+    def decr(self, nb: int = 1) -> Result:
         """Keep so many fewer processes; gives the number."""
         return self.set_numprocesses(max(0, self.numprocesses - nb))
 
-    def set_numprocesses(self, np: int) -> Any:
+    def set_numprocesses(self, np: int) -> Result:
         """Keep this many processes; gives the number."""
         if self._home is None:
             return self.set_opts({"numprocesses": np})
         return self._wish(lambda watcher: watcher.resize(np), self._count)
 
-    def set_opt(self, key: str, val: Any) -> Any:
+    def set_opt(self, key: str, val: object) -> Result:
         """Set one option. Raises `BadMessage` and changes nothing where it can not be used."""
         return self.set_opts({key: val})
 
-    def set_opts(self, options: Mapping[str, Any]) -> Any:
+    def set_opts(self, options: Mapping[str, Any]) -> Result:
         """Set some options, all or none; gives the number of processes wanted."""
         if self._home is None:
             self._spec = changed_spec(self._spec, options)
@@ -159,7 +159,7 @@ class Watcher(WatcherFacts):
 
     def kill_processes(
         self, stop_signal: int | None = None, graceful_timeout: float | None = None
-    ) -> Any:
+    ) -> Result:
         """Stop all processes; they are replaced."""
         return self._kill(None, stop_signal, graceful_timeout)
 
@@ -168,21 +168,21 @@ class Watcher(WatcherFacts):
         process: ProcessView | int,
         stop_signal: int | None = None,
         graceful_timeout: float | None = None,
-    ) -> Any:
+    ) -> Result:
         """Stop one process; it is replaced. Raises `UnknownProcess`."""
         pid = process if isinstance(process, int) else process.pid
         return self._kill(pid, stop_signal, graceful_timeout)
 
-    def spawn_processes(self) -> Any:
+    def spawn_processes(self) -> Result:
         """Spawn what is missing, which the watcher does by itself while it is up."""
         return self.start()
 
-    def spawn_process(self) -> Any:
+    def spawn_process(self) -> Result:
         """Keep one more process."""
         return self.incr()
 
-    def manage_processes(self) -> Any:
-        """Do nothing: deaths are answered when they happen, not when somebody looks."""
+    def manage_processes(self) -> Result:
+        """Do nothing: deaths are answered when they happen, not when a caller looks."""
         return nothing_to_do()
 
     reap_processes = manage_processes
@@ -214,7 +214,7 @@ class Watcher(WatcherFacts):
             self._home.ask(partial(self._home.engine.supervisor.add_spec, self._spec))
         return self._home
 
-    def _wish(self, make: Callable[[WatcherPort], Ticket], result: Callable[[Done], T]) -> Any:
+    def _wish(self, make: Callable[[WatcherPort], Ticket], result: Callable[[Done], T]) -> Result:
         home = self._settled_home()
         return home.wish(lambda: make(home.watcher(self.name)), result)
 
@@ -230,7 +230,7 @@ class Watcher(WatcherFacts):
             self._spec, self._home = home.watcher(self.name).spec, None
             await home.close()
 
-    def _kill(self, pid: int | None, signum: int | None, grace: float | None) -> Any:
+    def _kill(self, pid: int | None, signum: int | None, grace: float | None) -> Result:
         return self._wish(lambda watcher: watcher.kill(pid, signum, grace), _nothing)
 
 

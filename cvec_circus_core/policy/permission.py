@@ -1,9 +1,9 @@
 """Who may do what: pure judgement over the lists in the configuration.
 
 Root and the daemon's own user may do everything, and so may those whom the operator listed. Viewers
-may read. Everybody else may act on the watchers that list him, and else nothing. Lists are compared
-as they are written: by name, by number, by ``@group``, or by ``key:NAME`` for the holder of a key,
-whose role says what he may beside.
+may read. All others may act on the watchers that list them, and else nothing. Lists are compared as
+they are written: by name, by number, by ``@group``, or by ``key:NAME`` for the holder of a key,
+whose role says what they may do beside.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def rules_of(spec: ArbiterSpec, own_uid: int, keys: Mapping[str, KnownKey] | Non
 
 
 def rights_of(rules: Rules, caller: PeerIdentity, words: Iterable[str] = ()) -> Rights:
-    """Return what a caller may. ``words`` are those by which lists may mean him."""
+    """Return what a caller may. ``words`` are those by which lists may mean them."""
     match caller:
         case Anybody():
             return Rights(everything=True, reading=True)

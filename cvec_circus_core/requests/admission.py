@@ -18,7 +18,9 @@ def admitted(supervisor: Supervisor, caller: Caller, command: Command) -> Superv
         raise NotAllowed(
             f"who calls can not be told ({caller.identity.why}), so nothing is allowed"
         )
-    listed = any(rights.may_operate(watcher.spec.allow_users) for watcher in supervisor.watchers())
-    if not (listed or (rights.reading and not command.acts)):
+    is_listed = any(
+        rights.may_operate(watcher.spec.allow_users) for watcher in supervisor.watchers()
+    )
+    if not (is_listed or (rights.reading and not command.acts)):
         raise limits.refusal()
     return restricted(supervisor, limits)

@@ -53,20 +53,20 @@ class Audit:
             case _:
                 reason, outcome, line = "", "ok", "ok"
         words = (f"{key}={_short(value)}" for key, value in details.items())
-        said = " ".join((_short(message.command), *words))
-        log.info("%s: %s: %s", _who(caller), said, line)
+        request = " ".join((_short(message.command), *words))
+        log.info("%s: %s: %s", _who(caller), request, line)
         self._emit(_event(caller, message.command, details, outcome, reason))
 
     def tell_turned_away(self, caller: Caller) -> None:
-        """Tell of somebody who was not let in, or not where events are told."""
+        """Tell of a caller who was not let in, or not where events are told."""
         if not self._is_worth_a_line(caller):
             return
         is_by_key = isinstance(caller.identity, KeyHolder)
-        what = "connect" if is_by_key and not caller.rights.any else "events"
+        act = "connect" if is_by_key and not caller.rights.any else "events"
         remedy = "circusctl authorize" if is_by_key else "viewers in [circus]"
-        reason = f"may not {'connect' if what == 'connect' else 'read'}; {remedy} lets them"
-        log.info("%s: %s: refused: %s", _who(caller), what, reason)
-        self._emit(_event(caller, what, {}, "refused", reason))
+        reason = f"may not {'connect' if act == 'connect' else 'read'}; {remedy} lets them"
+        log.info("%s: %s: refused: %s", _who(caller), act, reason)
+        self._emit(_event(caller, act, {}, "refused", reason))
 
     def _is_worth_a_line(self, caller: Caller) -> bool:
         now = self._clock.now()
@@ -100,31 +100,31 @@ def _event(
     caller: Caller, command: str, details: Mapping[str, Any], outcome: str, reason: str
 ) -> Event:
     name = command if command.isidentifier() and len(command) <= _LONGEST else "unknown"
-    told: dict[str, Any] = {"command": name, "outcome": outcome, "who": caller.name}
+    facts: dict[str, Any] = {"command": name, "outcome": outcome, "who": caller.name}
     match caller.identity:
         case LocalUser(uid, pid):
-            told |= {"uid": uid, "pid": pid}
+            facts |= {"uid": uid, "pid": pid}
         case KeyHolder(key, address):
-            told |= {"key": key, "address": address}
+            facts |= {"key": key, "address": address}
     if reason:
-        told["reason"] = reason[:_LONGEST]
+        facts["reason"] = reason[:_LONGEST]
     watcher = str(details.get("name", ""))
-    return CommandAudited(watcher, name, {**told, "properties": dict(details)})
+    return CommandAudited(watcher, name, {**facts, "properties": dict(details)})
 
 
 def _details(properties: Mapping[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     for key in _TOLD:
         value = properties.get(key)
         if isinstance(value, str | int | float):
-            told[key] = value[:_LONGEST] if isinstance(value, str) else value
+            details[key] = value[:_LONGEST] if isinstance(value, str) else value
     for key in _NAMED:
         names = properties.get(key)
         if isinstance(names, Mapping | list):
-            told[key] = ",".join(str(name) for name in names)[:_LONGEST]
-    return told
+            details[key] = ",".join(str(name) for name in names)[:_LONGEST]
+    return details
 
 
-def _short(word: Any) -> str:
-    said = word if isinstance(word, str) and word.isidentifier() else ascii(word)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+def _short(word: object) -> str:
+    text = word if isinstance(word, str) and word.isidentifier() else ascii(word)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -65,9 +65,9 @@ class Authorizer:
         if now >= self._accounts_until:
             self._accounts.clear()
             self._accounts_until = now + KEPT
-        known = self._accounts.get(uid)
-        if known is None:
+        account = self._accounts.get(uid)
+        if account is None:
             # Those who may do everything anyway need no list of their groups.
             words = frozenset[str]() if uid in (ROOT, self._own_uid) else words_for(uid)
-            known = self._accounts[uid] = user_name(uid), words
-        return known
+            account = self._accounts[uid] = user_name(uid), words
+        return account

@@ -28,20 +28,20 @@ def begin(
     return loop.create_task(_go_on(work, awaited))
 
 
-async def _go_on(work: Coroutine[Any, Any, None], awaited: Any) -> None:
+async def _go_on(work: Coroutine[Any, Any, None], awaited: object) -> None:
     await _rest(work, awaited)
 
 
 @types.coroutine
-def _rest(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, Any, None]:
+def _rest(work: Coroutine[Any, Any, None], awaited: object) -> Generator[object, object, None]:
     # What the coroutine waits for is handed on to the task, and what comes of it handed back.
     try:
         while True:
             try:
-                came = yield awaited
+                result = yield awaited
             except BaseException as error:
                 awaited = work.throw(error)
             else:
-                awaited = work.send(came)
+                awaited = work.send(result)
     except StopIteration:
         return

@@ -22,19 +22,19 @@ from cvec_circus_core.model.errors import BadMessage
 def convert(request: type[Request], given: Mapping[str, Any]) -> Request:
     """Return the request. Raises `BadMessage`, naming the property and what is wrong."""
     declared = properties(request)
-    for one in declared:
-        if one.required and one.name not in given:
-            raise BadMessage(f"message invalid '{one.name}' is missing")
-    known = {one.name: given[one.name] for one in declared if one.name in given}
+    for prop in declared:
+        if prop.required and prop.name not in given:
+            raise BadMessage(f"message invalid '{prop.name}' is missing")
+    values = {prop.name: given[prop.name] for prop in declared if prop.name in given}
     hints = _hints(request)
-    checked = {name: _checked(name, value, hints[name]) for name, value in known.items()}
+    checked = {name: _checked(name, value, hints[name]) for name, value in values.items()}
     if request.open_ended:
-        rest = {name: value for name, value in given.items() if name not in known}
+        rest = {name: value for name, value in given.items() if name not in values}
         return request(**checked, **rest)
     return request(**checked)
 
 
-def _checked(name: str, value: Any, hint: Any) -> Any:
+def _checked(name: str, value: object, hint: object) -> object:
     if value.__class__ is hint or value.__class__ in _members(hint):
         return value
     msgspec = import_module("msgspec")
@@ -44,15 +44,15 @@ def _checked(name: str, value: Any, hint: Any) -> Any:
         raise BadMessage(f"property '{name}' is wrong: {str(error).lower()}") from None
 
 
-def _members(hint: Any) -> tuple[Any, ...]:
+def _members(hint: object) -> tuple[object, ...]:
     return typing.get_args(hint) if isinstance(hint, UnionType) else ()
 
 
 def _hints(request: type[Request]) -> dict[str, Any]:
-    known = _known_hints.get(request)
-    if known is None:
-        known = _known_hints[request] = typing.get_type_hints(request)
-    return known
+    hints = _known_hints.get(request)
+    if hints is None:
+        hints = _known_hints[request] = typing.get_type_hints(request)
+    return hints
 
 
 _known_hints: dict[type[Request], dict[str, Any]] = {}

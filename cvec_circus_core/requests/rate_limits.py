@@ -1,11 +1,11 @@
 """How much one caller may ask of the control endpoint, so that there is time for all others.
 
-Whoever may do everything could stop the daemon as well, so all that he is kept from is an accident:
+Who may do everything could stop the daemon as well, so all that they are kept from is an accident:
 a program that leaves its requests open by the thousand. All others are held to a number of requests
 a second, and to small ones, because a large text takes time to read whatever stands in it. They are
 counted by user and not by connection, of which anybody can make another.
 
-Who asks too often is told so, as often as he may ask; what comes on top of that is not even read.
+Who asks too often is told so, as often as they may ask; what comes on top of that is not even read.
 """
 
 from __future__ import annotations

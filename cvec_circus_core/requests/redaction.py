@@ -34,9 +34,9 @@ def spec_without_secrets(spec: WatcherSpec) -> WatcherSpec:
     )
 
 
-def _without(name: str, value: Any) -> Any:
+def _without(name: str, value: object) -> object:
     if _SOUNDS_SECRET.search(name):
         return HIDDEN
     if isinstance(value, Mapping):
-        return {key: _without(str(key), one) for key, one in value.items()}
+        return {key: _without(str(key), member) for key, member in value.items()}
     return value

@@ -44,7 +44,7 @@ from cvec_circus_core.policy.config_plan import (
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick, TicketId
 from cvec_circus_core.runtime.managed_sockets import Exchange
-from cvec_circus_core.runtime.tickets import Ticket, settled
+from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.watcher_registry import WatcherRegistry
 from cvec_circus_core.runtime.world import World
@@ -93,10 +93,10 @@ class ArbiterActor:
         self._exchanges: dict[TicketId, Exchange] = {}
         self._inbox: list[ArbiterInput] = []
         self._is_stepping = self._is_scheduled = False
-        self._tickets: dict[TicketId, Ticket] = {}
+        self._tickets: dict[TicketId, TicketFuture] = {}
         self._ticket_count = 0
         self._alarm: tuple[float, Callable[[], None]] | None = None
-        self._quit: Ticket | None = None
+        self._quit: TicketFuture | None = None
         self._last_hooks: asyncio.Task[None] | None = None
         world.neighbours.watchers = self.actors
         for spec in configuration.watchers:
@@ -126,7 +126,7 @@ class ArbiterActor:
             raise ShuttingDown
         return self._registry.add(spec)
 
-    def remove(self, name: str, *, nostop: bool = False) -> Ticket:
+    def remove(self, name: str, *, nostop: bool = False) -> TicketFuture:
         """Stop a watcher, unless ``nostop``, and forget it. Raises `UnknownWatcher`."""
         actor = self.watcher(name)
         if nostop:
@@ -134,19 +134,19 @@ class ArbiterActor:
         key = name_key(actor.name)
         return self._request(lambda ticket: inputs.RemoveWatcher(ticket, key, nostop))
 
-    def start_all(self) -> Ticket:
+    def start_all(self) -> TicketFuture:
         """Start every autostart watcher, highest priority first."""
         return self._request(inputs.StartAll)
 
-    def stop_all(self) -> Ticket:
+    def stop_all(self) -> TicketFuture:
         """Stop every watcher, lowest priority first; they end side by side."""
         return self._request(inputs.StopAll)
 
-    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+    def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> TicketFuture:
         """Reload every active watcher, one after another, highest priority first."""
         return self._request(lambda ticket: inputs.ReloadAll(ticket, graceful, sequential))
 
-    def restart_all(self) -> Ticket:
+    def restart_all(self) -> TicketFuture:
         """Stop everything, read the configuration again, and start it, in the same pid.
 
         Raises `ConfigError` and `CannotBind`, in which case nothing was touched.
@@ -167,7 +167,7 @@ class ArbiterActor:
         """
         return self._plan(self._configure())
 
-    def reload_config(self) -> tuple[ConfigPlan, Ticket]:
+    def reload_config(self) -> tuple[ConfigPlan, TicketFuture]:
         """Read the configuration again and apply what differs.
 
         Raises `ConfigError` with every mistake, or `CannotBind` with every socket that can not be
@@ -185,7 +185,7 @@ class ArbiterActor:
         ticket.when_settled(self.access_changed)
         return plan, ticket
 
-    def quit(self) -> Ticket:
+    def quit(self) -> TicketFuture:
         """Stop everything and end. It always wins, and a second call changes nothing."""
         if self._quit is None:
             self._quit = self._request(inputs.Quit)
@@ -210,7 +210,7 @@ class ArbiterActor:
         make: Callable[[TicketId, ConfigRead], ArbiterInput],
         configuration: Configuration,
         exchange: Exchange,
-    ) -> Ticket:
+    ) -> TicketFuture:
         late = frozenset(spec.name for spec in exchange.late)
         reading = ConfigRead(configuration, self.world.sockets.specs, late)
 
@@ -220,10 +220,10 @@ class ArbiterActor:
 
         return self._request(request)
 
-    def _request(self, make: Callable[[TicketId], ArbiterInput]) -> Ticket:
+    def _request(self, make: Callable[[TicketId], ArbiterInput]) -> TicketFuture:
         self._ticket_count += 1
         number = TicketId(self._ticket_count)
-        ticket = self._tickets[number] = Ticket(self.world.loop)
+        ticket = self._tickets[number] = TicketFuture(self.world.loop)
         self._inbox.append(make(number))
         self._step()
         return ticket

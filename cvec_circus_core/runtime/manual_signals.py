@@ -8,7 +8,7 @@ from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, CircusError, SystemProblem, UnknownProcess
 from cvec_circus_core.model.outcome import Done, Failed
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.runtime.tickets import Ticket
+from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.system.protocols import Processes, Scope, SignalResult
 
 
@@ -28,7 +28,7 @@ class PendingSignals:
     It fails with the first refusal. That nobody was there is one for a child that was named.
     """
 
-    def __init__(self, ticket: Ticket, count: int, absent: CircusError | None = None) -> None:
+    def __init__(self, ticket: TicketFuture, count: int, absent: CircusError | None = None) -> None:
         self._ticket = ticket
         self._missing = count
         self._absent = absent
@@ -64,7 +64,7 @@ def send_indirectly(
     pids: Sequence[int],
     signum: int,
     selection: SignalSelection,
-    ticket: Ticket,
+    ticket: TicketFuture,
 ) -> None:
     """Send a signal to whom the selection names beneath the processes.
 

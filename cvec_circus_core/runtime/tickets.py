@@ -9,7 +9,7 @@ from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 
 
-class Ticket:
+class TicketFuture:
     """A promise that is settled once. Awaiting it gives `Done` or raises the reason why not."""
 
     __slots__ = ("_future",)
@@ -52,8 +52,8 @@ class Ticket:
         return asyncio.shield(self._future).__await__()
 
 
-def settled(loop: asyncio.AbstractEventLoop, outcome: Outcome) -> Ticket:
+def settled(loop: asyncio.AbstractEventLoop, outcome: Outcome) -> TicketFuture:
     """Return a ticket whose outcome is known already."""
-    ticket = Ticket(loop)
+    ticket = TicketFuture(loop)
     ticket.settle(outcome)
     return ticket

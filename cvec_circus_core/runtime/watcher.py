@@ -41,7 +41,7 @@ from cvec_circus_core.runtime.manual_signals import (
 )
 from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
-from cvec_circus_core.runtime.tickets import Ticket, settled
+from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.protocols import OnSignalled, Scope
@@ -67,7 +67,7 @@ class WatcherActor:
         self._state = WatcherState(spec)
         self._inbox: list[Input] = []
         self._effects: deque[Effect] = deque()
-        self._tickets: dict[TicketId, Ticket] = {}
+        self._tickets: dict[TicketId, TicketFuture] = {}
         self._ticket_count = 0
         self.hooks = WatcherHooks(
             world, self._post, lambda: self.spec, HookWatcher(self, world, spec.name)
@@ -141,19 +141,19 @@ class WatcherActor:
         """Open the files of its streams anew."""
         self.streams.reopen()
 
-    def start(self) -> Ticket:
+    def start(self) -> TicketFuture:
         """Bring it up."""
         return self.wish(Go.START)
 
-    def stop(self, reason: str | None = None) -> Ticket:
+    def stop(self, reason: str | None = None) -> TicketFuture:
         """Bring it down; with a ``reason`` it gives up."""
         return self.wish(Go.STOP, reason=reason)
 
-    def restart(self) -> Ticket:
+    def restart(self) -> TicketFuture:
         """Bring it down and, once all is gone, up again."""
         return self.wish(Go.RESTART)
 
-    def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> Ticket:
+    def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> TicketFuture:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
             self.streams.close_later()
@@ -168,7 +168,7 @@ class WatcherActor:
         self.hooks.abandon()
         self._post(inputs.Hasten())
 
-    def reload(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
+    def reload(self, *, graceful: bool = True, sequential: bool = False) -> TicketFuture:
         """Replace all processes, or send SIGHUP where the spec says so."""
         if not graceful:
             return self.restart()
@@ -180,25 +180,25 @@ class WatcherActor:
         rollout = ONE_BY_ONE if sequential else None
         return self._promised(lambda ticket: inputs.Renew(rollout, ticket))
 
-    def renew(self) -> Ticket:
+    def renew(self) -> TicketFuture:
         """Replace all processes because what they were given has changed; a stopped one stays."""
         return self._promised(lambda ticket: inputs.Renew(ticket=ticket))
 
-    def resize(self, count: int) -> Ticket:
+    def resize(self, count: int) -> TicketFuture:
         """Keep this many processes; a singleton stays as it is."""
         if self.spec.singleton:
             done = Done(numprocesses=self.spec.numprocesses)
             return settled(self._world.loop, done)
         return self._promised(lambda ticket: inputs.Resize(max(0, count), ticket))
 
-    def change(self, options: Mapping[str, Any]) -> Ticket:
+    def change(self, options: Mapping[str, Any]) -> TicketFuture:
         """Set options, all or none. Raises `UnknownOption`, `BadMessage`."""
         spec = self._world.options.changed(self.spec, options)
         return self.change_spec(spec, tuple(options), changed(self.spec, spec).needs)
 
     def change_spec(
         self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]
-    ) -> Ticket:
+    ) -> TicketFuture:
         """Live by another spec from now on; replace processes where that is needed.
 
         Raises `CircusError` where a stream can not be had, in which case nothing was changed.
@@ -209,12 +209,12 @@ class WatcherActor:
         renew = Needs.NEW_PROCESSES in needs or needs_pipes
         return self._promised(lambda ticket: inputs.Change(spec, keys, ticket, renew))
 
-    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> Ticket:
+    def kill(self, pid: int | None, signum: int | None, grace: float | None) -> TicketFuture:
         """Stop one process or all; they are replaced. Raises `UnknownProcess`."""
         pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
         return self._promised(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
 
-    def signal(self, signum: int, selection: SignalSelection) -> Ticket:
+    def signal(self, signum: int, selection: SignalSelection) -> TicketFuture:
         """Send a signal; settled when it was sent. Raises `UnknownProcess`, `BadMessage`.
 
         A refusal is a `SystemProblem`: raised where it is known at once, else the ticket's failure.
@@ -223,7 +223,7 @@ class WatcherActor:
         if selection.wid is not None:
             pid = self._pid_of(selection.wid)
         pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
-        ticket = Ticket(self._world.loop)
+        ticket = TicketFuture(self._world.loop)
         if is_indirect(selection):
             send_indirectly(self._world.processes, self.name, pids, signum, selection, ticket)
         else:
@@ -251,13 +251,13 @@ class WatcherActor:
             raise UnknownProcess(wid, self.name)
         return slot.pid
 
-    def _promised(self, make: Callable[[TicketId], Input]) -> Ticket:
+    def _promised(self, make: Callable[[TicketId], Input]) -> TicketFuture:
         if len(self._tickets) >= PROMISES:
             refusal = Conflict(f"watcher {self.name} has {PROMISES} requests waiting already")
             return settled(self._world.loop, Failed(refusal))
         self._ticket_count += 1
         number = TicketId(self._ticket_count)
-        ticket = self._tickets[number] = Ticket(self._world.loop)
+        ticket = self._tickets[number] = TicketFuture(self._world.loop)
         # At once, so that the next reader sees the wish: two incr in a row make two more.
         self._inbox.append(make(number))
         self._step()

@@ -21,7 +21,7 @@ from cvec_circus_core.policy.arbiter.effects import (
 from cvec_circus_core.policy.arbiter.inputs import Added
 from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.streams.watcher_streams import check_streams
-from cvec_circus_core.runtime.tickets import Ticket, settled
+from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher import Listener, WatcherActor, nobody
 from cvec_circus_core.runtime.world import World
 
@@ -76,7 +76,7 @@ class WatcherRegistry:
             process.pid for actor in self._detached for process in actor.view().processes
         )
 
-    def ask(self, ask: WatcherAsk) -> Ticket:
+    def ask(self, ask: WatcherAsk) -> TicketFuture:
         """Ask a watcher; a broken one must not keep the others from what they are asked."""
         try:
             return self._ticket_of(ask)
@@ -87,7 +87,7 @@ class WatcherRegistry:
             failure = CircusError(f"watcher {ask.watcher} is broken: {error}")
             return settled(self._world.loop, Failed(failure))
 
-    def _ticket_of(self, ask: WatcherAsk) -> Ticket:
+    def _ticket_of(self, ask: WatcherAsk) -> TicketFuture:
         if isinstance(ask, AddWatcher):
             self.add(ask.spec)
             return settled(self._world.loop, Done())

@@ -17,7 +17,7 @@ from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
-from cvec_circus_core.runtime.tickets import Ticket
+from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
 
@@ -68,17 +68,17 @@ class MemoryDaemon:
             self.clock.advance(STEP)
         raise AssertionError("it never comes to rest")
 
-    async def outcome(self, ticket: Ticket) -> Outcome:
+    async def outcome(self, ticket: TicketFuture) -> Outcome:
         """Let time pass until a promise is settled."""
         await self.until(ticket.is_settled)
         return ticket.outcome()
 
-    async def rest(self, ticket: Ticket) -> None:
+    async def rest(self, ticket: TicketFuture) -> None:
         """Let time pass until a promise is kept. Raises what breaks it."""
         await self.until(ticket.is_settled)
         await ticket
 
-    async def refused(self, ticket: Ticket) -> str:
+    async def refused(self, ticket: TicketFuture) -> str:
         """Let time pass until a promise is broken, and return why."""
         try:
             await self.rest(ticket)

@@ -1,7 +1,7 @@
 """How messages come in: a socket that is opened behind an entrance, which tells who sends them.
 
-Every endpoint is opened this way, whoever serves it: the entrance takes over the socket before it
-is bound, and learns where that was (`door.py` has the one that asks who is there).
+Every endpoint is opened this way, whatever serves it: the authentication takes over the socket
+before it is bound, and learns where that was (`authenticator.py` has the one that asks who calls).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Bound(NamedTuple):
 
 
 class Handshake(NamedTuple):
-    """What somebody says of himself who wants to come in, as libzmq has checked it."""
+    """What a caller who connects says, as libzmq has checked it."""
 
     address: str
     key: str | None
-    """His public key, where CURVE is spoken; that he has the secret one, too, is certain."""
+    """The public key, where CURVE is spoken; that the caller has the secret one is certain."""
 
 
-class Place(Protocol):
+class Bindable(Protocol):
     """Where a socket is to be bound."""
 
     def bind(self, bound: zmq.Socket[Any]) -> Bound:
@@ -78,7 +78,7 @@ class NoAuthentication:
         """There is nothing to close."""
 
 
-def open_behind(entrance: Authentication, place: Place, made: zmq.Socket[Any]) -> str:
+def open_behind(entrance: Authentication, place: Bindable, made: zmq.Socket[Any]) -> str:
     """Bind a socket whose options are set, and return the endpoint that it got.
 
     Where that can not be, the socket is closed. Raises `CannotBind`.

@@ -12,9 +12,9 @@ the next ones to the wrong subscriber.)
 
 Where CURVE is spoken the kernel is not asked: a key that is not let in gets no handshake at all.
 When lists have changed, connections are ended whose key has no rights any more. Where only readers
-are let in that is at once, also for those that nobody has shown to be his: nothing was subscribed
+are let in that is at once, also for those whose owner is not proven: nothing was subscribed
 to over them, and who may come comes again. At other doors the rights count at once, and the
-connection stays a little for the reply to whoever has asked for the change.
+connection stays a little for the reply to the caller who asked for the change.
 """
 
 from __future__ import annotations
@@ -109,15 +109,15 @@ class PeerAuthenticator:
             words = str(frame.get("User-Id"))
         except zmq.ZMQError:
             return self._judge(_without_words(frame))
-        known = self._known.get(words)
-        if known is None:
+        caller = self._known.get(words)
+        if caller is None:
             if len(self._known) >= _KNOWN_AT_MOST:
                 self._known.clear()
-            known = self._known[words] = self._judge(self._identity(words, frame))
-        if not known.rights.everything:
+            caller = self._known[words] = self._judge(self._identity(words, frame))
+        if not caller.rights.everything:
             number = int(words.partition(" ")[0])
             self._connections.heard(int(frame.get(zmq.SRCFD)), number)
-        return known
+        return caller
 
     def meet(self, fd: int) -> Meeting:
         """Tell who is at the other end of a descriptor, as far as that is known by now."""
@@ -154,25 +154,25 @@ class PeerAuthenticator:
                 return self._connections.identity(int(frame.get(zmq.SRCFD)), int(words))
 
     def _shown(self, holder: KeyHolder, fd: int, number: int) -> None:
-        """Count a connection as his who has shown his key."""
+        """Count a connection as that of the caller who has shown the key."""
         caller = self._judge(holder)
-        held = self._connections.is_of(fd, number, holder)
-        if held is not None and caller.rights.everything:
+        connection = self._connections.is_of(fd, number, holder)
+        if connection is not None and caller.rights.everything:
             self._connections.let_go(fd, number)
-        elif held is not None and not held.belongs_to(caller.name):
-            held.end()
+        elif connection is not None and not connection.belongs_to(caller.name):
+            connection.end()
 
     def _news(self) -> Iterable[News]:
         return () if self._monitor is None else self._monitor.read()
 
     def _met(self, identity: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
-        """Let everybody in: what he may is told him in answer to what he asks."""
+        """Let every caller in: what they may do, they learn from the replies."""
         caller = self._judge(identity)
         if caller.rights.everything:
             meeting.close()
             return None
         if identity is _NO_KEY_YET:
-            # Until a key is shown, an address is all that is known of somebody.
+            # Until a key is shown, an address is all that is known of a caller.
             return self._holding.hold(meeting.origin, meeting, CONNECTIONS_OF_ADDRESS)
         stays = math.inf if caller.rights.any else STRANGERS_STAY
         return self._holding.hold(caller.name, meeting, stays=stays)
@@ -189,7 +189,9 @@ class PeerAuthenticator:
 
     def _asks_for_keys(self, place: tuple[str, int]) -> bool:
         host, port = place
-        return any(port == asked and at in (host, *_EVERYWHERE) for at, asked in self._key_places)
+        return any(
+            port == curve_port and at in (host, *_EVERYWHERE) for at, curve_port in self._key_places
+        )
 
 
 class ReadOnlyPeerAuthenticator(PeerAuthenticator):
@@ -198,7 +200,7 @@ class ReadOnlyPeerAuthenticator(PeerAuthenticator):
     def guard(self, guarded: zmq.Socket[Any]) -> None:
         """Take over the connections of a socket that is not bound yet."""
         super().guard(guarded)
-        # Otherwise libzmq keeps subscriptions to itself that somebody else has made before.
+        # Otherwise libzmq keeps subscriptions to itself that another subscriber has made before.
         guarded.setsockopt(zmq.XPUB_VERBOSE, 1)
 
     def renew(self) -> None:

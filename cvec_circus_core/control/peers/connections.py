@@ -1,6 +1,6 @@
 """The connections of one endpoint: which of them a descriptor meant at which moment, and who it is.
 
-libzmq tells the descriptor of a connection, but one that was closed may belong to somebody else by
+libzmq tells the descriptor of a connection, but one that was closed may belong to another caller by
 the time a message is looked at. So connections are numbered as they are accepted, and handshakes by
 the same count (`door.py`); libzmq attaches the number of the handshake to every message after it:
 
@@ -55,7 +55,7 @@ class Connection:
 
 
 class Meets(Protocol):
-    """Whoever knows who is at the other end of a descriptor; see `Peers`."""
+    """What knows who is at the other end of a descriptor; see `Peers`."""
 
     def meet(self, fd: int) -> Meeting:
         """Hold on to the connection that a descriptor is now, and tell who is there."""
@@ -83,7 +83,7 @@ class Connections:
         return _NOT_KNOWN if connection is None else connection.identity
 
     def is_of(self, fd: int, handshake: int, identity: PeerIdentity) -> LimitedConnection | None:
-        """Remember who has shown in a handshake that a connection is his; return what is held."""
+        """Remember who has proven in a handshake to own a connection; return what is held."""
         connection = self._connection(fd, handshake)
         if connection is None:
             return None
@@ -104,10 +104,10 @@ class Connections:
             connection.held = None
 
     def look(self) -> None:
-        """Read all news, and meet whoever has come."""
+        """Read all news, and meet those who have come."""
         met: dict[int, Meeting] = {}
         while True:
-            came, disturbed = self._read_all()
+            opened, disturbed = self._read_all()
             for fd in disturbed & met.keys():
                 met.pop(fd).close()
             for fd, meeting in met.items():
@@ -117,12 +117,12 @@ class Connections:
                 connection.held = self._on_met(meeting.caller, meeting)
             if not disturbed:
                 return
-            met = {fd: self._peers.meet(fd) for fd in came}
+            met = {fd: self._peers.meet(fd) for fd in opened}
 
     def meet_again(self, on_met: OnMet) -> None:
         """Meet everybody who is there once more, and decide anew."""
         self.look()
-        for connection in [one for one in self._by_fd.values() if one.is_open]:
+        for connection in [accepted for accepted in self._by_fd.values() if accepted.is_open]:
             meeting = self._peers.meet(connection.fd)
             self.look()
             if connection.is_open and self._by_fd[connection.fd] is connection:
@@ -138,16 +138,16 @@ class Connections:
 
     def _read_all(self) -> tuple[set[int], set[int]]:
         """Return the descriptors that are new and open, and all that there is news of."""
-        came: set[int] = set()
+        opened: set[int] = set()
         disturbed: set[int] = set()
         for accepted, fd in self._read():
             disturbed.add(fd)
             if accepted:
                 self._count += 1
                 self._by_fd[fd] = Connection(fd, self._count, self._by_fd.get(fd))
-                came.add(fd)
+                opened.add(fd)
             else:
-                came.discard(fd)
+                opened.discard(fd)
                 if fd in self._by_fd:
                     self._by_fd[fd].close()
-        return came, disturbed
+        return opened, disturbed

@@ -1,13 +1,13 @@
 """What those may take of us who may not do everything: connections, and memory for messages.
 
 libzmq takes in all parts of a message before it tells of the first, and there is no end to how many
-there may be. Nor does it count connections: whoever may only look could take every descriptor. So
-connections of callers with limits are held, each by a second descriptor, for as long as they last:
+there may be. Nor does it count connections: a caller who may only look could take every descriptor.
+So those of callers with limits are held, each by a second descriptor, for as long as they last:
 
-* so many of one user, or of one address where nobody has shown who he is yet; more are ended at
-  once;
-* what comes over one is counted from its first byte on, and again from each message of his that we
-  have seen. Who sends more than a message may be long, and no end of it, is shut out;
+* so many of one user, or of one address where no caller has shown an identity yet; more are ended
+  at once;
+* what comes over one is counted from its first byte on, and again from each message that we have
+  seen. Who sends more than a message may be long, and no end of it, is shut out;
 * of those who may nothing at all, for `STRANGERS_STAY` seconds: time enough to be told so.
 
 A descriptor that is readable starts a look every `LOOK_OFTEN` seconds until nothing comes any more.
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 CONNECTIONS_OF_ONE = 64
 """Connections of a user who may not do everything, at one endpoint."""
 CONNECTIONS_OF_ADDRESS = 256
-"""Connections of an address from which nobody has shown who he is yet."""
+"""Connections of an address from which no caller has shown an identity yet."""
 CONNECTIONS_OF_ALL = 1024
 """Connections of all of them together."""
 LOOK_OFTEN = 0.02
@@ -39,7 +39,7 @@ STRANGERS_STAY = 10.0
 
 
 class LimitedConnection:
-    """One connection of somebody with limits."""
+    """One connection of a caller with limits."""
 
     __slots__ = ("_holding", "counted_at", "ends_at", "heard", "meeting", "name", "sent")
 
@@ -53,10 +53,10 @@ class LimitedConnection:
         self.counted_at = meeting.received()
         self.sent = 0
         self.heard = False
-        """Whether a message of his has been seen since the last look."""
+        """Whether a message of the caller has been seen since the last look."""
 
     def belongs_to(self, name: str) -> bool:
-        """Count it as somebody's who has shown who he is; tell whether he may have it."""
+        """Count it as that of a caller who is known by now; tell whether they may have it."""
         return self._holding.rename(self, name)
 
     def end(self) -> None:
@@ -96,16 +96,16 @@ class ConnectionQuotas:
         if self._is_full(name, most):
             meeting.turn_away()
             return None
-        one = LimitedConnection(self, name, meeting, self._loop.time() + stays)
+        connection = LimitedConnection(self, name, meeting, self._loop.time() + stays)
         self._counts[name] += 1
-        self._held.add(one)
-        self._await(one)
+        self._held.add(connection)
+        self._await(connection)
         if self._seldom is None:
             self._seldom = self._loop.call_later(LOOK_SELDOM, self._look_seldom)
-        return one
+        return connection
 
     def rename(self, one: LimitedConnection, name: str) -> bool:
-        """Count a connection as another's; tell whether he may have one more."""
+        """Count a connection as another caller's; tell whether they may have one more."""
         if one.name == name or one not in self._held:
             return True
         self._forget_name(one)
@@ -124,8 +124,8 @@ class ConnectionQuotas:
 
     def close(self) -> None:
         """Hold none any more; they last as long as libzmq lets them."""
-        for one in tuple(self._held):
-            one.close()
+        for connection in tuple(self._held):
+            connection.close()
         for timer in (self._often, self._seldom):
             if timer is not None:
                 timer.cancel()
@@ -162,35 +162,35 @@ class ConnectionQuotas:
 
     def _look_often(self) -> None:
         self._often = None
-        for one in tuple(self._sending):
-            came = self._look_at(one)
-            is_quiet = came <= 0 or not one.meeting.counts_for_itself
-            if one in self._sending and is_quiet and not one.meeting.is_readable():
-                self._sending.discard(one)
-                self._await(one)
+        for connection in tuple(self._sending):
+            received = self._look_at(connection)
+            is_quiet = received <= 0 or not connection.meeting.counts_for_itself
+            if connection in self._sending and is_quiet and not connection.meeting.is_readable():
+                self._sending.discard(connection)
+                self._await(connection)
         if self._sending:
             self._often = self._loop.call_later(LOOK_OFTEN, self._look_often)
 
     def _look_seldom(self) -> None:
         self._seldom = None
         now = self._loop.time()
-        for one in tuple(self._held):
-            if now >= one.ends_at:
-                one.end()
-            elif one.meeting.counts_for_itself:
-                self._look_at(one)
+        for connection in tuple(self._held):
+            if now >= connection.ends_at:
+                connection.end()
+            elif connection.meeting.counts_for_itself:
+                self._look_at(connection)
         if self._held:
             self._seldom = self._loop.call_later(LOOK_SELDOM, self._look_seldom)
 
     def _look_at(self, one: LimitedConnection) -> int:
         """Count what has come over a connection since the last look, and end it if need be."""
         now = one.meeting.received()
-        came, one.counted_at = now - one.counted_at, now
+        received, one.counted_at = now - one.counted_at, now
         if one.heard:
             one.sent, one.heard = 0, False
         else:
-            one.sent += max(0, came)
+            one.sent += max(0, received)
         if one.sent > one.meeting.allowance:
             log.warning("%s sends a message without an end; the connection is ended", one.name)
             one.end()
-        return came
+        return received

@@ -46,13 +46,13 @@ class Monitor:
 
     def read(self) -> list[News]:
         """Return all news since the last time, in order."""
-        told, self._unread = self._unread, []
+        unread, self._unread = self._unread, []
         while True:
             try:
-                told.append(self._socket.recv_multipart(zmq.NOBLOCK))
+                unread.append(self._socket.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 break
-        heard = (_NEWS.unpack(frames[0]) for frames in told)
+        heard = (_NEWS.unpack(frames[0]) for frames in unread)
         return [News(kind == zmq.EVENT_ACCEPTED, fd) for kind, fd in heard]
 
     def close(self) -> None:

@@ -38,8 +38,8 @@ class ZapHandler:
     def _answer(self, frames: list[bytes]) -> None:
         # As in RFC 27: an envelope, then version, number, domain, address, …
         end = frames.index(b"") + 1
-        envelope, said = frames[:end], frames[end:]
-        self._socket.send_multipart([*envelope, *said[:2], *self._reply(said)], zmq.NOBLOCK)
+        envelope, request = frames[:end], frames[end:]
+        self._socket.send_multipart([*envelope, *request[:2], *self._reply(request)], zmq.NOBLOCK)
         self._drain.look_again()
 
     def _reply(self, said: list[bytes]) -> tuple[bytes, bytes, bytes, bytes]:

@@ -14,7 +14,7 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import Health, ProcessView, WatcherStatus, WatcherView
 
 
-class WatcherFacts:
+class WatcherQueries:
     """The reading half of `Watcher`: from its spec, or from the engine that it lives in."""
 
     _spec: WatcherSpec
