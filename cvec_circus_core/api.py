@@ -93,8 +93,10 @@ if TYPE_CHECKING:
         option_names,
     )
     from cvec_circus_core.model.outcome import Done
+    from cvec_circus_core.model.regex import Regex
     from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec, SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+    from cvec_circus_core.model.text import escaped, quoted
     from cvec_circus_core.model.values import JsonObject, JsonValue, replace
     from cvec_circus_core.model.views import (
         Health,
@@ -179,6 +181,7 @@ __all__ = [
     "RawSection",
     "RawValue",
     "Refused",
+    "Regex",
     "Request",
     "RequestError",
     "Session",
@@ -212,6 +215,7 @@ __all__ = [
     "declared_options",
     "each",
     "encode_event",
+    "escaped",
     "extensions",
     "hold",
     "hookimpl",
@@ -234,6 +238,7 @@ __all__ = [
     "plugin_target",
     "prop",
     "properties",
+    "quoted",
     "read_key",
     "read_name",
     "read_option",
@@ -291,8 +296,10 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.options": "Option declared_families declared_options option "
     "option_names",
     "cvec_circus_core.model.outcome": "Done",
+    "cvec_circus_core.model.regex": "Regex",
     "cvec_circus_core.model.socket_specs": "PLUGIN_STOP_GRACE PluginSpec SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
+    "cvec_circus_core.model.text": "escaped quoted",
     "cvec_circus_core.model.values": "JsonObject JsonValue replace",
     "cvec_circus_core.model.views": "Health WatcherStatus OutputView ProcessView SocketView "
     "StatsSubject WatcherView",

@@ -13,13 +13,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import CircusPlugin, ConfigError, Kind, option
+from cvec_circus_core.api import CircusPlugin, ConfigError, Kind, Regex, option
 
 log = logging.getLogger("circus.plugins.watchdog")
 
@@ -29,17 +28,19 @@ BIND_TRIES, BIND_PAUSE = 50, 0.1
 """How often a port that is taken is tried: the one before us may be on its way out."""
 
 
-def _regex(flags: re.RegexFlag) -> Kind:
-    def read(text: str) -> re.Pattern[str]:
+def _regex(*, ignores_case: bool) -> Kind:
+    def read(text: object) -> Regex:
+        if not isinstance(text, str):
+            raise ValueError("a regular expression")
         try:
-            return re.compile(text, flags)
-        except (re.error, TypeError) as error:
+            return Regex(text, ignores_case=ignores_case).checked()
+        except ValueError as error:
             raise ValueError(f"a regular expression ({error})") from None
 
     return Kind("regex", "a regular expression", read, read, lambda regex: regex.pattern)
 
 
-REGEX, NAME_REGEX = _regex(re.RegexFlag(0)), _regex(re.IGNORECASE)
+REGEX, NAME_REGEX = _regex(ignores_case=False), _regex(ignores_case=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +51,14 @@ class WatchDogSettings:
     max_count: float = option(
         3.0, api.at_least(api.NUMBER, 1), "so many times ``loop_rate`` may pass without a beat"
     )
-    watchers_regex: re.Pattern[str] | None = option(
+    watchers_regex: Regex | None = option(
         None,
         api.or_none(NAME_REGEX),
         "beginning of the names of watchers whose processes all have to beat; without it, those "
         "that have begun to beat have to go on",
     )
-    msg_regex: re.Pattern[str] = option(
-        re.compile(r"(?P<pid>\d+)(;(?P<timestamp>.*))?"),
+    msg_regex: Regex = option(
+        Regex(r"(?P<pid>\d+)(;(?P<timestamp>.*))?"),
         REGEX,
         "what a whole datagram looks like; its group ``pid`` tells the process",
     )
@@ -76,7 +77,7 @@ class WatchDogSettings:
 
     def __post_init__(self) -> None:
         """Look for what no single option can see. Raises `ConfigError`."""
-        if "pid" not in self.msg_regex.groupindex:
+        if "pid" not in self.msg_regex.groups:
             raise ConfigError(f"msg_regex has no group named pid: {self.msg_regex.pattern}")
 
 
@@ -144,10 +145,8 @@ class WatchDog(CircusPlugin):
     def receive(self, datagram: bytes) -> None:
         """Take a heart-beat; what is none is told in the log at the next look."""
         match = self.settings.msg_regex.fullmatch(datagram.decode(errors="replace").strip())
-        try:
-            pid = int(match["pid"]) if match else None
-        except ValueError:
-            pid = None
+        digits = match["pid"] if match else None
+        pid = int(digits) if digits and digits.isdecimal() and len(digits) < 20 else None
         if pid is None:
             self._unreadable += 1
         elif (process := self.processes.get(pid)) is not None:

@@ -90,6 +90,7 @@ def build(
     environments = Environments(raw.sections, environ)
     _doubt_sections(raw.sections, findings)
     look_at_env_sections(raw.sections, findings)
+    environments.refuse_too_long(findings)
     seen = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), seen, findings)
     sections = tuple(_named("socket", raw.sections, findings))

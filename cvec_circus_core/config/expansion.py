@@ -23,6 +23,7 @@ from cvec_circus_core.config.raw import RawSection
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.option_reader import nearest
+from cvec_circus_core.model.text import TooLong, expanded
 
 ENV = "env"
 _ENV_OF = "env:"
@@ -36,7 +37,10 @@ _VARIABLE_OR_NAME = re.compile(
 
 
 def expand(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Replace ``$(circus.env.NAME)``; return the text, and the names that are not set."""
+    """Replace ``$(circus.env.NAME)``; return the text, and the names that are not set.
+
+    Raises `TooLong`.
+    """
     unknown: list[str] = []
 
     def replace(found: re.Match[str]) -> str:
@@ -47,11 +51,11 @@ def expand(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...
             return found[0]
         return value
 
-    return _VARIABLE.sub(replace, text), tuple(unknown)
+    return expanded(_VARIABLE, replace, text), tuple(unknown)
 
 
 def expand_variable(text: str, variables: Mapping[str, str]) -> str:
-    """Replace everything that may stand in the value of an env section."""
+    """Replace everything that may stand in the value of an env section. Raises `TooLong`."""
 
     def replace(found: re.Match[str]) -> str:
         if found["dollar"]:
@@ -62,7 +66,7 @@ def expand_variable(text: str, variables: Mapping[str, str]) -> str:
         value = _look_up(found["path"] or found["path2"], variables)
         return found[0] if value is None else value
 
-    return _VARIABLE_OR_NAME.sub(replace, text)
+    return expanded(_VARIABLE_OR_NAME, replace, text)
 
 
 def _look_up(name: str, variables: Mapping[str, str]) -> str | None:
@@ -81,10 +85,14 @@ class Environments:
 
     def __init__(self, sections: Iterable[RawSection], environ: Mapping[str, str]) -> None:
         sections = tuple(sections)
+        self._sections = sections
         self._environ = environ
         self._lists = tuple(section for section in sections if section.name.startswith(_ENV_OF))
         common = next((section for section in sections if section.name == ENV), RawSection(ENV))
+        self._too_long: dict[tuple[str, str], str] = {}
         self._common = self._with(common, {})
+        for section in self._lists:
+            self._with(section, self._common)
 
     @property
     def common(self) -> Mapping[str, str]:
@@ -103,11 +111,21 @@ class Environments:
         """Return what ``circus.env`` means beside these variables."""
         return {**self._environ, **given}
 
+    def refuse_too_long(self, findings: Findings) -> None:
+        """Find variables that name others until nothing can hold them."""
+        for section in self._sections:
+            for key in section.values:
+                if sentence := self._too_long.get((section.name, key)):
+                    findings.refuse(section, Fault("", f"isn't of use: {sentence}"), key)
+
     def _with(self, section: RawSection, given: Mapping[str, str]) -> Mapping[str, str]:
         found = dict(given)
         seen = {**self._environ, **given}
         for name, raw in section.values.items():
-            found[name] = seen[name] = expand_variable(raw.text, seen)
+            try:
+                found[name] = seen[name] = expand_variable(raw.text, seen)
+            except TooLong as error:
+                self._too_long[section.name, name] = str(error)
         return found
 
 

@@ -22,6 +22,7 @@ from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, F
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.text import TooLong
 from cvec_circus_core.model.values import replace
 
 _INCLUDES = ("include", "include_dir")
@@ -148,7 +149,10 @@ def _included(
 
 def _patterns(text: str, variables: Mapping[str, str]) -> list[str]:
     # A NUL makes the option a problem of its own; no file can be named by it.
-    return [one for one in expand(text, variables)[0].split() if "\0" not in one]
+    try:
+        return [word for word in expand(text, variables)[0].split() if "\0" not in word]
+    except TooLong:
+        return []  # as is said where the option is read
 
 
 def _no_match(section: RawSection, key: str, pattern: str, file: str, line: int) -> Problem:

@@ -22,6 +22,7 @@ from cvec_circus_core.model.option_reader import (
     probably_meant,
 )
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.text import TooLong
 from cvec_circus_core.model.values import Struct
 
 
@@ -40,7 +41,11 @@ def given_options(
     """Read the options of a section, in order, leaving out those that can not be read."""
     taken: dict[str, str] = {}
     for key, raw in section.values.items():
-        text, unknown = expand(raw.text, variables)
+        try:
+            text, unknown = expand(raw.text, variables)
+        except TooLong as error:
+            findings.refuse(section, Fault("", f"isn't of use: {error}"), key)
+            continue
         for name in unknown:
             sentence = f"names the environment variable {name}, which is not set"
             findings.doubt(section, Fault("", sentence), key)

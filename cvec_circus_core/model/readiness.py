@@ -10,11 +10,11 @@ The first two come true by themselves while the process lives; the others have t
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.regex import Regex
 from cvec_circus_core.model.values import Struct
 
 _FORM = "a way to be ready"
@@ -46,7 +46,7 @@ class Readiness(Struct, frozen=True):
 
     def is_met_by(self, line: str) -> bool:
         """Tell whether a line of output is the one that was waited for."""
-        return self.sign is Sign.LOG and re.search(self.pattern, line) is not None
+        return self.sign is Sign.LOG and Regex(self.pattern).search(line) is not None
 
 
 SPAWNED = Readiness()
@@ -61,8 +61,8 @@ def alive(seconds: float) -> Readiness:
 def logged(pattern: str) -> Readiness:
     """Be ready once a line of output matches. Raises ValueError for what is no pattern."""
     try:
-        re.compile(pattern)
-    except re.error:
+        Regex(pattern).checked()
+    except ValueError:
         raise ValueError(_FORM) from None
     return Readiness(Sign.LOG, pattern=pattern)
 

@@ -7,6 +7,9 @@ would fill the disk. Everything of that kind goes through here before it is show
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 LONGEST_SHOWN = 200
 """Characters of one text that are shown, unless the caller says otherwise."""
 
@@ -37,3 +40,34 @@ def _as_text(text: object, longest: int) -> str:
 
 def _escape(letter: str) -> str:
     return repr(letter)[1:-1]
+
+
+LONGEST_EXPANDED = 131_072
+"""Characters of a text after its variables were replaced. Linux takes no longer argument."""
+
+
+class TooLong(ValueError):
+    """A text that variables make longer than anything can be used."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"variables make the text longer than {LONGEST_EXPANDED} characters",
+        )
+
+
+def expanded(variable: re.Pattern[str], value_of: Callable[[re.Match[str]], str], text: str) -> str:
+    """Return a text with its variables replaced. Raises `TooLong`, before it is put together.
+
+    A few variables that each name another one twice would fill the memory.
+    """
+    length = len(text)
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal length
+        replacement = value_of(match)
+        length += len(replacement) - len(match[0])
+        if length > LONGEST_EXPANDED and replacement != match[0]:
+            raise TooLong
+        return replacement
+
+    return variable.sub(value, text)

@@ -27,6 +27,7 @@ from cvec_circus_core.model.launch import Channel, LaunchPlan, place_of
 from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.socket_use import SocketUse, socket_use
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.text import expanded
 from cvec_circus_core.model.values import Struct, field
 
 _VARIABLE = re.compile(r"(?i:\$\(circus\.([\w.\-]+)\)|\(\(circus\.([\w.\-]+)\)\))|\$(WID)(?!\w)")
@@ -107,7 +108,7 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
-    """Replace the variables of a text; names are looked up in lower case."""
+    """Replace the variables of a text; names are looked up in lower case. Raises `TooLong`."""
     if "(" not in text and "$" not in text:
         return text
 
@@ -115,7 +116,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
         name = (match[1] or match[2] or match[3]).lower()
         return values.get(name, match[0])
 
-    return _VARIABLE.sub(value, text)
+    return expanded(_VARIABLE, value, text)
 
 
 def _for_slot(

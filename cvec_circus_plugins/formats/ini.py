@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from cvec_circus_core.api import Problem, RawConfig, RawSection, RawValue
 
 _HEADER = re.compile(r"\[(?P<name>[^\]]+)\](?P<rest>.*)", re.DOTALL)
-_OPTION = re.compile(r"(?P<key>[^:=]*?)\s*[:=](?P<text>.*)", re.DOTALL)
+_OPTION = re.compile(r"(?P<key>[^:=]*)[:=](?P<text>.*)", re.DOTALL)
 _REMARK = re.compile(r"rem(\s|$)", re.IGNORECASE)
 _INLINE_COMMENT = re.compile(r"(^|\s);.*", re.DOTALL)
 
@@ -99,13 +99,13 @@ class _Reading:
             self._problem(number, f"{_quoted(line)} stands before the first section")
         elif found is None:
             self._problem(number, f"{_quoted(line)} has no value; write NAME = VALUE")
-        elif not found["key"]:
+        elif not (key := found["key"].rstrip()):
             self._problem(number, f"{_quoted(line)} has no name; write NAME = VALUE")
         else:
             self._lost = False
             text = _without_comment(found["text"])
             is_cut = text != found["text"] and bool(text.strip())
-            self._store(number, found["key"], text.strip(), is_cut)
+            self._store(number, key, text.strip(), is_cut)
 
     def _store(self, number: int, key: str, text: str, is_cut: bool) -> None:
         values = self._sections[-1].values

@@ -6,7 +6,9 @@ gets no prefix of its own, and another process that speaks meanwhile gets a new 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core.api import Fault
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 USUAL_PREFIX = "{time} [{pid}] | "
 USUAL_TIME = "%Y-%m-%d %H:%M:%S"
+
+_WIDE = re.compile(r"\d{3}|[{]")
+"""A width of more than two digits, or one that comes from another field."""
 
 _SAMPLE = {"time": "", "pid": 1, "wid": 1, "watcher": "", "name": ""}
 
@@ -31,6 +36,7 @@ class Stamp:
         self._second = -1
         self._time = ""
         try:
+            _check_fields(self._prefix)
             self._prefix.format_map(_SAMPLE)
         except (KeyError, IndexError, ValueError, AttributeError) as error:
             fields = ", ".join(f"{{{name}}}" for name in _SAMPLE)
@@ -57,3 +63,17 @@ class Stamp:
             self._time = datetime.fromtimestamp(at).strftime(self._time_format)
         values = {key: data.get(key, "") for key in _SAMPLE} | {"time": self._time}
         return self._prefix.format_map(values).encode(errors="surrogateescape")
+
+
+def _check_fields(prefix: str) -> None:
+    """Let nothing of Python's own format language through but names and short widths.
+
+    ``{time:>999999999}`` would fill the memory with every line. Raises ValueError and KeyError.
+    """
+    for _, field, spec, _ in Formatter().parse(prefix):
+        if field is None:
+            continue
+        if field not in _SAMPLE:
+            raise KeyError(field)
+        if _WIDE.search(spec or ""):
+            raise ValueError(f"{{{field}:{spec}}} is too wide")
