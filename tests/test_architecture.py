@@ -41,7 +41,7 @@ REQUESTS, CONTROL = f"{CORE}.requests", f"{CORE}.control"
 DAEMON, HOSTING = f"{CORE}.daemon", f"{CORE}.hosting"
 
 ROOMS: Mapping[str, Room] = {
-    MODEL: Room(third_party=("msgspec",)),
+    MODEL: Room(third_party=("msgspec", "re2")),
     f"{CORE}.policy": Room((MODEL,)),
     SYSTEM: Room((MODEL,), ("psutil",)),
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
