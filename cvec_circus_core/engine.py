@@ -117,7 +117,7 @@ class Engine:
             configuration, self._world(), introspection, parts.configure, parts.apply_options
         )
         self._context: zmq.Context[Any] | None = None
-        self._reception: EndpointSecurity | None = None
+        self._security: EndpointSecurity | None = None
         dispatcher = Dispatcher(parts.commands, self.supervisor, self._audit)
         self.requests = RequestService(dispatcher, self.clock, self.loop)
         self._server: ControlServer | None = None
@@ -155,16 +155,16 @@ class Engine:
         if realtime is not None:
             self._context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_RR)
             self._context.set(zmq.THREAD_PRIORITY, realtime)
-        self._open_doors(self._context)
+        self._open_endpoints(self._context)
 
-    def _open_doors(self, context: zmq.Context[Any]) -> None:
-        self._reception = hall = EndpointSecurity(
+    def _open_endpoints(self, context: zmq.Context[Any]) -> None:
+        self._security = security = EndpointSecurity(
             context, self.supervisor, self.clock, self.loop, self._audit, self._parts.inner
         )
         self._server = ControlServer(
             context,
-            hall.place("endpoint"),
-            hall.door("endpoint"),
+            security.place("endpoint"),
+            security.authentication("endpoint"),
             self.requests,
             self.clock,
             self.loop,
@@ -172,13 +172,13 @@ class Engine:
         )
         self._publisher = EventPublisher(
             context,
-            hall.place("pubsub_endpoint"),
-            hall.door("pubsub_endpoint", readers_only=True),
+            security.place("pubsub_endpoint"),
+            security.authentication("pubsub_endpoint", readers_only=True),
             self.loop,
         )
-        hall.is_bound(self._server.endpoint)
-        hall.is_bound(self._publisher.endpoint)
-        self.supervisor.access_changed = hall.renew
+        security.is_bound(self._server.endpoint)
+        security.is_bound(self._publisher.endpoint)
+        self.supervisor.access_changed = security.renew
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.subscribers = self._publisher
 
@@ -236,8 +236,8 @@ class Engine:
             self.bus.leave("publisher")
             self.outputs.subscribers = NoSubscribers()
             self._publisher.close(_LAST_WORDS)
-        if self._reception is not None:
-            self._reception.close()
+        if self._security is not None:
+            self._security.close()
         if self._context is not None and not all_ended:
             # Ending it would wait for the socket of a plugin that hangs; so would forgetting it.
             _HELD.append(self._context)

@@ -31,7 +31,7 @@ _TOPIC = b"stat."
 
 
 class _House(Struct, frozen=True):
-    """What the reception asks of the daemon: its lists. No watcher's list lets anybody read."""
+    """What the security of the endpoint asks for: lists. No watcher's list lets anybody read."""
 
     spec: ArbiterSpec
 
@@ -62,15 +62,15 @@ class StatsEndpoint:
         given = {key: access[key] for key in ACCESS if access.get(key) is not None}
         spec = replace(arbiter_from_mapping(given), stats_endpoint=endpoint)
         self._context: zmq.Context[Any] = zmq.Context()
-        self._reception: EndpointSecurity | None = None
+        self._security: EndpointSecurity | None = None
         try:
-            self._reception = hall = EndpointSecurity(
+            self._security = security = EndpointSecurity(
                 self._context, _House(spec), clock, loop, Audit(clock, _tell_nobody)
             )
             self._broadcast = Broadcast(
                 self._context,
-                hall.place("stats_endpoint"),
-                hall.door("stats_endpoint", readers_only=True),
+                security.place("stats_endpoint"),
+                security.authentication("stats_endpoint", readers_only=True),
                 loop,
                 QUEUED,
                 on_audience,
@@ -79,7 +79,7 @@ class StatsEndpoint:
             self._end()
             raise
         self.endpoint = self._broadcast.endpoint
-        hall.is_bound(self.endpoint)
+        security.is_bound(self.endpoint)
 
     @property
     def has_audience(self) -> bool:
@@ -99,8 +99,8 @@ class StatsEndpoint:
 
     def renew(self) -> None:
         """Read again who is let in by key, and turn away those who are there and are not."""
-        if self._reception is not None:
-            self._reception.renew()
+        if self._security is not None:
+            self._security.renew()
 
     def close(self) -> None:
         """Send nothing more; what waits may leave within half a second."""
@@ -108,6 +108,6 @@ class StatsEndpoint:
         self._end()
 
     def _end(self) -> None:
-        if self._reception is not None:
-            self._reception.close()
+        if self._security is not None:
+            self._security.close()
         self._context.term()

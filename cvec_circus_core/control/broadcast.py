@@ -31,19 +31,19 @@ class Broadcast:
         self,
         context: zmq.Context[Any],
         place: Bindable,
-        entrance: Authentication,
+        authentication: Authentication,
         loop: asyncio.AbstractEventLoop,
         queued: int,
         on_audience: Callable[[], None] = _nobody_cares,
     ) -> None:
         self.topics: frozenset[bytes] = frozenset()
         """The beginnings of topics that are subscribed to."""
-        self._entrance = entrance
+        self._authentication = authentication
         self._on_audience = on_audience
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queued)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
-        self.endpoint = open_behind(entrance, place, self._socket)
+        self.endpoint = open_behind(authentication, place, self._socket)
         self._drain = SocketReader(self._socket, loop, self._on_subscription, copy=False)
 
     def send(self, topic: bytes, body: bytes) -> bool:
@@ -61,14 +61,14 @@ class Broadcast:
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""
         self._drain.close()
-        self._entrance.close()
+        self._authentication.close()
         self._socket.close(linger=int(linger * 1000))
 
     def _on_subscription(self, frames: list[zmq.Frame]) -> None:
         subscription = frames[0].bytes
         if subscription[:1] == b"\x01":
-            # Whose it is counts when lists change: see the door.
-            self._entrance.caller_of(frames[0])
+            # Whose it is counts when lists change: see the authenticator.
+            self._authentication.caller_of(frames[0])
             if len(self.topics) < _TOPICS:
                 self.topics |= {subscription[1:]}
         elif subscription[:1] == b"\x00":

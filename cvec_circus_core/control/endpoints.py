@@ -1,4 +1,4 @@
-"""Who is let in at the endpoints of one process: doors, their judge, keys, files of Unix sockets.
+"""Who is let in at the endpoints of a process: authentication, rights, keys, Unix socket files.
 
 The daemon has one, and so has every other process that serves an endpoint of the daemon's: it needs
 the daemon's options and those of its watchers, as they are at the moment, and tells `renew` when
@@ -83,27 +83,30 @@ class AccessLists(Protocol):
 
 
 class EndpointSecurity:
-    """Makes the doors, and lets the lists hold at each of them. Raises `ConfigError` for keys."""
+    """Makes the authentication of each endpoint, and lets the lists hold there.
+
+    Raises `ConfigError` for keys that can not be used.
+    """
 
     def __init__(
         self,
         context: zmq.Context[Any],
-        house: AccessLists,
+        lists: AccessLists,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
         audit: Audit,
         inner: InternalEndpoints | None = None,
     ) -> None:
         self._context = context
-        self._house = house
+        self._lists = lists
         self._loop = loop
         self._audit = audit
         self._inner = inner
-        self._judge = Authorizer(lambda: house.spec, os.geteuid(), clock)
+        self._authorizer = Authorizer(lambda: lists.spec, os.geteuid(), clock)
         self._secret = self._read_keys()
         self._peers = Peers()
-        self._doorman: ZapHandler | None = None
-        self._doors: list[Authentication] = []
+        self._zap_handler: ZapHandler | None = None
+        self._authentications: list[Authentication] = []
         self._bound: list[str] = []
         self._warn_of_unknown()
 
@@ -121,17 +124,19 @@ class EndpointSecurity:
             None if self._inner is None else self._inner.way(key),
         )
 
-    def door(self, key: str, *, readers_only: bool = False) -> Authentication:
-        """Return the door of an option's endpoint. Raises `CannotBind`."""
+    def authentication(self, key: str, *, readers_only: bool = False) -> Authentication:
+        """Return the authentication of an option's endpoint. Raises `CannotBind`."""
         spec, _ = self._options()
         endpoint: str = getattr(spec, key)
-        door: Authentication | None = None
+        authentication: Authentication | None = None
         if not speaks_curve(endpoint, self._secret):
-            door = self._open_door(key, endpoint, insecure=spec.insecure)
-        if door is None:
-            door = self._watched_door(f"{key}-{id(self):x}", readers_only=readers_only)
-        self._doors.append(door)
-        return door
+            authentication = self._open_to_all(key, endpoint, insecure=spec.insecure)
+        if authentication is None:
+            authentication = self._peer_authentication(
+                f"{key}-{id(self):x}", readers_only=readers_only
+            )
+        self._authentications.append(authentication)
+        return authentication
 
     def is_bound(self, endpoint: str) -> None:
         """Look after the file of an endpoint that was bound."""
@@ -144,9 +149,9 @@ class EndpointSecurity:
             self._read_keys()
         except ConfigError as error:
             log.error("%s; nobody is let in by key until that is mended", error)
-            self._judge.keys = {}
-        for door in self._doors:
-            door.renew()
+            self._authorizer.keys = {}
+        for authentication in self._authentications:
+            authentication.renew()
         spec, _ = self._options()
         for endpoint in self._bound:
             try:
@@ -156,8 +161,8 @@ class EndpointSecurity:
 
     def close(self) -> None:
         """Let nobody in any more; the sockets are closed already."""
-        if self._doorman is not None:
-            self._doorman.close()
+        if self._zap_handler is not None:
+            self._zap_handler.close()
         self._peers.close()
 
     @property
@@ -165,41 +170,41 @@ class EndpointSecurity:
         return CAN_TELL and lets_others_in(*self._options())
 
     def _options(self) -> tuple[ArbiterSpec, list[WatcherSpec]]:
-        return self._house.spec, [watcher.spec for watcher in self._house.watchers()]
+        return self._lists.spec, [watcher.spec for watcher in self._lists.watchers()]
 
     def _read_keys(self) -> str | None:
         """Learn who is let in by key, and return the secret half of the daemon's own."""
-        spec = self._house.spec
+        spec = self._lists.spec
         if spec.curve_key is None:
             return None
         read = import_module("cvec_circus_core.system.key_files").daemon_keys
         keys = read(spec.curve_key, spec.curve_authorized)
-        self._judge.keys = keys.known
+        self._authorizer.keys = keys.known
         secret: str = keys.pair.secret
         return secret
 
-    def _open_door(self, key: str, endpoint: str, *, insecure: bool) -> NoAuthentication | None:
+    def _open_to_all(self, key: str, endpoint: str, *, insecure: bool) -> NoAuthentication | None:
         if endpoint.startswith("inproc://"):
-            return NoAuthentication("inside the process", self._judge)
+            return NoAuthentication("inside the process", self._authorizer)
         if insecure and is_private(endpoint) is not True:
             log.warning("%s %s obeys everybody who can reach it: insecure = True", key, endpoint)
-            return NoAuthentication("insecure", self._judge)
+            return NoAuthentication("insecure", self._authorizer)
         if CAN_TELL:
             return None
         if endpoint.startswith("ipc://"):
             log.warning("%s %s: only the mode of its file keeps others out here", key, endpoint)
-            return NoAuthentication("by the mode of the file", self._judge)
+            return NoAuthentication("by the mode of the file", self._authorizer)
         if insecure:
-            return NoAuthentication("insecure", self._judge)
+            return NoAuthentication("insecure", self._authorizer)
         raise CannotBind(
             f"{key} {endpoint}: this system does not tell who calls over tcp; "
             "use ipc://, or say insecure = True in [circus]"
         )
 
-    def _watched_door(self, domain: str, *, readers_only: bool) -> PeerAuthenticator:
-        if self._doorman is None:
+    def _peer_authentication(self, domain: str, *, readers_only: bool) -> PeerAuthenticator:
+        if self._zap_handler is None:
             try:
-                self._doorman = ZapHandler(self._context, self._loop)
+                self._zap_handler = ZapHandler(self._context, self._loop)
             except zmq.ZMQError:
                 raise CannotBind(
                     "the ZeroMQ context that was given has an authenticator already; "
@@ -207,12 +212,12 @@ class EndpointSecurity:
                 ) from None
         kind = ReadOnlyPeerAuthenticator if readers_only else PeerAuthenticator
         turned_away = self._audit.tell_turned_away
-        door = kind(domain, self._peers, self._judge, self._loop, turned_away)
-        self._doorman.watch(door)
-        return door
+        authentication = kind(domain, self._peers, self._authorizer, self._loop, turned_away)
+        self._zap_handler.watch(authentication)
+        return authentication
 
     def _warn_of_unknown(self) -> None:
-        keys = {f"{KEY_MARK}{key.name}" for key in self._judge.keys.values()}
+        keys = {f"{KEY_MARK}{key.name}" for key in self._authorizer.keys.values()}
         for word in dict.fromkeys(listed_words(*self._options())):
             if word.startswith(KEY_MARK):
                 if word not in keys:

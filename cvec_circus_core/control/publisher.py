@@ -32,11 +32,11 @@ class EventPublisher:
         self,
         context: zmq.Context[Any],
         place: Bindable,
-        entrance: Authentication,
+        authentication: Authentication,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._output_topics: tuple[bytes, ...] = ()
-        self._broadcast = Broadcast(context, place, entrance, loop, QUEUED, self._on_audience)
+        self._broadcast = Broadcast(context, place, authentication, loop, QUEUED, self._on_audience)
         self.endpoint = self._broadcast.endpoint
 
     def publish(self, told: Told) -> None:

@@ -188,25 +188,24 @@ class Watcher(WatcherQueries):
     reap_processes = manage_processes
     reap_and_manage_processes = manage_processes
 
-    def send_signal(self, pid: int, signum: int) -> None:
+    def send_signal(self, pid: int, signum: int) -> Result:
         """Send a signal to one process. Raises `UnknownProcess`."""
-        self._signal(signum, Selection(pid=pid))
+        return self._signal(signum, Selection(pid=pid))
 
-    def send_signal_child(self, pid: int, child_id: int, signum: int) -> None:
+    def send_signal_child(self, pid: int, child_id: int, signum: int) -> Result:
         """Send a signal to one child of a process. Raises `UnknownProcess`."""
-        self._signal(signum, Selection(pid=pid, childpid=child_id))
+        return self._signal(signum, Selection(pid=pid, childpid=child_id))
 
-    def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> None:
+    def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> Result:
         """Send a signal to the children of a process, or to its whole tree."""
-        self._signal(signum, Selection(pid=pid, children=True, recursive=recursive))
+        return self._signal(signum, Selection(pid=pid, children=True, recursive=recursive))
 
     def options(self) -> list[tuple[str, Any]]:
         """Return all options, sorted by name."""
         return sorted(spec_as_json(self.spec).items())
 
-    def _signal(self, signum: int, selection: SignalSelection) -> None:
-        home = self._settled_home()
-        home.ask(lambda: home.watcher(self.name).signal(signum, selection))
+    def _signal(self, signum: int, selection: SignalSelection) -> Result:
+        return self._wish(lambda watcher: watcher.signal(signum, selection), _nothing)
 
     def _settled_home(self) -> Home:
         if self._home is None or not self._home.is_usable:

@@ -100,7 +100,7 @@ class Caller(Struct, frozen=True):
     rights: Rights
 
 
-Judge = Callable[[PeerIdentity], Caller]
+Authorize = Callable[[PeerIdentity], Caller]
 """Tells what a caller may. May look into the lists of accounts, so its answer is kept."""
 
 

@@ -1,4 +1,4 @@
-"""How messages come in: a socket that is opened behind an entrance, which tells who sends them.
+"""How messages come in: a socket that is opened behind an authentication, which tells the caller.
 
 Every endpoint is opened this way, whatever serves it: the authentication takes over the socket
 before it is bound, and learns where that was (`authenticator.py` has the one that asks who calls).
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import zmq
 
-from cvec_circus_core.model.access import Anybody, Caller, Judge
+from cvec_circus_core.model.access import Anybody, Authorize, Caller
 
 
 class Bound(NamedTuple):
@@ -49,7 +49,7 @@ class Authentication(Protocol):
         """Return who has sent a frame."""
 
     def renew(self) -> None:
-        """Judge everybody anew."""
+        """Authorize everybody anew."""
 
     def close(self) -> None:
         """Look after nobody any more; before the socket is closed."""
@@ -58,8 +58,8 @@ class Authentication(Protocol):
 class NoAuthentication:
     """Where everybody is let in, on purpose."""
 
-    def __init__(self, where: str, judge: Judge) -> None:
-        self._caller = judge(Anybody(where))
+    def __init__(self, where: str, authorize: Authorize) -> None:
+        self._caller = authorize(Anybody(where))
 
     def guard(self, guarded: zmq.Socket[Any]) -> None:
         """Leave the socket as it is."""
@@ -78,18 +78,18 @@ class NoAuthentication:
         """There is nothing to close."""
 
 
-def open_behind(entrance: Authentication, place: Bindable, made: zmq.Socket[Any]) -> str:
+def open_behind(authentication: Authentication, place: Bindable, socket: zmq.Socket[Any]) -> str:
     """Bind a socket whose options are set, and return the endpoint that it got.
 
     Where that can not be, the socket is closed. Raises `CannotBind`.
     """
-    made.linger = 0
+    socket.linger = 0
     try:
-        entrance.guard(made)
-        bound = place.bind(made)
-        entrance.opened(bound)
+        authentication.guard(socket)
+        bound = place.bind(socket)
+        authentication.opened(bound)
     except BaseException:
-        entrance.close()
-        made.close()
+        authentication.close()
+        socket.close()
         raise
     return bound.endpoint

@@ -5,7 +5,7 @@ libzmq attaches to all its messages: the number of the handshake, for ipc the us
 kernel told libzmq when the connection was made, and for CURVE the key that was shown. The number
 leads to the connection, and so to its user, for tcp of this machine (`connections.py`).
 
-Events leave no room for a refusal, so the door of the event endpoint ends the connections of those
+Events leave no room for a refusal, so the event endpoint ends the connections of those
 who may not read, and does so before their handshake is answered. (Granting subscriptions one by
 one, by XPUB_MANUAL, can be tricked: after an upstream message that is no subscription libzmq grants
 the next ones to the wrong subscriber.)
@@ -13,7 +13,7 @@ the next ones to the wrong subscriber.)
 Where CURVE is spoken the kernel is not asked: a key that is not let in gets no handshake at all.
 When lists have changed, connections are ended whose key has no rights any more. Where only readers
 are let in that is at once, also for those whose owner is not proven: nothing was subscribed
-to over them, and who may come comes again. At other doors the rights count at once, and the
+to over them, and who may come comes again. At other endpoints the rights count at once, and the
 connection stays a little for the reply to the caller who asked for the change.
 """
 
@@ -35,7 +35,14 @@ from cvec_circus_core.control.peers.quotas import (
     LimitedConnection,
 )
 from cvec_circus_core.control.peers.socket_monitor import Monitor, News
-from cvec_circus_core.model.access import Anybody, Caller, Judge, KeyHolder, PeerIdentity, Stranger
+from cvec_circus_core.model.access import (
+    Anybody,
+    Authorize,
+    Caller,
+    KeyHolder,
+    PeerIdentity,
+    Stranger,
+)
 from cvec_circus_core.system.net.peers import Meeting, Peers, plain_host
 
 _KNOWN_AT_MOST = 10_000
@@ -58,13 +65,13 @@ class PeerAuthenticator:
         self,
         domain: str,
         peers: Peers,
-        judge: Judge,
+        authorize: Authorize,
         loop: asyncio.AbstractEventLoop,
         turned_away: TurnAway,
     ) -> None:
         self.domain = domain
         self._peers = peers
-        self._judge = judge
+        self._authorize = authorize
         self._turned_away = turned_away
         self._known: dict[str, Caller] = {}
         self._loop = loop
@@ -92,7 +99,7 @@ class PeerAuthenticator:
         """
         number = self._connections.next_number()
         if said.key is not None:
-            caller = self._judge(KeyHolder(said.key, said.address))
+            caller = self._authorize(KeyHolder(said.key, said.address))
             if not self._lets_in(caller):
                 self._turned_away(caller)
                 return None
@@ -108,12 +115,12 @@ class PeerAuthenticator:
         try:
             words = str(frame.get("User-Id"))
         except zmq.ZMQError:
-            return self._judge(_without_words(frame))
+            return self._authorize(_without_words(frame))
         caller = self._known.get(words)
         if caller is None:
             if len(self._known) >= _KNOWN_AT_MOST:
                 self._known.clear()
-            caller = self._known[words] = self._judge(self._identity(words, frame))
+            caller = self._known[words] = self._authorize(self._identity(words, frame))
         if not caller.rights.everything:
             number = int(words.partition(" ")[0])
             self._connections.heard(int(frame.get(zmq.SRCFD)), number)
@@ -127,7 +134,7 @@ class PeerAuthenticator:
         return meeting
 
     def renew(self) -> None:
-        """Judge everybody anew, those who are in, too."""
+        """Authorize everybody anew, those who are in, too."""
         self._known.clear()
         if self._key_places:
             self._loop.call_later(LAST_REPLIES, self._meet_again)
@@ -155,7 +162,7 @@ class PeerAuthenticator:
 
     def _shown(self, holder: KeyHolder, fd: int, number: int) -> None:
         """Count a connection as that of the caller who has shown the key."""
-        caller = self._judge(holder)
+        caller = self._authorize(holder)
         connection = self._connections.is_of(fd, number, holder)
         if connection is not None and caller.rights.everything:
             self._connections.let_go(fd, number)
@@ -167,7 +174,7 @@ class PeerAuthenticator:
 
     def _met(self, identity: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
         """Let every caller in: what they may do, they learn from the replies."""
-        caller = self._judge(identity)
+        caller = self._authorize(identity)
         if caller.rights.everything:
             meeting.close()
             return None
@@ -178,7 +185,7 @@ class PeerAuthenticator:
         return self._holding.hold(caller.name, meeting, stays=stays)
 
     def _met_again(self, identity: PeerIdentity, meeting: Meeting) -> None:
-        if isinstance(identity, KeyHolder) and not self._lets_in(self._judge(identity)):
+        if isinstance(identity, KeyHolder) and not self._lets_in(self._authorize(identity)):
             meeting.turn_away()
         else:
             meeting.close()
@@ -204,7 +211,7 @@ class ReadOnlyPeerAuthenticator(PeerAuthenticator):
         guarded.setsockopt(zmq.XPUB_VERBOSE, 1)
 
     def renew(self) -> None:
-        """Judge everybody anew, those who are in, too."""
+        """Authorize everybody anew, those who are in, too."""
         self._known.clear()
         self._meet_again()
 
@@ -212,13 +219,13 @@ class ReadOnlyPeerAuthenticator(PeerAuthenticator):
         return caller.rights.reading
 
     def _met(self, identity: PeerIdentity, meeting: Meeting) -> LimitedConnection | None:
-        if identity is _NO_KEY_YET or self._lets_in(self._judge(identity)):
+        if identity is _NO_KEY_YET or self._lets_in(self._authorize(identity)):
             return super()._met(identity, meeting)
         self._met_again(identity, meeting)
         return None
 
     def _met_again(self, identity: PeerIdentity, meeting: Meeting) -> None:
-        caller = self._judge(identity)
+        caller = self._authorize(identity)
         if self._lets_in(caller):
             meeting.close()
             return

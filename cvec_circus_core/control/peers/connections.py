@@ -2,7 +2,8 @@
 
 libzmq tells the descriptor of a connection, but one that was closed may belong to another caller by
 the time a message is looked at. So connections are numbered as they are accepted, and handshakes by
-the same count (`door.py`); libzmq attaches the number of the handshake to every message after it:
+the same count (`authenticator.py`); libzmq attaches the number of the handshake to every later
+message:
 
     accepted 7 (fd 9)   handshake 8   message (8, fd 9)   closed (fd 9)   accepted 11 (fd 9) …
 

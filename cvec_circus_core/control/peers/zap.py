@@ -1,4 +1,4 @@
-"""Answers the handshakes of a ZeroMQ context, each for its door (ZAP, RFC 27)."""
+"""Answers the handshakes of a ZeroMQ context, each for its endpoint (ZAP, RFC 27)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cvec_circus_core.control.socket_reader import SocketReader
 
 
 class ZapHandler:
-    """One for all doors of a context: ZeroMQ takes only one."""
+    """One for all endpoints of a context: ZeroMQ takes only one."""
 
     def __init__(self, context: zmq.Context[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._doors: dict[bytes, PeerAuthenticator] = {}
+        self._authenticators: dict[bytes, PeerAuthenticator] = {}
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         try:
@@ -26,9 +26,9 @@ class ZapHandler:
             raise
         self._drain = SocketReader(self._socket, loop, self._answer)
 
-    def watch(self, door: PeerAuthenticator) -> None:
-        """Answer for a door."""
-        self._doors[door.domain.encode()] = door
+    def watch(self, authenticator: PeerAuthenticator) -> None:
+        """Answer for an authenticator."""
+        self._authenticators[authenticator.domain.encode()] = authenticator
 
     def close(self) -> None:
         """Answer nobody any more."""
@@ -44,11 +44,11 @@ class ZapHandler:
 
     def _reply(self, said: list[bytes]) -> tuple[bytes, bytes, bytes, bytes]:
         _, _, domain, address, _, mechanism, *credentials = said
-        door = self._doors.get(domain)
-        if door is None:
-            return b"400", b"no door has this name", b"", b""
+        authenticator = self._authenticators.get(domain)
+        if authenticator is None:
+            return b"400", b"no authenticator has this name", b"", b""
         key = credentials[0].hex() if mechanism == b"CURVE" and credentials else None
-        words = door.greet(Handshake(address.decode("utf-8", "replace"), key))
+        words = authenticator.greet(Handshake(address.decode("utf-8", "replace"), key))
         if words is None:
             return b"400", b"not let in", b"", b""
         return b"200", b"", words.encode(), b""

@@ -38,7 +38,7 @@ class House:
         self.turned_away: list[Caller] = []
         self.reads = readers or (lambda caller: True)
         kind = PeerAuthenticator if readers is None else ReadOnlyPeerAuthenticator
-        self.door = kind("house", self.peers, self.judge, self.loop, self.turned_away.append)
+        self.door = kind("house", self.peers, self.authorize, self.loop, self.turned_away.append)
         self.doorman.watch(self.door)
         self.socket: zmq.Socket[Any] = self.context.socket(
             zmq.ROUTER if readers is None else zmq.XPUB
@@ -48,7 +48,7 @@ class House:
         self.arrived: asyncio.Queue[list[Any]] = asyncio.Queue()
         self.drain = SocketReader(self.socket, self.loop, self.arrived.put_nowait, copy=False)
 
-    def judge(self, caller: PeerIdentity) -> Caller:
+    def authorize(self, caller: PeerIdentity) -> Caller:
         return Caller(caller, "somebody", Rights(reading=self.reads(caller)))
 
     def client(self, kind: int, endpoint: str) -> zmq.Socket[Any]:
