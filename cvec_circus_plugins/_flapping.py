@@ -24,7 +24,7 @@ from cvec_circus_core.api import (
 
 log = logging.getLogger("circus.plugins.flapping")
 
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 60.0
 """Seconds that the daemon may hold a crashing process back by itself (``retry_pause_max``)."""
 
 
@@ -53,18 +53,18 @@ class Rule:
 
     def with_options(self, options: Mapping[str, Any], whose: str) -> Rule:
         """Return the rule with what options say; those that can not be read are told in the log."""
-        said: dict[str, Any] = {}
-        for key, one in declared_options(Rule).items():
+        values: dict[str, Any] = {}
+        for key, declared in declared_options(Rule).items():
             if key not in options:
                 continue
             try:
-                said[key] = read_option(one, options[key])
+                values[key] = read_option(declared, options[key])
             except Fault as fault:
                 log.warning(
                     "flapping: %s of %s %s: %r; %r counts",
                     *(key, whose, fault.sentence, options[key], getattr(self, key)),
                 )
-        return replace(self, **said)
+        return replace(self, **values)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,9 @@ class Record:
     rule: Rule = field(default_factory=Rule)
     rule_until: float = 0.0
     """When the rule has to be asked for again: an option may have been set."""
-    wanted: int = 1
+    may_stop: bool = False
+    """Whether an operator wants it stopped when it flaps; else that is only told."""
+    numprocesses: int = 1
     """How many processes it is to have."""
     phase: Phase = Phase.WATCHED
     deaths: dict[Any, deque[float]] = field(default_factory=dict)
@@ -106,11 +108,15 @@ class Record:
     def is_hopeless(self, wid: Any, now: float) -> bool:
         """Tell whether too many slots flap for the others to be of use."""
         # A daemon of the older kind tells no slots: there the watcher is all that flaps.
-        enough = 1 if wid is None else min(floor(self.rule.share * self.wanted) + 1, self.wanted)
+        enough = (
+            1
+            if wid is None
+            else min(floor(self.rule.share * self.numprocesses) + 1, self.numprocesses)
+        )
         if len(self.flapping) < enough:
             return False
         self.flapping = {
-            one: at for one, at in self.flapping.items() if self._still_flaps(one, now)
+            slot: at for slot, at in self.flapping.items() if self._still_flaps(slot, now)
         }
         return len(self.flapping) >= enough
 
@@ -128,7 +134,7 @@ class Record:
         self.flapping.clear()
 
 
-def told(rule: Rule, wid: Any) -> str:
+def in_words(rule: Rule, wid: Any) -> str:
     """Return what happened, in words; without a wid it is about several processes."""
     who = "processes" if wid is None else f"process {wid}"
     return f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
@@ -136,9 +142,9 @@ def told(rule: Rule, wid: Any) -> str:
 
 def reason_of(rule: Rule, record: Record, wid: Any) -> str:
     """Return why a watcher is stopped, and what comes next, in words."""
-    what = told(rule, wid)
+    sentence = in_words(rule, wid)
     if record.is_final:
         tries = "1 try" if record.rounds == 1 else f"{record.rounds} tries"
-        return f"{what}; given up after {tries}"
+        return f"{sentence}; given up after {tries}"
     limit = "" if rule.max_retry < 0 else f" of {rule.max_retry}"
-    return f"{what}; try {record.rounds}{limit} comes after {rule.retry_in:g} s"
+    return f"{sentence}; try {record.rounds}{limit} comes after {rule.retry_in:g} s"

@@ -1,9 +1,12 @@
-"""Flapping: a watcher whose processes keep dying is stopped, tried again later, and given up.
+"""Flapping: processes that keep dying are told of; where that is wanted, their watcher is stopped.
 
-What counts is a death that nobody asked for, per slot: two workers that die once each do not flap.
-The daemon slows a crash loop down by itself, slot by slot, and goes on with all others; this plugin
-ends it where so many processes of a watcher flap that the rest are no use (``share``). Of one that
-flaps alone it only tells. What it does to a watcher:
+What counts is a death that nobody asked for, per slot: two workers that die once each do not flap,
+and a normal exit (0) is no death. The daemon slows a crash loop down by itself, slot by slot, and
+goes on with all others, for ever. So by default this plugin only tells of slots that flap. An
+operator who writes a section for it, or an option ``flapping.…`` into one of a watcher, wants more:
+where so many processes of a watcher flap that the rest are no use (``share``), it is stopped, tried
+again later, and at last given up. Time is the plugin's own monotonic clock; what events say is wall
+time, which may jump. What it does to a watcher:
 
     WATCHED    deaths are counted
     STOPPING   it was stopped, with a reason; counts when the stop event tells this reason
@@ -23,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cvec_circus_core.api import CallError, CircusPlugin
-from cvec_circus_plugins._flapping import Phase, Record, Rule, reason_of, told
+from cvec_circus_plugins._flapping import Phase, Record, Rule, in_words, reason_of
 
 log = logging.getLogger("circus.plugins.flapping")
 
@@ -43,7 +46,7 @@ BUSY_PAUSE = 0.2
 
 
 class Flapping(CircusPlugin):
-    """Stops watchers whose processes die too often, tries them again, and gives up.
+    """Tells of processes that die too often, and stops their watchers where that is wanted.
 
     Options are for all watchers here, and for one with the prefix ``flapping.`` in its section.
     """
@@ -54,6 +57,8 @@ class Flapping(CircusPlugin):
     settings: Rule
 
     def __init__(self, *args: Any, **config: Any) -> None:
+        # Runs though no operator has asked for it: then it stops nothing.
+        self._is_asked_for = not config.pop("by_default", False)
         super().__init__(*args, **config)
         self.rule = self.settings
         self.records: dict[str, Record] = {}
@@ -84,16 +89,18 @@ class Flapping(CircusPlugin):
         self._killed.discard(body["process_pid"])
         if body["reason"] in ASKED_FOR if "reason" in body else asked_for:
             return
-        record = self.records.setdefault(name, Record())
-        rule = self._rule_at(body["time"], name, record)
+        if body.get("exit_code") == 0:
+            return
+        record, now = self.records.setdefault(name, Record()), self._now()
+        rule = self._rule_at(now, name, record)
         if not rule.active or record.phase is Phase.STOPPING:
             return
         wid = body.get("process_id")
-        has_begun = record.count_death(wid, body["time"])
-        if record.is_hopeless(wid, body["time"]):
-            self._end(name, record, wid, body["time"])
+        has_begun = record.count_death(wid, now)
+        if record.may_stop and record.is_hopeless(wid, now):
+            self._end(name, record, wid, now)
         elif has_begun:
-            log.warning("watcher %s: %s", name, told(rule, wid))
+            log.warning("watcher %s: %s", name, in_words(rule, wid))
             self._announce(name, record, wid)
 
     def _end(self, name: str, record: Record, wid: Any, now: float) -> None:
@@ -147,14 +154,14 @@ class Flapping(CircusPlugin):
         if event == "stop":
             self._on_stopped(name, record, body)
         elif event == "start" and record.phase is Phase.RETRIED:
-            record.phase, record.up_at = Phase.WATCHED, body["time"]
+            record.phase, record.up_at = Phase.WATCHED, self._now()
         elif event == "start" and record.phase is not Phase.STOPPING:
             record.begin_anew()
 
     def _on_stopped(self, name: str, record: Record, body: Mapping[str, Any]) -> None:
-        told = body.get("reason") if "watcher" in body else record.reason  # as above
-        ours = record.phase is Phase.STOPPING and told == record.reason
-        if not ours or self.loop is None:
+        reason = body.get("reason") if "watcher" in body else record.reason  # as above
+        is_ours = record.phase is Phase.STOPPING and reason == record.reason
+        if not is_ours or self.loop is None:
             record.begin_anew()
             return
         if record.is_final:
@@ -177,20 +184,16 @@ class Flapping(CircusPlugin):
     def _rule_at(self, now: float, name: str, record: Record) -> Rule:
         if now >= record.rule_until:
             options = self._ask("options", name=name).get("options") or {}
-            record.rule, record.rule_until = self._rule_in(options, name), now + RULE_HOLDS
-            record.wanted = max(1, int(options.get("numprocesses") or 1))
+            own = _own_options(options)
+            record.rule = self.rule.with_options(own, f"watcher {name}")
+            record.rule_until = now + RULE_HOLDS
+            record.may_stop = self._is_asked_for or bool(own)
+            record.numprocesses = max(1, int(options.get("numprocesses") or 1))
         return record.rule
 
-    def _rule_in(self, options: Mapping[str, Any], name: str) -> Rule:
-        own = {short: options[old] for old, short in OLDER_OPTIONS.items() if old in options}
-        own.update(
-            {
-                key.removeprefix(PREFIX): one
-                for key, one in options.items()
-                if key.startswith(PREFIX)
-            }
-        )
-        return self.rule.with_options(own, f"watcher {name}")
+    def _now(self) -> float:
+        """Return monotonic seconds."""
+        return 0.0 if self.loop is None else self.loop.time()
 
     def _ask(self, command: str, **props: Any) -> dict[str, Any]:
         try:
@@ -206,3 +209,14 @@ class Flapping(CircusPlugin):
         record = self.records.pop(name, None)
         if record is not None:
             record.begin_anew()
+
+
+def _own_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the options of one watcher say about its flapping."""
+    older = {short: options[old] for old, short in OLDER_OPTIONS.items() if old in options}
+    prefixed = {
+        key.removeprefix(PREFIX): setting
+        for key, setting in options.items()
+        if key.startswith(PREFIX)
+    }
+    return {**older, **prefixed}

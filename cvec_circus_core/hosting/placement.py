@@ -25,6 +25,8 @@ from cvec_circus_core.model.values import Struct, replace
 
 HOOK = "circus_plugins"
 RUNNERS = "cvec_circus.runners"
+BY_DEFAULT = "by_default"
+"""Option of a plugin that runs though the configuration does not speak of it."""
 
 
 class Hosts(Struct, frozen=True):
@@ -65,7 +67,12 @@ def assign(plugins: Iterable[PluginSpec], names: PluginNames) -> Hosts:
     taken_names = {plugin.name for plugin in configured}
     has_default = any(names.is_default(plugin.use) for plugin in configured)
     added = tuple(
-        PluginSpec(name=name, use=name, watcher=WatcherSpec(name=f"plugin:{name}"))
+        PluginSpec(
+            name=name,
+            use=name,
+            options={BY_DEFAULT: True},
+            watcher=WatcherSpec(name=f"plugin:{name}"),
+        )
         for name in names.defaults
         if name not in taken_names and not has_default
     )

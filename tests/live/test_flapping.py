@@ -1,10 +1,14 @@
-"""Flapping live: a program that crashes is stopped, tried again, given up; nobody else notices."""
+"""Flapping live: a program that crashes is told of, and stopped and given up where that is wanted.
+
+No other watcher notices.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -17,6 +21,7 @@ from tests.live.wire import Caller, Ear
 Listen = Callable[..., Ear]
 
 BESIDE = "[watcher:beside]\ncmd = sleep 1000\nnumprocesses = 2\n"
+ASKED_FOR = "[plugin:flapping]\nuse = flapping\n"
 LOOP = "[watcher:loop]\ncmd = false\nnumprocesses = 10\n"
 
 
@@ -58,16 +63,43 @@ def processor_time(daemon: Daemon) -> float:
 
 def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
     daemon = start(BESIDE + LOOP)
-    until(lambda: "flapping" in (daemon.status("loop")["reason"] or ""))
-    until(lambda: daemon.status("loop")["status"] == "stopped")
-    said = daemon.status("loop")
-    assert said["reason"].endswith("try 1 of 5 comes after 7 s")
+    until(lambda: (daemon.status("loop")["retry_in"] or 0) > 3)
+    status = daemon.status("loop")
+    assert (status["status"], status["reason"]) == ("starting", "a process exited with 1")
+    assert daemon.said("flapping: process 1 died 2 times in 1 s")
     spawned = daemon.text().count("running loop process")
     used = processor_time(daemon)
     with Caller(daemon.endpoint) as quiet:
         assert quiet.is_silent(3.0)
-    assert daemon.text().count("running loop process") == spawned < 100
+    assert daemon.text().count("running loop process") <= spawned + 10 < 120
     assert processor_time(daemon) - used < 0.3
+
+
+def test_a_program_that_waits_for_its_database_comes_up_by_itself(
+    start: Start, tmp_path: Path
+) -> None:
+    database = tmp_path / "database"
+    daemon = start(
+        BESIDE + f"[watcher:late]\ncmd = sh -c 'test -e {database} && exec sleep 1000; exit 1'\n"
+        "retry_pause_max = 2\n"
+    )
+    until(lambda: daemon.status("late")["restarts"] >= 7)
+    assert daemon.status("late")["reason"] == "a process exited with 1"
+    database.touch()
+    daemon.until_active("late", 1)
+
+
+def test_a_program_that_exits_normally_is_started_for_ever(start: Start, listen: Listen) -> None:
+    daemon = start(
+        "[watcher:short]\ncmd = sleep 0.3\nautostart = no\nretry_pause_max = 0.2\n"
+        "flapping.window = 5\nmax_retry = 2\n"
+    )
+    ear = listen(daemon)
+    daemon.ok("start", name="short")
+    ear.wait_for("reap", "short", count=8)
+    assert ear.of("flapping") == []
+    assert ear.of("stop", "short") == []
+    daemon.ok("stop", name="short", waiting=True)
 
 
 def test_one_bad_worker_does_not_stop_its_good_brothers(start: Start, listen: Listen) -> None:
@@ -87,7 +119,7 @@ def test_one_bad_worker_does_not_stop_its_good_brothers(start: Start, listen: Li
 
 @pytest.mark.slow
 def test_from_the_first_crash_to_the_last_under_the_defaults(start: Start, listen: Listen) -> None:
-    daemon = start(BESIDE + LOOP + "autostart = no\n")
+    daemon = start(ASKED_FOR + BESIDE + LOOP + "autostart = no\n")
     before = daemon.until_active("beside")
     ear = listen(daemon)
     used, begun = processor_time(daemon), time.monotonic()

@@ -25,6 +25,7 @@ class Scene:
         self.replies: dict[str, dict[str, Any]] = {"start": {"status": "ok", "started": ["Web"]}}
         self.timers: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
         self.pids = 100
+        self.now = 0.0
         plugin: Any = Flapping("e", "p", 5.0, **(config or {}))
         attach(plugin, self)  # type: ignore[arg-type]
         plugin.loop = self
@@ -52,16 +53,24 @@ class Scene:
 
         return Handle()
 
-    def hears(self, event: str, **body: Any) -> None:
-        """Let the plugin hear an event."""
-        text = json.dumps({"watcher": "Web", "time": 0.0, **body})
+    def time(self) -> float:
+        """Tell the monotonic time."""
+        return self.now
+
+    def hears(self, event: str, time: float = 0.0, wall: float = 1.7e9, **body: Any) -> None:
+        """Let the plugin hear an event at a monotonic moment; ``wall`` is what it says."""
+        self.now = time
+        text = json.dumps({"watcher": "Web", "time": wall, **body})
         self.plugin.handle_recv((f"watcher.web.{event}", text))
 
-    def dies(self, *times: float, wid: int = 1, reason: str = "exited") -> None:
+    def dies(
+        self, *times: float, wid: int = 1, reason: str = "exited", code: int | None = 1, **body: Any
+    ) -> None:
         """Let one slot's processes die."""
         for at in times:
             self.pids += 1
-            self.hears("reap", process_pid=self.pids, process_id=wid, reason=reason, time=at)
+            body.update(process_pid=self.pids, process_id=wid, reason=reason, exit_code=code)
+            self.hears("reap", time=at, **body)
 
     def passes(self) -> float:
         """Let the one timer that is set go off; return its seconds."""
@@ -179,13 +188,56 @@ def test_one_that_goes_on_flapping_is_told_once_until_it_has_lived_for_a_while()
     scene.dies(10.0, 10.1, 10.4, 11.0, 12.5, 16.0, 26.1)
     (told,) = scene.told("announce")
     assert told["body"]["retry_in"] is None
-    scene.dies(60.0)
+    scene.dies(100.0)
     assert scene.said == []
-    scene.dies(60.1)
+    scene.dies(100.1)
     assert len(scene.told("announce")) == 1
-    scene.dies(60.2, wid=2)
+    scene.dies(100.2, wid=2)
     assert scene.said == []
-    scene.dies(60.3, wid=2)
+    scene.dies(100.3, wid=2)
+    assert len(scene.told("stop")) == 1
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_makes_no_flapping(step: float) -> None:
+    scene = Scene()
+    scene.dies(1000.0, wall=1.7e9)
+    scene.dies(4600.0, wall=1.7e9 + 3600.0 + step)
+    scene.dies(8200.0, wall=1.7e9)
+    assert scene.said == []
+
+
+def test_a_clock_that_is_set_hides_no_flapping() -> None:
+    scene = Scene()
+    scene.dies(1000.0, wall=1.7e9)
+    scene.dies(1000.5, wall=1.7e9 + 3600.0)
+    assert len(scene.told("stop")) == 1
+
+
+def test_normal_exits_are_no_deaths() -> None:
+    scene = Scene()
+    scene.dies(*(10.0 + number / 10 for number in range(20)), code=0)
+    assert scene.said == []
+
+
+def test_unless_it_is_asked_for_it_only_tells() -> None:
+    scene = Scene({"by_default": True}, numprocesses=2)
+    for wid in (1, 2):
+        scene.dies(*(10.0 + number / 10 for number in range(20)), wid=wid)
+    assert scene.told("stop") == []
+    told = [event["body"] for event in scene.told("announce")]
+    assert [(body["process_id"], body["stopped"], body["gave_up"]) for body in told] == [
+        (1, False, False),
+        (2, False, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [{"flapping.max_retry": 2}, {"flapping_attempts": 2}, {"retry_in": 1.0}]
+)
+def test_an_option_of_the_watcher_asks_for_it(options: dict[str, Any]) -> None:
+    scene = Scene({"by_default": True}, **options)
+    scene.dies(10.0, 10.1)
     assert len(scene.told("stop")) == 1
 
 
