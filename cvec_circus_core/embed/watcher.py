@@ -48,7 +48,7 @@ class Watcher(WatcherQueries):
         working_dir: str | None = None,
         shell: bool = False,
         uid: int | str | None = None,
-        max_retry: int = 5,
+        max_retry: int = -1,
         gid: int | str | None = None,
         send_hup: bool = False,
         env: Mapping[str, str] | None = None,

@@ -154,9 +154,10 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         changing=_NEW,
     )
     max_retry: int = option(
-        5,
+        -1,
         at_least(INTEGER, -1),
-        "failures in a row to start a process before the watcher is stopped; -1 for no limit",
+        "failures in a row to start a process before a watcher that has no other is given up; "
+        "-1 for never",
     )
     max_age: float = option(
         0.0, SECONDS, "seconds after which a process is replaced; 0 for never", changing=_NEW
@@ -235,11 +236,17 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         changing=_NEW,
     )
     retry_pause: float = option(
-        0.1, SECONDS, "first pause after two quick deaths in a row; doubles each time"
+        0.1, SECONDS, "pause after the second death in a row of a worker; doubles each time"
     )
-    retry_pause_max: float = option(10.0, SECONDS, "longest pause between quick deaths")
+    retry_pause_max: float = option(60.0, SECONDS, "longest pause before a worker is tried again")
+    stable_after: float = option(
+        10.0,
+        SECONDS,
+        "a process that is ready and has lived for so many seconds is well: deaths before it do "
+        "not count any more",
+    )
     quick_death: float = option(
-        1.0, SECONDS, "a process that lived less than this many seconds died quickly"
+        1.0, SECONDS, "a process that exits with 0 after fewer seconds counts as a death, too"
     )
     check_flapping: bool = option(True, BOOLEAN, "taken from older files", inert=True)
     stdout_stream: Mapping[str, Any] = family(

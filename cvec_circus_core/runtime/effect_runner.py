@@ -43,6 +43,7 @@ from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
 
 log = logging.getLogger(__name__)
@@ -124,10 +125,11 @@ class EffectRunner:
         try:
             start = self._prepare_start(wid)
         except (CircusError, ValueError) as error:
-            self._post_failure(wid, str(error))
+            self._post_failure(wid, str(error), shortage=is_shortage(error))
         except Exception as error:
             log.exception("watcher %s: process %d could not start", self._spec().name, wid)
-            self._post(SpawnFailed(wid, f"unexpected {type(error).__name__}: {error}"))
+            sentence = f"unexpected {type(error).__name__}: {error}"
+            self._post(SpawnFailed(wid, sentence, is_shortage(error)))
         else:
             self._world.processes.spawn(
                 start.equipment.plan,
@@ -150,7 +152,7 @@ class EffectRunner:
     def _on_spawned(self, start: _Start, result: SpawnResult) -> None:
         with closing(start.equipment), closing(start.pipes):
             if result.pid is None:
-                self._post_failure(start.wid, result.problem)
+                self._post_failure(start.wid, result.problem, shortage=result.is_shortage)
                 return
             if start.served:
                 self._served[result.pid] = start.served
@@ -158,9 +160,9 @@ class EffectRunner:
             start.equipment.started(result.pid)
         self._post(Spawned(start.wid, result.pid, self._world.chance()))
 
-    def _post_failure(self, wid: int, reason: str) -> None:
+    def _post_failure(self, wid: int, reason: str, *, shortage: bool) -> None:
         log.warning("watcher %s: process %d could not start: %s", self._spec().name, wid, reason)
-        self._post(SpawnFailed(wid, reason))
+        self._post(SpawnFailed(wid, reason, shortage))
 
     def _listen(self) -> None:
         spec, sockets = self._spec(), self._world.sockets

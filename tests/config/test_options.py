@@ -141,6 +141,7 @@ WATCHER: list[Row] = [
     ("virtualenv_py_ver", "3.12", "3.12", NUL, TEXT),
     ("retry_pause", "0.2", 0.2, "x", SECONDS),
     ("retry_pause_max", "20", 20.0, "x", SECONDS),
+    ("stable_after", "20", 20.0, "x", SECONDS),
     ("quick_death", "2", 2.0, "x", SECONDS),
     ("check_flapping", "no", False, "x", BOOLEAN),
     ("allow_users", "bob @staff", ("bob", "@staff"), NUL, NAMES),

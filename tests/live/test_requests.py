@@ -186,7 +186,7 @@ def test_add_and_rm(caller: Caller, house: Daemon) -> None:
 
 def test_add_of_what_can_not_start_says_why(caller: Caller) -> None:
     properties = {"name": "x", "cmd": "/nowhere/x", "start": True, "waiting": True}
-    reply = caller.call("add", **properties, options={"retry_pause": 0})
+    reply = caller.call("add", **properties, options={"retry_pause": 0, "max_retry": 5})
     assert (reply["status"], reply["errno"], reply["tb"]) == ("error", 3, None)
     assert "'/nowhere/x'" in reply["reason"]
     said = caller.call("status", name="x")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -55,7 +58,7 @@ def test_a_crash_loop_waits_longer_and_longer_and_hurts_nobody(
         return said["retry_in"] is not None
 
     until(waits)
-    assert (said["status"], said["last_exit"]) == ("active", 1)
+    assert (said["status"], said["last_exit"]) == ("starting", 1)
     assert said["restarts"] >= 4
     assert said["reason"] == "a process exited with 1"
     spawns = [one.body["time"] for one in ear.of("spawn", "loop")]
@@ -66,7 +69,7 @@ def test_a_crash_loop_waits_longer_and_longer_and_hurts_nobody(
     for pause, least in zip(pauses[1:], (0.1, 0.2, 0.4), strict=False):
         assert pause > 0.95 * least
     assert daemon.status("beside")["restarts"] == 0
-    assert daemon.control("status", "--long", "loop").stdout.startswith("loop: active 0/1")
+    assert daemon.control("status", "--long", "loop").stdout.startswith("loop: starting 0/1")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +99,50 @@ def test_what_can_not_start_stops_alone_and_says_why(
     assert failed[-1].body["retry_in"] is None
     assert daemon.status("beside")["running"] == 1
     assert daemon.said(f"bad stopped: {why}")
+
+
+def test_one_that_can_not_start_for_a_while_costs_the_others_nothing(
+    start: Start, listen: Listen, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    daemon = start(f"[watcher:w]\ncmd = {program}\nnumprocesses = 3\nretry_pause_max = 1\n")
+    before = daemon.until_active("w", 3)
+    until(lambda: list(daemon.alive().values()).count("sleep 1000") == 3)
+    ear = listen(daemon)
+    program.chmod(0o644)
+    os.kill(before[0], signal.SIGKILL)
+    ear.wait_for("spawn_failed", "w", count=7)
+    status = daemon.status("w")
+    assert (status["status"], status["running"], status["wanted"]) == ("active", 2, 3)
+    assert "not executable" in status["reason"]
+    program.chmod(0o755)
+    after = daemon.until_active("w", 3)
+    assert set(before[1:]) < set(after)
+    assert ear.of("stop", "w") == []
+
+
+def test_under_a_limit_of_processes_those_that_run_stay(start: Start, listen: Listen) -> None:
+    daemon = start(f"[watcher:w]\n{SLEEP}numprocesses = 3\nmax_retry = 1\n")
+    before = daemon.until_active("w", 3)
+    ear = listen(daemon)
+    soft, hard = resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE)
+    opened = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (opened + 4, hard))
+    daemon.ok("incr", name="w", nb=20)
+    ear.wait_for("spawn_failed", "w", count=3)
+    assert set(before) <= set(daemon.pids("w"))
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert set(before) < set(daemon.until_active("w", 23))
+    assert ear.of("stop", "w") == []
+
+
+def test_a_crash_loop_slower_than_a_second_waits_and_says_why(start: Start) -> None:
+    daemon = start("[watcher:loop]\ncmd = sh -c 'sleep 1.2; exit 4'\nretry_pause = 1\n")
+    until(lambda: (daemon.status("loop")["retry_in"] or 0) > 1)
+    status = daemon.status("loop")
+    assert (status["status"], status["reason"]) == ("starting", "a process exited with 4")
 
 
 def test_a_missing_program_delays_nobody_at_the_start(start: Start) -> None:

@@ -44,7 +44,7 @@ from cvec_circus_core.policy.watcher.rollout import (
     Rollout,
 )
 from cvec_circus_core.policy.watcher.state import WatcherState
-from tests.policy.invariants import check_rest, check_step
+from tests.policy.invariants import check_given_up, check_rest, check_step
 from tests.policy.world import Broken, Request, World, require
 
 ROLLOUTS = (
@@ -86,6 +86,7 @@ def random_spec(chance: Random) -> WatcherSpec:
         max_retry=chance.choice((-1, 0, 1, 3, 5)),
         max_age=chance.choice((0.0, 0.0, 0.0, 4.0)),
         max_age_variance=chance.choice((0.0, 3.0)),
+        stable_after=chance.choice((0.0, 1.0, 10.0)),
         retry_pause=chance.choice((0.1, 0.1, 0.0)),
         ready=chance.choice((SPAWNED, SPAWNED, alive(0.5), alive(3), NOTIFY)),
         ready_timeout=chance.choice((1.0, 5.0, 30.0)),
@@ -132,11 +133,14 @@ class Life:
         self.steps += 1
         self.seen.update(type(said).__name__ for said in batch)
         self.recent.append(f"{self.now:.3f} {batch}")
+        had_given_up = self.state.gave_up
         effects = step(self.state, batch, self.now)
         self.recent.append(f"      -> {effects}")
         self.world.perform(effects)
         self.most_slots = max(self.most_slots, len(self.state.slots.by_wid))
         check_step(self.state, self.world, effects, self.most_slots)
+        if self.state.gave_up and not had_given_up:
+            check_given_up(self.state, batch, effects)
 
     def _something(self, *, alone: bool) -> Input:
         world, chance = self.world, self.chance

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cvec_circus_core.model.views import WatcherStatus
-from cvec_circus_core.policy.watcher.effects import Effect, Spawn
+from cvec_circus_core.policy.watcher.effects import Effect, Signal, Spawn
 from cvec_circus_core.policy.watcher.hook_questions import BEFORE_STOP, has_passed
-from cvec_circus_core.policy.watcher.inputs import Wanted
+from cvec_circus_core.policy.watcher.inputs import Input, SpawnFailed, Wanted
 from cvec_circus_core.policy.watcher.machine import wake_at
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
@@ -50,6 +50,10 @@ def _check_indexes(state: WatcherState) -> None:
     there.update(slot.pid for slot in state.slots.stopping.values())
     require(there == set(state.slots.by_pid), "the index by pid is wrong")
     require(all(slot.pid == pid for pid, slot in state.slots.by_pid.items()), "a pid is mixed up")
+    require(
+        not state.gave_up or state.wanted is Wanted.DOWN,
+        "gave up, and wants something all the same",
+    )
     free = set(state.slots.free_wids)
     require(free.isdisjoint(state.slots.by_wid), "a taken slot is said to be free")
     require(len(free) + len(state.slots.by_wid) == state.slots.top_wid, "a slot number is lost")
@@ -105,6 +109,15 @@ def _check_bounds(state: WatcherState, world: World) -> None:
     wanted = state.spec.numprocesses
     most = min(wanted, 1) if state.spec.singleton else state.bounds.most(wanted)
     require(world.population <= most, f"{world.population} processes where {most} may be")
+
+
+def check_given_up(state: WatcherState, batch: list[Input], effects: list[Effect]) -> None:
+    """What holds when a watcher has just been given up."""
+    is_asked_for = state.spec.max_retry >= 0 or state.spec.hooks
+    require(is_asked_for, "gave up, and neither max_retry nor a hook wants that")
+    if len(batch) == 1 and isinstance(batch[0], SpawnFailed):
+        signals = [effect for effect in effects if isinstance(effect, Signal)]
+        require(not signals, "stops processes because another one can not be started")
 
 
 def check_rest(state: WatcherState, world: World) -> None:

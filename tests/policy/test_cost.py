@@ -70,7 +70,7 @@ def respawned(web: Watcher, wid: int, at: float) -> None:
 def died_quickly(web: Watcher, wid: int, at: float) -> None:
     """Let one process die into a pause, and the pause end."""
     slot = web.state.slots.by_wid[wid]
-    slot.quick_deaths, slot.started_at = 1, at
+    slot.deaths, slot.started_at = 1, at
     step(web.state, [Exited(slot.pid, 1)], at)
     step(web.state, [Tick()], wake_at(web.state) or at)
     step(web.state, [Spawned(wid, slot.pid + 100_000)], at + 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.readiness import NOTIFY, alive
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.backoff import expiry, is_quick, pause_after
+from cvec_circus_core.policy.watcher.effects import Spawn
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Go,
@@ -20,6 +24,7 @@ from cvec_circus_core.policy.watcher.inputs import (
 )
 from cvec_circus_core.policy.watcher.machine import wake_at
 from cvec_circus_core.policy.watcher.rollout import NEW_BEFORE_OLD
+from cvec_circus_core.policy.watcher.views import health_of, view_of
 from tests.policy.table import (
     START,
     STARTED,
@@ -41,15 +46,15 @@ from tests.policy.table import (
 )
 
 SPENT = "all processes have ended, respawn is off"
-PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0)
+PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0)
 
 
 class TestBackOff:
-    def test_doubles_from_the_second_quick_death_up_to_ten_seconds(self) -> None:
+    def test_doubles_from_the_second_death_in_a_row_up_to_a_minute(self) -> None:
         web, now = active(), 100.0
         seen = []
         for life in range(len(PAUSES)):
-            effects = web.hears(end(1, pid=web.pids[0]), at=now)
+            effects = web.hears(end(1, 1, pid=web.pids[0]), at=now)
             at = wake_at(web.state)
             seen.append(0.0 if at is None else round(at - now, 6))
             if at is not None:
@@ -58,18 +63,79 @@ class TestBackOff:
             else:
                 assert effects[-1:] == spawns([1])
             web.hears(come(1, 200 + life), at=now)
-        # The first life began at 0 and was long: it does not count.
-        assert tuple(seen) == (0.0, *PAUSES[:-1])
+        assert tuple(seen) == PAUSES
 
-    def test_starts_over_after_a_long_life(self) -> None:
+    def test_goes_on_for_one_that_dies_after_a_second_for_ever(self) -> None:
+        web, now, seen = active(ready=alive(0.5)), 0.0, []
+        for pid in range(101, 113):
+            now += 1.2
+            web.hears(Tick(), at=now)
+            web.hears(end(1, 1, pid=pid), at=now)
+            seen.append(round((wake_at(web.state) or now) - now, 6))
+            now += seen[-1]
+            web.hears(Tick(), at=now)
+            web.hears(come(1, pid + 1), at=now)
+            if len(seen) > 2:
+                view = view_of(web.state, now)
+                assert (view.status, view.health.reason) == (
+                    WatcherStatus.STARTING,
+                    "a process exited with 1",
+                ), "while it runs, too"
+        assert tuple(seen) == PAUSES[:12]
+
+    @pytest.mark.parametrize(
+        ("lived", "options", "is_forgotten"),
+        [
+            (9.9, {}, False),
+            (10.0, {}, True),
+            (2.0, {"stable_after": 2.0}, True),
+            (60.0, {"ready": NOTIFY, "ready_timeout": 90.0}, False),
+        ],
+    )
+    def test_starts_over_after_a_stable_life(
+        self, lived: float, options: dict[str, Any], is_forgotten: bool
+    ) -> None:
+        web, born_at = active(**options), {101: 7, 7: 8, 8: 9}
+        now = 0.0
+        for pid, successor in born_at.items():
+            web.hears(end(1, 1, pid=pid), at=now)
+            now = (wake_at(web.state) or now) if web.state.slots.waiting else now
+            web.hears(Tick(), at=now)
+            web.hears(come(1, successor), at=now)
+        effects = web.hears(end(1, 1, pid=9), at=now + lived)
+        assert (effects[-1:] == spawns([1])) is is_forgotten
+        assert bool(web.state.slots.waiting) is not is_forgotten
+
+    def test_is_not_shown_any_more_once_the_process_is_stable(self) -> None:
         web = active()
-        for pid in (101, 7, 8):
-            web.hears(end(1, pid=pid))
-            web.hears(Tick(), at=wake_at(web.state) or 0.0)
-            web.hears(come(1, {101: 7, 7: 8, 8: 9}[pid]))
-        assert web.hears(end(1, pid=9), at=5.0) == [told_reap(1, pid=9), *spawns([1])]
-        web.hears(come(1, 10), at=5.0)
-        assert web.hears(end(1, pid=10), at=5.5)[-1:] == spawns([1])
+        web.hears(end(1, 1))
+        web.hears(come(1, 7))
+        web.hears(end(1, 1, pid=7))
+        web.hears(Tick(), at=0.1)
+        web.hears(come(1, 8), at=0.1)
+        assert health_of(web.state, 0.1).reason == "a process exited with 1"
+        assert wake_at(web.state) == 10.1
+        web.hears(Tick(), at=10.1)
+        assert health_of(web.state, 10.1).reason is None
+        assert view_of(web.state, 10.1).status is WatcherStatus.ACTIVE
+        assert wake_at(web.state) is None
+
+    def test_is_not_begun_by_normal_exits(self) -> None:
+        web = active()
+        for pid in range(101, 140):
+            at = 1.5 * (pid - 100)
+            assert web.hears(end(1, 0, pid=pid), at=at)[-1:] == spawns([1])
+            web.hears(come(1, pid + 1), at=at)
+
+    def test_of_a_normal_exit_that_is_quick_grows_and_is_never_the_end(self) -> None:
+        web, now = active(max_retry=2), 0.0
+        for pid in range(101, 140):
+            web.hears(end(1, 0, pid=pid), at=now)
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+            web.hears(come(1, pid + 1), at=now)
+        assert web.state.status is WatcherStatus.ACTIVE
+        assert now > 60.0 * 20
 
     def test_is_counted_per_slot(self) -> None:
         web = active(numprocesses=2)
@@ -90,7 +156,7 @@ class TestBackOff:
         ("options", "pauses"),
         [
             ({}, PAUSES),
-            ({"retry_pause": 0.0}, (0.0,) * 10),
+            ({"retry_pause": 0.0}, (0.0,) * 13),
             ({"retry_pause": 3.0, "retry_pause_max": 7.0}, (0.0, 3.0, 6.0, 7.0, 7.0)),
         ],
     )
@@ -99,7 +165,7 @@ class TestBackOff:
         assert tuple(pause_after(count + 1, spec) for count in range(len(pauses))) == pauses
 
     def test_never_overflows(self) -> None:
-        assert pause_after(10**6, Watcher().state.spec) == 10.0
+        assert pause_after(10**6, Watcher().state.spec) == 60.0
 
     @pytest.mark.parametrize(("lived", "quick"), [(0.0, True), (0.999, True), (1.0, False)])
     def test_calls_a_life_quick(self, lived: float, quick: bool) -> None:
@@ -108,9 +174,8 @@ class TestBackOff:
 
 class TestSpawnThatFails:
     def test_is_tried_again_and_then_given_up_with_the_reason(self) -> None:
-        web = Watcher(numprocesses=2, max_retry=3)
+        web = Watcher(max_retry=3)
         web.hears(Wish(Go.START, ticket()))
-        web.hears(come(2))
         no = SpawnFailed(1, "no such file")
         assert web.hears(no) == [told_failure(1, "no such file", 0.0), *spawns([1])]
         assert web.hears(no) == [told_failure(1, "no such file", 0.1)]
@@ -118,12 +183,76 @@ class TestSpawnThatFails:
         assert web.hears(Tick(), at=0.1) == spawns([1])
         effects = web.hears(no, at=0.1)
         assert effects[0] == told_failure(1, "no such file", None)
-        assert effects[2:] == asked(2)
         assert str(broken(effects)[1]) == "no such file (3 tries)"
-        assert web.hears(end(2)) == [
-            told_reap(2, reason=ExitReason.STOPPED),
-            told_end("no such file (3 tries)"),
+        assert effects[2:] == [told_end("no such file (3 tries)")]
+
+    def test_costs_no_other_process_anything(self) -> None:
+        web = active(numprocesses=3, max_retry=3)
+        assert web.hears(end(2, -9), at=50.0)[-1:] == spawns([2])
+        now, pauses = 50.0, []
+        for _ in range(12):
+            web.hears(SpawnFailed(2, "not executable"), at=now)
+            pauses.append(round((wake_at(web.state) or now) - now, 6))
+            now += pauses[-1]
+            if pauses[-1]:
+                assert web.hears(Tick(), at=now) == spawns([2])
+            assert web.pids == [101, 103]
+        assert pauses == [*PAUSES[1:12], 60.0]
+        health = health_of(web.state, now)
+        assert (health.running, health.wanted, health.reason) == (2, 3, "not executable")
+        assert web.hears(come(2), at=now) == [told_spawn(2)]
+
+    def test_is_given_up_where_that_is_wanted_once_no_other_is_left(self) -> None:
+        web = active(numprocesses=2, max_retry=2)
+        web.hears(end(2, 1), at=50.0)
+        for now in (50.0, 50.1, 50.3):
+            web.hears(SpawnFailed(2, "no"), at=now)
+            web.hears(Tick(), at=(wake_at(web.state) or now))
+        assert web.pids == [101]
+        web.hears(end(1, 1), at=51.0)
+        assert told_end("no (4 tries)") in web.hears(
+            SpawnFailed(1, "no"), SpawnFailed(2, "no"), at=52.0
+        )
+
+    def test_for_want_of_room_never_counts(self) -> None:
+        web, now = Watcher(max_retry=1), 0.0
+        web.hears(Wish(Go.START, ticket()))
+        refusals = []
+        for _ in range(40):
+            effects = web.hears(SpawnFailed(1, "too many processes", shortage=True), at=now)
+            refusals += [str(error) for error in broken(effects).values()]
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+        assert refusals == ["too many processes (5 tries); it is tried again"]
+        assert web.hears(come(1), at=now)[:2] == [told_spawn(1), STARTED]
+
+    def test_more_of_them_under_a_limit_leave_those_that_are_well(self) -> None:
+        web = active(numprocesses=3, max_retry=1)
+        spawned = web.hears(Resize(103, ticket()), at=1.0)
+        refused = [
+            SpawnFailed(effect.wid, "no more", shortage=True)
+            for effect in spawned
+            if isinstance(effect, Spawn)
         ]
+        for _ in range(6):
+            web.hears(*refused, at=1.0)
+            refused = [
+                SpawnFailed(wid, "no more", shortage=True) for wid in web.state.slots.spawning
+            ]
+        assert web.pids == [101, 102, 103]
+        assert health_of(web.state, 1.0).reason == "no more"
+
+    def test_is_told_to_those_who_wait_though_it_goes_on(self) -> None:
+        web, now, told = Watcher(), 0.0, []
+        web.hears(Wish(Go.START, ticket()))
+        for _ in range(7):
+            told.append(broken(web.hears(SpawnFailed(1, "no"), at=now)))
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+        assert [str(error) for errors in told for error in errors.values()] == [
+            "no (5 tries); it is tried again"
+        ]
+        assert web.state.slots.spawning
 
     @pytest.mark.parametrize(("max_retry", "tries"), [(0, 1), (1, 1), (2, 2), (5, 5)])
     def test_is_tried_so_often(self, max_retry: int, tries: int) -> None:

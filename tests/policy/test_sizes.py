@@ -173,7 +173,7 @@ class TestChange:
 
 class TestPromisesThatWaitLong:
     def test_forget_processes_that_came_and_went(self) -> None:
-        web, now = active(ready=alive(5), ready_timeout=1e9, max_retry=-1), 0.0
+        web, now = active(ready=alive(5), ready_timeout=1e9, max_retry=1000), 0.0
         web.hears(Renew(None, ticket()))
         web.hears(come(2))
         for pid in range(1000, 1100):
@@ -195,7 +195,7 @@ def test_slots_are_numbered_from_the_lowest_free_one() -> None:
 
 
 def test_alarms_that_hold_no_more_do_not_pile_up() -> None:
-    web = active(max_age=86_400.0)
+    web = active(max_age=86_400.0, stable_after=0.0)
     for life in range(2000):
         web.hears(end(1, pid=101 if life == 0 else 1000 + life - 1), at=float(2 * life))
         web.hears(come(1, 1000 + life), at=float(2 * life))

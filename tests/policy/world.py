@@ -110,7 +110,7 @@ class World:
         """Answer the oldest `Spawn` effect."""
         wid = self.asked_for.popleft()
         if failing:
-            return SpawnFailed(wid, "no such file")
+            return SpawnFailed(wid, "no such file", self.chance.random() < 0.3)
         self.pids += 1
         chance = self.chance.random
         being = Being(self.pids, not behaved and chance() < 0.2, chance() < 0.2, wid=wid)

@@ -26,6 +26,7 @@ class AlarmKind(Enum):
     READY = "a process has lived long enough"
     EXPIRE = "a process is too old"
     LATE = "a process takes too long to be ready"
+    STABLE = "a process has lived so long that deaths before it do not count"
     PING = "the watchdog looks whether a process has pinged"
 
 
@@ -82,6 +83,8 @@ def _slot_of(alarm: tuple[float, int, AlarmKind, int], slots: SlotTable) -> Slot
             holds = slot.expires_at == at and wid in slots.current
         case AlarmKind.LATE:
             holds = slot.ready_by == at
+        case AlarmKind.STABLE:
+            holds = slot.stable_at == at and wid in slots.current
         case AlarmKind.PING:
             holds = slot.ping_check_at == at and slot.phase is Phase.RUNNING
     return slot if holds else None

@@ -1,7 +1,9 @@
 """How long a slot waits after a death: a crash loop can not eat the machine.
 
-The first death is answered at once. Quick deaths in a row wait 0.1, 0.2, 0.4 … up to 10 seconds
-(DESIGN §3); a life that is not quick starts over. All numbers are options of the watcher.
+The first death is answered at once, further ones in a row after 0.1, 0.2, 0.4 … up to 60 seconds. A
+process is stable when it is ready and has lived for ten seconds: then no death before it counts any
+more. A normal exit (0) is no death, unless it is so quick that the program has done nothing; it
+makes no row of deaths shorter, either. All numbers are options of the watcher.
 """
 
 from __future__ import annotations
@@ -9,18 +11,23 @@ from __future__ import annotations
 from cvec_circus_core.model.specs import WatcherSpec
 
 
-def pause_after(quick_deaths: int, spec: WatcherSpec) -> float:
-    """Return the seconds to wait after this many quick deaths in a row."""
-    if quick_deaths <= 1 or spec.retry_pause <= 0:
+def pause_after(deaths: int, spec: WatcherSpec) -> float:
+    """Return the seconds to wait after this many deaths in a row."""
+    if deaths <= 1 or spec.retry_pause <= 0:
         return 0.0
     # Past 2**40 the doubling says nothing new, and would overflow a float one day.
-    doublings = min(quick_deaths - 2, 40)
+    doublings = min(deaths - 2, 40)
     return float(min(spec.retry_pause * 2.0**doublings, spec.retry_pause_max))
 
 
 def is_quick(lived: float, spec: WatcherSpec) -> bool:
-    """Tell whether a life of so many seconds counts as a quick death."""
+    """Tell whether so many seconds are too few for a run that ends normally."""
     return lived < spec.quick_death
+
+
+def is_death(code: int | None, lived: float, spec: WatcherSpec) -> bool:
+    """Tell whether an end that nobody asked for counts."""
+    return code != 0 or is_quick(lived, spec)
 
 
 def expiry(started_at: float, chance: float, spec: WatcherSpec) -> float | None:

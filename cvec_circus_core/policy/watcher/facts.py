@@ -35,6 +35,8 @@ class CouldNotStart(Struct, frozen=True):
 
     slot: Slot
     reason: str
+    shortage: bool
+    """Whether the machine had no room for it, which says nothing of the program."""
 
 
 class StartRefused(Struct, frozen=True):

@@ -71,7 +71,7 @@ def ask_about_started(state: WatcherState, slot: Slot) -> None:
         state.issue(AskHook(AFTER_SPAWN, slot.question, slot.wid, slot.pid))
 
 
-def note_answer(state: WatcherState, answer: HookAnswered) -> None:
+def note_answer(state: WatcherState, answer: HookAnswered, now: float) -> None:
     """Take an answer in, if it is still waited for."""
     if answer.wid is None:
         _note_answer_about_run(state, answer)
@@ -83,7 +83,7 @@ def note_answer(state: WatcherState, answer: HookAnswered) -> None:
     if slot.phase is Phase.ASKING:
         _note_start(state, slot, answer)
     elif slot.phase is Phase.RUNNING and slot.outdated is None:
-        _note_stay(state, slot, answer)
+        _note_stay(state, slot, answer, now)
 
 
 def _note_answer_about_run(state: WatcherState, answer: HookAnswered) -> None:
@@ -103,11 +103,11 @@ def _note_start(state: WatcherState, slot: Slot, answer: HookAnswered) -> None:
     state.note(StartRefused(slot, answer.why))
 
 
-def _note_stay(state: WatcherState, slot: Slot, answer: HookAnswered) -> None:
+def _note_stay(state: WatcherState, slot: Slot, answer: HookAnswered, now: float) -> None:
     if not answer.allowed:
         state.note(StayRefused(slot, answer.why))
         return
     slot.needs_approval = False
     state.slots.unapproved.discard(slot.wid)
     if slot.is_ready_once_approved:
-        note_ready(state, slot)
+        note_ready(state, slot, now)

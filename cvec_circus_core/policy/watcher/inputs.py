@@ -116,10 +116,14 @@ class Found(Struct, frozen=True):
 
 
 class SpawnFailed(Struct, frozen=True):
-    """A `Spawn` effect did not work."""
+    """A `Spawn` effect did not work.
+
+    ``shortage``: the machine or a limit had no room for a process; the program is not at fault.
+    """
 
     wid: int
     reason: str
+    shortage: bool = False
 
 
 class Ready(Struct, frozen=True):

@@ -43,7 +43,7 @@ def await_ready(state: WatcherState, slot: Slot, now: float) -> None:
         begin_try(state, slot, now)
         return
     if (pause := _pause(state)) <= 0:
-        note_ready(state, slot)
+        note_ready(state, slot, now)
     else:
         slot.ready_at = now + pause
         state.wake(slot.ready_at, AlarmKind.READY, slot)
@@ -54,7 +54,7 @@ def _pause(state: WatcherState) -> float:
     return max(state.spec.ready.seconds, state.spec.warmup_delay)
 
 
-def note_ready(state: WatcherState, slot: Slot) -> None:
+def note_ready(state: WatcherState, slot: Slot, now: float) -> None:
     """Count a current process as ready, once a hook that is asked about it has agreed."""
     if slot.ready or slot.wid not in state.slots.current:
         return
@@ -63,12 +63,33 @@ def note_ready(state: WatcherState, slot: Slot) -> None:
         return
     slot.ready_by, slot.unready_ends = None, 0
     state.slots.mark_ready(slot)
+    if is_stable(state, slot, now):
+        slot.deaths = 0
 
 
-def take_as_it_is(state: WatcherState, slot: Slot) -> None:
+def expect_stability(state: WatcherState, slot: Slot, now: float) -> None:
+    """Let a slot whose processes have died be forgiven once the new one has lived long enough."""
+    if slot.deaths:
+        slot.stable_at = now + state.spec.stable_after
+        state.wake(slot.stable_at, AlarmKind.STABLE, slot)
+
+
+def is_stable(state: WatcherState, slot: Slot, now: float) -> bool:
+    """Tell whether a process is ready and has lived so long that no death before it counts."""
+    return slot.ready and now >= slot.started_at + state.spec.stable_after
+
+
+def note_stable(state: WatcherState, slot: Slot, now: float) -> None:
+    """Forget the deaths of a slot; one that is not ready yet has to be that first."""
+    slot.stable_at = None
+    if is_stable(state, slot, now):
+        slot.deaths = 0
+
+
+def take_as_it_is(state: WatcherState, slot: Slot, now: float) -> None:
     """Wait no longer for a process to say that it is ready."""
     if slot.wid in state.slots.current and not slot.ready and not slot.is_ready_once_approved:
-        note_ready(state, slot)
+        note_ready(state, slot, now)
         state.issue(Emit(events.NotReady(state.spec.name, slot.wid, slot.pid)))
 
 
@@ -85,7 +106,7 @@ def note_notice(state: WatcherState, pid: int, notice: Notice, now: float) -> No
     if notice.interval is not None and slot.ping_interval:
         slot.ping_interval = notice.interval
     if notice.ready:
-        note_ready(state, slot)
+        note_ready(state, slot, now)
     if slot.ping_interval and (notice.alive or notice.ready or notice.interval is not None):
         _expect_ping(state, slot, now + slot.ping_interval)
     if notice.troubled:

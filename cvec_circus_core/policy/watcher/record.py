@@ -83,11 +83,11 @@ def record(state: WatcherState, received: Input, now: float) -> None:
         case SpawnFailed():
             _note_spawn_failed(state, received)
         case Ready(pid):
-            _note_ready(state, pid)
+            _note_ready(state, pid, now)
         case Noticed(pid, notice):
             readiness.note_notice(state, pid, notice, now)
         case HookAnswered():
-            note_answer(state, received)
+            note_answer(state, received, now)
         case Exited():
             process.note_exited(state, received, now)
         case Swept(pid):
@@ -225,6 +225,7 @@ def _note_spawned(state: WatcherState, spawned: Spawned, now: float) -> None:
     needs_approval = AFTER_SPAWN in state.spec.hooks
     slot = process.note_started(state, spawned, now, needs_approval=needs_approval)
     readiness.await_ready(state, slot, now)
+    readiness.expect_stability(state, slot, now)
     if slot.generation != state.slots.generation:
         state.slots.outdate(slot, ExitReason.RELOADED)
 
@@ -232,15 +233,16 @@ def _note_spawned(state: WatcherState, spawned: Spawned, now: float) -> None:
 def _note_spawn_failed(state: WatcherState, failed: SpawnFailed) -> None:
     slot = state.slots.by_wid[failed.wid]
     state.slots.move(slot, Phase.ENDED)
-    slot.spawn_failures += 1
-    slot.quick_deaths += 1
-    state.note(CouldNotStart(slot, failed.reason))
+    slot.deaths += 1
+    slot.failed_tries += 1
+    slot.spawn_failures += not failed.shortage
+    state.note(CouldNotStart(slot, failed.reason, failed.shortage))
 
 
-def _note_ready(state: WatcherState, pid: int) -> None:
+def _note_ready(state: WatcherState, pid: int, now: float) -> None:
     slot = state.slots.by_pid.get(pid)
     if slot is not None:
-        readiness.note_ready(state, slot)
+        readiness.note_ready(state, slot, now)
 
 
 def _note_alarms(state: WatcherState, now: float) -> None:
@@ -251,11 +253,13 @@ def _note_alarms(state: WatcherState, now: float) -> None:
             case AlarmKind.KILL:
                 state.note(GraceOver(slot))
             case AlarmKind.READY:
-                readiness.note_ready(state, slot)
+                readiness.note_ready(state, slot, now)
             case AlarmKind.EXPIRE:
                 process.note_expired(state, slot)
             case AlarmKind.LATE:
                 state.note(ReadyLate(slot))
+            case AlarmKind.STABLE:
+                readiness.note_stable(state, slot, now)
             case AlarmKind.PING:
                 readiness.check_ping(state, slot, now)
             case _:

@@ -1,7 +1,7 @@
 """A new generation of processes, and the way back where it does not get ready.
 
 A rollout fails when a new process takes longer than ready_timeout, when new ones keep ending before
-they are ready (max_retry of them in one slot), or can not be started that often. Then
+they are ready (five of them in one slot, or max_retry), or can not be started that often. Then
 
 * old processes that still run stay, and are up to date again;
 * new ones that are ready have taken an old one's place and keep it, the others are stopped;
@@ -27,6 +27,9 @@ from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.spec_change import taken_back
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import fail_rollout
+
+TRIES = 5
+"""So many failures in a row are enough where max_retry sets no limit."""
 
 
 def begin_rollout(state: WatcherState, rollout: Rollout | None) -> None:
@@ -58,12 +61,13 @@ def judge_late(state: WatcherState, slot: Slot, now: float) -> None:
         if state.reason and slot.unready_ends:
             why = f"{why}; {state.reason}"
         abandon(state, why, now)
-    take_as_it_is(state, slot)
+    take_as_it_is(state, slot, now)
 
 
 def is_hopeless(state: WatcherState, tries: int) -> bool:
-    """Tell whether so many failures in a row are enough."""
-    return 0 <= state.spec.max_retry <= tries
+    """Tell whether so many failures in a row are enough to go back to what was before."""
+    limit = state.spec.max_retry if state.spec.max_retry >= 0 else TRIES
+    return 0 < tries >= limit
 
 
 def can_go_back(state: WatcherState) -> bool:

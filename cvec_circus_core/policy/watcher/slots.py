@@ -54,8 +54,12 @@ class Slot(Struct, eq=False):
     started_at: float = 0.0
     has_spawned: bool = False
     """Whether it has had a process since it was opened, or since a reload found it waiting."""
-    quick_deaths: int = 0
+    deaths: int = 0
+    """In a row, since a process here was stable; failures to start one count, too."""
+    failed_tries: int = 0
+    """Tries in a row to start a process."""
     spawn_failures: int = 0
+    """The same, but for those that failed because the machine had no room."""
     unready_ends: int = 0
     """Processes that ended here before one was ready."""
     outdated: ExitReason | None = None
@@ -80,13 +84,16 @@ class Slot(Struct, eq=False):
     retry_at: float = 0.0
     kill_at: float | None = None
     expires_at: float | None = None
+    stable_at: float | None = None
+    """When its process has lived for so long that the deaths before do not count any more."""
     exit_reason: ExitReason = ExitReason.EXITED
     """What the reap event will say."""
 
     def begin_process(self, pid: int, now: float) -> None:
         """Forget what was so of the process before."""
         self.pid, self.started_at = pid, now
-        self.spawn_failures, self.ready, self.kill_at = 0, False, None
+        self.failed_tries = self.spawn_failures = 0
+        self.ready, self.kill_at, self.stable_at = False, None, None
         self.needs_approval, self.is_ready_once_approved = False, False
         self.exit_reason, self.status = ExitReason.EXITED, None
         self.ping_interval, self.ping_check_at = 0.0, None
@@ -214,7 +221,7 @@ class SlotTable(Struct, eq=False):
         """Let nothing that a slot without a process has been through count any more."""
         self.make_current(slot)
         slot.retry_at, slot.ready_by = 0.0, None
-        slot.quick_deaths = slot.spawn_failures = slot.unready_ends = 0
+        slot.deaths = slot.failed_tries = slot.spawn_failures = slot.unready_ends = 0
         self.never_spawned += slot.has_spawned
         self.not_yet_ready += slot.was_ready
         slot.has_spawned = slot.was_ready = False

@@ -45,7 +45,7 @@ def note_found(state: WatcherState, found: Found, now: float) -> None:
     slot.begin_process(found.pid, found.started_at)
     slots.move(slot, Phase.RUNNING)
     if found.ready:
-        note_ready(state, slot)
+        note_ready(state, slot, now)
     else:
         await_ready(state, slot, now)
     slots.settle_in(slot, found.generation)

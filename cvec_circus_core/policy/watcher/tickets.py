@@ -69,7 +69,7 @@ def give_up(state: WatcherState, why: str) -> None:
 
 def fail_delayed(state: WatcherState, why: str) -> None:
     """Tell every caller who waits for all processes to be there that one may not come for now."""
-    _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(f"{why}; it is asked again"))
+    _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(why))
 
 
 def fail_rollout(state: WatcherState, why: str) -> None:

@@ -12,7 +12,7 @@ from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.kinds import signal_name
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.policy.watcher.backoff import is_quick, pause_after
+from cvec_circus_core.policy.watcher.backoff import is_death, pause_after
 from cvec_circus_core.policy.watcher.effects import (
     Emit,
     KillLeftovers,
@@ -44,8 +44,9 @@ from cvec_circus_core.policy.watcher.process import (
     kill_now,
     retry_later,
 )
-from cvec_circus_core.policy.watcher.readiness import abort_unresponsive
+from cvec_circus_core.policy.watcher.readiness import abort_unresponsive, is_stable
 from cvec_circus_core.policy.watcher.rollouts import (
+    TRIES,
     abandon,
     can_go_back,
     is_hopeless,
@@ -57,7 +58,7 @@ from cvec_circus_core.policy.watcher.tickets import fail_delayed, give_up
 
 _SIGHUP, _SIGKILL = 1, 9
 _SURELY_PAUSED = 2
-"""As many quick deaths as make a slot wait: a hook that says no is not asked again at once."""
+"""As many deaths as make a slot wait: a hook that says no is not asked again at once."""
 
 
 def judge_facts(state: WatcherState, now: float) -> None:
@@ -73,8 +74,8 @@ def _judge(state: WatcherState, fact: Fact, now: float) -> None:
             ask_about_started(state, slot)
         case ProcessEnded():
             _judge_end(state, fact, now)
-        case CouldNotStart(slot, reason):
-            _judge_failed_start(state, slot, reason, now)
+        case CouldNotStart():
+            _judge_failed_start(state, fact, now)
         case StartRefused(slot, why):
             _judge_refused_start(state, slot, why, now)
         case StayRefused(slot, why):
@@ -118,16 +119,17 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         finish(state)
         return
     state.restarts += 1
-    if is_quick(now - slot.started_at, state.spec):
-        slot.quick_deaths += 1
-    else:
-        slot.quick_deaths = 0
+    if is_stable(state, slot, now):
+        slot.deaths = 0
+    counts = is_death(fact.code, now - slot.started_at, state.spec)
+    slot.deaths += counts
     state.reason = _end_in_words(fact.code)
     if slot.ready:
         slot.ready_by = None
     slot.unready_ends += not slot.ready
-    retry_later(state, slot, pause_after(slot.quick_deaths, state.spec), now)
-    if state.is_replacing and slot.unready_ends and is_hopeless(state, slot.unready_ends):
+    pause = pause_after(slot.deaths, state.spec) if counts else 0.0
+    retry_later(state, slot, pause, now)
+    if state.is_replacing and is_hopeless(state, slot.unready_ends):
         abandon(state, f"{state.reason} ({slot.unready_ends} tries)", now)
 
 
@@ -139,43 +141,57 @@ def _end_in_words(code: int | None) -> str:
     return f"a process exited with {code}"
 
 
-def _judge_failed_start(state: WatcherState, slot: Slot, reason: str, now: float) -> None:
-    """Try again later, go back to what was before, or give up."""
-    name, is_up = state.spec.name, state.wanted is Wanted.UP
-    if slot.generation != state.slots.generation:
-        # A try that a reload, or the way back from one, has overtaken says nothing about today's.
-        state.slots.free(slot)
-        state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, None)))
-        return
-    if is_up:
+def _judge_failed_start(state: WatcherState, fact: CouldNotStart, now: float) -> None:
+    """Try again later; go back to what was before, or give up, where that is what is wanted."""
+    slot, reason = fact.slot, fact.reason
+    is_up = state.wanted is Wanted.UP
+    # A try that a reload, or the way back from one, has overtaken says nothing about today's.
+    is_overtaken = slot.generation != state.slots.generation
+    why = f"{reason} ({slot.failed_tries} tries)"
+    goes_back = can_go_back(state) and is_hopeless(state, slot.spawn_failures)
+    is_enough = goes_back or _is_given_up(state, slot)
+    if is_up and not is_overtaken:
         state.reason = reason
-    hopeless = slot.spawn_failures > 0 and is_hopeless(state, slot.spawn_failures)
-    if is_up and not hopeless:
-        pause = pause_after(slot.quick_deaths, state.spec)
-        state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, pause)))
-        retry_later(state, slot, pause, now)
-        return
-    state.issue(Emit(events.SpawnFailed(name, slot.wid, reason, None)))
-    state.slots.free(slot)
-    if is_up:
-        why = f"{reason} ({slot.spawn_failures} tries)"
-        if can_go_back(state):
+    if not is_up or is_overtaken or is_enough:
+        state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, reason, None)))
+        state.slots.free(slot)
+    else:
+        _retry_start(state, slot, reason, now)
+        if slot.failed_tries >= max(TRIES, state.spec.max_retry):
+            fail_delayed(state, f"{why}; it is tried again")
+    if is_up and not is_overtaken and is_enough:
+        if goes_back:
             abandon(state, why, now)
         else:
             give_up(state, why)
+
+
+def _is_given_up(state: WatcherState, slot: Slot) -> bool:
+    """Tell whether an operator wants a watcher given up whose process can not be started.
+
+    One that has other processes goes on: they must not pay for it.
+    """
+    limit, slots = state.spec.max_retry, state.slots
+    if limit < 0 or slot.spawn_failures < max(1, limit) or slots.current or slots.outdated:
+        return False
+    return not any(other.was_ready and not other.failed_tries for other in slots.spawning.values())
+
+
+def _retry_start(state: WatcherState, slot: Slot, why: str, now: float) -> None:
+    pause = pause_after(slot.deaths, state.spec)
+    state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, why, pause)))
+    retry_later(state, slot, pause, now)
 
 
 def _judge_refused_start(state: WatcherState, slot: Slot, why: str, now: float) -> None:
     if slot.generation != state.slots.generation:
         state.slots.free(slot)
         return
-    slot.quick_deaths = max(slot.quick_deaths + 1, _SURELY_PAUSED)
-    pause = pause_after(slot.quick_deaths, state.spec)
+    slot.deaths = max(slot.deaths + 1, _SURELY_PAUSED)
     state.reason = why
-    state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, why, pause)))
+    _retry_start(state, slot, why, now)
     if state.wanted is Wanted.UP:
-        fail_delayed(state, why)
-    retry_later(state, slot, pause, now)
+        fail_delayed(state, f"{why}; it is asked again")
 
 
 def _judge_refused_stay(state: WatcherState, slot: Slot, why: str, now: float) -> None:

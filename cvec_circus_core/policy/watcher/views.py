@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cvec_circus_core.model.views import Health, ProcessView, WatcherStatus, WatcherView
 from cvec_circus_core.policy.watcher.inputs import Wanted
-from cvec_circus_core.policy.watcher.slots import Phase
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
 
 
@@ -21,20 +21,39 @@ def view_of(state: WatcherState, now: float) -> WatcherView:
         )
         for slot in sorted(state.slots.by_pid.values(), key=lambda slot: slot.wid)
     )
-    return WatcherView(state.spec.name, state.status, health_of(state, now), processes)
+    return WatcherView(state.spec.name, _status_of(state), health_of(state, now), processes)
+
+
+def _status_of(state: WatcherState) -> WatcherStatus:
+    """Return the state word; a watcher is starting again while all of its processes keep dying."""
+    slots = state.slots
+    if state.status is not WatcherStatus.ACTIVE or slots.ready or slots.outdated:
+        return state.status
+    keep_dying = slots.by_wid and all(_keeps_dying(slot) for slot in slots.by_wid.values())
+    return WatcherStatus.STARTING if keep_dying else state.status
+
+
+def _keeps_dying(slot: Slot) -> bool:
+    """Tell whether the last deaths of a slot, or failures to start, made it wait."""
+    return slot.deaths > 1
 
 
 def health_of(state: WatcherState, now: float) -> Health:
     """Return how the watcher fares; the reason is told while something is amiss."""
-    running = len(state.slots.current) + len(state.slots.outdated)
+    slots = state.slots
+    running = len(slots.current) + len(slots.outdated)
     wanted = state.target if state.wanted is Wanted.UP else 0
-    is_short = running < wanted or state.status is WatcherStatus.STOPPED
-    retry_at = min((slot.retry_at for slot in state.slots.waiting.values()), default=None)
+    is_amiss = (
+        running < wanted
+        or state.status is WatcherStatus.STOPPED
+        or any(_keeps_dying(slot) for slot in slots.current.values())
+    )
+    retry_at = min((slot.retry_at for slot in slots.waiting.values()), default=None)
     return Health(
         running=running,
         wanted=wanted,
         restarts=state.restarts,
         last_exit=state.last_exit,
-        reason=state.reason if is_short else state.rollout_error,
+        reason=state.reason if is_amiss else state.rollout_error,
         retry_in=None if retry_at is None else max(0.0, retry_at - now),
     )

@@ -93,10 +93,12 @@ class LocalProcesses:
         except CannotSpawn as error:
             result = SpawnResult(None, str(error), error.is_shortage)
         except CannotBind as error:
-            result = SpawnResult(None, str(error))
+            result = SpawnResult(None, str(error), is_shortage(error))
         except Exception as error:
             log.exception("can not start %r", plan.argv[:1])
-            result = SpawnResult(None, f"unexpected {type(error).__name__}: {error}")
+            result = SpawnResult(
+                None, f"unexpected {type(error).__name__}: {error}", is_shortage(error)
+            )
         else:
             result = SpawnResult(pid)
         on_spawned(result)
