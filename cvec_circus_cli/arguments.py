@@ -39,7 +39,7 @@ def no_other_switch(name: str, value: str | None, words: Iterator[str]) -> bool:
     return False
 
 
-class Line:
+class CommandLine:
     """What one command takes on the command line."""
 
     def __init__(self, command: Command) -> None:

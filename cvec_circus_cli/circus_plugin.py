@@ -32,49 +32,51 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circus-plugin and return its exit code."""
     parser = _parser()
-    given = parser.parse_args(arguments)
-    if given.list:
+    args = parser.parse_args(arguments)
+    if args.list:
         return _list()
-    if given.plugin is None:
+    if args.plugin is None:
         parser.print_usage(sys.stderr)
         return USAGE
     older_names.install()
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
-        return run(of_the_daemon(given.plugin, os.environ) or _order(parser, given))
+        return run(of_the_daemon(args.plugin, os.environ) or _order(parser, args))
     except BadConfig as error:
         for problem in error.problems:
             print(f"error: {problem}", file=sys.stderr)
-        return _say(f"{given.config_file} can not be used")
+        return _say(f"{args.config_file} can not be used")
     except CircusError as error:
         return _say(str(error))
     except KeyboardInterrupt:
         return OK
 
 
-def _order(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Order:
+def _order(parser: argparse.ArgumentParser, args: argparse.Namespace) -> Order:
     """Put together what the words say; they win over a file."""
-    order = Order(given.plugin)
-    if given.config_file is not None:
-        order = order_from_file(given.config_file, given.plugin, os.environ)
-    options = {**order.options, **_older_options(parser, given.config)}
-    for word in given.option:
+    order = Order(args.plugin)
+    if args.config_file is not None:
+        order = order_from_file(args.config_file, args.plugin, os.environ)
+    options = {**order.options, **_older_options(parser, args.config)}
+    for word in args.option:
         key, equals, value = word.partition("=")
         if not equals or not key:
             parser.error(f"-o takes KEY=VALUE, not {word!r}")
         options[key] = value
-    said = {
-        "endpoint": given.endpoint,
-        "pubsub_endpoint": given.pubsub,
-        "check_delay": given.check_delay,
-        "ssh_server": given.ssh,
-        "keys": given.keys,
-        "loglevel": given.log_level,
-        "logoutput": given.log_output,
+    switches = {
+        "endpoint": args.endpoint,
+        "pubsub_endpoint": args.pubsub,
+        "check_delay": args.check_delay,
+        "ssh_server": args.ssh,
+        "keys": args.keys,
+        "loglevel": args.log_level,
+        "logoutput": args.log_output,
     }
     return replace(
-        order, options=options, **{key: one for key, one in said.items() if one is not None}
+        order,
+        options=options,
+        **{key: value for key, value in switches.items() if value is not None},
     )
 
 
@@ -90,14 +92,14 @@ def _older_options(parser: argparse.ArgumentParser, text: str | None) -> dict[st
 
 
 def _list() -> int:
-    for one in sorted(entry_points(group="cvec_circus.plugins"), key=lambda one: one.name):
-        origin = f"{one.dist.name} {one.dist.version}" if one.dist else "?"
+    for entry in sorted(entry_points(group="cvec_circus.plugins"), key=lambda entry: entry.name):
+        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "?"
         try:
-            found = one.load()
-            told = (found.__doc__ or "").strip().partition("\n")[0]
+            plugin_class = entry.load()
+            summary = (plugin_class.__doc__ or "").strip().partition("\n")[0]
         except Exception as error:
-            told = f"[broken] {type(error).__name__}: {error}"
-        print(f"{one.name}  ({origin})  {told}")
+            summary = f"[broken] {type(error).__name__}: {error}"
+        print(f"{entry.name}  ({origin})  {summary}")
     return OK
 
 

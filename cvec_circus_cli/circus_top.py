@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.output import complain
 from cvec_circus_cli.settings import VARIABLE
-from cvec_circus_cli.top.rows import Sheet
+from cvec_circus_cli.top.row import Sheet
 from cvec_circus_cli.top.run import Mode, Order, run
 from cvec_circus_cli.top.sources import (
     CONTROL_ENDPOINT,
     STATS_ENDPOINT,
+    EndpointOptions,
     NoStatistics,
-    Wanted,
     locate,
 )
 from cvec_circus_cli.top.view import View
@@ -46,27 +46,27 @@ textual (pip install 'cvec-circus[tui]'); --once and --batch need nothing.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circus-top and return its exit code."""
     parser = _parser()
-    given = parser.parse_args(arguments)
-    wanted = Wanted(given.endpoint, given.control, given.ssh, given.ssh_keyfile, given.timeout)
+    args = parser.parse_args(arguments)
+    options = EndpointOptions(args.endpoint, args.control, args.ssh, args.ssh_keyfile, args.timeout)
     order = Order(
-        _mode(given),
+        _mode(args),
         View(
-            Sheet.SOCKETS if given.sockets else Sheet.PROCESSES,
-            given.sort or ("reads" if given.sockets else "cpu"),
-            given.reverse,
-            given.filter,
+            Sheet.SOCKETS if args.sockets else Sheet.PROCESSES,
+            args.sort or ("reads" if args.sockets else "cpu"),
+            args.reverse,
+            args.filter,
         ),
-        interval=given.interval,
-        forget_after=given.process_timeout,
-        may_act=given.interactive,
-        colourless=given.no_color,
-        ascii=given.ascii,
-        count=1 if given.once else given.count,
-        json=given.json,
-        screenshot=given.screenshot,
+        interval=args.interval,
+        forget_after=args.process_timeout,
+        may_act=args.interactive,
+        colourless=args.no_color,
+        ascii=args.ascii,
+        count=1 if args.once else args.count,
+        json=args.json,
+        screenshot=args.screenshot,
     )
     try:
-        code = run(wanted, locate(wanted), order)
+        code = run(options, locate(options), order)
         sys.stdout.flush()
     except NoStatistics as error:
         complain(f"circus-top: {error}")
@@ -80,10 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _mode(given: argparse.Namespace) -> Mode:
-    if given.once or given.batch or given.json:
+def _mode(args: argparse.Namespace) -> Mode:
+    if args.once or args.batch or args.json:
         return Mode.LINES
-    return Mode.PORTRAIT if given.screenshot else Mode.SCREEN
+    return Mode.PORTRAIT if args.screenshot else Mode.SCREEN
 
 
 def _seconds(text: str) -> float:

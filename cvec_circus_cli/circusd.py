@@ -35,26 +35,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     postponed.all_loaded()
     parser = _parser()
     words = sys.argv[1:] if arguments is None else list(arguments)
-    given = parser.parse_args(words)
+    args = parser.parse_args(words)
     if not words:
         parser.print_usage()
         return OK
-    if not given.config:
+    if not args.config:
         parser.error("which configuration file? give its path")
     older_names.install()
     flags = Flags(
-        config=given.config,
-        skip_bad=given.skip_bad,
-        background=given.daemon,
-        pidfile=given.pidfile,
-        loglevel=given.log_level,
-        logoutput=given.log_output,
-        loggerconfig=given.logger_config,
+        config=args.config,
+        skip_bad=args.skip_bad,
+        background=args.daemon,
+        pidfile=args.pidfile,
+        loglevel=args.log_level,
+        logoutput=args.log_output,
+        loggerconfig=args.logger_config,
     )
     try:
-        return _check(flags) if given.check else run(flags, read(flags, os.environ))
+        return _check(flags) if args.check else run(flags, read(flags, os.environ))
     except BadConfig as error:
-        return _refuse(error, flags, is_check=given.check)
+        return _refuse(error, flags, is_check=args.check)
     except CircusError as error:
         return _say(f"circusd: {error}")
 
@@ -100,9 +100,9 @@ class _Page(argparse.RawDescriptionHelpFormatter):
 
 
 def _columns() -> int:
-    said = os.environ.get("COLUMNS", "")
-    if said.isdigit() and int(said):
-        return int(said)
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and int(columns):
+        return int(columns)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH
     except (OSError, ValueError):

@@ -22,16 +22,16 @@ PLUGIN = "statistics"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd-stats and return its exit code."""
-    given = _parser().parse_args(arguments)
-    options = {"statspoint": given.statspoint, "interval": given.interval, "pss": given.pss}
+    args = _parser().parse_args(arguments)
+    options = {"statspoint": args.statspoint, "interval": args.interval, "pss": args.pss}
     order = of_the_daemon(PLUGIN, os.environ) or Order(
         PLUGIN,
         options,
-        endpoint=given.endpoint,
-        pubsub_endpoint=given.pubsub,
-        ssh_server=given.ssh,
-        loglevel=given.log_level,
-        logoutput=given.log_output,
+        endpoint=args.endpoint,
+        pubsub_endpoint=args.pubsub,
+        ssh_server=args.ssh,
+        loglevel=args.log_level,
+        logoutput=args.log_output,
     )
     try:
         return run(order)

@@ -13,7 +13,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import ALSO_CALLED, Line, UsageError, is_switch, no_other_switch
+from cvec_circus_cli.arguments import (
+    ALSO_CALLED,
+    CommandLine,
+    UsageError,
+    is_switch,
+    no_other_switch,
+)
 from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
 from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
 from cvec_circus_cli.keys import key_command
@@ -128,7 +134,7 @@ def candidates(
     if name in ("help", "--help", "-h", "?"):
         return _beginning(last, () if arguments else _names())
     try:
-        line = Line(key_command(name) if name in KEY_COMMANDS else find(name))
+        line = CommandLine(key_command(name) if name in KEY_COMMANDS else find(name))
     except (UnknownName, BrokenCommand):
         return []
     place = _Place(line, ask)
@@ -142,7 +148,7 @@ def candidates(
 class _Place:
     """One place on the line of a command: after some words, before the next."""
 
-    def __init__(self, line: Line, ask: Ask) -> None:
+    def __init__(self, line: CommandLine, ask: Ask) -> None:
         self._line = line
         self._questions = NameQuestions(ask)
         self._plain: list[str] = []

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
+from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.key_manuals import KEY_MANUALS
 from cvec_circus_cli.output import fail, json_text
 from cvec_circus_cli.run_command import show_help
@@ -66,7 +66,7 @@ class TrustLine(Request):
 
 def run_key_command(settings: Settings, name: str, words: Sequence[str]) -> int:
     """Do what the words say, and return the exit code."""
-    line = Line(key_command(name))
+    line = CommandLine(key_command(name))
     try:
         [arguments] = line.read(words, settings.take)
         if settings.is_json and name == "keys":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_cli.arguments import ALSO_CALLED, Line, slot_name, switch_text
+from cvec_circus_cli.arguments import ALSO_CALLED, CommandLine, slot_name, switch_text
 from cvec_circus_cli.installed import OF_CIRCUSCTL, summaries
 from cvec_circus_cli.settings import SWITCHES, VALUES
 
@@ -51,7 +51,7 @@ def overview_as_json() -> dict[str, Any]:
 
 def manual(command: Command) -> str:
     """Return the manual of one command."""
-    line = Line(command)
+    line = CommandLine(command)
     first, _, rest = (type(command).__doc__ or "").strip().partition("\n")
     parts = [f"usage: {line.usage()}", "", first, dedent(rest).rstrip()]
     if line.slots:
@@ -92,5 +92,5 @@ def _explained(prop: Prop) -> str:
 
 def _columns(rows: Iterable[tuple[str, str]]) -> list[str]:
     pairs = list(rows)
-    width = min(28, max(len(left) for left, _ in pairs))
-    return [f"  {left:<{width}}  {right}" for left, right in pairs]
+    width = min(28, max(len(first) for first, _ in pairs))
+    return [f"  {first:<{width}}  {second}" for first, second in pairs]

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
+from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
 from cvec_circus_cli.output import WILD, Page, complain, fail, failure, json_text, print_reply
 from cvec_circus_cli.requests import StillRunning
@@ -31,7 +31,7 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
     except (UnknownName, BrokenCommand) as error:
         settings.take_json(words)
         return fail(settings, exit_codes.USAGE, error)
-    line = Line(command)
+    line = CommandLine(command)
     try:
         requests = line.read(words, settings.take)
         composed = [command.compose(arguments) for arguments in requests]
@@ -59,7 +59,7 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
 
 
 def _each_watcher(
-    connection: Connection, line: Line, messages: Sequence[Mapping[str, Any]]
+    connection: Connection, line: CommandLine, messages: Sequence[Mapping[str, Any]]
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
     # A plain name is sent as it is: it costs no question, and nothing to load.
     if line.takes_patterns and not all(

@@ -18,18 +18,18 @@ def do(act: Act, connect: Callable[[], CircusClient]) -> str:
     """Send the request and return one line about what came of it."""
     try:
         with connect() as client:
-            return told(act, client.send_message(act.command, **dict(act.properties)))
+            return result_text(act, client.send_message(act.command, **dict(act.properties)))
     except api.CallError as error:
-        return f"{act.told}: {error}"
+        return f"{act.text}: {error}"
 
 
-def told(act: Act, reply: Mapping[str, Any]) -> str:
+def result_text(act: Act, reply: Mapping[str, Any]) -> str:
     """Return what a reply says of an act."""
     if reply.get("status") == "error":
-        return f"{act.told}: refused, {reply.get('reason') or 'the daemon gave no reason'}"
+        return f"{act.text}: refused, {reply.get('reason') or 'the daemon gave no reason'}"
     count = reply.get("numprocesses")
     if reply.get("singleton"):
-        return f"{act.told}: it is a singleton and stays as it is"
+        return f"{act.text}: it is a singleton and stays as it is"
     if isinstance(count, int):
-        return f"{act.told}: done, {count} are wanted now"
-    return f"{act.told}: done"
+        return f"{act.text}: done, {count} are wanted now"
+    return f"{act.text}: done"

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from cvec_circus_cli.top import glyphs
 from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.lines import Span, Tone, clean, fitted, width
-from cvec_circus_cli.top.rows import Branch, Row, Sheet, Value
+from cvec_circus_cli.top.row import Branch, Row, Sheet, Value
 
 
 class Kind(Enum):
@@ -93,45 +93,45 @@ _GAP = 1
 def columns_of(sheet: Sheet, extras: Sequence[str]) -> tuple[Column, ...]:
     """Return the columns of a sheet, with one for each number that a plugin adds."""
     own = SOCKET_COLUMNS if sheet is Sheet.SOCKETS else PROCESS_COLUMNS
-    known = {column.name for column in own}
+    filled = {column.name for column in own}
     return own + tuple(
         Column(
             name, clean(name).upper()[:12], max(6, min(12, len(name) + 1)), Kind.NUMBER, _EXTRA_RANK
         )
         for name in extras
-        if name not in known
+        if name not in filled
     )
 
 
 def with_content(columns: Sequence[Column], rows: Sequence[Row], sort: str) -> list[Column]:
     """Return the columns in which something stands; the one that is sorted by stays."""
-    known = {name for row in rows for name, value in row.values.items() if value not in (None, "")}
+    filled = {name for row in rows for name, value in row.values.items() if value not in (None, "")}
     return [
         column
         for column in columns
-        if column.rank <= _ALWAYS or column.of in known or column.name == sort
+        if column.rank <= _ALWAYS or column.of in filled or column.name == sort
     ]
 
 
 def chosen_columns(columns: Sequence[Column], room: int) -> list[tuple[Column, int]]:
     """Return the columns that fit, with their widths; what is left over goes to those that grow."""
-    taken: list[Column] = []
-    used = -_GAP
-    for column in sorted(columns, key=lambda one: one.rank):
-        if used + _GAP + column.width <= room or not taken:
-            taken.append(column)
-            used += _GAP + column.width
-    widths = {column.name: min(column.width, room) for column in taken}
-    left = room - used
-    growing = [column for column in taken if column.most > column.width]
-    while left > 0 and growing:
+    chosen: list[Column] = []
+    width_used = -_GAP
+    for column in sorted(columns, key=lambda column: column.rank):
+        if width_used + _GAP + column.width <= room or not chosen:
+            chosen.append(column)
+            width_used += _GAP + column.width
+    widths = {column.name: min(column.width, room) for column in chosen}
+    spare = room - width_used
+    growing = [column for column in chosen if column.most > column.width]
+    while spare > 0 and growing:
         for column in list(growing):
             if widths[column.name] >= column.most:
                 growing.remove(column)
-            elif left > 0:
+            elif spare > 0:
                 widths[column.name] += 1
-                left -= 1
-    return [(column, widths[column.name]) for column in columns if column in taken]
+                spare -= 1
+    return [(column, widths[column.name]) for column in columns if column in chosen]
 
 
 def titles(
@@ -199,9 +199,9 @@ def _cell(
     match column.kind:
         case Kind.NAME:
             before, name = name_text(row, pen)
-            left = room - width(before)
+            spare = room - width(before)
             tone = Tone.STRONG if is_group else Tone.PLAIN
-            return Span(before[:room], Tone.DIM), Span(fitted(name, left, cut=pen.cut), tone)
+            return Span(before[:room], Tone.DIM), Span(fitted(name, spare, cut=pen.cut), tone)
         case Kind.BAR:
             if number is None:
                 return (Span(" " * room),)

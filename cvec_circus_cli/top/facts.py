@@ -128,37 +128,37 @@ def read_socket(body: Mapping[str, Any]) -> Socket | None:
     )
 
 
-def number(value: Any) -> float | None:
+def number(value: object) -> float | None:
     """Return a number, or None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if isfinite(value) else None
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """Return a whole number, also one that stands as text, or None."""
     if isinstance(value, str) and value.isdecimal():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def words(value: Any) -> str:
+def words(value: object) -> str:
     """Return a text that says something, or an empty one."""
     return value if isinstance(value, str) and value != "N/A" else ""
 
 
-def size(value: Any) -> float | None:
+def size(value: object) -> float | None:
     """Return bytes from a number, or from a text such as 1.40M, or None."""
-    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
         return number(value)
     try:
-        return float(found[1]) * _SIZES[found[2].upper() or "B"]
+        return float(match[1]) * _SIZES[match[2].upper() or "B"]
     except ValueError:
         return None
 
 
-def seconds(value: Any) -> float | None:
+def seconds(value: object) -> float | None:
     """Return seconds from a number, or from a text such as 1:02.50, or None."""
     if not isinstance(value, str):
         return number(value)
@@ -171,26 +171,26 @@ def seconds(value: Any) -> float | None:
     return total
 
 
-def extra(body: Mapping[str, Any], known: set[str]) -> Extra:
-    """Return what a body tells beyond what is known: numbers and short texts, one level deep."""
-    found: dict[str, float | str] = {}
+def extra(body: Mapping[str, Any], own_keys: set[str]) -> Extra:
+    """Return what a body tells beside our own keys: numbers and short texts, one level deep."""
+    extras: dict[str, float | str] = {}
     for key, value in body.items():
-        if key in known:
+        if key in own_keys:
             continue
-        for name, one in value.items() if isinstance(value, Mapping) else [(key, value)]:
-            if isinstance(one, bool):
-                found[str(name)] = "yes" if one else "no"
-            elif (known_one := words(one) or number(one)) is not None:
-                found[str(name)] = known_one
-    return found
+        for name, member in value.items() if isinstance(value, Mapping) else [(key, value)]:
+            if isinstance(member, bool):
+                extras[str(name)] = "yes" if member else "no"
+            elif (readable := words(member) or number(member)) is not None:
+                extras[str(name)] = readable
+    return extras
 
 
-def _first(body: Mapping[str, Any], *keys: str) -> Any:
+def _first(body: Mapping[str, Any], *keys: str) -> object:
     return next((body[key] for key in keys if body.get(key) not in (None, "N/A")), None)
 
 
-def _children(watcher: str, found: Any) -> tuple[Process, ...]:
-    if not isinstance(found, list):
+def _children(watcher: str, bodies: object) -> tuple[Process, ...]:
+    if not isinstance(bodies, list):
         return ()
-    read = (read_process(watcher, one) for one in found if isinstance(one, Mapping))
-    return tuple(one for one in read if one is not None)
+    processes = (read_process(watcher, body) for body in bodies if isinstance(body, Mapping))
+    return tuple(process for process in processes if process is not None)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli.top.ledger import Ledger
 from cvec_circus_cli.top.snapshot import Link, Snapshot, read_healths
 from cvec_circus_core import api
+from cvec_circus_plugins.questions import health
 
 if TYPE_CHECKING:
-    from cvec_circus_core.api import CircusConsumer
+    from cvec_circus_core.api import CircusClient, CircusConsumer
 
 PATIENCE = 3.0
 """Seconds of silence that are nothing strange, where the stream is not slower than that itself."""
@@ -106,11 +108,11 @@ class Feed:
     def _take(self, topic: bytes, body: bytes) -> None:
         now = self._clock()
         try:
-            said = json.loads(body)
+            content = json.loads(body)
             with self._lock:
-                begun = self._ledger.rounds
-                self._ledger.take(topic.decode(errors="replace"), said, api.unix_time())
-                if self._ledger.rounds > begun:
+                rounds = self._ledger.rounds
+                self._ledger.take(topic.decode(errors="replace"), content, api.unix_time())
+                if self._ledger.rounds > rounds:
                     self._round_began(now)
                 self._heard_at = now
         except (ValueError, RecursionError):
@@ -127,6 +129,10 @@ class Feed:
 
     def _patience(self) -> float:
         return PATIENCE_AT_FIRST if self._gap is None else max(PATIENCE, _GAPS * self._gap)
+
+
+def _call(client: CircusClient, command: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return client.send_message(command, **properties)
 
 
 class Inquirer:
@@ -153,7 +159,7 @@ class Inquirer:
         with self._client as client:
             while True:
                 try:
-                    self._learn(client.send_message("status", long=True))
+                    self._learn(health(partial(_call, client)))
                 except api.CallError:
                     self._learn({})
                 if self._stopped.wait(_ASK_EVERY):

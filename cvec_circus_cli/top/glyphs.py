@@ -38,30 +38,30 @@ def bar(share: float | None, columns: int, pen: Pen) -> tuple[Span, ...]:
     """Return a bar that fills this share, between 0 and 1, of its columns."""
     if columns <= 0:
         return ()
-    known = min(1.0, max(0.0, share or 0.0))
+    part = min(1.0, max(0.0, share or 0.0))
     steps = len(pen.parts)
-    eighths = round(known * columns * steps)
-    if share and known and not eighths:
+    eighths = round(part * columns * steps)
+    if share and part and not eighths:
         eighths = 1
     full, rest = divmod(eighths, steps)
     text = pen.parts[-1] * full + (pen.parts[rest - 1] if rest else "")
-    return Span(text, tone_of(known)), Span(pen.track * (columns - len(text)), Tone.TRACK)
+    return Span(text, tone_of(part)), Span(pen.track * (columns - len(text)), Tone.TRACK)
 
 
 def sparkline(values: Sequence[float], columns: int, pen: Pen) -> Span:
     """Return the last values as a line of levels, newest to the right, on a scale of their own."""
     if columns <= 0:
         return Span("")
-    shown = values[-columns:]
-    top = scale_of(max(shown, default=0.0))
+    recent = values[-columns:]
+    top = scale_of(max(recent, default=0.0))
     highest = len(pen.levels) - 1
-    text = "".join(pen.levels[round(max(0.0, one) / top * highest)] for one in shown)
+    text = "".join(pen.levels[round(max(0.0, value) / top * highest)] for value in recent)
     return Span(text.rjust(columns), Tone.LOW)
 
 
 def scale_of(value: float) -> float:
     """Return the end of the scale on which a value is drawn."""
-    return next((one for one in _SCALES if value <= one), -(-value // 100.0) * 100.0)
+    return next((scale for scale in _SCALES if value <= scale), -(-value // 100.0) * 100.0)
 
 
 def tone_of(share: float) -> Tone:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.lines import Line, Span, Tone, line
-from cvec_circus_cli.top.rows import Sheet
+from cvec_circus_cli.top.row import Sheet
 from cvec_circus_cli.top.view import Console, Help, Sure, Typing
 
 LOOKING = (
@@ -36,13 +36,13 @@ _KEY_COLUMN = 24
 
 def lines(top: int, page: int, *, may_act: bool, pen: Pen) -> list[Line]:
     """Return the help page from some line on, as far as there is room."""
-    found = [line(Span(f" {'keys':<{_KEY_COLUMN}}", Tone.STRONG), Span("any other key goes back"))]
-    found += _table(LOOKING, pen)
+    lines = [line(Span(f" {'keys':<{_KEY_COLUMN}}", Tone.STRONG), Span("any other key goes back"))]
+    lines += _table(LOOKING, pen)
     if may_act:
-        found += [line(Span(" on the chosen row, asked before it is done", Tone.STRONG))]
-        found += _table(ACTING, pen)
-    found += [line(Span(f" {sentence}", Tone.DIM)) for sentence in READING]
-    return found[min(top, max(0, len(found) - page)) :][:page]
+        lines += [line(Span(" on the chosen row, asked before it is done", Tone.STRONG))]
+        lines += _table(ACTING, pen)
+    lines += [line(Span(f" {sentence}", Tone.DIM)) for sentence in READING]
+    return lines[min(top, max(0, len(lines) - page)) :][:page]
 
 
 def hints(console: Console) -> Iterable[tuple[str, str]]:
@@ -68,8 +68,8 @@ def hints(console: Console) -> Iterable[tuple[str, str]]:
 
 def _table(entries: Iterable[tuple[str, str]], pen: Pen) -> list[Line]:
     plain = str.maketrans({"↑": "Up", "↓": "Down", "←": "Left", "→": "Right"})
-    found = []
-    for key, what in entries:
+    lines = []
+    for key, effect in entries:
         name = key if pen.cut == "…" else key.translate(plain)
-        found.append(line(Span(f" {name:<{_KEY_COLUMN}}", Tone.KEY), Span(what)))
-    return found
+        lines.append(line(Span(f" {name:<{_KEY_COLUMN}}", Tone.KEY), Span(effect)))
+    return lines

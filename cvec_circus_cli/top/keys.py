@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from cvec_circus_cli.top.lines import clean
-from cvec_circus_cli.top.rows import Branch, Row, Sheet
+from cvec_circus_cli.top.row import Branch, Row, Sheet
 from cvec_circus_cli.top.snapshot import DAEMON
 from cvec_circus_cli.top.view import (
     Act,
@@ -63,7 +63,7 @@ def press(console: Console, key: str, scene: Scene) -> Answer:
             return _typed(console, console.dialog, key, scene)
         case Sure(act):
             sure = key in ("y", "Y")
-            message = f"{act.told} …" if sure else "nothing was done"
+            message = f"{act.text} …" if sure else "nothing was done"
             return replace(console, dialog=None, message=message), act if sure else None
         case Help(top):
             return _read(console, top, key), None
@@ -213,8 +213,8 @@ def _with_interval(console: Console, text: str) -> Console:
     except ValueError:
         seconds = -1.0
     if not FASTEST <= seconds <= SLOWEST:
-        told = f"seconds are a number from {FASTEST:g} to {SLOWEST:g}, not {text!r}"
-        return replace(console, message=told)
+        text = f"seconds are a number from {FASTEST:g} to {SLOWEST:g}, not {text!r}"
+        return replace(console, message=text)
     return replace(console, interval=seconds, message=f"a new picture every {seconds:g} s")
 
 
@@ -226,7 +226,7 @@ def _read(console: Console, top: int, key: str) -> Console:
     return replace(console, dialog=None)
 
 
-_TOLD = {"incr": "add a process to", "decr": "take a process from"}
+_TEXTS = {"incr": "add a process to", "decr": "take a process from"}
 ACTING = {"s": "start", "x": "stop", "r": "restart", "+": "incr", "-": "decr", "k": "signal"}
 
 
@@ -241,8 +241,8 @@ def _acted(console: Console, key: str, scene: Scene) -> Console:
     command = ACTING[key]
     if command == "signal":
         return replace(console, dialog=Typing(Purpose.SIGNAL, "TERM", target=row))
-    told = _TOLD.get(command, f"{command} the watcher")
-    act = Act(command, (("name", row.watcher),), f"{told} {clean(row.watcher)}")
+    text = _TEXTS.get(command, f"{command} the watcher")
+    act = Act(command, (("name", row.watcher),), f"{text} {clean(row.watcher)}")
     return replace(console, dialog=Sure(act))
 
 
@@ -253,8 +253,8 @@ def _with_signal(console: Console, dialog: Typing) -> Console:
     try:
         number = api.read_signal(dialog.text)
     except ValueError:
-        told = f"a signal is a name such as HUP or a number, not {dialog.text!r}"
-        return replace(console, message=told)
+        text = f"a signal is a name such as HUP or a number, not {dialog.text!r}"
+        return replace(console, message=text)
     name = api.signal_name(number)
     properties: tuple[tuple[str, str | int], ...] = (("name", row.watcher), ("signum", number))
     if row.pid is None:

@@ -39,24 +39,24 @@ def _history() -> deque[float]:
 
 
 @dataclass(slots=True)
-class _HeardProcess:
+class _ProcessRecord:
     fact: Process
     when: _Moment
     history: deque[float]
 
 
 @dataclass(slots=True)
-class _HeardSocket:
+class _SocketRecord:
     fact: Socket
     when: _Moment
     history: deque[float] = field(default_factory=_history)
 
 
 @dataclass(slots=True)
-class _HeardGroup:
+class _GroupRecord:
     when: _Moment
     mean: float | None = None
-    processes: dict[int, _HeardProcess] = field(default_factory=dict)
+    processes: dict[int, _ProcessRecord] = field(default_factory=dict)
     history: deque[float] = field(default_factory=_history)
 
     def cpu(self) -> float:
@@ -75,14 +75,14 @@ class Ledger:
         """How many rounds have begun."""
         self.heard_at: float | None = None
         self.healths: Mapping[str, Health] = {}
-        self._groups: dict[str, _HeardGroup] = {}
-        self._sockets: dict[int, _HeardSocket] = {}
+        self._groups: dict[str, _GroupRecord] = {}
+        self._sockets: dict[int, _SocketRecord] = {}
         self._reads: float | None = None
         self._in_round: set[str] = set()
         self._cpu = _history()
         self._memory = _history()
 
-    def take(self, topic: str, body: Any, at: float) -> None:
+    def take(self, topic: str, body: object, at: float) -> None:
         """Take what was published; what can not be understood is left out."""
         if not topic.startswith(_TOPIC) or not isinstance(body, Mapping):
             return
@@ -101,10 +101,10 @@ class Ledger:
     def snapshot(self) -> Snapshot:
         """Return what is known now, and forget what was not heard of for too long."""
         self._forget()
-        healths = {api.topic_name(name): one for name, one in self.healths.items()}
+        healths = {api.topic_name(name): health for name, health in self.healths.items()}
         groups = [
-            _group(name, heard, healths.pop(api.topic_name(name), None))
-            for name, heard in self._groups.items()
+            _group(name, group, healths.pop(api.topic_name(name), None))
+            for name, group in self._groups.items()
         ]
         groups += [Group(health.name, health=health) for health in healths.values()]
         sockets = (
@@ -113,7 +113,7 @@ class Ledger:
         return Snapshot(
             self.heard_at or 0.0,
             tuple(_without_repeated(groups)),
-            tuple(sorted(sockets, key=lambda one: one.fd)),
+            tuple(sorted(sockets, key=lambda socket: socket.fd)),
             self._reads,
             tuple(self._cpu),
             tuple(self._memory),
@@ -130,7 +130,7 @@ class Ledger:
         self._in_round.add(topic)
 
     def _take_group(self, name: str, body: Mapping[str, Any], now: _Moment) -> None:
-        group = self._groups.setdefault(name, _HeardGroup(now))
+        group = self._groups.setdefault(name, _GroupRecord(now))
         group.when = now
         group.mean = number(body.get("cpu"))
         alive = {whole(pid) for pid in body["pid"]}
@@ -142,13 +142,13 @@ class Ledger:
         pid = whole(body.get("pid"))
         if pid is None:
             return
-        group = self._groups.setdefault(name, _HeardGroup(now))
-        heard = group.processes.get(pid)
-        history = heard.history if heard else _history()
+        group = self._groups.setdefault(name, _GroupRecord(now))
+        earlier = group.processes.get(pid)
+        history = earlier.history if earlier else _history()
         history.append(number(body.get("cpu")) or 0.0)
         fact = read_process(name, body, tuple(history))
         if fact is not None:
-            group.processes[pid] = _HeardProcess(fact, now, history)
+            group.processes[pid] = _ProcessRecord(fact, now, history)
 
     def _take_socket(self, body: Mapping[str, Any], now: _Moment) -> None:
         if "addresses" in body:
@@ -156,19 +156,20 @@ class Ledger:
             return
         fact = read_socket(body)
         if fact is not None:
-            heard = self._sockets.setdefault(fact.fd, _HeardSocket(fact, now))
-            heard.fact, heard.when = fact, now
-            heard.history.append(fact.reads or 0.0)
+            socket = self._sockets.setdefault(fact.fd, _SocketRecord(fact, now))
+            socket.fact, socket.when = fact, now
+            socket.history.append(fact.reads or 0.0)
 
     def _forget(self) -> None:
         for name, group in list(self._groups.items()):
-            for pid, one in list(group.processes.items()):
-                if self._is_over(one.when):
+            for pid, process in list(group.processes.items()):
+                if self._is_over(process.when):
                     del group.processes[pid]
             if self._is_over(group.when) and not group.processes:
                 del self._groups[name]
-        for fd in [fd for fd, one in self._sockets.items() if self._is_over(one.when)]:
-            del self._sockets[fd]
+        for fd, socket in list(self._sockets.items()):
+            if self._is_over(socket.when):
+                del self._sockets[fd]
 
     def _is_over(self, when: _Moment) -> bool:
         is_old = self.heard_at is not None and self.heard_at - when.at > self.forget_after
@@ -177,20 +178,20 @@ class Ledger:
 
 def _name(body: Mapping[str, Any], from_topic: str) -> str:
     # The body has the watcher's real name, where whoever sends it knows how to tell it.
-    said = body.get("watcher")
-    return said if isinstance(said, str) and said else from_topic
+    watcher = body.get("watcher")
+    return watcher if isinstance(watcher, str) and watcher else from_topic
 
 
-def _group(name: str, heard: _HeardGroup, health: Health | None) -> Group:
-    processes = tuple(process.fact for process in heard.processes.values())
+def _group(name: str, record: _GroupRecord, health: Health | None) -> Group:
+    processes = tuple(process.fact for process in record.processes.values())
     return Group(
         health.name if health else name,
         processes,
-        heard.mean,
+        record.mean,
         total(process.memory for process in processes),
         max((process.age for process in processes if process.age is not None), default=None),
         health,
-        tuple(heard.history),
+        tuple(record.history),
     )
 
 

@@ -54,7 +54,7 @@ class Line:
 
 def line(*parts: str | Span) -> Line:
     """Return a line of these parts; a bare text is plain."""
-    return Line(tuple(one if isinstance(one, Span) else Span(one) for one in parts))
+    return Line(tuple(part if isinstance(part, Span) else Span(part) for part in parts))
 
 
 def clean(text: str) -> str:
@@ -77,15 +77,15 @@ def fitted(text: str, columns: int, *, right: bool = False, cut: str = "…") ->
 
 def cropped(whole: Line, columns: int) -> Line:
     """Return a line of exactly so many columns."""
-    left, spans = columns, []
+    spare, spans = columns, []
     for span in whole.spans:
-        if left <= 0:
+        if spare <= 0:
             break
-        text = span.text if width(span.text) <= left else fitted(span.text, left, cut="")
+        text = span.text if width(span.text) <= spare else fitted(span.text, spare, cut="")
         spans.append(Span(text, span.tone))
-        left -= width(text)
-    if left > 0:
-        spans.append(Span(" " * left))
+        spare -= width(text)
+    if spare > 0:
+        spans.append(Span(" " * spare))
     return Line(tuple(spans), whole.is_chosen)
 
 
@@ -97,10 +97,10 @@ def _columns(character: str) -> int:
 
 
 def _head(text: str, columns: int) -> str:
-    taken, used = [], 0
+    head, columns_used = [], 0
     for character in text:
-        used += _columns(character)
-        if used > columns:
+        columns_used += _columns(character)
+        if columns_used > columns:
             break
-        taken.append(character)
-    return "".join(taken)
+        head.append(character)
+    return "".join(head)

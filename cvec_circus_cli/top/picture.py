@@ -23,7 +23,8 @@ from cvec_circus_cli.top.columns import (
 from cvec_circus_cli.top.glyphs import Pen
 from cvec_circus_cli.top.keys import Scene
 from cvec_circus_cli.top.lines import Line, Span, Tone, clean, cropped, line
-from cvec_circus_cli.top.rows import ASCENDING, Row, Sheet, extras_of, rows_of
+from cvec_circus_cli.top.row import Row, Sheet
+from cvec_circus_cli.top.rows import ASCENDING, extras_of, rows_of
 from cvec_circus_cli.top.snapshot import Link, Snapshot
 from cvec_circus_cli.top.view import Console, Help, Purpose, Sure, Typing, settled
 
@@ -62,8 +63,8 @@ def picture(snapshot: Snapshot, link: Link, console: Console, canvas: Canvas) ->
     head = _head(snapshot, link, console, canvas)
     page = max(0, canvas.rows - len(head) - 3)
     view = settled(view, rows, page)
-    known = with_content(columns_of(view.sheet, extras_of(snapshot, view.sheet)), rows, view.sort)
-    columns = chosen_columns(known, canvas.columns)
+    filled = with_content(columns_of(view.sheet, extras_of(snapshot, view.sheet)), rows, view.sort)
+    columns = chosen_columns(filled, canvas.columns)
     falls = (view.sort not in ASCENDING) is not view.is_reversed
     body = [line(*titles(columns, view.sort, falls=falls, pen=canvas.pen))]
     body[0] = Line((*body[0].spans, Span(" " * canvas.columns, Tone.HEAD)))
@@ -79,7 +80,7 @@ def picture(snapshot: Snapshot, link: Link, console: Console, canvas: Canvas) ->
     lines = [*head, *body, *foot][: canvas.rows]
     sortable = tuple(column.name for column, _ in columns if not column.is_drawn)
     return Picture(
-        tuple(cropped(one, canvas.columns) for one in lines),
+        tuple(cropped(text_line, canvas.columns) for text_line in lines),
         replace(console, view=view),
         Scene(rows, page, sortable),
         len(head) + 1,
@@ -114,9 +115,9 @@ def _whole_cores(share: float) -> float:
 def _head(snapshot: Snapshot, link: Link, console: Console, canvas: Canvas) -> list[Line]:
     clock = datetime.fromtimestamp(snapshot.at, UTC).astimezone().strftime("%H:%M:%S")
     counts = f"{_plural(snapshot.watchers, 'watcher')}  {_plural(snapshot.processes, 'process')}"
-    left = f" circus-top  {clean(link.endpoint)}"
+    start = f" circus-top  {clean(link.endpoint)}"
     right = f"{counts}  {clock if snapshot.at else '--:--:--'} "
-    title = left + " " * max(1, canvas.columns - len(left) - len(right)) + right
+    title = start + " " * max(1, canvas.columns - len(start) - len(right)) + right
     lines = [Line((Span(title, Tone.TITLE), Span(" " * canvas.columns, Tone.TITLE)))]
     if canvas.rows >= LOW:
         full = 100.0 * canvas.cores if canvas.cores else _whole_cores(snapshot.cpu)
@@ -130,19 +131,19 @@ def _total(
     label: str, value: float, full: float, history: tuple[float, ...], canvas: Canvas
 ) -> Line:
     room = max(0, canvas.columns - _TOTAL_LABEL - _TOTAL_NUMBER - 4)
-    shown = room // 2
+    half = room // 2
     return line(
         Span(f" {label:<{_TOTAL_LABEL - 1}}", Tone.STRONG),
-        *glyphs.bar(value / full, shown, canvas.pen),
+        *glyphs.bar(value / full, half, canvas.pen),
         Span(f"{glyphs.percent_text(value):>{_TOTAL_NUMBER - 1}}%  ", Tone.STRONG),
-        glyphs.sparkline(history, room - shown, canvas.pen),
+        glyphs.sparkline(history, room - half, canvas.pen),
     )
 
 
 def _standing(link: Link, console: Console, canvas: Canvas) -> Line:
     if link.silent is not None:
-        told = f" no answer from {clean(link.endpoint)}, trying again ({link.silent:.0f} s)"
-        return line(Span(told, Tone.BAD))
+        text = f" no answer from {clean(link.endpoint)}, trying again ({link.silent:.0f} s)"
+        return line(Span(text, Tone.BAD))
     view = console.view
     parts = [
         "by worker average" if view.is_mean else "",
@@ -151,10 +152,10 @@ def _standing(link: Link, console: Console, canvas: Canvas) -> Line:
         f"every {console.interval:g} s",
         "interactive" if console.may_act else "read-only",
     ]
-    told = " " + ", ".join(part for part in parts if part)
+    text = " " + ", ".join(part for part in parts if part)
     if console.is_frozen:
-        return line(Span(told, Tone.DIM), Span(" (frozen: z goes on)", Tone.WARNING))
-    return line(Span(told, Tone.DIM))
+        return line(Span(text, Tone.DIM), Span(" (frozen: z goes on)", Tone.WARNING))
+    return line(Span(text, Tone.DIM))
 
 
 def _nothing(snapshot: Snapshot, wanted: str, sheet: Sheet) -> str:
@@ -171,14 +172,14 @@ def _message(console: Console) -> Line:
             hint = " (Enter: keep, Esc: give up)" if purpose is Purpose.FILTER else ""
             return line(Span(f" {purpose.value}: ", Tone.KEY), f"{clean(text)}_", hint)
         case Sure(act):
-            return line(Span(f" really {act.told}? y/n ", Tone.WARNING))
+            return line(Span(f" really {act.text}? y/n ", Tone.WARNING))
     return line(Span(f" {clean(console.message)}", Tone.STRONG))
 
 
 def _keys(console: Console) -> Line:
     spans: list[Span] = []
-    for key, what in key_help.hints(console):
-        spans += [Span(f" {key}", Tone.KEY), Span(f" {what} ")]
+    for key, effect in key_help.hints(console):
+        spans += [Span(f" {key}", Tone.KEY), Span(f" {effect} ")]
     return Line(tuple(spans))
 
 

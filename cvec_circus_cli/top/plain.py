@@ -12,7 +12,8 @@ from cvec_circus_cli.top import glyphs
 from cvec_circus_cli.top.columns import Column, Kind, columns_of, name_text, text_of
 from cvec_circus_cli.top.facts import Process, Socket
 from cvec_circus_cli.top.lines import clean, fitted, width
-from cvec_circus_cli.top.rows import Row, Sheet, extras_of, rows_of
+from cvec_circus_cli.top.row import Row, Sheet
+from cvec_circus_cli.top.rows import extras_of, rows_of
 from cvec_circus_cli.top.snapshot import Group, Link, Snapshot
 from cvec_circus_cli.top.view import View
 

@@ -7,53 +7,18 @@ known is None and goes last, in whichever direction is sorted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from cvec_circus_cli.top.facts import Process, Socket
 from cvec_circus_cli.top.lines import clean
+from cvec_circus_cli.top.row import Branch, Row, Sheet, Value
 from cvec_circus_cli.top.snapshot import DAEMON, Group, Snapshot, total
+from cvec_circus_cli.top.view import View
 
-if TYPE_CHECKING:
-    from cvec_circus_cli.top.view import View
-
-Value = float | str | tuple[float, ...] | None
 T = TypeVar("T")
 
 ASCENDING = frozenset({"name", "pid", "user", "state", "nice", "fd", "address"})
 """What is read from its beginning; of all else the most comes first."""
-
-
-class Sheet(Enum):
-    """What is listed."""
-
-    PROCESSES = "processes"
-    SOCKETS = "sockets"
-
-
-class Branch(Enum):
-    """Where a row hangs in the tree."""
-
-    NONE = ""
-    OPEN = "open"
-    FOLDED = "folded"
-    FORK = "fork"
-    LAST = "last"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: what it stands for, where it hangs, and its values by column."""
-
-    id: str
-    values: Mapping[str, Value]
-    watcher: str = ""
-    pid: int | None = None
-    depth: int = 0
-    branch: Branch = Branch.NONE
-    count: int = 0
-    """How many processes a watcher has."""
 
 
 def rows_of(snapshot: Snapshot, view: View) -> list[Row]:
@@ -67,25 +32,25 @@ def rows_of(snapshot: Snapshot, view: View) -> list[Row]:
 
 def extras_of(snapshot: Snapshot, sheet: Sheet) -> list[str]:
     """Return the names of what plugins add to the numbers, sorted."""
-    found: set[str] = set()
+    names: set[str] = set()
     if sheet is Sheet.SOCKETS:
         for socket in snapshot.sockets:
-            found.update(socket.extra)
+            names.update(socket.extra)
     else:
         for group in snapshot.groups:
             for process in group.processes:
-                found.update(process.extra)
-    return sorted(found)
+                names.update(process.extra)
+    return sorted(names)
 
 
 def _tree_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
-    wanted = view.filter.casefold()
-    shown = []
+    pattern = view.filter.casefold()
+    matches = []
     for group in snapshot.groups:
-        processes = [process for process in group.processes if _matches(group, process, wanted)]
-        if processes or wanted in group.name.casefold():
-            shown.append((group, processes))
-    for group, processes in _ordered(shown, view, lambda one: _group_values(one[0], view)):
+        processes = [process for process in group.processes if _matches(group, process, pattern)]
+        if processes or pattern in group.name.casefold():
+            matches.append((group, processes))
+    for group, processes in _ordered(matches, view, lambda match: _group_values(match[0], view)):
         is_folded = group.name in view.folded
         yield Row(
             group.name,
@@ -100,95 +65,99 @@ def _tree_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
 
 def _branch_rows(processes: Sequence[Process], view: View, depth: int) -> Iterator[Row]:
     ordered = _ordered(processes, view, process_values)
-    for number, one in enumerate(ordered, 1):
+    for number, process in enumerate(ordered, 1):
         branch = Branch.LAST if number == len(ordered) else Branch.FORK
-        yield _process_row(one, depth, branch)
-        yield from _branch_rows(one.children, view, depth + 1)
+        yield _process_row(process, depth, branch)
+        yield from _branch_rows(process.children, view, depth + 1)
 
 
 def _flat_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
-    wanted = view.filter.casefold()
-    shown = [
+    pattern = view.filter.casefold()
+    matches = [
         process
         for group in snapshot.groups
         for process in group.processes
-        if _matches(group, process, wanted)
+        if _matches(group, process, pattern)
     ]
-    for one in _ordered(shown, view, lambda one: {**process_values(one), "name": one.watcher}):
-        row = _process_row(one, 0, Branch.NONE)
-        name = clean(f"{one.watcher} {row.values['name']}")
+    for process in _ordered(matches, view, _values_by_watcher):
+        row = _process_row(process, 0, Branch.NONE)
+        name = clean(f"{process.watcher} {row.values['name']}")
         yield Row(row.id, {**row.values, "name": name}, row.watcher, row.pid)
 
 
+def _values_by_watcher(process: Process) -> Mapping[str, Value]:
+    return {**process_values(process), "name": process.watcher}
+
+
 def _socket_rows(snapshot: Snapshot, view: View) -> Iterator[Row]:
-    wanted = view.filter.casefold()
+    pattern = view.filter.casefold()
     most = max((socket.reads or 0.0 for socket in snapshot.sockets), default=0.0)
-    shown = [
+    matches = [
         socket
         for socket in snapshot.sockets
-        if wanted in socket.address.casefold() or wanted in socket.name.casefold()
+        if pattern in socket.address.casefold() or pattern in socket.name.casefold()
     ]
-    for one in _ordered(shown, view, socket_values):
-        values = {**socket_values(one), "share": (one.reads or 0.0) / most if most else 0.0}
-        if one.queued is not None and one.backlog:
-            values["queue_bar"] = one.queued / one.backlog
-        yield Row(f"socket/{one.fd}", values)
+    for socket in _ordered(matches, view, socket_values):
+        values = {**socket_values(socket), "share": (socket.reads or 0.0) / most if most else 0.0}
+        if socket.queued is not None and socket.backlog:
+            values["queue_bar"] = socket.queued / socket.backlog
+        yield Row(f"socket/{socket.fd}", values)
 
 
-def _process_row(one: Process, depth: int, branch: Branch) -> Row:
-    identity = f"{one.watcher}/{one.pid}"
-    return Row(identity, process_values(one), one.watcher, one.pid, depth, branch)
+def _process_row(process: Process, depth: int, branch: Branch) -> Row:
+    identity = f"{process.watcher}/{process.pid}"
+    return Row(identity, process_values(process), process.watcher, process.pid, depth, branch)
 
 
-def process_values(one: Process) -> dict[str, Value]:
+def process_values(process: Process) -> dict[str, Value]:
     """Return what is known of a process, by column."""
-    label = one.label if one.wid is None else f"{one.wid} {one.label}"
+    label = process.label if process.wid is None else f"{process.wid} {process.label}"
     return {
-        **one.extra,
+        **process.extra,
         "name": clean(label),
-        "pid": one.pid,
-        "user": clean(one.user),
-        "state": clean(one.state),
-        "nice": one.nice,
-        "threads": one.threads,
-        "files": one.files,
-        "cpu": one.cpu,
-        "memory": one.memory,
-        "resident": one.resident,
-        "virtual": one.virtual,
-        "pss": one.pss,
-        "below_cpu": one.below_cpu,
-        "below_resident": one.below_resident,
-        "age": one.age,
-        "time": one.time,
-        "history": one.history,
+        "pid": process.pid,
+        "user": clean(process.user),
+        "state": clean(process.state),
+        "nice": process.nice,
+        "threads": process.threads,
+        "files": process.files,
+        "cpu": process.cpu,
+        "memory": process.memory,
+        "resident": process.resident,
+        "virtual": process.virtual,
+        "pss": process.pss,
+        "below_cpu": process.below_cpu,
+        "below_resident": process.below_resident,
+        "age": process.age,
+        "time": process.time,
+        "history": process.history,
     }
 
 
-def socket_values(one: Socket) -> dict[str, Value]:
+def socket_values(socket: Socket) -> dict[str, Value]:
     """Return what is known of a socket, by column."""
     return {
-        **one.extra,
-        "address": clean(one.address),
-        "fd": one.fd,
-        "name": clean(one.name),
-        "reads": one.reads,
-        "queued": one.queued,
-        "backlog": one.backlog,
-        "connections": one.connections,
-        "history": one.history,
+        **socket.extra,
+        "address": clean(socket.address),
+        "fd": socket.fd,
+        "name": clean(socket.name),
+        "reads": socket.reads,
+        "queued": socket.queued,
+        "backlog": socket.backlog,
+        "connections": socket.connections,
+        "history": socket.history,
     }
 
 
 def health_text(group: Group) -> str:
     """Return how a watcher fares, in a few words: active 2/3."""
-    said = group.health
-    if said is None:
+    health = group.health
+    if health is None:
         return ""
-    is_whole = said.running == (said.wanted if said.state == "active" else 0)
-    if said.wanted is None or is_whole:
-        return said.state
-    return f"{said.state} {said.running}/{said.wanted}"
+    is_whole = health.running == (health.wanted if health.state == "active" else 0)
+    if health.wanted is None or is_whole:
+        return health.state
+    return f"{health.state} {health.running}/{health.wanted}"
 
 
 def _group_values(group: Group, view: View) -> dict[str, Value]:
@@ -212,23 +181,23 @@ def _group_values(group: Group, view: View) -> dict[str, Value]:
     }
 
 
-def _matches(group: Group, one: Process, wanted: str) -> bool:
-    if not wanted or wanted in group.name.casefold() or str(one.pid) == wanted:
+def _matches(group: Group, process: Process, pattern: str) -> bool:
+    if not pattern or pattern in group.name.casefold() or str(process.pid) == pattern:
         return True
-    return wanted in one.label.casefold() or wanted == one.user.casefold()
+    return pattern in process.label.casefold() or pattern == process.user.casefold()
 
 
 def _ordered(
-    things: Iterable[T], view: View, values_of: Callable[[T], Mapping[str, Value]]
+    members: Iterable[T], view: View, values_of: Callable[[T], Mapping[str, Value]]
 ) -> list[T]:
-    valued = [(values_of(one), one) for one in things]
+    valued = [(values_of(member), member) for member in members]
     # What is equal keeps the order of names, whichever way the rest goes.
     valued.sort(key=lambda pair: _by_name(pair[0]))
-    known = [pair for pair in valued if pair[0].get(view.sort) not in (None, "", ())]
-    unknown = [one for values, one in valued if values.get(view.sort) in (None, "", ())]
+    measured = [pair for pair in valued if pair[0].get(view.sort) not in (None, "", ())]
+    unknown = [member for values, member in valued if values.get(view.sort) in (None, "", ())]
     falls = (view.sort not in ASCENDING) is not view.is_reversed
-    known.sort(key=lambda pair: _comparable(pair[0][view.sort]), reverse=falls)
-    return [one for _, one in known] + unknown
+    measured.sort(key=lambda pair: _comparable(pair[0][view.sort]), reverse=falls)
+    return [member for _, member in measured] + unknown
 
 
 def _by_name(values: Mapping[str, Value]) -> tuple[bool, tuple[bool, float, str], float]:

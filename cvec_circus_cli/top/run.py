@@ -16,9 +16,9 @@ from cvec_circus_cli.top import glyphs, plain
 from cvec_circus_cli.top.feed import Feed, Inquirer
 from cvec_circus_cli.top.ledger import Ledger
 from cvec_circus_cli.top.sources import (
+    EndpointOptions,
     NoStatistics,
     Place,
-    Wanted,
     client_of,
     subscribed,
     why_silent,
@@ -60,7 +60,7 @@ class Order:
     screenshot: str | None = None
 
 
-def run(wanted: Wanted, place: Place, order: Order) -> int:
+def run(options: EndpointOptions, place: Place, order: Order) -> int:
     """Show what was asked for, and return the exit code. Raises NoStatistics."""
     able = ability(os.environ, colourless=order.colourless)
     mode = order.mode
@@ -75,32 +75,32 @@ def run(wanted: Wanted, place: Place, order: Order) -> int:
         raise NoStatistics(
             "--interactive needs the control endpoint of the same daemon: give it as --control"
         )
-    with listening(wanted, place, order) as feed:
+    with listening(options, place, order) as feed:
         if mode is Mode.LINES:
-            return print_lines(feed, wanted, place, order)
-        return _draw(feed, wanted, place, order, able, mode)
+            return print_lines(feed, options, place, order)
+        return _draw(feed, options, place, order, able, mode)
 
 
 @contextmanager
-def listening(wanted: Wanted, place: Place, order: Order) -> Iterator[Feed]:
+def listening(options: EndpointOptions, place: Place, order: Order) -> Iterator[Feed]:
     """Listen to the stream, and ask how the watchers fare where that can be."""
-    feed = Feed(subscribed(wanted, place), Ledger(order.forget_after))
+    feed = Feed(subscribed(options, place), Ledger(order.forget_after))
     with ExitStack() as stack:
         feed.start()
         stack.callback(feed.stop)
         if place.control is not None:
-            inquirer = Inquirer(client_of(wanted, place.control, wanted.timeout), feed.learn)
+            inquirer = Inquirer(client_of(options, place.control, options.timeout), feed.learn)
             inquirer.start()
             stack.callback(inquirer.stop)
-        if not feed.wait_rounds(0, wanted.timeout):
-            raise why_silent(place, wanted.timeout)
+        if not feed.wait_rounds(0, options.timeout):
+            raise why_silent(place, options.timeout)
         yield feed
 
 
-def print_lines(feed: Feed, wanted: Wanted, place: Place, order: Order) -> int:
+def print_lines(feed: Feed, options: EndpointOptions, place: Place, order: Order) -> int:
     """Print snapshots until there are enough of them."""
     # The first round after a pause knows of no processor shares yet: they are differences.
-    feed.wait_rounds(1, wanted.timeout)
+    feed.wait_rounds(1, options.timeout)
     printed, is_lost = 0, False
     while True:
         feed.wait_quiet(_SETTLED, _SETTLED_AT_LAST)
@@ -118,7 +118,9 @@ def print_lines(feed: Feed, wanted: Wanted, place: Place, order: Order) -> int:
         feed.pause(order.interval)
 
 
-def _draw(feed: Feed, wanted: Wanted, place: Place, order: Order, able: Ability, mode: Mode) -> int:
+def _draw(
+    feed: Feed, options: EndpointOptions, place: Place, order: Order, able: Ability, mode: Mode
+) -> int:
     from cvec_circus_cli.top import screen  # an extra brings what it needs
 
     control = place.control
@@ -128,9 +130,9 @@ def _draw(feed: Feed, wanted: Wanted, place: Place, order: Order, able: Ability,
         feed.look,
         Console(order.view, interval=order.interval, may_act=order.may_act),
         glyphs.ASCII if is_ascii else glyphs.UNICODE,
-        None if control is None else lambda: client_of(wanted, control, wanted.timeout),
+        None if control is None else lambda: client_of(options, control, options.timeout),
         has_colours=not order.colourless if is_portrait else able is Ability.COLOURS,
-        cores=os.cpu_count() if wanted.ssh is None and _is_local(place.stats) else None,
+        cores=os.cpu_count() if options.ssh is None and _is_local(place.stats) else None,
     )
     if order.screenshot is None or not is_portrait:
         return screen.show(console)

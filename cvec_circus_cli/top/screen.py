@@ -178,7 +178,7 @@ class Screen(App[None]):
             self.exit()
             return
         if isinstance(wish, Act):
-            self.run_worker(self._do(wish), name=wish.told)
+            self.run_worker(self._do(wish), name=wish.text)
         if self._state.interval != interval:
             self._tick()
         else:
@@ -204,8 +204,8 @@ class Screen(App[None]):
 
     async def _do(self, act: Act) -> None:
         if self._connect is not None:
-            told = await asyncio.to_thread(acts.do, act, self._connect)
-            self._state = replace(self._state, message=told)
+            text = await asyncio.to_thread(acts.do, act, self._connect)
+            self._state = replace(self._state, message=text)
             self._draw()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,10 @@ class Link:
     """Seconds without a word, where that is too long; None while all is well."""
 
 
-def total(values: Any) -> float | None:
+def total(values: Iterable[float | None]) -> float | None:
     """Return the sum of what is known, or None where nothing is."""
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if numbers else None
 
 
 def read_healths(reply: Mapping[str, Any]) -> dict[str, Health]:
@@ -106,12 +106,12 @@ def read_healths(reply: Mapping[str, Any]) -> dict[str, Health]:
     if not isinstance(details, Mapping):
         return {}
     return {
-        name: Health(name, str(said.get("state", "")), *(_count(said, key) for key in _COUNTS))
-        for name, said in details.items()
-        if isinstance(said, Mapping)
+        name: Health(name, str(health.get("state", "")), *(_count(health, key) for key in _COUNTS))
+        for name, health in details.items()
+        if isinstance(health, Mapping)
     }
 
 
-def _count(said: Mapping[str, Any], key: str) -> int | None:
-    value = said.get(key)
+def _count(health: Mapping[str, Any], key: str) -> int | None:
+    value = health.get(key)
     return value if isinstance(value, int) else None

@@ -11,12 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.session import reachable
 from cvec_circus_cli.settings import VARIABLE
 from cvec_circus_core import api
+from cvec_circus_plugins.questions import endpoints, is_control_endpoint
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import CircusClient, CircusConsumer
@@ -36,7 +38,7 @@ class NoStatistics(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EndpointOptions:
     """What the command line says of endpoints."""
 
     stats: str | None = None
@@ -54,67 +56,67 @@ class Place:
     control: str | None
 
 
-def locate(wanted: Wanted) -> Place:
+def locate(options: EndpointOptions) -> Place:
     """Return the endpoints to use. Raises NoStatistics."""
-    if wanted.stats and wanted.control:
-        return Place(wanted.stats, wanted.control)
-    named = wanted.control or os.environ.get(VARIABLE)
+    if options.stats and options.control:
+        return Place(options.stats, options.control)
+    named = options.control or os.environ.get(VARIABLE)
     control = named or CONTROL_ENDPOINT
     try:
-        told = _told_endpoint(wanted, control)
+        endpoint = _statistics_endpoint(options, control)
     except api.CallError as error:
-        if wanted.stats or not named:
-            return Place(wanted.stats or STATS_ENDPOINT, None)
+        if options.stats or not named:
+            return Place(options.stats or STATS_ENDPOINT, None)
         raise NoStatistics(str(error)) from None
     except NoStatistics:
-        if wanted.stats:
-            return Place(wanted.stats, None)
+        if options.stats:
+            return Place(options.stats, None)
         raise
-    if wanted.stats:
-        return Place(wanted.stats, control if told == wanted.stats else None)
-    return Place(told, control)
+    if options.stats:
+        return Place(options.stats, control if endpoint == options.stats else None)
+    return Place(endpoint, control)
 
 
-def subscribed(wanted: Wanted, place: Place) -> CircusConsumer:
+def subscribed(options: EndpointOptions, place: Place) -> CircusConsumer:
     """Return a connection that the statistics come over. Raises NoStatistics."""
     try:
         consumer = api.CircusConsumer(
             ["stat."],
             endpoint=place.stats,
-            ssh_server=wanted.ssh,
-            ssh_keyfile=wanted.ssh_keyfile,
+            ssh_server=options.ssh,
+            ssh_keyfile=options.ssh_keyfile,
         )
     except api.CallError as error:
         raise NoStatistics(str(error)) from None
     try:
-        if not consumer.wait_connected(wanted.timeout):
-            raise why_not_connected(wanted, place)
+        if not consumer.wait_connected(options.timeout):
+            raise why_not_connected(options, place)
     except BaseException:
         consumer.stop()
         raise
     return consumer
 
 
-def client_of(wanted: Wanted, control: str, timeout: float) -> CircusClient:
+def client_of(options: EndpointOptions, control: str, timeout: float) -> CircusClient:
     """Return a client for the control endpoint. Raises CallError."""
     return api.CircusClient(
-        endpoint=control, timeout=timeout, ssh_server=wanted.ssh, ssh_keyfile=wanted.ssh_keyfile
+        endpoint=control, timeout=timeout, ssh_server=options.ssh, ssh_keyfile=options.ssh_keyfile
     )
 
 
-def why_not_connected(wanted: Wanted, place: Place) -> NoStatistics:
+def why_not_connected(options: EndpointOptions, place: Place) -> NoStatistics:
     """Return the reason why no conversation with the statistics endpoint began."""
-    if wanted.ssh is None and not api.is_open(place.stats):
+    if options.ssh is None and not api.is_open(place.stats):
         return NoStatistics(
             f"nothing listens at {place.stats}: is the daemon running, and is stats_endpoint set?"
         )
-    if _answers(wanted, place.stats):
+    if _answers(options, place.stats):
         return NoStatistics(
             f"{place.stats} is a control endpoint: give it as --control, not as --endpoint"
         )
     if place.control is not None:
         try:
-            _told_endpoint(wanted, place.control)
+            _statistics_endpoint(options, place.control)
         except NoStatistics as refused:
             return refused
         except api.CallError:
@@ -134,31 +136,34 @@ def why_silent(place: Place, seconds: float) -> NoStatistics:
     )
 
 
-def read_told_endpoint(reply: Mapping[str, Any], control: str) -> str:
+def read_statistics_endpoint(reply: Mapping[str, Any], control: str) -> str:
     """Return the statistics endpoint by the daemon's answer. Raises NoStatistics."""
     if reply.get("status") == "error":
         raise NoStatistics(f"refused by {control}: {reply.get('reason')}", exit_codes.REFUSED)
     options = reply.get("options")
-    told = options.get("stats_endpoint") if isinstance(options, Mapping) else None
-    if not isinstance(told, str) or not told:
+    endpoint = options.get("stats_endpoint") if isinstance(options, Mapping) else None
+    if not isinstance(endpoint, str) or not endpoint:
         raise NoStatistics(f"the daemon at {control} publishes no statistics: {_HOW_TO_SET}")
-    return reachable(told, control)
+    return reachable(endpoint, control)
 
 
-def _told_endpoint(wanted: Wanted, control: str) -> str:
+def _statistics_endpoint(options: EndpointOptions, control: str) -> str:
     """Ask the daemon. Raises CallError, NoStatistics."""
-    if wanted.ssh is None and not api.is_open(control):
+    if options.ssh is None and not api.is_open(control):
         raise api.CallError(
             f"nothing listens at {control}: is the daemon running, and is this its endpoint?"
         )
-    with client_of(wanted, control, min(wanted.timeout, _ASKING)) as client:
-        return read_told_endpoint(client.send_message("globaloptions"), control)
+    with client_of(options, control, min(options.timeout, _ASKING)) as client:
+        return read_statistics_endpoint(endpoints(partial(_call, client)), control)
 
 
-def _answers(wanted: Wanted, endpoint: str) -> bool:
+def _call(client: CircusClient, command: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    return client.send_message(command, **properties)
+
+
+def _answers(options: EndpointOptions, endpoint: str) -> bool:
     try:
-        with client_of(wanted, endpoint, min(wanted.timeout, _ASKING)) as client:
-            client.send_message("numwatchers")
+        with client_of(options, endpoint, min(options.timeout, _ASKING)) as client:
+            return is_control_endpoint(partial(_call, client))
     except api.CallError:
         return False
-    return True

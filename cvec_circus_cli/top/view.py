@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from cvec_circus_cli.top.rows import Row, Sheet
+from cvec_circus_cli.top.row import Row, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Act:
 
     command: str
     properties: tuple[tuple[str, str | int], ...]
-    told: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

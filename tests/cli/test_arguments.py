@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_cli.arguments import HelpWanted, Line, UsageError
+from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.command_lookup import find
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 
@@ -15,7 +15,7 @@ def requests(line: str | list[str]) -> list[dict[str, Any]]:
     """Return the properties of every request that a line sends."""
     name, *words = line.split() if isinstance(line, str) else line
     command = find(name)
-    return [command.compose(given) for given in Line(command).read(words)]
+    return [command.compose(given) for given in CommandLine(command).read(words)]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ class EveryKind(Command):
 
 
 def test_a_command_of_others_has_all_kinds_too() -> None:
-    line = Line(EveryKind())
+    line = CommandLine(EveryKind())
     words = ["--pairs", "a=1", "x", "2.5", "--pairs=b=2", "--words", "u", "--words", "v", "--fast"]
     assert line.read(words) == [
         {
@@ -204,6 +204,6 @@ def test_annotations_need_not_be_texts() -> None:
     Real.__annotations__ = {"count": int}
     command = EveryKind()
     command.command_line = Real  # type: ignore[misc]
-    assert Line(command).read(["3"]) == [{"count": 3}]
+    assert CommandLine(command).read(["3"]) == [{"count": 3}]
     Real.__annotations__ = {"count": int | None}
-    assert Line(command).read(["3"]) == [{"count": 3}]
+    assert CommandLine(command).read(["3"]) == [{"count": 3}]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cvec_circus_cli.top.keys import NOTHING_CHOSEN, READ_ONLY, Scene, Wish, press
-from cvec_circus_cli.top.rows import Sheet, rows_of
+from cvec_circus_cli.top.row import Sheet
+from cvec_circus_cli.top.rows import rows_of
 from cvec_circus_cli.top.snapshot import Snapshot
 from cvec_circus_cli.top.view import Act, Console, Help, Purpose, Sure, Typing, View, settled
 from tests.top.worlds import SNAPSHOT, crowd
@@ -205,7 +206,7 @@ def test_signals(steps: int, keys: list[str], properties: dict[str, Any], told: 
     (act,) = pressed([*["down"] * steps, "k", *keys, "enter", "y"], ACTIVE)[1]
     assert isinstance(act, Act)
     assert (act.command, dict(act.properties)) == ("signal", properties)
-    assert told in (None, act.told)
+    assert told in (None, act.text)
 
 
 def test_a_signal_that_does_not_exist_is_told() -> None:

@@ -12,11 +12,11 @@ import pytest
 
 from cvec_circus_cli.top.sources import (
     STATS_ENDPOINT,
+    EndpointOptions,
     NoStatistics,
     Place,
-    Wanted,
     locate,
-    read_told_endpoint,
+    read_statistics_endpoint,
     subscribed,
 )
 from tests.cli.answering import Answering, canned
@@ -56,7 +56,7 @@ OURS = "ipc:///ours"
 
 def test_the_daemon_tells_where_its_statistics_are(daemon: Start) -> None:
     control = daemon(telling(OURS)).endpoint
-    assert locate(Wanted(control=control)) == Place(OURS, control)
+    assert locate(EndpointOptions(control=control)) == Place(OURS, control)
 
 
 def test_the_daemon_of_the_variable_is_asked(
@@ -64,23 +64,23 @@ def test_the_daemon_of_the_variable_is_asked(
 ) -> None:
     control = daemon(telling(OURS)).endpoint
     monkeypatch.setenv("CIRCUSCTL_ENDPOINT", control)
-    assert locate(Wanted()) == Place(OURS, control)
-    assert locate(Wanted(stats=OURS)) == Place(OURS, control)
-    assert locate(Wanted(stats="ipc:///other")) == Place("ipc:///other", None)
+    assert locate(EndpointOptions()) == Place(OURS, control)
+    assert locate(EndpointOptions(stats=OURS)) == Place(OURS, control)
+    assert locate(EndpointOptions(stats="ipc:///other")) == Place("ipc:///other", None)
 
 
 def test_who_names_both_is_believed() -> None:
-    assert locate(Wanted(stats=OURS, control="ipc:///x")) == Place(OURS, "ipc:///x")
+    assert locate(EndpointOptions(stats=OURS, control="ipc:///x")) == Place(OURS, "ipc:///x")
 
 
 def test_without_anybody_to_ask_it_is_the_usual_one() -> None:
-    assert locate(Wanted()) == Place(STATS_ENDPOINT, None)
-    assert locate(Wanted(stats=OURS)) == Place(OURS, None)
+    assert locate(EndpointOptions()) == Place(STATS_ENDPOINT, None)
+    assert locate(EndpointOptions(stats=OURS)) == Place(OURS, None)
 
 
 def test_an_endpoint_on_all_addresses_is_reached_at_the_one_that_is_known() -> None:
     told = telling("tcp://0.0.0.0:5557")
-    assert read_told_endpoint(told, "tcp://there:5555") == "tcp://there:5557"
+    assert read_statistics_endpoint(told, "tcp://there:5555") == "tcp://there:5557"
 
 
 @pytest.mark.parametrize(
@@ -97,21 +97,21 @@ def test_a_daemon_without_statistics_for_us(
 ) -> None:
     control = daemon(reply).endpoint
     with pytest.raises(NoStatistics, match=said.replace("[", r"\[")) as raised:
-        locate(Wanted(control=control))
+        locate(EndpointOptions(control=control))
     assert raised.value.code == code
     assert control in str(raised.value)
 
 
 def test_a_daemon_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NoStatistics, match="nothing listens at ipc://") as raised:
-        locate(Wanted(control=f"ipc://{tmp_path}/none"))
+        locate(EndpointOptions(control=f"ipc://{tmp_path}/none"))
     assert raised.value.code == 1
 
 
 @pytest.mark.parametrize("endpoint", ["nonsense", "tcp://", "ftp://x:1"])
 def test_an_endpoint_that_is_none(endpoint: str) -> None:
     with pytest.raises(NoStatistics, match="can not connect to") as raised:
-        subscribed(Wanted(), Place(endpoint, None))
+        subscribed(EndpointOptions(), Place(endpoint, None))
     assert raised.value.code == 1
 
 
@@ -120,7 +120,7 @@ def test_nothing_listens() -> None:
     with pytest.raises(
         NoStatistics, match=r"nothing listens at .* is stats_endpoint set"
     ) as raised:
-        subscribed(Wanted(timeout=SOON), place)
+        subscribed(EndpointOptions(timeout=SOON), place)
     assert raised.value.code == 1
 
 
@@ -128,14 +128,14 @@ def test_a_control_endpoint_is_told_from_one_of_statistics() -> None:
     with Answering(canned({"numwatchers": {"numwatchers": 1}})) as control:
         place = Place(control.endpoint, None)
         with pytest.raises(NoStatistics, match="is a control endpoint: give it as --control"):
-            subscribed(Wanted(timeout=SOON), place)
+            subscribed(EndpointOptions(timeout=SOON), place)
 
 
 def test_somebody_who_does_not_talk_to_us() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = Place(f"tcp://127.0.0.1:{server.getsockname()[1]}", None)
         with pytest.raises(NoStatistics, match="lets this user hear no statistics") as raised:
-            subscribed(Wanted(timeout=SOON), place)
+            subscribed(EndpointOptions(timeout=SOON), place)
     assert raised.value.code == 3
 
 
@@ -143,14 +143,14 @@ def test_the_reason_of_the_daemon_is_told_where_it_gives_one(daemon: Start) -> N
     with socket.create_server(("127.0.0.1", 0)) as server:
         stats = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(NoStatistics, match="user www may not") as raised:
-            subscribed(Wanted(timeout=SOON), Place(stats, daemon(REFUSED).endpoint))
+            subscribed(EndpointOptions(timeout=SOON), Place(stats, daemon(REFUSED).endpoint))
     assert raised.value.code == 3
 
 
 def test_what_is_published_comes() -> None:
     with (
         Publishing(World({"web": [process(1)]}), every=0.05) as publishing,
-        subscribed(Wanted(), Place(publishing.endpoint, None)) as consumer,
+        subscribed(EndpointOptions(), Place(publishing.endpoint, None)) as consumer,
     ):
         received = consumer.receive(10)
     assert received is not None

@@ -10,7 +10,7 @@ from cvec_circus_cli.top.columns import PROCESS_COLUMNS, chosen_columns
 from cvec_circus_cli.top.glyphs import ASCII, UNICODE, Pen
 from cvec_circus_cli.top.lines import Tone, width
 from cvec_circus_cli.top.picture import Canvas, Picture, picture
-from cvec_circus_cli.top.rows import Sheet
+from cvec_circus_cli.top.row import Sheet
 from cvec_circus_cli.top.snapshot import Link, Snapshot
 from cvec_circus_cli.top.view import Act, Console, Help, Purpose, Sure, Typing, View
 from tests.top.worlds import ENDPOINT, LINK, SNAPSHOT, WEB, crowd, group, process

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cvec_circus_cli.top.facts import Process
-from cvec_circus_cli.top.rows import Branch, Sheet, extras_of, health_text, rows_of
+from cvec_circus_cli.top.row import Branch, Sheet
+from cvec_circus_cli.top.rows import extras_of, health_text, rows_of
 from cvec_circus_cli.top.snapshot import Health, Snapshot
 from cvec_circus_cli.top.view import View
 from tests.top.worlds import DB, OFF, SNAPSHOT, WEB, group, process

@@ -21,7 +21,13 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.accounts import user_name
 from cvec_circus_core.system.processes.process_tree import ProcessTree
 from cvec_circus_core.system.protocols import Clock
-from cvec_circus_core.system.stats.usage import Details, Table, Usage, choose_table, told_early
+from cvec_circus_core.system.stats.usage import (
+    Details,
+    ProcessTable,
+    Usage,
+    choose_table,
+    told_early,
+)
 
 GONE = "No such process (stopped?)"
 UNREADABLE = "N/A"
@@ -71,7 +77,7 @@ class Census:
     """Looks at processes, and remembers what they had used at the last look."""
 
     def __init__(
-        self, clock: Clock, *, remembered: int = 65_536, table: Table | None = None
+        self, clock: Clock, *, remembered: int = 65_536, table: ProcessTable | None = None
     ) -> None:
         self._clock = clock
         self._remembered = remembered

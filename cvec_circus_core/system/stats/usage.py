@@ -54,7 +54,7 @@ class Details(NamedTuple):
     uid: int | None = None
 
 
-class Table(Protocol):
+class ProcessTable(Protocol):
     """The process table, read one process at a time."""
 
     def pids(self) -> list[int]:
@@ -244,6 +244,6 @@ def _asked(read: Callable[[], int | None]) -> int | None:
         return None
 
 
-def choose_table() -> Table:
+def choose_table() -> ProcessTable:
     """Return the cheapest table that this system has."""
     return ProcTable() if sys.platform.startswith("linux") else PsutilTable()
