@@ -118,6 +118,11 @@ if TYPE_CHECKING:
         known_keys,
         trust,
     )
+    from cvec_circus_core.system.net.datagram_senders import (
+        CAN_TELL_SENDERS,
+        DatagramSenders,
+        process_owners,
+    )
     from cvec_circus_core.system.net.socket_table import read_sockets
     from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.trusted_paths import Spot, hold
@@ -126,6 +131,7 @@ __all__ = [
     "ACCESS",
     "ACCOUNT",
     "BOOLEAN",
+    "CAN_TELL_SENDERS",
     "INTEGER",
     "NAMES",
     "NUMBER",
@@ -152,6 +158,7 @@ __all__ = [
     "ConfigError",
     "Conflict",
     "CurveKeys",
+    "DatagramSenders",
     "Deadline",
     "Done",
     "Errno",
@@ -236,6 +243,7 @@ __all__ = [
     "or_none",
     "own_events",
     "plugin_target",
+    "process_owners",
     "prop",
     "properties",
     "quoted",
@@ -309,6 +317,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.deadline": "Deadline",
     "cvec_circus_core.system.files": "is_plain open_append write_all write_standard",
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
+    "cvec_circus_core.system.net.datagram_senders": "CAN_TELL_SENDERS DatagramSenders "
+    "process_owners",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }

@@ -3,6 +3,9 @@
 Processes send their pid in UDP datagrams. Whoever has been silent for ``loop_rate`` times
 ``max_count`` seconds gets the watcher's stop signal, and SIGKILL after the graceful timeout.
 
+A beat is taken from root, and from the user of the process that it speaks for: the kernel is asked
+whose the socket is that it came from. Of a sender that closes its socket at once nobody can tell.
+
 Where no watcher is named, only a process that has sent a beat is expected to send more: the older
 system killed everything that knew nothing of heart-beats. Where ``watchers_regex`` names some, all
 their processes have to beat, and the time of each begins when it is first seen.
@@ -26,6 +29,12 @@ PLUGIN_PREFIX = "plugin:"
 EVENT = "heartbeat_lost"
 BIND_TRIES, BIND_PAUSE = 50, 0.1
 """How often a port that is taken is tried: the one before us may be on its way out."""
+
+
+REASONS = 8
+"""For which refused beats are counted one by one."""
+
+OnDatagram = Callable[[bytes, tuple[str, int]], None]
 
 
 def _regex(*, ignores_case: bool) -> Kind:
@@ -116,16 +125,21 @@ class WatchDog(CircusPlugin):
         self.processes: dict[int, WatchedProcess] = {}
         self.transport: asyncio.DatagramTransport | None = None
         self._unreadable = 0
+        self._refused: dict[str, int] = {}
+        """Beats that were not taken at the last looks, by reason."""
+        self._senders: api.DatagramSenders | None = None
         self.every(self.settings.loop_rate, self.look_after)
 
     async def handle_init(self) -> None:
         """Listen, and learn who is there. Raises `ConfigError` where the port can not be had."""
         assert self.loop is not None
         address = self.settings.ip, self.settings.port
+        if api.CAN_TELL_SENDERS:
+            self._senders = api.DatagramSenders()
         self.transport = await _listen(self.loop, address, self.receive)
+        self._address = self.transport.get_extra_info("sockname")[:2]
         await self._refresh()
-        host, port = self.transport.get_extra_info("sockname")[:2]
-        log.info("watchdog: listening to heart-beats at %s:%d", host, port)
+        log.info("watchdog: listening to heart-beats at %s:%d", *self._address)
 
     def handle_recv(self, data: tuple[str, str]) -> None:
         """Take in that a process has come or gone."""
@@ -141,8 +155,10 @@ class WatchDog(CircusPlugin):
         """Listen no more."""
         if self.transport is not None:
             self.transport.close()
+        if self._senders is not None:
+            self._senders.close()
 
-    def receive(self, datagram: bytes) -> None:
+    def receive(self, datagram: bytes, sender: tuple[str, int]) -> None:
         """Take a heart-beat; what is none is told in the log at the next look."""
         match = self.settings.msg_regex.fullmatch(datagram.decode(errors="replace").strip())
         digits = match["pid"] if match else None
@@ -150,13 +166,34 @@ class WatchDog(CircusPlugin):
         if pid is None:
             self._unreadable += 1
         elif (process := self.processes.get(pid)) is not None:
-            process.last_beat_at, process.has_beaten = self._now(), True
+            if reason := self._refusal(pid, sender):
+                if len(self._refused) >= REASONS:
+                    reason = "of other users"
+                self._refused[reason] = self._refused.get(reason, 0) + 1
+            else:
+                process.last_beat_at, process.has_beaten = self._now(), True
+
+    def _refusal(self, pid: int, sender: tuple[str, int]) -> str:
+        """Return why a beat is not taken: it has to come from root or the process's own user."""
+        if self._senders is None:
+            return ""
+        uid = self._senders.owner(sender, self._address)
+        if uid is None:
+            return "whose socket was closed at once, or is not of this machine"
+        return (
+            ""
+            if uid == 0 or uid in api.process_owners(pid)
+            else f"of user {uid}, whose process it is not,"
+        )
 
     async def look_after(self) -> None:
         """Stop those that have been silent for too long."""
         if self._unreadable:
             log.warning("watchdog: %d datagrams were no heart-beats", self._unreadable)
             self._unreadable = 0
+        for reason, count in self._refused.items():
+            log.warning("watchdog: %d heart-beats %s were not taken", count, reason)
+        self._refused.clear()
         await self._refresh()
         now, patience = self._now(), self.settings.loop_rate * self.settings.max_count
         for pid, process in tuple(self.processes.items()):
@@ -214,16 +251,16 @@ class WatchDog(CircusPlugin):
 class _DatagramReceiver(asyncio.DatagramProtocol):
     """Hands datagrams on."""
 
-    def __init__(self, on_datagram: Callable[[bytes], None]) -> None:
+    def __init__(self, on_datagram: OnDatagram) -> None:
         self._on_datagram = on_datagram
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Hand one on."""
-        self._on_datagram(data)
+        self._on_datagram(data, (addr[0], addr[1]))
 
 
 async def _listen(
-    loop: asyncio.AbstractEventLoop, address: tuple[str, int], on_datagram: Callable[[bytes], None]
+    loop: asyncio.AbstractEventLoop, address: tuple[str, int], on_datagram: OnDatagram
 ) -> asyncio.DatagramTransport:
     tries = 0
     while True:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -138,6 +142,71 @@ def test_what_is_no_beat_is_told_and_does_no_harm(start: Start, listen: Listen, 
         until(beat)
         assert daemon.said("5 datagrams were no heart-beats")
     assert ear.wait_for("heartbeat_lost", "named")[0].pid == pid
+
+
+def as_nobody(stack: ExitStack, port: int, *words: str) -> None:
+    """Let another user beat, for the pids that are given, until the end of the test."""
+    text = (
+        "import socket, sys, time\n"
+        "beats = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "while True:\n"
+        "    for pid in sys.argv[2:]:\n"
+        "        beats.sendto(pid.encode(), ('127.0.0.1', int(sys.argv[1])))\n"
+        "    time.sleep(0.05)\n"
+    )
+    command = ["/usr/bin/env", "python3", "-c", text, str(port), *words]
+    process = subprocess.Popen(command, user="nobody", cwd="/")
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_other_users_neither_kill_nor_keep_alive(
+    start: Start, listen: Listen, port: int, isolate: bool
+) -> None:
+    body = watcher("hung", "sleep 1000") + watcher("free", "sleep 1000")
+    daemon = start(body + section(port, isolate, "max_count = 3", "watchers_regex = hung"))
+    until_it_listens(daemon)
+    ear = listen(daemon)
+    daemon.ok("start", waiting=True, name="*", match="glob")
+    (hung,), free = daemon.pids("hung"), daemon.pids("free")
+    with ExitStack() as stack:
+        as_nobody(stack, port, str(hung), f"{free[0]};1")
+        assert ear.wait_for("heartbeat_lost", "hung")[0].pid == hung
+        until(lambda: daemon.said("of user 65534, whose process it is not, were not taken"))
+        assert daemon.pids("free") == free
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_one_beat_of_another_user_has_nobody_killed(start: Start, port: int, isolate: bool) -> None:
+    daemon = start(watcher("w", "sleep 1000") + section(port, isolate, "max_count = 1"))
+    until_it_listens(daemon)
+    daemon.ok("start", name="w", waiting=True)
+    pids = daemon.pids("w")
+    with ExitStack() as stack:
+        as_nobody(stack, port, str(pids[0]))
+        until(lambda: daemon.text().count("were not taken") >= 4)
+    assert daemon.pids("w") == pids
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
+def test_processes_of_other_users_beat_for_themselves(
+    start: Start, listen: Listen, port: int, tmp_path: Path
+) -> None:
+    text = Path(__file__).with_name("beating.py").read_text()
+    script = Path(tempfile.mkdtemp(prefix="beats-")) / "beating.py"
+    script.write_text(text)
+    script.parent.chmod(0o755)
+    cmd = f"/usr/bin/env python3 {script} {port} 40"
+    body = watcher("alien", cmd, "uid = nobody", "working_dir = /")
+    daemon = start(body + section(port, True, "max_count = 2"))
+    until_it_listens(daemon)
+    ear = listen(daemon)
+    daemon.ok("start", name="alien", waiting=True)
+    (pid,) = daemon.pids("alien")
+    assert ear.wait_for("heartbeat_lost", "alien")[0].pid == pid
+    assert not daemon.said("were not taken")
+    shutil.rmtree(script.parent)
 
 
 @pytest.mark.parametrize(
