@@ -16,8 +16,9 @@ import pytest
 
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served
-from cvec_circus_core.system.net import busy_connections
-from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
+from cvec_circus_core.system.net import netlink
+from cvec_circus_core.system.net.busy_connections import under_way
+from cvec_circus_core.system.proc import sockets_of
 from cvec_circus_core.system.processes.idle_stop import dies_of
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import choose_processes
@@ -128,7 +129,7 @@ def test_whom_somebody_waits_for(
     listening: socket.socket, by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if by == "tables":
-        monkeypatch.setattr(busy_connections, "_SOCK_DIAG", 9999)
+        monkeypatch.setattr(netlink, "_SOCK_DIAG", 9999)
     served = served_at(listening)
     mine = sockets_of(os.getpid())
     assert inode(listening) in mine

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cvec_circus_core.model.access import Caller, LocalUser, Stranger
-from cvec_circus_core.system.net import sock_diag
+from cvec_circus_core.system.net import netlink
 from cvec_circus_core.system.net.peers import CAN_TELL, Meeting, Peers
 
 pytestmark = pytest.mark.skipif(not CAN_TELL, reason="this system tells no peers over tcp")
@@ -149,7 +149,7 @@ def test_who_is_turned_away_reads_the_end(
 
 def test_where_the_kernel_has_no_such_table_proc_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     peers = Peers()
-    monkeypatch.setattr(sock_diag.Diag, "_asked", lambda *_: None)
+    monkeypatch.setattr(netlink.SockDiag, "connection", lambda *_: None)
     server, connect = listening("tcp4")
     with server, connect(), server.accept()[0] as accepted:
         assert met(peers, accepted.fileno()) == LocalUser(os.getuid())

@@ -89,7 +89,7 @@ def test_a_kernel_without_pidfds_gets_threads(
 ) -> None:
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     made = choose_processes(loop)
-    assert isinstance(made._waiting, local.ThreadExitWatcher)
+    assert isinstance(made._exits, local.ThreadExitWatcher)
     told: list[Exit] = []
     spawned(made, LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
     loop.call_later(5, loop.stop)

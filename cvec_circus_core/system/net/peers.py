@@ -18,7 +18,8 @@ from ipaddress import IPv6Address, ip_address
 
 from cvec_circus_core.model.access import LocalUser, PeerIdentity, Stranger
 from cvec_circus_core.system.accounts import unmapped_uid
-from cvec_circus_core.system.net.sock_diag import ESTABLISHED, Diag, Ends
+from cvec_circus_core.system.net.netlink import ESTABLISHED
+from cvec_circus_core.system.net.sock_diag import Diag, Ends
 
 CAN_TELL = sys.platform.startswith("linux")
 """Whether this system tells who is at the other end at all."""

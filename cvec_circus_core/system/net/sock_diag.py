@@ -7,22 +7,12 @@ connection tells its user: of one that its process has closed, the tables say ro
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import struct
 from dataclasses import dataclass
 
-ESTABLISHED = 1
-
-_SOCK_DIAG = 4
-_BY_FAMILY = 20
-_REQUEST = 1
-_HEADER = struct.Struct("=IHHII")
-_QUESTION = struct.Struct("=BBBxI2s2s16s16sIII")
-_ANSWER = struct.Struct("=BBBB2s2s16s16sIIIIIIII")
-_NO_COOKIE = 0xFFFFFFFF
-_ERROR = 2
+from cvec_circus_core.system.net.netlink import ESTABLISHED, SockDiag
+from cvec_circus_core.system.proc import net_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +26,13 @@ class Ends:
     there_port: int
 
 
-class NoNetlink(OSError):
-    """The kernel can not be asked this way."""
-
-
 class Diag:
     """Asks by netlink, or reads /proc from the first time on that netlink is refused."""
 
     def __init__(self) -> None:
-        self._number = 0
-        self._proven = False
+        self._is_proven = False
         try:
-            self._netlink: socket.socket | None = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG
-            )
-            self._netlink.settimeout(1.0)
+            self._netlink: SockDiag | None = SockDiag()
         except OSError:
             self._netlink = None
 
@@ -58,9 +40,9 @@ class Diag:
         """Return the uid of the socket whose own end is ``here``, or None where it is not told."""
         if self._netlink is not None:
             try:
-                found = self._asked(self._netlink, ends)
-                if found is not None or self._is_proven():
-                    return found
+                uid = _ask(self._netlink, ends)
+                if uid is not None or self._is_believable(self._netlink):
+                    return uid
             except OSError:
                 pass
             self.close()
@@ -72,30 +54,29 @@ class Diag:
             self._netlink.close()
             self._netlink = None
 
-    def _is_proven(self) -> bool:
+    def _is_believable(self, netlink: SockDiag) -> bool:
         """Tell whether "no such connection" can be believed.
 
         A kernel without the table says the same, so it is asked once about a connection of ours.
         """
-        if not self._proven:
+        if not self._is_proven:
             with (
                 socket.create_server(("127.0.0.1", 0)) as server,
-                socket.create_connection(server.getsockname()) as one,
+                socket.create_connection(server.getsockname()) as client,
             ):
-                own = _loopback(one.getsockname()[1], server.getsockname()[1])
-                self._proven = (
-                    self._netlink is not None and self._asked(self._netlink, own) is not None
-                )
-        return self._proven
+                own = _loopback(client.getsockname()[1], server.getsockname()[1])
+                self._is_proven = _ask(netlink, own) is not None
+        return self._is_proven
 
-    def _asked(self, netlink: socket.socket, ends: Ends) -> int | None:
-        self._number = (self._number + 1) & 0xFFFFFFFF
-        netlink.send(_question(ends, self._number))
-        while True:
-            said = netlink.recv(4096)
-            _, kind, _, number, _ = _HEADER.unpack_from(said)
-            if number == self._number:
-                return _answer(said, kind, ends)
+
+def _ask(netlink: SockDiag, ends: Ends) -> int | None:
+    here, there = (ends.here, ends.here_port), (ends.there, ends.there_port)
+    connection = netlink.connection(ends.family, here, there)
+    if connection is None or connection.state != ESTABLISHED or connection.inode == 0:
+        # An inode of 0 is a socket that no process has any more; its user reads as root.
+        return None
+    ports = (connection.here_port, connection.there_port)
+    return connection.uid if ports == (ends.here_port, ends.there_port) else None
 
 
 def _loopback(here_port: int, there_port: int) -> Ends:
@@ -103,78 +84,33 @@ def _loopback(here_port: int, there_port: int) -> Ends:
     return Ends(socket.AF_INET, address, here_port, address, there_port)
 
 
-def _question(ends: Ends, number: int) -> bytes:
-    body = _QUESTION.pack(
-        ends.family,
-        socket.IPPROTO_TCP,
-        0,
-        1 << ESTABLISHED,
-        ends.here_port.to_bytes(2, "big"),
-        ends.there_port.to_bytes(2, "big"),
-        ends.here,
-        ends.there,
-        0,
-        _NO_COOKIE,
-        _NO_COOKIE,
-    )
-    return _HEADER.pack(_HEADER.size + len(body), _BY_FAMILY, _REQUEST, number, 0) + body
-
-
-def _answer(said: bytes, kind: int, ends: Ends) -> int | None:
-    if kind == _ERROR:
-        code = -struct.unpack_from("=i", said, _HEADER.size)[0]
-        if code in _NOT_THERE:
-            return None
-        raise NoNetlink(code, os.strerror(code))
-    if kind != _BY_FAMILY or len(said) < _HEADER.size + _ANSWER.size:
-        raise NoNetlink(0, "an answer of another kind")
-    found = _ANSWER.unpack_from(said, _HEADER.size)
-    state, here_port, there_port, uid, inode = found[1], found[4], found[5], found[14], found[15]
-    same = (
-        int.from_bytes(here_port, "big") == ends.here_port
-        and int.from_bytes(there_port, "big") == ends.there_port
-    )
-    # An inode of 0 is a socket that no process has any more; its user reads as root.
-    return int(uid) if same and state == ESTABLISHED and inode != 0 else None
-
-
 def owner_in_tables(ends: Ends) -> int | None:
     """Return what /proc/net says of the owner, or None."""
-    for table, here, there in _wanted(ends):
-        try:
-            with open(table, encoding="ascii") as rows:
-                next(rows, None)
-                for row in rows:
-                    words = row.split(None, 10)
-                    if words[1] == here and words[2] == there:
-                        established = int(words[3], 16) == ESTABLISHED
-                        return int(words[7]) if established and words[9] != "0" else None
-        except (OSError, ValueError, IndexError):
-            continue
+    for table, here, there in _spellings(ends):
+        for words in net_rows(table, 10):
+            if len(words) > 9 and words[1] == here and words[2] == there:
+                is_established = int(words[3], 16) == ESTABLISHED
+                return int(words[7]) if is_established and words[9] != b"0" else None
     return None
 
 
-def _wanted(ends: Ends) -> list[tuple[str, str, str]]:
+def _spellings(ends: Ends) -> list[tuple[str, bytes, bytes]]:
+    """Return the tables in which a connection may stand, each with its ends as it spells them."""
     here, there = ends.here, ends.there
-    found = []
+    addresses = [("tcp6", here, there)]
     if ends.family == socket.AF_INET:
-        found.append(("/proc/net/tcp", here, there))
-        here, there = _MAPPED + here, _MAPPED + there
-    found.append(("/proc/net/tcp6", here, there))
+        addresses = [("tcp", here, there), ("tcp6", _MAPPED + here, _MAPPED + there)]
     return [
-        (table, _written(here, ends.here_port), _written(there, ends.there_port))
-        for table, here, there in found
+        (table, _spelled(own, ends.here_port), _spelled(other, ends.there_port))
+        for table, own, other in addresses
     ]
 
 
-def _written(address: bytes, port: int) -> str:
+def _spelled(address: bytes, port: int) -> bytes:
     """Spell an end as the tables do: words in the byte order of the machine."""
-    words = (address[at : at + 4] for at in range(0, len(address), 4))
-    return "".join(f"{struct.unpack('=I', word)[0]:08X}" for word in words) + f":{port:04X}"
+    words = struct.unpack(f"={len(address) // 4}I", address)
+    return b"".join(b"%08X" % word for word in words) + b":%04X" % port
 
 
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 """What stands before an IPv4 address where it is written as an IPv6 one."""
-
-_NOT_THERE = frozenset({errno.ENOENT, errno.ECONNREFUSED})
-"""ENOENT and ECONNREFUSED: no such connection."""

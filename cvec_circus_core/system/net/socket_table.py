@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from cvec_circus_core.system.proc import net_rows
 
 _LISTENING = b"0A"
 _ESTABLISHED = b"01"
@@ -51,10 +53,10 @@ def read_sockets(addresses: Iterable[Address]) -> Mapping[Address, SocketLoad]:
     ports = _by_port(one for one in wanted if isinstance(one, tuple))
     if ports:
         for name in ("tcp", "tcp6"):
-            for words in _rows(name):
+            for words in net_rows(name, 7):
                 _add_tcp(words, ports, found)
         for name in ("udp", "udp6"):
-            for words in _rows(name):
+            for words in net_rows(name, 7):
                 _add_udp(words, ports, found)
     return {address: use for address, use in found.items() if use.is_listening}
 
@@ -72,16 +74,6 @@ def _by_port(addresses: Iterable[tuple[str, int]]) -> dict[bytes, list[tuple[byt
         spelled = b"".join(b"%08X" % word for word in words)
         found.setdefault(b"%04X" % port, []).append((spelled, (host, port)))
     return found
-
-
-def _rows(name: str) -> Iterator[list[bytes]]:
-    try:
-        with open(f"/proc/net/{name}", "rb", buffering=1 << 18) as table:
-            next(table, None)
-            for line in table:
-                yield line.split(None, 7)
-    except OSError:
-        return
 
 
 def _add_tcp(
@@ -121,8 +113,8 @@ def _reaches(host: bytes, listener: bytes) -> bool:
 
 
 def _read_unix(paths: Mapping[bytes, str], found: dict[Address, SocketLoad]) -> None:
-    for words in _rows("unix"):
-        if len(words) < 8 or (path := words[7].rstrip(b"\n")) not in paths:
+    for words in net_rows("unix", 7):
+        if len(words) < 8 or (path := words[7]) not in paths:
             continue
         use = found.setdefault(paths[path], SocketLoad())
         flags, state, inode = int(words[3], 16), words[5], words[6]

@@ -23,6 +23,8 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
+from cvec_circus_core.system.proc import descriptors_of, read
+
 
 class _Call(Enum):
     """How a call says what it waits for."""
@@ -94,26 +96,17 @@ def look_at_waits(pids: Iterable[int], inodes: frozenset[int]) -> Waiting:
 def _descriptors_of(pid: int, inodes: frozenset[int]) -> frozenset[int]:
     """Return the descriptors by which a process has one of the sockets. Raises OSError."""
     links = {f"socket:[{inode}]" for inode in inodes}
-    return frozenset(number for number, link in _links_of(pid) if link in links)
+    return frozenset(number for number, link in descriptors_of(pid) if link in links)
 
 
 def _epolls_of(pid: int, inodes: frozenset[int]) -> frozenset[int]:
     """Return the epoll descriptors of a process that watch one of the sockets."""
-    epolls = [number for number, link in _links_of(pid) if link == "anon_inode:[eventpoll]"]
+    epolls = [number for number, link in descriptors_of(pid) if link == "anon_inode:[eventpoll]"]
     return frozenset(number for number in epolls if _watches(pid, number, inodes))
 
 
-def _links_of(pid: int) -> Iterator[tuple[int, str]]:
-    folder = f"/proc/{pid}/fd"
-    for number in os.listdir(folder):
-        try:
-            yield int(number), os.readlink(f"{folder}/{number}")
-        except FileNotFoundError:
-            continue
-
-
 def _watches(pid: int, epoll: int, inodes: frozenset[int]) -> bool:
-    for line in _read(f"/proc/{pid}/fdinfo/{epoll}").split(b"\n"):
+    for line in read(pid, f"fdinfo/{epoll}", None).split(b"\n"):
         words = line.replace(b":", b": ").split()
         if not words or words[0] != b"tfd:":
             continue
@@ -132,7 +125,7 @@ def _threads_wait(
         return None
     for thread in os.listdir(f"/proc/{pid}/task"):
         try:
-            words = _read(f"/proc/{pid}/task/{thread}/syscall").split()
+            words = read(pid, f"task/{thread}/syscall").split()
         except PermissionError:
             return None
         except (FileNotFoundError, ProcessLookupError):
@@ -181,8 +174,3 @@ def _memory(pid: int, address: int, size: int) -> bytes:
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         memory.seek(address)
         return memory.read(size) or b""
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.readall()

@@ -14,14 +14,20 @@ that a shell has started: they would be stopped right after it.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cvec_circus_core.model.launch import Served
-from cvec_circus_core.system.net.busy_connections import sockets_of, under_way
+from cvec_circus_core.system.net.busy_connections import under_way
+from cvec_circus_core.system.proc import (
+    list_threads,
+    may_list_descriptors,
+    read_or_none,
+    read_stat,
+    sockets_of,
+)
 from cvec_circus_core.system.processes.process_table import Row, descendants_of, read_row
 from cvec_circus_core.system.processes.trees import send
 
@@ -34,7 +40,7 @@ _HELD_AT_MOST = 0.3
 """Seconds that a process may take to stand still; a machine that slow has other troubles."""
 _SIGNAL_SETS = (b"SigBlk:", b"SigIgn:", b"SigCgt:")
 _SIGWAIT = b"do_sigtimedwait"
-_STILL = frozenset(b"TtZXx")
+_STILL = frozenset({b"T", b"t", b"Z", b"X", b"x"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +166,11 @@ def dies_of(pid: int, signum: int) -> bool:
 
 
 def _waits_for_signals(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/wchan", "rb", buffering=0) as file:
-            return file.readall().startswith(_SIGWAIT)
-    except OSError:
-        return False
+    return (read_or_none(pid, "wchan") or b"").startswith(_SIGWAIT)
 
 
 def _can_look(members: list[Row]) -> bool:
-    return all(os.access(f"/proc/{member.pid}/fd", os.R_OK | os.X_OK) for member in members)
+    return all(may_list_descriptors(member.pid) for member in members)
 
 
 def _answer_somebody(members: list[Row], served: Served) -> bool:
@@ -185,17 +187,5 @@ def _answer_somebody(members: list[Row], served: Served) -> bool:
 
 
 def _stands_still(pid: int) -> bool:
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return True
-    return all(_thread_stands_still(pid, thread) for thread in threads)
-
-
-def _thread_stands_still(pid: int, thread: str) -> bool:
-    try:
-        with open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
-            line = file.readall()
-    except OSError:
-        return True
-    return line[line.rindex(b")") + 2] in _STILL
+    stats = (read_stat(pid, thread) for thread in list_threads(pid))
+    return all(stat is None or stat.state in _STILL for stat in stats)

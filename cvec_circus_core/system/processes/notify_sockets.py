@@ -14,11 +14,11 @@ import logging
 import os
 import socket
 import struct
-import sys
 from collections.abc import Callable, Iterable
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.notices import LONGEST
+from cvec_circus_core.system.proc import HAS_PROC, user_of
 from cvec_circus_core.system.processes.process_table import read_row
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class NotifySocket:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, heard: Callable[[bytes], None]) -> None:
         """Open it. Raises `SystemProblem`."""
-        if not sys.platform.startswith("linux"):
+        if not HAS_PROC:
             raise SystemProblem("notify sockets need Linux")
         self.address = f"@cvec-circus/notify/{os.urandom(16).hex()}"
         self._loop = loop
@@ -95,7 +95,7 @@ class NotifySocket:
             return True
         row = read_row(pid) if pid else None
         if row is None:
-            return uid == _user_of(self._pid)
+            return uid == user_of(self._pid)
         for _ in range(_HOPS):
             if self._pid in (row.parent, row.session):
                 return True
@@ -104,13 +104,6 @@ class NotifySocket:
                 return False
             row = above
         return False
-
-
-def _user_of(pid: int) -> int | None:
-    try:
-        return os.stat(f"/proc/{pid}").st_uid
-    except OSError:
-        return None
 
 
 def _unpack(ancillary: Ancillary) -> tuple[int, int] | None:

@@ -10,15 +10,13 @@ start time too.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 
+from cvec_circus_core.system.proc import HAS_PROC, list_threads, read_or_none
 from cvec_circus_core.system.processes.row import Row
 
-_HAS_PROC = sys.platform.startswith("linux")
-
 # psutil takes a megabyte of the daemon: it is imported only where it is needed.
-if _HAS_PROC:
+if HAS_PROC:
     from cvec_circus_core.system.processes.table_proc import list_pids, look_at
 else:
     from cvec_circus_core.system.processes.table_psutil import list_pids, look_at
@@ -62,15 +60,15 @@ def descendants_of(pids: Iterable[int]) -> list[Row]:
     """Look at all that descends from some processes, themselves left out."""
     if not _HAS_CHILDREN_FILES:
         return descendants_in(read_table(), pids)
-    found: dict[int, Row] = {}
+    below: dict[int, Row] = {}
     ahead = list(pids)
     start = frozenset(ahead)
     while ahead:
         for row in children_of(ahead.pop()):
-            if row.pid not in found and row.pid not in start:
-                found[row.pid] = row
+            if row.pid not in below and row.pid not in start:
+                below[row.pid] = row
                 ahead.append(row.pid)
-    return list(found.values())
+    return list(below.values())
 
 
 def descendants_in(table: Mapping[int, Row], pids: Iterable[int]) -> list[Row]:
@@ -78,34 +76,24 @@ def descendants_in(table: Mapping[int, Row], pids: Iterable[int]) -> list[Row]:
     children: dict[int, list[Row]] = {}
     for row in table.values():
         children.setdefault(row.parent, []).append(row)
-    found: dict[int, Row] = {}
+    below: dict[int, Row] = {}
     ahead = list(pids)
     start = frozenset(ahead)
     while ahead:
         for row in children.get(ahead.pop(), ()):
-            if row.pid not in found and row.pid not in start:
-                found[row.pid] = row
+            if row.pid not in below and row.pid not in start:
+                below[row.pid] = row
                 ahead.append(row.pid)
-    return list(found.values())
+    return list(below.values())
 
 
 def _children_from_files(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return found
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
-                found.extend(int(word) for word in file.readall().split())
-        except OSError:
-            continue
-    return found
+    files = (read_or_none(pid, f"task/{thread}/children", None) for thread in list_threads(pid))
+    return [int(word) for file in files if file is not None for word in file.split()]
 
 
 def _has_children_files() -> bool:
     return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
-_HAS_CHILDREN_FILES = _HAS_PROC and _has_children_files()
+_HAS_CHILDREN_FILES = HAS_PROC and _has_children_files()

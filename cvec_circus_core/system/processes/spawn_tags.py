@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
+
+from cvec_circus_core.system.proc import HAS_PROC, read_or_none
 
 _LOCKS = 10
 """RLIMIT_LOCKS; Python has no name for it."""
@@ -60,10 +61,8 @@ class TagCarriers:
 
 def tag_of(pid: int) -> int | None:
     """Return the tag that a process carries, if any."""
-    try:
-        with open(f"/proc/{pid}/limits", "rb", buffering=0) as file:
-            text = file.read(4096)
-    except OSError:
+    text = read_or_none(pid, "limits")
+    if text is None:
         return None
     words = text[text.find(_FIELD) + len(_FIELD) :].split(None, 1)
     tag = int(words[0]) if words and words[0].isdigit() else 0
@@ -71,7 +70,7 @@ def tag_of(pid: int) -> int | None:
 
 
 def _are_kept() -> bool:
-    if not sys.platform.startswith("linux"):
+    if not HAS_PROC:
         return False
     try:
         with TagCarriers(_FIRST):

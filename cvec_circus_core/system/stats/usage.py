@@ -10,12 +10,19 @@ there is no /proc, psutil tells, some ten times as slowly.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import psutil
+
+from cvec_circus_core.system.proc import (
+    HAS_PROC,
+    count_descriptors,
+    list_pids,
+    read_or_none,
+    read_stat,
+)
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -95,7 +102,7 @@ class ProcTable:
 
     def pids(self) -> list[int]:
         """Return the numbers of all processes."""
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return list_pids()
 
     def pulse(self, pid: int) -> float | None:
         """Return the processor seconds used so far; None if it is gone."""
@@ -107,16 +114,13 @@ class ProcTable:
 
     def usage(self, pid: int) -> Usage | None:
         """Look at a process; None if it is gone."""
-        try:
-            line = _content(pid, "stat")
-        except OSError:
+        stat = read_stat(pid)
+        if stat is None:
             return None
-        # The name in brackets may hold anything, brackets too: what counts is behind the last one.
-        name, _, rest = line.rpartition(b")")
-        words = rest.split()
+        words = stat.words
         return Usage(
-            name=os.fsdecode(name.partition(b"(")[2]),
-            state=_STATES.get(words[0], "dead"),
+            name=os.fsdecode(stat.name),
+            state=_STATES.get(stat.state, "dead"),
             parent=int(words[1]),
             used=(int(words[11]) + int(words[12])) / _TICKS,
             nice=int(words[16]),
@@ -124,41 +128,22 @@ class ProcTable:
             resident=int(words[21]) * _PAGE,
             virtual=int(words[20]),
             created=self._booted_at + int(words[19]) / _TICKS,
-            is_dead=words[0] in (b"Z", b"X"),
+            is_dead=stat.state in (b"Z", b"X"),
         )
 
     def details(self, pid: int) -> Details:
         """Return what hardly ever changes."""
-        line = _or_none(pid, "cmdline")
-        return Details(_first_word(line), _real_uid(_or_none(pid, "status")))
+        line = read_or_none(pid, "cmdline")
+        return Details(_first_word(line), _real_uid(read_or_none(pid, "status")))
 
     def descriptors(self, pid: int) -> int | None:
         """Count the open descriptors."""
-        try:
-            # Linux tells the number as a size from 6.2 on, and 0 before.
-            return os.stat(f"/proc/{pid}/fd").st_size or len(os.listdir(f"/proc/{pid}/fd"))
-        except OSError:
-            return None
+        return count_descriptors(pid)
 
     def proportional(self, pid: int) -> int | None:
         """Return the memory with what is shared counted in parts (PSS)."""
-        _, found, rest = (_or_none(pid, "smaps_rollup") or b"").partition(b"\nPss:")
+        _, found, rest = (read_or_none(pid, "smaps_rollup") or b"").partition(b"\nPss:")
         return int(rest.split(None, 1)[0]) * 1024 if found else None
-
-
-def _content(pid: int, file: str) -> bytes:
-    descriptor = os.open(f"/proc/{pid}/{file}", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, 4096)
-    finally:
-        os.close(descriptor)
-
-
-def _or_none(pid: int, file: str) -> bytes | None:
-    try:
-        return _content(pid, file)
-    except OSError:
-        return None
 
 
 def _first_word(line: bytes | None) -> str | None:
@@ -246,4 +231,4 @@ def _asked(read: Callable[[], int | None]) -> int | None:
 
 def choose_table() -> ProcessTable:
     """Return the cheapest table that this system has."""
-    return ProcTable() if sys.platform.startswith("linux") else PsutilTable()
+    return ProcTable() if HAS_PROC else PsutilTable()
