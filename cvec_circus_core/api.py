@@ -100,6 +100,8 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.values import JsonObject, JsonValue, replace
     from cvec_circus_core.model.views import (
         Health,
+        OutputLine,
+        OutputQuery,
         OutputView,
         ProcessView,
         SocketView,
@@ -177,6 +179,8 @@ __all__ = [
     "NotLetIn",
     "NothingListens",
     "Option",
+    "OutputLine",
+    "OutputQuery",
     "OutputView",
     "Piece",
     "PluginSpec",
@@ -309,8 +313,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
     "cvec_circus_core.model.text": "escaped quoted",
     "cvec_circus_core.model.values": "JsonObject JsonValue replace",
-    "cvec_circus_core.model.views": "Health WatcherStatus OutputView ProcessView SocketView "
-    "StatsSubject WatcherView",
+    "cvec_circus_core.model.views": "Health WatcherStatus OutputLine OutputQuery OutputView "
+    "ProcessView SocketView StatsSubject WatcherView",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",

@@ -12,6 +12,7 @@ options, names and patterns is the real thing, so that mistakes are refused as t
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,6 +38,8 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     Health,
+    OutputLine,
+    OutputQuery,
     OutputView,
     PluginView,
     ProcessView,
@@ -182,6 +185,20 @@ class FakeWatcher:
     def reopen(self) -> None:
         """Write it down."""
         self.said.append(f"reopen {self.name}")
+
+    def recent_lines(self, query: OutputQuery) -> Sequence[OutputLine]:
+        """Return the lines of what the test has put into ``output``, one view after the other."""
+        views = [
+            view
+            for view in self.output
+            if view.channel in query.channels and query.wid in (None, view.wid)
+        ]
+        return [
+            OutputLine(view.wid, view.pid, view.channel, 0.0, line, view.ended)
+            for view in views
+            for line in BytesIO(view.data)
+            if query.text.encode() in line
+        ]
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
         """Return what the test has put into ``output``."""

@@ -33,8 +33,11 @@ def watcher_faults(
             yield Fault(key, "needs copy_env")
     for key in ("stdout_stream", "stderr_stream"):
         yield from _stream_faults(key, draft[key])
-    if draft["ready"].sign is Sign.LOG and not (draft["stdout_stream"] or draft["stderr_stream"]):
-        yield Fault("ready", "needs stdout_stream or stderr_stream, to see the output")
+    has_output = draft["keep_output"] or draft["stdout_stream"] or draft["stderr_stream"]
+    if draft["ready"].sign is Sign.LOG and not has_output:
+        yield Fault("ready", "needs keep_output, or a stream, to see the output")
+    if draft["redirect_stderr"] and draft["stderr_stream"]:
+        yield Fault("redirect_stderr", "leaves nothing for stderr_stream")
     if NONE == draft["rollout_surge"] == draft["rollout_unavailable"]:
         yield Fault("rollout_surge", "and rollout_unavailable must not both be 0")
     yield from _socket_faults(draft, sockets)

@@ -16,7 +16,6 @@ MEANT = {
     **dict.fromkeys(("stdout_logfile", "out_file", "standardoutput"), "stdout_stream.filename"),
     **dict.fromkeys(("stderr_logfile", "error_file", "standarderror"), "stderr_stream.filename"),
     **dict.fromkeys(("logfile", "log_file", "output"), "stdout_stream.filename"),
-    "redirect_stderr": "stderr_stream.filename with the file of stdout_stream.filename",
     **dict.fromkeys(("stdout_logfile_maxbytes", "stdout_maxbytes"), "stdout_stream.max_bytes"),
     **dict.fromkeys(("stdout_logfile_backups", "stdout_backups"), "stdout_stream.backup_count"),
     "stderr_logfile_maxbytes": "stderr_stream.max_bytes",

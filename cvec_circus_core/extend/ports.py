@@ -12,6 +12,8 @@ from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.views import (
+    OutputLine,
+    OutputQuery,
     OutputView,
     PluginView,
     SocketView,
@@ -83,6 +85,12 @@ class WatcherPort(Protocol):
 
     def reopen(self) -> None:
         """Open the files of its streams anew, as after a move by logrotate."""
+
+    def recent_lines(self, query: OutputQuery) -> Sequence[OutputLine]:
+        """Return the last lines of all processes, in the order in which they came.
+
+        Raises `BadMessage` where the output does not pass the daemon.
+        """
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
         """Return the last lines of each process on ``stdout`` or ``stderr``, by slot.

@@ -263,6 +263,18 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         changing=Needs.NEW_STREAMS,
         aliases=("stderr_stream_conf",),
     )
+    keep_output: int = option(
+        65_536,
+        COUNT,
+        "bytes of the last output that are kept of each process and channel, for tail; 0 for none",
+        changing=_NEW,
+    )
+    redirect_stderr: bool = option(
+        False,
+        BOOLEAN,
+        "standard error goes where standard output goes, both in the order in which they come",
+        changing=_NEW,
+    )
     allow_users: tuple[str, ...] = option(
         (),
         NAMES,

@@ -74,6 +74,32 @@ class OutputView(Struct, frozen=True):
     """Whether the process has gone."""
 
 
+class OutputLine(Struct, frozen=True):
+    """A line that a process has written; the last one of a process may have no end yet."""
+
+    wid: int
+    pid: int
+    channel: str
+    time: float
+    """When it began to come, as Unix time."""
+    data: bytes
+    ended: bool
+    """Whether the process has gone."""
+
+
+class OutputQuery(Struct, frozen=True):
+    """Which of the last lines of a watcher are wanted."""
+
+    channels: tuple[str, ...] = ("stdout", "stderr")
+    lines: int = 10
+    """How many of each process, at most."""
+    wid: int | None = None
+    since: float | None = None
+    """The Unix time before which no line is wanted."""
+    text: str = ""
+    """What a line must contain."""
+
+
 class SocketView(Struct, frozen=True):
     """One managed socket: a host and a port, or a path."""
 

@@ -97,7 +97,7 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
         death_signal=spec.death_signal,
         stdin=Channel.NULL if spec.close_child_stdin else Channel.INHERIT,
         stdout=Channel.NULL if spec.close_child_stdout else Channel.INHERIT,
-        stderr=Channel.NULL if spec.close_child_stderr else Channel.INHERIT,
+        stderr=_stderr(spec),
         stdin_socket=spec.stdin_socket,
         numbered_sockets=() if use.listed else use.numbered,
         listen_sockets=use.in_a_row,
@@ -164,6 +164,11 @@ def _numbers(use: SocketUse) -> dict[str, str]:
     if not use.listed:
         return {f"sockets.{name}": place_of(name) for name in use.numbered}
     return {f"sockets.{name}": str(fd) for fd, name in enumerate(use.in_a_row, _FIRST_IN_A_ROW)}
+
+
+def _stderr(spec: WatcherSpec) -> Channel:
+    is_with_stdout = spec.redirect_stderr and spec.close_child_stdout
+    return Channel.NULL if spec.close_child_stderr or is_with_stdout else Channel.INHERIT
 
 
 def _joined(*parts: str | None) -> str:

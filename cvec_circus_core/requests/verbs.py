@@ -49,6 +49,7 @@ WATCHER: Mapping[str, Verb] = {
     "options": Verb(Right.ADMITTED, redact=without_secrets),
     "view": _OPEN,
     "recent": _OPEN,
+    "recent_lines": _OPEN,
     "extended_stats": _OPEN,
     "environment": Verb(Right.SECRETS),
     "change": Verb(Right.SECRETS, "set"),

@@ -21,7 +21,13 @@ from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import OutputView, WatcherStatus, WatcherView
+from cvec_circus_core.model.views import (
+    OutputLine,
+    OutputQuery,
+    OutputView,
+    WatcherStatus,
+    WatcherView,
+)
 from cvec_circus_core.policy.arbiter.inputs import Added, Became, Troubled, WatcherFacts
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
@@ -128,6 +134,10 @@ class WatcherActor:
     def options(self) -> Mapping[str, Any]:
         """Return all options as JSON values, free-form ones included."""
         return self._world.options.as_json(self.spec)
+
+    def recent_lines(self, query: OutputQuery) -> Sequence[OutputLine]:
+        """Return the last lines of all processes in their order. Raises `BadMessage`."""
+        return self.streams.recent_lines(query)
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> Sequence[OutputView]:
         """Return the last lines of output that are known. Raises `BadMessage`."""

@@ -20,7 +20,7 @@ from cvec_circus_core.policy.arbiter.effects import (
 )
 from cvec_circus_core.policy.arbiter.inputs import Added
 from cvec_circus_core.policy.watcher.spec_change import changed
-from cvec_circus_core.runtime.streams.watcher_streams import check_streams
+from cvec_circus_core.runtime.streams.stream_settings import check_streams
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher import Listener, WatcherActor, nobody
 from cvec_circus_core.runtime.world import World
@@ -53,7 +53,7 @@ class WatcherRegistry:
         key = name_key(spec.name)
         if key in self._watchers:
             raise AlreadyExists(spec.name)
-        check_streams(self._world.outputs, spec)
+        check_streams(self._world.outputs.sinks, spec)
         actor = self._watchers[key] = WatcherActor(spec, self._world)
         actor.listener = self._listener
         self._listener(Added(key, actor.facts()))

@@ -144,6 +144,8 @@ WATCHER: list[Row] = [
     ("stable_after", "20", 20.0, "x", SECONDS),
     ("quick_death", "2", 2.0, "x", SECONDS),
     ("check_flapping", "no", False, "x", BOOLEAN),
+    ("keep_output", "1000", 1000, "-1", COUNT),
+    ("redirect_stderr", "yes", True, "x", BOOLEAN),
     ("allow_users", "bob @staff", ("bob", "@staff"), NUL, NAMES),
     ("hook_timeout", "1", 1.0, "x", SECONDS),
 ]

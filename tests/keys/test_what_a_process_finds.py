@@ -102,16 +102,21 @@ ROWS: dict[str, tuple[str, Facts]] = {
         {"stdin": "HOUSE/stdin"},
     ),
     "close_child_stdout": (
-        "cmd = WITNESS/1.close_child_stdout\nclose_child_stdout = yes",
+        "cmd = WITNESS/1.close_child_stdout\nclose_child_stdout = yes\nkeep_output = 0",
         {"stdout": "/dev/null", "stderr": "HOUSE/out"},
     ),
     "close_child_stderr": (
-        "cmd = WITNESS/1.close_child_stderr\nclose_child_stderr = yes",
+        "cmd = WITNESS/1.close_child_stderr\nclose_child_stderr = yes\nkeep_output = 0",
         {"stdout": "HOUSE/out", "stderr": "/dev/null"},
+    ),
+    "redirect_stderr": (
+        "cmd = WITNESS/1.redirect_stderr\nredirect_stderr = yes\nclose_child_stdout = yes",
+        {"stdout": "/dev/null", "stderr": "/dev/null"},
     ),
     "stdout_stream": (
         "cmd = echo said; exec WITNESS/1.stdout_stream\nshell = yes\n"
-        "stdout_stream.class = FileStream\nstdout_stream.filename = HOUSE/stream",
+        "stdout_stream.class = FileStream\nstdout_stream.filename = HOUSE/stream\n"
+        "keep_output = 0",
         {"stderr": "HOUSE/out"},
     ),
     "numprocesses": ("cmd = WITNESS/$WID.numprocesses $WID\nnumprocesses = 3", {}),

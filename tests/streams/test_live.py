@@ -417,9 +417,13 @@ class TestTail:
             f"==> process 1 (pid {one}) <==\nx {one} 29\n"
             f"==> process 2 (pid {two}) <==\nx {two} 29\n"
         )
-        refused = daemon.control("tail", "--stderr", "w")
+        daemon.ok("add", name="off", cmd="sleep 1000", start=True, options={"keep_output": 0})
+        refused = daemon.control("tail", "--stderr", "off")
         assert (refused.returncode, refused.stdout) == (3, "")
-        assert "'w' has no stderr_stream: its output does not pass the daemon" in refused.stderr
+        assert (
+            "'off' has no stderr_stream, and keep_output = 0: its output does not pass the daemon"
+            in refused.stderr
+        )
 
     @pytest.mark.parametrize("how", ["ipc", "tcp", "another address"])
     def test_follows_every_line_once_over_a_restart(

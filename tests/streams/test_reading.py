@@ -66,6 +66,8 @@ class Desk:
     def __init__(self, **settings: Any) -> None:
         loop = asyncio.get_running_loop()
         clock = AsyncioClock(loop)
+        # Output that is only kept has tests of its own.
+        settings.setdefault("keep_output", 0)
         self.spec = WatcherSpec(name="web", cmd="x", **settings)
         self.world = World(
             loop,
@@ -87,6 +89,7 @@ class Desk:
 
     def change(self, **settings: Any) -> bool:
         """Live by other settings from now on."""
+        settings.setdefault("keep_output", self.spec.keep_output)
         new = WatcherSpec(name="web", cmd="x", **settings)
         needs_new = self.streams.change(new)
         self.spec = new

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.runtime.streams.kept_pipes import KeptPipes
 from cvec_circus_core.runtime.streams.recent_output import OutputMemory
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,8 @@ class Outputs(Struct):
     """Every pipe that is still open."""
     writers: set[OpenSink] = field(default_factory=set)
     """Every writer whose sink is not closed yet."""
+    kept: dict[str, KeptPipes] = field(default_factory=dict)
+    """Pipes of processes without a stream, by channel."""
     on_closed: Callable[[], None] | None = None
     is_hurried: bool = False
     """Whether the daemon should end now, whatever is lost."""
@@ -103,8 +106,9 @@ async def close_outputs(outputs: Outputs, seconds: float, at_most: float = AT_MO
     longer than ``at_most``, or than those seconds where somebody is in a hurry. Processes that
     still run lose their pipes.
     """
-    for reader in tuple(outputs.readers):
+    for reader in (*outputs.readers, *outputs.kept.values()):
         reader.give_up()
+    outputs.writers.update(kept.writer for kept in outputs.kept.values() if kept.writer.is_open)
     all_closed = asyncio.Event()
     outputs.on_closed = all_closed.set
     for writer in tuple(outputs.writers):

@@ -17,15 +17,21 @@ from cvec_circus_core.model.errors import BadMessage, SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import OutputView
-from cvec_circus_core.runtime.streams.outputs import Outputs, as_json, topic_of
+from cvec_circus_core.model.views import OutputLine, OutputQuery, OutputView
+from cvec_circus_core.runtime.streams.kept_pipes import KeptPipe, KeptPipes, can_keep
+from cvec_circus_core.runtime.streams.outputs import as_json, topic_of
 from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader
-from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT, ProcessPipes
+from cvec_circus_core.runtime.streams.process_pipes import STDOUT, ProcessPipes
 from cvec_circus_core.runtime.streams.recent_output import RecentOutput, WatcherRecentOutput
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
+from cvec_circus_core.runtime.streams.stream_settings import (
+    CHANNELS,
+    changed_channels,
+    check_streams,
+    refusal,
+    settings_of,
+)
 from cvec_circus_core.runtime.world import World
-
-CHANNELS = (STDOUT, STDERR)
 
 CLOSE_DELAY = 0.5
 """Seconds between the end of the last process and the end of the sinks: a restart is no end."""
@@ -40,23 +46,6 @@ OutputListener = Callable[[int, str, bytes], None]
 
 def _ignore(pid: int, channel: str, data: bytes) -> None:
     return
-
-
-def settings_of(spec: WatcherSpec, channel: str) -> Mapping[str, Any]:
-    """Return the settings of one channel, empty where none is configured."""
-    settings: Mapping[str, Any] = getattr(spec, f"{channel}_stream")
-    return settings
-
-
-def check_streams(outputs: Outputs, spec: WatcherSpec) -> None:
-    """Make sure that the streams of a spec can be made. Raises `BadMessage` with all faults."""
-    faults = [
-        f"'{channel}_stream.{fault.key}' {fault.sentence}"
-        for channel in CHANNELS
-        for fault in outputs.sinks.faults(settings_of(spec, channel))
-    ]
-    if faults:
-        raise BadMessage("; ".join(faults))
 
 
 class WatcherStreams:
@@ -83,33 +72,39 @@ class WatcherStreams:
     def open_pipes(self, wid: int, plan: LaunchPlan) -> ProcessPipes:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
         spec = self._spec()
-        pipes = ProcessPipes(partial(self._begin, spec.name, wid))
+        pipes = ProcessPipes(partial(self._begin, spec.name, wid), partial(self._begin_kept, wid))
         self._cancel_close()
         self._is_closing = False
-        channels = [
-            channel
-            for channel in CHANNELS
-            if settings_of(spec, channel) and _is_inherited(plan, channel)
-        ]
-        if not channels:
+        separate = (STDOUT,) if spec.redirect_stderr else CHANNELS
+        inherited = [channel for channel in separate if _is_inherited(plan, channel)]
+        if not inherited and not spec.redirect_stderr:
             return pipes
         with ExitStack() as undo:
             undo.callback(pipes.close)
-            for channel in channels:
-                writer = self._writer(channel, spec)
-                self._open(writer)
-                if writer.is_direct:
-                    pipes.redirect(channel, writer.descriptor(wid))
-                else:
-                    pipes.open(channel)
+            for channel in inherited:
+                if settings_of(spec, channel):
+                    self._open_stream(pipes, channel, wid)
+            if spec.keep_output and can_keep():
+                pipes.keep(channel for channel in inherited if not settings_of(spec, channel))
+            if spec.redirect_stderr and plan.stderr is Channel.INHERIT:
+                pipes.join_stderr(plan)
             if spec.ready.sign is Sign.LOG and not pipes.is_read:
                 raise SystemProblem("ready = log: needs a stream that passes the daemon")
             undo.pop_all()
         return pipes
 
+    def _open_stream(self, pipes: ProcessPipes, channel: str, wid: int) -> None:
+        writer = self._writer(channel, self._spec())
+        self._open(writer)
+        if writer.is_direct:
+            pipes.redirect(channel, writer.descriptor(wid))
+        else:
+            pipes.open(channel)
+
     def read(self, fd: int, source: OutputSource) -> None:
         """Read the pipe of a new process to its end."""
-        recent = self._recent.begin(source.wid, source.pid, source.channel)
+        limit = self._spec().keep_output
+        recent = self._recent.begin(source.wid, source.pid, source.channel, limit)
         reader = PipeReader(
             fd,
             source,
@@ -124,6 +119,27 @@ class WatcherStreams:
     def _begin(self, watcher: str, wid: int, pid: int, channel: str, fd: int) -> None:
         self.read(fd, OutputSource(watcher, wid, pid, channel))
 
+    def _begin_kept(self, wid: int, pid: int, channel: str, fd: int) -> None:
+        kept = self._outputs.kept.get(channel)
+        if kept is None:
+            world, number = self._world, CHANNELS.index(channel) + 1
+            kept = KeptPipes(channel, number, world.clock, world.loop, world.turns)
+            self._outputs.kept[channel] = kept
+        kept.add(fd, KeptPipe(self, wid, pid, channel))
+
+    def on_kept_output(self, pipe: KeptPipe, data: bytes) -> None:
+        """Remember a piece of the output of a process without a stream."""
+        recent = pipe.recent
+        if recent is None:
+            limit = self._spec().keep_output
+            recent = pipe.recent = self._recent.begin(pipe.wid, pipe.pid, pipe.channel, limit)
+        self._on_output(recent, topic_of(self.name, pipe.pid, pipe.channel), data)
+
+    def on_kept_end(self, pipe: KeptPipe) -> None:
+        """Be told that a process without a stream writes nothing more."""
+        if pipe.recent is not None:
+            self._recent.end(pipe.recent)
+
     def process_ended(self, pid: int, grace: float) -> None:
         """Be told that a process is gone; what it left behind may still write for ``grace``."""
         for reader in tuple(self._readers.get(pid, ())):
@@ -135,14 +151,10 @@ class WatcherStreams:
         Raises `CircusError` where a stream can not be had, in which case nothing was changed.
         """
         old = self._spec()
-        changed = [
-            channel
-            for channel in CHANNELS
-            if settings_of(old, channel) != settings_of(spec, channel)
-        ]
+        changed = changed_channels(old, spec)
         if not changed:
             return False
-        check_streams(self._outputs, spec)
+        check_streams(self._outputs.sinks, spec)
         # Processes of a channel without a stream have no pipe, and need one; and the reverse.
         needs_new = any(
             bool(settings_of(old, channel)) != bool(settings_of(spec, channel))
@@ -182,17 +194,24 @@ class WatcherStreams:
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> list[OutputView]:
         """Return the last lines of each process, or of those of one slot. Raises `BadMessage`."""
-        if not settings_of(self._spec(), channel) and channel not in self._writers:
-            raise BadMessage(
-                f"'{self.name}' has no {channel}_stream: its output does not pass the daemon"
-            )
-        writer = self._writers.get(channel)
-        if writer is not None and writer.is_direct:
-            file = writer.settings.get("filename")
-            raise BadMessage(
-                f"'{self.name}' writes its {channel} to {file} itself: it does not pass the daemon"
-            )
+        if (problem := self._refusal(channel)) is not None:
+            raise problem
         return self._recent.views(channel, lines, wid)
+
+    def recent_lines(self, query: OutputQuery) -> list[OutputLine]:
+        """Return the last lines of all processes, in the order in which they came.
+
+        Raises `BadMessage` where no output of the channels that are asked for passes the daemon.
+        """
+        refusals = [self._refusal(channel) for channel in query.channels]
+        if refusals and all(refusals):
+            raise next(filter(None, refusals))
+        return self._recent.lines(query)
+
+    def _refusal(self, channel: str) -> BadMessage | None:
+        writer = self._writers.get(channel)
+        file = writer.settings.get("filename") if writer is not None and writer.is_direct else None
+        return None if writer is not None and file is None else refusal(self._spec(), channel, file)
 
     def _writer(self, channel: str, spec: WatcherSpec) -> SinkWriter:
         if channel not in self._writers:
@@ -230,7 +249,7 @@ class WatcherStreams:
 
     def _on_output(self, recent: RecentOutput, topic: str, data: bytes) -> None:
         start = recent.end
-        self._recent.note(recent, data)
+        self._recent.note(recent, data, self._world.clock.wall())
         self._listener(recent.pid, recent.channel, data)
         subscribers = self._outputs.subscribers
         if subscribers.wants_output(topic):

@@ -25,11 +25,18 @@ class Pipes:
 
     def __init__(self) -> None:
         self._large: set[int] = set()
+        self.count = 0
+        """Pipes that are open now."""
 
-    def open(self) -> tuple[int, int]:
-        """Return a reading end that never blocks, and a writing end. Raises OSError."""
+    def open(self, *, blocks: bool = False) -> tuple[int, int]:
+        """Return a reading end, which never blocks unless asked to, and a writing end.
+
+        Raises OSError.
+        """
         reading, writing = os.pipe()
-        os.set_blocking(reading, False)
+        if not blocks:
+            os.set_blocking(reading, False)
+        self.count += 1
         return nofile.move_up(reading), writing
 
     def enlarge(self, reading: int) -> None:
@@ -45,6 +52,7 @@ class Pipes:
     def close(self, reading: int) -> None:
         """Close a reading end."""
         self._large.discard(reading)
+        self.count -= 1
         os.close(reading)
 
 

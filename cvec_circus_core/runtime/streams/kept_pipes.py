@@ -1,0 +1,213 @@
+"""Output without a stream: kept in memory for a while, and passed on to where it would have gone.
+
+A process whose watcher has no stream would inherit the daemon's standard output and error. It gets
+pipes instead, so that its last output can be shown; each piece that is read is written to the
+daemon's own descriptor as it came, with nothing added, held back or changed.
+
+Most of these pipes are silent for most of their lives, and there are two for each process. So a
+pipe that has said nothing is an entry of a table and of the kernel's: all pipes of a channel wait
+in one epoll, and the loop waits for that. Since what is passed on goes to one place, all of them
+wait where that takes nothing. A pipe is read to its end, whoever holds it and however long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+import stat
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.runtime.fair_queue import FairQueue
+from cvec_circus_core.runtime.streams.recent_output import RecentOutput
+from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
+from cvec_circus_core.system.files import write_all
+from cvec_circus_core.system.processes.descriptors import nofile
+from cvec_circus_core.system.processes.pipes import pipes
+from cvec_circus_core.system.protocols import Clock
+
+log = logging.getLogger(__name__)
+
+PIPES_AT_ONCE = 8
+"""Pipes that are read in one turn."""
+
+PIECE = 64 * 1024
+"""Bytes that are read of one pipe in one turn."""
+
+LEFT_OVER = 1 << 20
+"""Bytes that are read of all pipes of a channel at the end, at most for each of them."""
+
+
+class KeptPipe:
+    """One pipe: whose it is, and what is remembered of it."""
+
+    __slots__ = ("channel", "owner", "pid", "recent", "wid")
+
+    def __init__(self, owner: OutputOwner, wid: int, pid: int, channel: str) -> None:
+        self.owner = owner
+        self.wid = wid
+        self.pid = pid
+        self.channel = channel
+        self.recent: RecentOutput | None = None
+
+
+class OutputOwner(Protocol):
+    """Whoever remembers what is read: the streams of a watcher."""
+
+    @property
+    def name(self) -> str:
+        """The watcher's name."""
+
+    def on_kept_output(self, pipe: KeptPipe, data: bytes) -> None:
+        """Take a piece of output."""
+
+    def on_kept_end(self, pipe: KeptPipe) -> None:
+        """Be told that nothing more will come."""
+
+
+class PassOn:
+    """A sink: a standard descriptor of the daemon, which gets every byte as it came."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.in_loop = _never_waits(fd)
+
+    def __call__(self, data: Mapping[str, Any], /) -> None:
+        """Write one piece. Raises OSError."""
+        write_all(self._fd, data["data"])
+
+
+class KeptPipes:
+    """All pipes of one channel that lead to the daemon's own descriptor."""
+
+    def __init__(
+        self, channel: str, fd: int, clock: Clock, loop: asyncio.AbstractEventLoop, turns: FairQueue
+    ) -> None:
+        settings = {"stream": PassOn(fd)}
+        self.writer = SinkWriter(f"{channel} of the daemon", settings, Sinks(), clock, loop)
+        self._loop = loop
+        self._turns = turns
+        self._clock = clock
+        self._by_fd: dict[int, KeptPipe] = {}
+        self._epoll: select.epoll | None = None
+        self._has_turn = False
+        self._is_paused = False
+
+    def __len__(self) -> int:
+        return len(self._by_fd)
+
+    def add(self, fd: int, pipe: KeptPipe) -> None:
+        """Read a pipe from now on."""
+        if self._epoll is None:
+            self._begin()
+        assert self._epoll is not None
+        self._by_fd[fd] = pipe
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def resume(self) -> None:
+        """Read on: there is room again."""
+        if self._is_paused and self._epoll is not None:
+            self._is_paused = False
+            self._loop.add_reader(self._epoll.fileno(), self._on_readable)
+
+    def became_only_producer(self) -> None:
+        """Do nothing: no line waits for its end here."""
+
+    def give_up(self) -> None:
+        """Read what is in the pipes and close them, whoever else holds them."""
+        unread = LEFT_OVER * len(self._by_fd)
+        while self._epoll is not None and unread > 0:
+            ready = self._epoll.poll(0)
+            if not ready:
+                break
+            unread -= sum(self._read(fd) for fd, _ in ready)
+        for fd in tuple(self._by_fd):
+            self._end(fd)
+
+    def _begin(self) -> None:
+        epoll = select.epoll()
+        self._epoll = epoll
+        self._is_paused = True
+        self.writer.open()
+        self.writer.producers.add(self)
+        self.resume()
+
+    def _on_readable(self) -> None:
+        if not self._has_turn:
+            self._has_turn = True
+            self._turns.add(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_turn = False
+        if self._epoll is None or self._is_paused:
+            return
+        for fd, _ in self._epoll.poll(0, PIPES_AT_ONCE):
+            if self.writer.is_full:
+                self._is_paused = True
+                self._loop.remove_reader(self._epoll.fileno())
+                return
+            self._read(fd)
+
+    def _read(self, fd: int) -> int:
+        """Read one piece of a pipe that has something, or has come to its end."""
+        pipe = self._by_fd[fd]
+        try:
+            data = os.read(fd, PIECE)
+        except OSError as error:
+            log.warning("watcher %s: a pipe broke: %s", pipe.owner.name, error)
+            data = b""
+        if not data:
+            self._end(fd)
+            return 0
+        pipe.owner.on_kept_output(pipe, data)
+        self.writer.put(
+            {
+                "pid": pipe.pid,
+                "name": pipe.channel,
+                "data": data,
+                "timestamp": self._clock.wall(),
+                "watcher": pipe.owner.name,
+                "wid": pipe.wid,
+            }
+        )
+        return len(data)
+
+    def _end(self, fd: int) -> None:
+        assert self._epoll is not None
+        pipe = self._by_fd.pop(fd)
+        # A process between fork and exec may have a copy, which would keep it in the epoll.
+        self._epoll.unregister(fd)
+        pipes.close(fd)
+        pipe.owner.on_kept_end(pipe)
+        if self._by_fd:
+            return
+        if not self._is_paused:
+            self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+        self._epoll = None
+        self.writer.producers.discard(self)
+
+
+def can_keep() -> bool:
+    """Tell whether there are descriptors left for pipes that only keep output."""
+    limit = nofile.current[0]
+    return hasattr(select, "epoll") and (limit < 0 or 2 * pipes.count < limit)
+
+
+def _never_waits(fd: int) -> bool:
+    """Tell whether a descriptor leads to a plain file, or to nowhere."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) or _is_null(status)
+
+
+def _is_null(status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(status, os.stat(os.devnull))
+    except OSError:
+        return False
