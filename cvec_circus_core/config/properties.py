@@ -33,6 +33,7 @@ from cvec_circus_core.model.option_reader import (
 from cvec_circus_core.model.options import Family, declared_families, declared_options
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.text import quoted
 from cvec_circus_core.model.values import field_names, replace
 
 _SHOWN_AS = {"stdout_stream": "stdout_stream_conf", "stderr_stream": "stderr_stream_conf"}
@@ -51,8 +52,7 @@ def watcher_from_mapping(
     free-form option. ``sockets`` are the names of the managed sockets, where they are known.
     Raises `BadMessage`.
     """
-    if not isinstance(name, str) or not name_key(name):
-        raise BadMessage("'name' is missing")
+    _require_name(name)
     # None says "as if not given", which is how signatures in Python spell a default.
     given = {key: value for key, value in options.items() if value is not None or _keeps_null(key)}
     return _drafted(Draft(WatcherSpec(name=name.strip())), given, strict, sockets)
@@ -118,6 +118,7 @@ def arbiter_from_mapping(options: Mapping[str, Any]) -> ArbiterSpec:
 
 def socket_from_mapping(name: str, options: Mapping[str, Any]) -> SocketSpec:
     """Make the spec of a managed socket from Python values. Raises `BadMessage`."""
+    _require_name(name)
     values = _plain(SocketSpec, options)
     _require_none(socket_faults(values))
     return SocketSpec(name=name_key(name), **values)
@@ -174,6 +175,13 @@ def _keeps_null(key: Any) -> bool:
 def _may_be_free(key: str, draft: Draft) -> bool:
     head, dot, tail = key.partition(".")
     return bool(dot and head and tail) or key in draft["extra"]
+
+
+def _require_name(name: object) -> None:
+    if not isinstance(name, str) or not name_key(name):
+        raise BadMessage("'name' is missing")
+    if not name.strip().isprintable():
+        raise BadMessage(f"'name' has characters that can not be shown: {quoted(name)}")
 
 
 def _plain(of: type, options: Mapping[str, Any]) -> dict[str, Any]:

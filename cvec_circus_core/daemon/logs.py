@@ -27,6 +27,7 @@ from cvec_circus_core.model.events import (
 )
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.specs import ArbiterSpec
+from cvec_circus_core.model.text import escaped
 from cvec_circus_core.system.processes.priority import precedence
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def log_event(notice: Told) -> None:
         case WatcherStarted():
             log.info("%s started", event.watcher)
         case RolloutFailed():
-            log.error("%s is not renewed: %s", event.watcher, event.reason)
+            log.error("%s is not renewed: %s", event.watcher, escaped(event.reason))
         case NotReady():
             message = "%s process [pid %d] did not say in time that it is ready"
             log.warning(message, event.watcher, event.pid)
@@ -156,7 +157,7 @@ def log_event(notice: Told) -> None:
             pass  # The audit has written a line already.
         case WatcherStopped() if event.reason:
             level = logging.ERROR if event.gave_up else logging.INFO
-            log.log(level, "%s stopped: %s", event.watcher, event.reason)
+            log.log(level, "%s stopped: %s", event.watcher, escaped(event.reason))
         case WatcherStopped():
             log.info("%s stopped", event.watcher)
         case _:

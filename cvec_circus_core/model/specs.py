@@ -195,6 +195,9 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     autostart: bool = option(True, BOOLEAN, "start with the daemon")
     priority: int = option(0, INTEGER, "watchers with a higher one start first and stop last")
     singleton: bool = option(False, BOOLEAN, "never more than one process")
+    max_numprocesses: int = option(
+        100, COUNT, "how many processes those in its allow_users may ask for; others are not bound"
+    )
     on_demand: bool = option(
         False,
         BOOLEAN,

@@ -1,14 +1,16 @@
-"""How text from outside is shown: in one line, with its escapes visible, and not too long of it.
+"""How text from outside is shown: in one line, with its escapes visible, and not too much of it.
 
 Names, datagrams, answers of servers and bodies of events are written by others. In a log or on a
 terminal their line ends would look like lines of ours, their escapes would paint, and their length
-would fill the disk. Everything of that kind goes through here before it is shown.
+would fill the disk; and so would their number. Everything of that kind goes through here before it
+is shown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum, auto
 
 LONGEST_SHOWN = 200
 """Characters of one text that are shown, unless the caller says otherwise."""
@@ -28,7 +30,9 @@ def escaped(text: object, longest: int = LONGEST_SHOWN) -> str:
 
 def quoted(text: object, longest: int = LONGEST_SHOWN) -> str:
     """Do the same, in quotes: where a text ends is then as clear as what it holds."""
-    return f"'{escaped(text, longest)}'"
+    visible = escaped(text, longest)
+    mark = '"' if "'" in visible and '"' not in visible else "'"
+    return f"{mark}{visible}{mark}"
 
 
 def _as_text(text: object, longest: int) -> str:
@@ -40,6 +44,44 @@ def _as_text(text: object, longest: int) -> str:
 
 def _escape(letter: str) -> str:
     return repr(letter)[1:-1]
+
+
+LINES = 10
+"""Lines that one source of text may bring about in each `PERIOD`."""
+PERIOD = 60.0
+"""Seconds."""
+_SOURCES = 10_000
+
+
+class Share(Enum):
+    """What becomes of a line that somebody outside brings about."""
+
+    SHOWN = auto()
+    LAST = auto()
+    """One too many, and the first of these: it is worth to say that more are not shown."""
+    DROPPED = auto()
+
+
+class LineQuota:
+    """Counts the lines that each source, such as a caller, brings about in a minute."""
+
+    __slots__ = ("_lines", "_shown", "_since")
+
+    def __init__(self, lines: int = LINES) -> None:
+        self._lines = lines
+        self._shown: dict[str, int] = {}
+        self._since: float | None = None
+
+    def take(self, source: str, now: float) -> Share:
+        """Count a line, and tell what becomes of it. ``now`` is in monotonic seconds."""
+        if self._since is None or now - self._since >= PERIOD:
+            self._since = now
+            self._shown.clear()
+        count = self._shown.get(source, 0)
+        if count > self._lines or (not count and len(self._shown) >= _SOURCES):
+            return Share.DROPPED
+        self._shown[source] = count + 1
+        return Share.SHOWN if count < self._lines else Share.LAST
 
 
 LONGEST_EXPANDED = 131_072

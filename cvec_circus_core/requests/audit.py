@@ -2,32 +2,28 @@
 refusal.
 
 They hold names, never values: what an option was set to may be a secret. All words come from
-outside, so they are written as Python would, on one line. A caller who is refused again and again
-does not fill the log.
+outside, so they are shown as `model/text.py` says, in the line, in the event and in its topic. A
+caller who is refused again and again does not fill the log.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from cvec_circus_core.model.access import Caller, KeyHolder, LocalUser
 from cvec_circus_core.model.errors import Errno
 from cvec_circus_core.model.events import CommandAudited, Event
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
+from cvec_circus_core.model.text import LONGEST_SHOWN, LineQuota, Share, escaped, quoted
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
-REFUSALS = 10
-"""Lines for the refusals of one caller in each `PERIOD`."""
-PERIOD = 60.0
-"""Seconds."""
-
 _TOLD = ("name", "match", "pid", "process", "childpid", "signum", "nb")
 _NAMED = ("options", "keys")
-_LONGEST = 200
 
 
 class Audit:
@@ -36,8 +32,7 @@ class Audit:
     def __init__(self, clock: Clock, emit: Callable[[Event], None]) -> None:
         self._clock = clock
         self._emit = emit
-        self._since = clock.now()
-        self._refusals: dict[str, int] = {}
+        self._quota = LineQuota()
 
     def tell(self, caller: Caller, message: RequestMessage, reply: Reply, *, acts: bool) -> None:
         """Tell of one request that was answered."""
@@ -68,18 +63,17 @@ class Audit:
         log.info("%s: %s: refused: %s", _who(caller), act, reason)
         self._emit(_event(caller, act, {}, "refused", reason))
 
+    def tell_cast_failed(self, caller: Caller, message: RequestMessage, failure: Failure) -> None:
+        """Tell of a request that failed and whose sender wanted no reply."""
+        if self._is_worth_a_line(caller):
+            words = (_who(caller), _short(message.command), escaped(failure.reason))
+            log.warning("%s: cast %s was refused: %s", *words)
+
     def _is_worth_a_line(self, caller: Caller) -> bool:
-        now = self._clock.now()
-        if now - self._since >= PERIOD:
-            self._since = now
-            self._refusals.clear()
-        count = self._refusals.get(caller.name, 0)
-        if count < REFUSALS:
-            self._refusals[caller.name] = count + 1
-        elif count == REFUSALS:
-            self._refusals[caller.name] = count + 1
+        share = self._quota.take(caller.name, self._clock.now())
+        if share is Share.LAST:
             log.info("%s: further refusals are not told for a while", _who(caller))
-        return count < REFUSALS
+        return share is Share.SHOWN
 
 
 def _who(caller: Caller) -> str:
@@ -99,7 +93,7 @@ def _who(caller: Caller) -> str:
 def _event(
     caller: Caller, command: str, details: Mapping[str, Any], outcome: str, reason: str
 ) -> Event:
-    name = command if command.isidentifier() and len(command) <= _LONGEST else "unknown"
+    name = command if command.isidentifier() and len(command) <= LONGEST_SHOWN else "unknown"
     facts: dict[str, Any] = {"command": name, "outcome": outcome, "who": caller.name}
     match caller.identity:
         case LocalUser(uid, pid):
@@ -107,7 +101,7 @@ def _event(
         case KeyHolder(key, address):
             facts |= {"key": key, "address": address}
     if reason:
-        facts["reason"] = reason[:_LONGEST]
+        facts["reason"] = escaped(reason)
     watcher = str(details.get("name", ""))
     return CommandAudited(watcher, name, {**facts, "properties": dict(details)})
 
@@ -117,14 +111,14 @@ def _details(properties: Mapping[str, Any]) -> dict[str, Any]:
     for key in _TOLD:
         value = properties.get(key)
         if isinstance(value, str | int | float):
-            details[key] = value[:_LONGEST] if isinstance(value, str) else value
+            details[key] = escaped(value) if isinstance(value, str) else value
     for key in _NAMED:
         names = properties.get(key)
         if isinstance(names, Mapping | list):
-            details[key] = ",".join(str(name) for name in names)[:_LONGEST]
+            details[key] = escaped(",".join(str(name) for name in islice(names, LONGEST_SHOWN)))
     return details
 
 
 def _short(word: object) -> str:
-    text = word if isinstance(word, str) and word.isidentifier() else ascii(word)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    is_text = isinstance(word, str) and not word.isidentifier()
+    return quoted(word) if is_text else escaped(word)

@@ -40,6 +40,8 @@ class Dispatcher:
         command = self._commands.get(message.command)
         reply = await self._reply(command, message, caller)
         self._audit.tell(caller, message, reply, acts=command is not None and command.acts)
+        if message.cast and isinstance(reply, Failure):
+            self._audit.tell_cast_failed(caller, message, reply)
         return reply
 
     async def _reply(

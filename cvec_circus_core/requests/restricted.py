@@ -2,10 +2,10 @@
 
 Commands ask the `Supervisor` for what they need, so that is where limits hold, whatever a command
 makes of its request, and for commands of other packages, too. A viewer finds all watchers and may
-read; those whom a watcher lists may find that one and start, stop, renew, resize and signal it, but
-not set its options: a command line is as good as the user that it runs as. Values of env, and what
-else sounds secret, are for those who may do everything. Which verb asks for which right stands in
-`verbs.py`; here is what follows from it.
+read; those whom a watcher lists may find that one and start, stop, renew, signal and, up to a bound
+that the operator sets, resize it, but not set its options: a command line is as good as the user
+that it runs as. Values of env, and what else sounds secret, are for those who may do everything.
+Which verb asks for which right stands in `verbs.py`; here is what follows from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
-from cvec_circus_core.extend.ports import SocketsPort, Supervisor, WatcherPort
+from cvec_circus_core.extend.ports import SocketsPort, Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.specs import WatcherSpec
@@ -74,6 +74,11 @@ class Restrictions:
             remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
         return self._refusal(f" on {watcher}", remedy)
 
+    def refusal_of_size(self, watcher: WatcherSpec) -> NotAllowed:
+        """Return the error for more processes than such callers may ask for."""
+        remedy = f"max_numprocesses in [watcher:{watcher.name}], now {watcher.max_numprocesses},"
+        return self._refusal(f" for so many processes of {watcher.name}", remedy)
+
     def _refusal(self, target: str, remedy: str) -> NotAllowed:
         return NotAllowed(
             f"{self.caller.name} may not use {self.command!r}{target}; {remedy} lets them"
@@ -133,6 +138,16 @@ class _Refused:
 class _RestrictedWatcher(_Restricted):
     __slots__ = ()
     _real: WatcherPort
+
+    def resize(self, count: int) -> Ticket:
+        """Keep this many processes: no more than the operator lets such callers ask for."""
+        spec = self._real.spec
+        refusal = self._limits.refusal_for(WATCHER_PORT.verbs["resize"].right, spec)
+        if refusal is None and count > max(spec.max_numprocesses, spec.numprocesses):
+            refusal = self._limits.refusal_of_size(spec)
+        if refusal is not None:
+            raise refusal
+        return self._real.resize(count)
 
     def _watcher_spec(self) -> WatcherSpec:
         return self._real.spec

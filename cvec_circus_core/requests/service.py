@@ -10,20 +10,17 @@ leave a message unread, before it costs anything, counts it first and lets it `b
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CircusError
-from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
+from cvec_circus_core.model.messages import Reply, RequestMessage
 from cvec_circus_core.requests.dispatch import Dispatcher, failure_of
 from cvec_circus_core.requests.eager_task import begin
 from cvec_circus_core.requests.rate_limits import Admission, RateLimiter
 from cvec_circus_core.system.protocols import Clock
-
-log = logging.getLogger(__name__)
 
 Send = Callable[[Reply], None]
 """Takes the reply to one request to where it came from."""
@@ -56,7 +53,7 @@ class RequestService:
         if fault is not None:
             return failure_of(fault, message.command)
         try:
-            return await self._answer(message, caller)
+            return await self._dispatcher.answer(message, caller)
         finally:
             self._limits.close(connection)
 
@@ -114,12 +111,6 @@ class RequestService:
         await self._reply(message, caller, send)
 
     async def _reply(self, message: RequestMessage, caller: Caller, send: Send) -> None:
-        reply = await self._answer(message, caller)
+        reply = await self._dispatcher.answer(message, caller)
         if not message.cast:
             send(reply)
-
-    async def _answer(self, message: RequestMessage, caller: Caller) -> Reply:
-        reply = await self._dispatcher.answer(message, caller)
-        if message.cast and isinstance(reply, Failure):
-            log.warning("cast %s was refused: %s", message.command, reply.reason)
-        return reply

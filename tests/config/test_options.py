@@ -130,6 +130,7 @@ WATCHER: list[Row] = [
     ("autostart", "false", False, "later", BOOLEAN),
     ("priority", "-3", -3, "1.5", INTEGER),
     ("singleton", "yes", True, "one", BOOLEAN),
+    ("max_numprocesses", "250", 250, "many", COUNT),
     ("on_demand", "yes", True, "demand", BOOLEAN),
     ("use_sockets", "yes", True, "web", BOOLEAN),
     ("sockets", "Web", ("web",), NUL, NAMES),

@@ -11,7 +11,8 @@ from cvec_circus_core.model.errors import Errno
 from cvec_circus_core.model.events import Event, Told
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.model.names import topic_name
-from cvec_circus_core.requests.audit import PERIOD, REFUSALS, Audit
+from cvec_circus_core.model.text import LINES, PERIOD
+from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.testing import FakeClock
 
 BOB = Caller(LocalUser(1001, 4711), "user 'bob'", Rights())
@@ -93,12 +94,12 @@ def test_who_is_refused_again_and_again_does_not_fill_the_log(
         for _ in range(1000):
             audit.tell(BOB, said("stop"), REFUSED, acts=True)
             audit.tell_turned_away(BOB)
-        assert len(caplog.messages) == REFUSALS + 1
+        assert len(caplog.messages) == LINES + 1
         audit.tell(BOB, said("stop"), Success({}), acts=True)
         assert caplog.messages[-1].endswith("stop: ok")
         clock.advance(PERIOD)
         audit.tell(BOB, said("stop"), REFUSED, acts=True)
-    assert len(caplog.messages) == REFUSALS + 3
+    assert len(caplog.messages) == LINES + 3
 
 
 ALICE = Caller(KeyHolder("ab" * 32, "10.0.0.2"), "key 'alice'", Rights(True, True))
