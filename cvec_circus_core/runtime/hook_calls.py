@@ -37,7 +37,7 @@ class HookProblem(CircusError):
 
 
 class HookModules:
-    """Finds callables, and reads a module anew when its file has changed and somebody asks."""
+    """Finds callables, and reads a module anew when its file has changed, where that is wanted."""
 
     def __init__(self) -> None:
         self._stamps: dict[str, Stamp] = {}
@@ -59,12 +59,12 @@ class HookModules:
                 if folder not in sys.path:
                     sys.path.append(folder)
             module, rest = self._module(name)
-        found: Any = module
+        member: Any = module
         for part in rest:
-            found = getattr(found, part, None)
-        if not callable(found):
+            member = getattr(member, part, None)
+        if not callable(member):
             raise HookProblem(f"{name} can not be called: there is no such thing in its module")
-        return found  # type: ignore[no-any-return] # callable() has been asked
+        return member  # type: ignore[no-any-return] # callable() has been asked
 
     def _gate(self, name: str) -> Callable[..., Any]:
         with self._lock:
@@ -78,12 +78,12 @@ class HookModules:
     def _module(self, name: str) -> tuple[ModuleType, list[str]]:
         parts = name.split(".")
         for split in range(len(parts) - 1, 0, -1):
-            wanted = ".".join(parts[:split])
+            module_name = ".".join(parts[:split])
             try:
-                return self._current(wanted), parts[split:]
+                return self._current(module_name), parts[split:]
             except ModuleNotFoundError as error:
                 # What the module itself imports and does not find is another matter.
-                if error.name is None or not f"{wanted}.".startswith(f"{error.name}."):
+                if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
                     raise
         raise HookProblem(f"no module for {name} is found")
 
@@ -91,20 +91,22 @@ class HookModules:
         importlib.invalidate_caches()
         module = sys.modules.get(name) or importlib.import_module(name)
         stamp = _stamp(module)
+        # The stamp is that of what was read: a call after an edit must not hide the edit.
         if name in self._doubtful and stamp != self._stamps[name]:
             _forget_bytecode(module)
             module = importlib.reload(module)
+            self._stamps[name] = stamp
         self._doubtful.discard(name)
-        self._stamps[name] = stamp
+        self._stamps.setdefault(name, stamp)
         return module
 
 
 def _stamp(module: ModuleType) -> Stamp:
     try:
-        found = os.stat(getattr(module, "__file__", None) or "")
+        status = os.stat(getattr(module, "__file__", None) or "")
     except OSError:
         return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    return (status.st_mtime_ns, status.st_size)
 
 
 def _forget_bytecode(module: ModuleType) -> None:
@@ -121,17 +123,18 @@ class HookThreads:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._room = asyncio.Semaphore(SIDE_BY_SIDE)
-        self._hanging = 0
+        self.hanging = 0
+        """Calls that took too long and have not returned."""
 
     async def call(
         self,
         find: Callable[[], Callable[..., Any]],
         arguments: Mapping[str, Any],
         seconds: float,
-    ) -> Any:
+    ) -> object:
         """Return what a hook returns, or raise what it raises. Raises `HookProblem` when late."""
-        if self._hanging >= MOST_HANGING:
-            raise HookProblem(f"not called, because {self._hanging} earlier calls still hang")
+        if self.hanging >= MOST_HANGING:
+            raise HookProblem(f"not called, because {self.hanging} earlier calls still hang")
         async with self._room:
             answer: asyncio.Future[Any] = self._loop.create_future()
             state = {"late": False}
@@ -146,7 +149,7 @@ class HookThreads:
             except TimeoutError:
                 if thread.is_alive():
                     state["late"] = True
-                    self._hanging += 1
+                    self.hanging += 1
                 raise HookProblem(f"no answer in {seconds:g} s") from None
 
     def _work(
@@ -167,7 +170,7 @@ class HookThreads:
 
         def tell() -> None:
             if state["late"]:
-                self._hanging -= 1
+                self.hanging -= 1
             if answer.done():
                 if inspect.iscoroutine(result):
                     result.close()
@@ -181,4 +184,4 @@ class HookThreads:
         try:
             self._loop.call_soon_threadsafe(tell)
         except RuntimeError:
-            return  # the loop has ended, nobody waits any more
+            return  # the loop has ended, and the answer is not waited for any more

@@ -1,8 +1,8 @@
 """One watcher at run time: an inbox in front of the machine, and a snapshot for readers.
 
-Inputs are posted by anybody in the event loop; the whole batch is stepped at once on the next pass
-of the loop. Effects are performed in order, in turns shared with all other watchers, so a watcher
-of ten thousand processes does not keep the daemon from answering.
+Inputs are posted from anywhere in the event loop; the whole batch is stepped at once on the next
+pass of the loop. Effects are performed in order, in turns shared with all other watchers, so a
+watcher of ten thousand processes does not keep the daemon from answering.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from cvec_circus_core.system.protocols import OnSignalled, Scope
 
 log = logging.getLogger(__name__)
 
-PROMISES = 1000
+MOST_TICKETS = 1000
 """Tickets that may be open at once per watcher; more are refused."""
 
 News = Added | Became | Troubled
@@ -66,7 +66,7 @@ def nobody(news: News) -> None:
 
 
 class WatcherActor:
-    """The owner of one watcher's state. Everybody else sends words and reads views."""
+    """The owner of one watcher's state: others post inputs and read views."""
 
     def __init__(self, spec: WatcherSpec, world: World) -> None:
         self._world = world
@@ -80,7 +80,7 @@ class WatcherActor:
         )
         notices = WatcherNotices(world, self._post, lambda: self.spec)
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
-        self._performer = EffectRunner(
+        self._effect_runner = EffectRunner(
             world, self._post, self._settle, lambda: self.spec, self.streams, notices, self.hooks
         )
         self._alarm: tuple[float, Callable[[], None]] | None = None
@@ -124,7 +124,7 @@ class WatcherActor:
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment of this slot, without a plugin's options. Raises `BadMessage`."""
         try:
-            plan = self._performer.launch().for_slot(wid)
+            plan = self._effect_runner.launch().for_slot(wid)
             variables = dict(plan.with_numbers(self._world.sockets.numbers).env)
         except ValueError as error:
             raise BadMessage(str(error)) from None
@@ -167,14 +167,14 @@ class WatcherActor:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
             self.streams.close_later()
-        return self._promised(lambda ticket: inputs.Wish(go, ticket, closes, reason))
+        return self._request(lambda ticket: inputs.Wish(go, ticket, closes, reason))
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:
-        """Tell an event that somebody else has thought of."""
+        """Publish an event on behalf of a caller."""
         self._world.emit(Announced(self.name, event, body))
 
     def hasten(self) -> None:
-        """Give nobody any grace from now on."""
+        """Wait for no grace from now on."""
         self.hooks.abandon()
         self._post(inputs.Hasten())
 
@@ -186,20 +186,19 @@ class WatcherActor:
         if self._state.status is WatcherStatus.STOPPED:
             return self.wish(Go.START)
         if self.spec.send_hup:
-            return self._promised(inputs.Hangup)
+            return self._request(inputs.Hangup)
         rollout = ONE_BY_ONE if sequential else None
-        return self._promised(lambda ticket: inputs.Renew(rollout, ticket))
+        return self._request(lambda ticket: inputs.Renew(rollout, ticket))
 
     def renew(self) -> TicketFuture:
         """Replace all processes because what they were given has changed; a stopped one stays."""
-        return self._promised(lambda ticket: inputs.Renew(ticket=ticket))
+        return self._request(lambda ticket: inputs.Renew(ticket=ticket))
 
     def resize(self, count: int) -> TicketFuture:
         """Keep this many processes; a singleton stays as it is."""
         if self.spec.singleton:
-            done = Done(numprocesses=self.spec.numprocesses)
-            return settled(self._world.loop, done)
-        return self._promised(lambda ticket: inputs.Resize(max(0, count), ticket))
+            return settled(self._world.loop, Done(numprocesses=self.spec.numprocesses))
+        return self._request(lambda ticket: inputs.Resize(max(0, count), ticket))
 
     def change(self, options: Mapping[str, Any]) -> TicketFuture:
         """Set options, all or none. Raises `UnknownOption`, `BadMessage`."""
@@ -209,7 +208,7 @@ class WatcherActor:
     def change_spec(
         self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]
     ) -> TicketFuture:
-        """Live by another spec from now on; replace processes where that is needed.
+        """Keep to another spec from now on; replace processes where that is needed.
 
         Raises `CircusError` where a stream can not be had, in which case nothing was changed.
         """
@@ -217,12 +216,12 @@ class WatcherActor:
         if Needs.NEW_HOOKS in needs or any(key.startswith("hooks") for key in keys):
             self.hooks.look_again()
         renew = Needs.NEW_PROCESSES in needs or needs_pipes
-        return self._promised(lambda ticket: inputs.Change(spec, keys, ticket, renew))
+        return self._request(lambda ticket: inputs.Change(spec, keys, ticket, renew))
 
     def kill(self, pid: int | None, signum: int | None, grace: float | None) -> TicketFuture:
         """Stop one process or all; they are replaced. Raises `UnknownProcess`."""
         pids = tuple(self._state.slots.by_pid) if pid is None else (self._known(pid),)
-        return self._promised(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
+        return self._request(lambda ticket: inputs.Retire(pids, signum, grace, ticket))
 
     def signal(self, signum: int, selection: SignalSelection) -> TicketFuture:
         """Send a signal; settled when it was sent. Raises `UnknownProcess`, `BadMessage`.
@@ -261,9 +260,9 @@ class WatcherActor:
             raise UnknownProcess(wid, self.name)
         return slot.pid
 
-    def _promised(self, make: Callable[[TicketId], Input]) -> TicketFuture:
-        if len(self._tickets) >= PROMISES:
-            refusal = Conflict(f"watcher {self.name} has {PROMISES} requests waiting already")
+    def _request(self, make: Callable[[TicketId], Input]) -> TicketFuture:
+        if len(self._tickets) >= MOST_TICKETS:
+            refusal = Conflict(f"watcher {self.name} has {MOST_TICKETS} requests waiting already")
             return settled(self._world.loop, Failed(refusal))
         self._ticket_count += 1
         number = TicketId(self._ticket_count)
@@ -276,11 +275,11 @@ class WatcherActor:
     def _settle(self, number: TicketId, outcome: Outcome) -> None:
         self._tickets.pop(number).settle(outcome)
 
-    def _post(self, said: Input) -> None:
-        refused = isinstance(said, inputs.HookAnswered) and not said.allowed
-        if refused or isinstance(said, inputs.SpawnFailed):
+    def _post(self, received: Input) -> None:
+        is_refusal = isinstance(received, inputs.HookAnswered) and not received.allowed
+        if is_refusal or isinstance(received, inputs.SpawnFailed):
             self.listener(Troubled(name_key(self.name)))
-        self._inbox.append(said)
+        self._inbox.append(received)
         if len(self._inbox) == 1:
             # Whatever else this pass of the loop brings is stepped in the same batch.
             self._world.loop.call_soon(self._step)
@@ -303,7 +302,7 @@ class WatcherActor:
         """Perform one effect and take one more turn for the next: the order is kept."""
         effect = self._effects.popleft()
         try:
-            self._performer.perform(effect)
+            self._effect_runner.perform(effect)
         except Exception:
             log.exception("watcher %s: %r failed", self.name, effect)
         if self._effects:

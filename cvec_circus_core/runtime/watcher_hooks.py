@@ -57,18 +57,18 @@ class WatcherHooks:
         self._tasks: set[asyncio.Task[None]] = set()
         self._in_order = asyncio.Lock()
 
-    def ask(self, asked: AskHook) -> None:
+    def ask(self, question: AskHook) -> None:
         """Ask, and post the answer."""
-        extra = {} if asked.pid is None else {"pid": asked.pid}
+        extra = {} if question.pid is None else {"pid": question.pid}
 
         async def ask() -> None:
-            allowed, why = await self._call(asked.hook, **extra)
-            self._post(HookAnswered(asked.serial, asked.wid, allowed, why))
+            allowed, why = await self._call(question.hook, **extra)
+            self._post(HookAnswered(question.serial, question.wid, allowed, why))
 
         self._run(ask())
 
     def tell(self, event: events.Event) -> None:
-        """Tell of what has happened, where somebody wants to know."""
+        """Tell the hooks of an event that wait for it."""
         hooks = self._spec().hooks
         if not hooks:
             return
@@ -86,7 +86,7 @@ class WatcherHooks:
                 self._run(self._tell_in_order([("before_reap", before), ("after_reap", after)]))
 
     def around_signal(self, pid: int, signum: int, send: Callable[[], None]) -> bool:
-        """Send a signal unless a hook says no; SIGKILL waits for nobody.
+        """Send a signal unless a hook says no; SIGKILL waits for no answer.
 
         Return whether it was sent at once.
         """
@@ -94,35 +94,35 @@ class WatcherHooks:
         if "before_signal" not in hooks and "after_signal" not in hooks:
             send()
             return True
-        told = {"pid": pid, "signum": signum}
+        arguments = {"pid": pid, "signum": signum}
         if signum == _SIGKILL:
             send()
-            both = [("before_signal", told), ("after_signal", told)]
-            self._run(self._tell_in_order(both))
+            calls = [("before_signal", arguments), ("after_signal", arguments)]
+            self._run(self._tell_in_order(calls))
             return True
-        self._run(self._signal(told, send))
+        self._run(self._signal(arguments, send))
         return False
 
-    async def _signal(self, told: Mapping[str, Any], send: Callable[[], None]) -> None:
-        allowed, _ = await self._call("before_signal", **told)
+    async def _signal(self, arguments: Mapping[str, object], send: Callable[[], None]) -> None:
+        allowed, _ = await self._call("before_signal", **arguments)
         if allowed:
             send()
-            await self._tell_in_order([("after_signal", told)])
+            await self._tell_in_order([("after_signal", arguments)])
 
     async def extended_stats(self, info: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return an info object with what the hook made of it; unchanged where the hook fails."""
         if "extended_stats" not in self._spec().hooks:
             return info
         stats = dict(info)
-        done, _ = await self._call("extended_stats", pid=info.get("pid"), stats=stats)
-        return stats if done else info
+        agrees, _ = await self._call("extended_stats", pid=info.get("pid"), stats=stats)
+        return stats if agrees else info
 
     def look_again(self) -> None:
         """Read modules anew at their next use, where their files have changed."""
         self._modules.doubt()
 
     async def wait_done(self) -> None:
-        """Wait until everybody has been told; each hook's time is limited."""
+        """Wait until every hook has been told; each hook's time is limited."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -141,12 +141,12 @@ class WatcherHooks:
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("watcher %s: %s failed", self._spec().name, task.get_name(), exc_info=problem)
 
-    async def _tell_in_order(self, told: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    async def _tell_in_order(self, calls: Sequence[tuple[str, Mapping[str, object]]]) -> None:
         async with self._in_order:
-            for name, extra in told:
+            for name, extra in calls:
                 await self._call(name, **extra)
 
-    async def _call(self, name: str, **extra: Any) -> tuple[bool, str]:
+    async def _call(self, name: str, **extra: object) -> tuple[bool, str]:
         """Call a hook; return whether it agrees, and who says no or what went wrong."""
         spec = self._spec()
         hook = spec.hooks.get(name)

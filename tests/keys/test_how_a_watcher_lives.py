@@ -63,6 +63,13 @@ retry_pause = 0.01
 retry_pause_max = 0.05
 flapping.active = no
 
+[watcher:stable_after]
+cmd = sh -c 'sleep 0.2; exit 1'
+ready = spawned
+stable_after = 0.1
+retry_pause = 60
+flapping.active = no
+
 [watcher:quick_death]
 cmd = sleep 0.05
 quick_death = 0.001
@@ -160,7 +167,12 @@ def test_after_so_many_tries_a_watcher_is_stopped(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("name", "least", "most"),
-    [("retry_pause", 1, 3), ("retry_pause_max", 10, 10**6), ("quick_death", 10, 10**6)],
+    [
+        ("retry_pause", 1, 3),
+        ("retry_pause_max", 10, 10**6),
+        ("stable_after", 5, 10**6),
+        ("quick_death", 10, 10**6),
+    ],
 )
 def test_quick_deaths_are_answered_with_pauses(
     house: House, name: str, least: int, most: int

@@ -189,7 +189,7 @@ ELSEWHERE = {
 
 def shown_here() -> str:
     """Return the text of all tests of this folder, but for what follows here."""
-    texts = (one.read_text() for one in sorted(Path(__file__).parent.glob("*.py")))
+    texts = (file.read_text() for file in sorted(Path(__file__).parent.glob("*.py")))
     return "\n".join(texts).replace(Path(__file__).read_text().partition("ELSEWHERE")[2], "")
 
 

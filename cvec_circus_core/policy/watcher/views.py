@@ -42,16 +42,16 @@ def health_of(state: WatcherState, now: float) -> Health:
     """Return how the watcher fares; the reason is told while something is amiss."""
     slots = state.slots
     running = len(slots.current) + len(slots.outdated)
-    wanted = state.target if state.wanted is Wanted.UP else 0
+    target = state.target if state.wanted is Wanted.UP else 0
     is_amiss = (
-        running < wanted
+        running < target
         or state.status is WatcherStatus.STOPPED
         or any(_keeps_dying(slot) for slot in slots.current.values())
     )
     retry_at = min((slot.retry_at for slot in slots.waiting.values()), default=None)
     return Health(
         running=running,
-        wanted=wanted,
+        wanted=target,
         restarts=state.restarts,
         last_exit=state.last_exit,
         reason=state.reason if is_amiss else state.rollout_error,
