@@ -6,10 +6,10 @@ import pytest
 
 from cvec_circus_core.model.access import (
     Anybody,
-    Caller,
     KeyHolder,
     KnownKey,
     LocalUser,
+    PeerIdentity,
     Role,
     Stranger,
 )
@@ -50,7 +50,7 @@ ALL, READS, NONE = "everything", "reading", "nothing"
         (ArbiterSpec(allow_users=("bob",)), Stranger("it was closed"), NONE),
     ],
 )
-def test_what_a_caller_may(spec: ArbiterSpec, caller: Caller, may: str) -> None:
+def test_what_a_caller_may(spec: ArbiterSpec, caller: PeerIdentity, may: str) -> None:
     words = BOBS_WORDS if caller is BOB else ()
     rights = rights_of(rules_of(spec, DAEMON), caller, words)
     assert (rights.everything, rights.reading) == (may == ALL, may != NONE)

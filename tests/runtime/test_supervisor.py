@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ DB = WatcherSpec(name="db", cmd="db", priority=5, autostart=False)
 class NoCensus:
     """A process table of which every pid is known."""
 
-    def take(self, pids: Sequence[int], *, pss: bool = False) -> Mapping[int, Any]:
+    def take(self, pids: Iterable[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return an info object for each pid."""
         return {pid: {"pid": pid, "pss": pss} for pid in pids}
 

@@ -14,6 +14,7 @@ from cvec_circus_core.policy.arbiter.effects import ArbiterEffect
 from cvec_circus_core.policy.arbiter.inputs import ArbiterInput
 from cvec_circus_core.policy.arbiter.state import ArbiterState, Wait
 from cvec_circus_core.policy.watcher.effects import Settle
+from cvec_circus_core.policy.watcher.inputs import Tick
 from tests.policy.arbiter.histories import Act, Broken, Step, live
 
 RARELY = {Act.QUIT, Act.STOP, Act.RESTART, Act.REMOVE}
@@ -103,7 +104,7 @@ class TestABrokenMachineIsSeen:
         def sleepless(
             state: ArbiterState, facts: Iterable[ArbiterInput], now: float
         ) -> list[ArbiterEffect]:
-            heard = [fact for fact in facts if not isinstance(fact, inputs.Tick)]
+            heard = [fact for fact in facts if not isinstance(fact, Tick)]
             return machine.step(state, heard, now - 1000.0)
 
         assert "woken" in self.break_with(sleepless)
