@@ -184,11 +184,11 @@ class Engine:
 
     def host(self, plugins: Iterable[PluginSpec]) -> None:
         """Run exactly these plugins in threads of ours from now on; needs endpoints."""
-        wanted = tuple(plugins)
+        specs = tuple(plugins)
         if self._server is None or self._publisher is None or self._context is None:
             return
         if self._plugins is None:
-            if not wanted:
+            if not specs:
                 return
             inproc = f"inproc://circus-{id(self):x}"
             self._server.bind_too(inproc)
@@ -203,7 +203,7 @@ class Engine:
                 precedence.join,
             )
             self.supervisor.plugins = self._plugins.views
-        self._plugins.want(wanted)
+        self._plugins.want(specs)
 
     def facts(self) -> PluginFacts | None:
         """Return what plugins in processes of their own have to know; needs endpoints."""
@@ -304,4 +304,6 @@ def _needs_given(spec: ArbiterSpec) -> bool:
 
     For all else a context of our own is better, because one context has one authenticator.
     """
-    return any(one.startswith("inproc://") for one in (spec.endpoint, spec.pubsub_endpoint))
+    return any(
+        endpoint.startswith("inproc://") for endpoint in (spec.endpoint, spec.pubsub_endpoint)
+    )

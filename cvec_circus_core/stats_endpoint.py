@@ -59,8 +59,8 @@ class StatsEndpoint:
     ) -> None:
         loop = asyncio.get_running_loop()
         clock = AsyncioClock(loop)
-        given = {key: access[key] for key in ACCESS if access.get(key) is not None}
-        spec = replace(arbiter_from_mapping(given), stats_endpoint=endpoint)
+        options = {key: access[key] for key in ACCESS if access.get(key) is not None}
+        spec = replace(arbiter_from_mapping(options), stats_endpoint=endpoint)
         self._context: zmq.Context[Any] = zmq.Context()
         self._security: EndpointSecurity | None = None
         try:

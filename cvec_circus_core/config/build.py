@@ -91,19 +91,21 @@ def build(
     _doubt_sections(raw.sections, findings)
     look_at_env_sections(raw.sections, findings)
     environments.refuse_too_long(findings)
-    seen = environments.seen(environments.common)
-    arbiter = _arbiter(raw.section("circus"), seen, findings)
+    variables = environments.seen(environments.common)
+    arbiter = _arbiter(raw.section("circus"), variables, findings)
     sections = tuple(_named("socket", raw.sections, findings))
-    sockets = [_socket(name, section, seen, findings) for name, section in sections]
+    sockets = [_socket(name, section, variables, findings) for name, section in sections]
     bad = {name.lower() for name, section in sections if findings.is_bad(section.name)}
     _refuse_taken(raw.sections, findings)
-    known = {socket.name for socket in sockets} | ({CONSOLE_SOCKET} if arbiter.httpd else set())
+    socket_names = {socket.name for socket in sockets} | (
+        {CONSOLE_SOCKET} if arbiter.httpd else set()
+    )
     watchers = [
-        _watcher(name, section, environments, known, findings)
+        _watcher(name, section, environments, socket_names, findings)
         for name, section in _named("watcher", raw.sections, findings)
     ]
     plugins = [
-        plugin_spec(name, section, environments, known, findings)
+        plugin_spec(name, section, environments, socket_names, findings)
         for name, section in _named("plugin", raw.sections, findings)
     ]
     with_streams = {f"watcher:{watcher.name}": watcher for watcher in watchers if watcher}
@@ -125,12 +127,12 @@ def build(
 
 def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:
     """Apply the rule of statistics: an endpoint turns them on, and on they have an endpoint."""
-    found = dict(values)
-    if found.get("stats_endpoint") is not None:
-        found.setdefault("statsd", True)
-    elif found.get("statsd"):
-        found["stats_endpoint"] = STATS_ENDPOINT
-    return found
+    settled = dict(values)
+    if settled.get("stats_endpoint") is not None:
+        settled.setdefault("statsd", True)
+    elif settled.get("statsd"):
+        settled["stats_endpoint"] = STATS_ENDPOINT
+    return settled
 
 
 def _arbiter(section: RawSection, seen: Mapping[str, str], findings: Findings) -> ArbiterSpec:
@@ -160,12 +162,14 @@ def _watcher(
 ) -> WatcherSpec | None:
     env = environments.of(name)
     draft = Draft(WatcherSpec(name=name))
-    for given in given_options(WatcherSpec, section, environments.seen(env), findings):
-        draft.put(given.place, given.value)
-        if isinstance(given.place, Free):
-            doubt_free(WatcherSpec, section, given, findings)
+    for entry in given_options(WatcherSpec, section, environments.seen(env), findings):
+        draft.put(entry.place, entry.value)
+        if isinstance(entry.place, Free):
+            doubt_free(WatcherSpec, section, entry, findings)
     draft.set("env", {**env, **draft["env"]})
-    if hard := sorted({repr(one) for one in name if one.isspace() or one in _MEANING_MORE}):
+    if hard := sorted(
+        {repr(letter) for letter in name if letter.isspace() or letter in _MEANING_MORE}
+    ):
         findings.doubt(
             section, Fault("", f"has a name that commands take for more: {', '.join(hard)}")
         )
@@ -182,7 +186,7 @@ def _named(
     kind: str, sections: Iterable[RawSection], findings: Findings
 ) -> Iterator[tuple[str, RawSection]]:
     """Yield the sections ``[kind:NAME]`` by name, without empty and repeated ones."""
-    taken: dict[str, RawSection] = {}
+    by_key: dict[str, RawSection] = {}
     for section in sections:
         prefix, _, name = section.name.partition(":")
         if prefix.strip() != kind:
@@ -193,12 +197,12 @@ def _named(
         elif not section.values:
             if not findings.is_bad(section.name):
                 findings.doubt(section, Fault("", "is empty and left out"))
-        elif key in taken:
-            sentence = f"is the same name as [{taken[key].name}], because case does not count"
+        elif key in by_key:
+            sentence = f"is the same name as [{by_key[key].name}], because case does not count"
             findings.refuse(section, Fault("", sentence))
         else:
-            taken[key] = section
-    for section in sorted(taken.values(), key=lambda one: name_key(one.name)):
+            by_key[key] = section
+    for section in sorted(by_key.values(), key=lambda one: name_key(one.name)):
         yield section.name.partition(":")[2].strip(), section
 
 
@@ -213,7 +217,11 @@ def _doubt_sections(sections: Iterable[RawSection], findings: Findings) -> None:
 
 
 def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
-    plugins = {name_key(one.name): one.name for one in sections if one.name.startswith("plugin:")}
+    plugins = {
+        name_key(section.name): section.name
+        for section in sections
+        if section.name.startswith("plugin:")
+    }
     for section in sections:
         kind, _, name = section.name.partition(":")
         if kind == "watcher" and name_key(name) in plugins:
@@ -235,7 +243,7 @@ def _refuse_streams(
         for refused in stream_faults(spec, find) if spec else ():
             findings.refuse(section, refused)
             faulty.append(spec)
-    return [one for one in faulty if one]
+    return [spec for spec in faulty if spec]
 
 
 def _refuse_plugins(

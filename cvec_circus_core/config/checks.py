@@ -70,14 +70,14 @@ def watcher_doubts(draft: Draft) -> Iterator[Fault]:
 
 def used_sockets(draft: Draft) -> Mapping[str, str]:
     """Return the managed sockets that a watcher names, with the key that names each."""
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     texts = [("cmd", draft["cmd"])]
     texts += [(key, word) for key in ("args", "shell_args") for word in draft[key]]
     texts += [("env", value) for value in draft["env"].values()]
     for key, text in texts:
         for name in sockets_in(text):
-            found.setdefault(name, key)
-    return found
+            keys.setdefault(name, key)
+    return keys
 
 
 def socket_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
@@ -98,7 +98,7 @@ def socket_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
 
 def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
     """Find all faults of the daemon's own options, given by name."""
-    taken: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     if values.get("insecure") and values.get("curve_key"):
         yield Fault("insecure", "and curve_key exclude each other: it lets everybody in")
     for key in ("endpoint", "pubsub_endpoint", "stats_endpoint"):
@@ -108,9 +108,9 @@ def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(key, REACHED_BY_OTHERS)
         if address is None or address.endswith((":0", ":*")):
             continue
-        if address in taken:
-            yield Fault(key, f"is the same as {taken[address]}")
-        taken[address] = key
+        if address in addresses:
+            yield Fault(key, f"is the same as {addresses[address]}")
+        addresses[address] = key
 
 
 def _command_faults(draft: Draft) -> Iterator[Fault]:
@@ -124,7 +124,7 @@ def _command_faults(draft: Draft) -> Iterator[Fault]:
 
 
 def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Fault]:
-    if stream and not any(stream.get(one) for one in ("class", "filename", "stream")):
+    if stream and not any(stream.get(option) for option in ("class", "filename", "stream")):
         yield Fault(key, "says neither class nor filename")
     if not isinstance(stream.get("class", ""), str):
         yield Fault(f"{key}.class", "isn't a text", "the name of a class")
@@ -133,21 +133,21 @@ def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _socket_faults(draft: Draft, sockets: Collection[str] | None) -> Iterator[Fault]:
-    known = ", ".join(sorted(sockets or ())) or "none is defined"
-    used = used_sockets(draft)
+    names = ", ".join(sorted(sockets or ())) or "none is defined"
+    used_names = used_sockets(draft)
     stdin = draft["stdin_socket"]
     if sockets is not None:
         if stdin is not None and stdin.lower() not in sockets:
-            yield Fault("stdin_socket", "is no managed socket", known)
+            yield Fault("stdin_socket", "is no managed socket", names)
         for name in draft["sockets"]:
             if name not in sockets:
-                yield Fault("sockets", f"names {name!r}, which is no managed socket", known)
-        for name, key in used.items():
+                yield Fault("sockets", f"names {name!r}, which is no managed socket", names)
+        for name, key in used_names.items():
             if name not in sockets:
-                yield Fault(key, f"names the socket {name!r}, which is not defined", known)
-    if used and not draft["use_sockets"] and not used.keys() <= set(draft["sockets"]):
-        name, key = next(iter(used.items()))
+                yield Fault(key, f"names the socket {name!r}, which is not defined", names)
+    if used_names and not draft["use_sockets"] and not used_names.keys() <= set(draft["sockets"]):
+        name, key = next(iter(used_names.items()))
         yield Fault("use_sockets", f"must be on, because {key} names the socket {name!r}")
-    gives = used or draft["sockets"] or draft["use_sockets"] or stdin is not None
+    gives = used_names or draft["sockets"] or draft["use_sockets"] or stdin is not None
     if draft["on_demand"] and not gives:
         yield Fault("on_demand", "needs a socket: stdin_socket, sockets, or use_sockets")

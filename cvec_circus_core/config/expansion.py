@@ -72,8 +72,8 @@ def expand_variable(text: str, variables: Mapping[str, str]) -> str:
 def _look_up(name: str, variables: Mapping[str, str]) -> str | None:
     if name in variables:
         return variables[name]
-    wanted = name.lower()
-    return next((value for key, value in variables.items() if key.lower() == wanted), None)
+    lower_name = name.lower()
+    return next((value for key, value in variables.items() if key.lower() == lower_name), None)
 
 
 _NAME = re.compile(r"[\w.%-]+")
@@ -101,11 +101,11 @@ class Environments:
 
     def of(self, watcher: str) -> Mapping[str, str]:
         """Return the variables that the env sections give to a watcher, later ones winning."""
-        found = self._common
+        variables = self._common
         for section in self._lists:
             if _is_listed(watcher, section.name.removeprefix(_ENV_OF)):
-                found = self._with(section, found)
-        return found
+                variables = self._with(section, variables)
+        return variables
 
     def seen(self, given: Mapping[str, str]) -> Mapping[str, str]:
         """Return what ``circus.env`` means beside these variables."""
@@ -119,14 +119,14 @@ class Environments:
                     findings.refuse(section, Fault("", f"isn't of use: {sentence}"), key)
 
     def _with(self, section: RawSection, given: Mapping[str, str]) -> Mapping[str, str]:
-        found = dict(given)
-        seen = {**self._environ, **given}
+        variables = dict(given)
+        visible = {**self._environ, **given}
         for name, raw in section.values.items():
             try:
-                found[name] = seen[name] = expand_variable(raw.text, seen)
+                variables[name] = visible[name] = expand_variable(raw.text, visible)
             except TooLong as error:
                 self._too_long[section.name, name] = str(error)
-        return found
+        return variables
 
 
 def look_at_env_sections(sections: Iterable[RawSection], findings: Findings) -> None:
@@ -153,12 +153,12 @@ def _listable(sections: Iterable[RawSection]) -> Iterator[str]:
 
 
 def _doubt_list(section: RawSection, names: frozenset[str], findings: Findings) -> None:
-    patterns = [one.strip() for one in section.name.removeprefix(_ENV_OF).split(",")]
+    patterns = [word.strip() for word in section.name.removeprefix(_ENV_OF).split(",")]
     if not any(patterns):
         findings.doubt(section, Fault("", "names no watcher, so it has no effect"))
     for pattern in filter(None, patterns):
-        listed = name_key(pattern) in names or any(_is_listed(name, pattern) for name in names)
-        if not listed:
+        is_known = name_key(pattern) in names or any(_is_listed(name, pattern) for name in names)
+        if not is_known:
             meant = nearest(pattern, sorted(names))
             hint = f"; did you mean {meant}?" if meant else ""
             sentence = f"matches no watcher or plugin with {pattern!r}{hint}"

@@ -67,7 +67,7 @@ def load(
     files = [Path(path)]
     warnings: list[Problem] = []
     for file in _included(Path(path), main, environ, warnings):
-        if file.resolve() in {one.resolve() for one in files}:
+        if file.resolve() in {other.resolve() for other in files}:
             continue
         files.append(file)
         parts.append(_without_includes(_read(file, formats), warnings))
@@ -102,8 +102,8 @@ def flawless(loaded: Loaded) -> Loaded:
 def sentences_of_left_out(loaded: Loaded) -> Iterator[str]:
     """Yield a sentence for each watcher and socket that is left out, with all its mistakes."""
     by_section: dict[str, list[Problem]] = {}
-    for one in loaded.left_out:
-        by_section.setdefault(one.section, []).append(one)
+    for problem in loaded.left_out:
+        by_section.setdefault(problem.section, []).append(problem)
     for section, problems in by_section.items():
         kind, _, name = section.partition(":")
         yield f"{kind} {name.strip()} is left out: {'; '.join(map(str, problems))}"
@@ -128,7 +128,7 @@ def _read(path: Path, formats: Sequence[Format]) -> RawConfig:
 
 def _format(path: Path, formats: Sequence[Format]) -> Format:
     suffix = path.suffix.lower()
-    return next((one for one in formats if suffix in one.suffixes), formats[0])
+    return next((format_ for format_ in formats if suffix in format_.suffixes), formats[0])
 
 
 def _included(
@@ -140,8 +140,12 @@ def _included(
         for key in _INCLUDES if section.name == "circus" else ():
             raw = section.values.get(key)
             for pattern in _patterns(raw.text, variables) if raw else ():
-                wanted = f"{pattern}/{_OF_INCLUDED_FOLDERS}" if key == "include_dir" else pattern
-                matches = [path.parent / one for one in sorted(glob(wanted, root_dir=path.parent))]
+                glob_pattern = (
+                    f"{pattern}/{_OF_INCLUDED_FOLDERS}" if key == "include_dir" else pattern
+                )
+                matches = [
+                    path.parent / name for name in sorted(glob(glob_pattern, root_dir=path.parent))
+                ]
                 yield from (match for match in matches if match.is_file())
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))

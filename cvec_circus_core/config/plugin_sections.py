@@ -36,13 +36,13 @@ def plugin_spec(
     draft = Draft(plugin_watcher(name))
     own: dict[str, Any] = {}
     options: dict[str, str] = {}
-    for given in given_options(PluginSpec, section, environments.seen(env), findings):
-        if isinstance(given.place, Plain):
-            own[given.place.option.name] = given.value
+    for entry in given_options(PluginSpec, section, environments.seen(env), findings):
+        if isinstance(entry.place, Plain):
+            own[entry.place.option.name] = entry.value
         else:
-            _put(given, draft, section, findings)
-        if given.key not in OF_THE_HOST and not isinstance(locate(WatcherSpec, given.key), Member):
-            options[given.key] = given.text
+            _put(entry, draft, section, findings)
+        if entry.key not in OF_THE_HOST and not isinstance(locate(WatcherSpec, entry.key), Member):
+            options[entry.key] = entry.text
     draft.set("env", {**env, **draft["env"]})
     if not own.get("use"):
         findings.refuse(section, Fault("use", "is missing", "the name of a plugin's class"))

@@ -54,8 +54,10 @@ def watcher_from_mapping(
     """
     _require_name(name)
     # None says "as if not given", which is how signatures in Python spell a default.
-    given = {key: value for key, value in options.items() if value is not None or _keeps_null(key)}
-    return _drafted(Draft(WatcherSpec(name=name.strip())), given, strict, sockets)
+    present = {
+        key: value for key, value in options.items() if value is not None or _keeps_null(key)
+    }
+    return _drafted(Draft(WatcherSpec(name=name.strip())), present, strict, sockets)
 
 
 def changed_spec(
@@ -80,17 +82,17 @@ def changed_spec(
 def spec_as_json(spec: WatcherSpec) -> dict[str, Any]:
     """Return all options of a watcher as JSON values: what ``options`` and ``get`` show."""
     spec = _without_settings(spec)
-    shown = {
-        name: one.kind.show(getattr(spec, name))
-        for name, one in declared_options(WatcherSpec).items()
+    values = {
+        name: option.kind.show(getattr(spec, name))
+        for name, option in declared_options(WatcherSpec).items()
     }
     for name, family in declared_families(WatcherSpec).items():
         members = _shown_family(spec, family)
         if name in _SHOWN_AS:
-            shown[_SHOWN_AS[name]] = members
+            values[_SHOWN_AS[name]] = members
         else:
-            shown.update({f"{family.prefix}{key}": value for key, value in members.items()})
-    return {**{key: _as_json(value) for key, value in spec.extra.items()}, **shown}
+            values.update({f"{family.prefix}{key}": value for key, value in members.items()})
+    return {**{key: _as_json(value) for key, value in spec.extra.items()}, **values}
 
 
 def shown_option(spec: WatcherSpec, key: str) -> Any:
@@ -128,19 +130,19 @@ def plugin_from_mapping(name: str, options: Mapping[str, Any]) -> PluginSpec:
     """Make the spec of a plugin from Python values; ``use`` is one of them. Raises `BadMessage`."""
     draft = Draft(plugin_watcher(name))
     own: dict[str, Any] = {}
-    told: dict[str, Any] = {}
+    class_options: dict[str, Any] = {}
     for key, value in options.items():
         if isinstance(place := locate(PluginSpec, key), Plain):
             own[place.option.name] = _checked(key, place, value)
         elif not isinstance(place := locate(WatcherSpec, key), Free):
             draft.put(place, _checked(key, place, value))
         if key not in OF_THE_HOST and not isinstance(locate(WatcherSpec, key), Member | Whole):
-            told[key] = value
+            class_options[key] = value
     if not own.get("use"):
         raise BadMessage("'use' is missing")
     finish_plugin_watcher(draft)
     _require_none(watcher_faults(draft, None, needs_cmd=False))
-    return PluginSpec(name=name, **own, options=told, watcher=draft.spec())
+    return PluginSpec(name=name, **own, options=class_options, watcher=draft.spec())
 
 
 def _drafted(
@@ -163,8 +165,8 @@ def _shown_family(spec: WatcherSpec, family: Family) -> dict[str, Any]:
 def _without_settings(spec: WatcherSpec) -> WatcherSpec:
     if PLUGIN_SETTINGS not in spec.env:
         return spec
-    shown = {key: value for key, value in spec.env.items() if key != PLUGIN_SETTINGS}
-    return replace(spec, env=shown)
+    env = {key: value for key, value in spec.env.items() if key != PLUGIN_SETTINGS}
+    return replace(spec, env=env)
 
 
 def _keeps_null(key: Any) -> bool:
@@ -200,16 +202,16 @@ def _checked(key: str, place: Place, value: Any) -> Any:
         return check(place, value)
     except Fault as refused:
         # What was written is shown, unless the fault lies inside an object.
-        shown = refused.key if isinstance(place, Whole) else key
+        written_key = refused.key if isinstance(place, Whole) else key
         if isinstance(refused, UnknownMember):
-            raise BadMessage(f"unknown key '{shown}'") from None
-        raise BadMessage(f"'{shown}' {refused.sentence}") from None
+            raise BadMessage(f"unknown key '{written_key}'") from None
+        raise BadMessage(f"'{written_key}' {refused.sentence}") from None
 
 
 def _require_none(faults: Any) -> None:
-    found = [f"'{fault.key}' {fault.sentence}" for fault in faults]
-    if found:
-        raise BadMessage("; ".join(found))
+    sentences = [f"'{fault.key}' {fault.sentence}" for fault in faults]
+    if sentences:
+        raise BadMessage("; ".join(sentences))
 
 
 def _as_json(value: Any) -> Any:

@@ -49,12 +49,12 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        named = " ".join(filter(None, (self.section and f"[{self.section}]", self.key)))
+        subject = " ".join(filter(None, (self.section and f"[{self.section}]", self.key)))
         if self.value is not None:
-            named += f" = {_on_one_line(self.value)}"
+            subject += f" = {_on_one_line(self.value)}"
         repeats = not self.allowed or self.sentence.endswith(f" {self.allowed}")
-        said = self.sentence if repeats else f"{self.sentence} (allowed: {self.allowed})"
-        return _printable(": ".join(filter(None, (place, named, said))))
+        sentence = self.sentence if repeats else f"{self.sentence} (allowed: {self.allowed})"
+        return _printable(": ".join(filter(None, (place, subject, sentence))))
 
 
 class RawConfig(Struct, frozen=True):
@@ -66,7 +66,9 @@ class RawConfig(Struct, frozen=True):
 
     def section(self, name: str) -> RawSection:
         """Return the section of this name, an empty one where there is none."""
-        return next((one for one in self.sections if one.name == name), RawSection(name))
+        return next(
+            (section for section in self.sections if section.name == name), RawSection(name)
+        )
 
 
 class Format(Protocol):
@@ -86,13 +88,13 @@ class Format(Protocol):
 
 def merged(sections: Iterable[RawSection]) -> tuple[RawSection, ...]:
     """Return sections of one name as one, in which the value that was read first wins."""
-    found: dict[str, RawSection] = {}
+    by_name: dict[str, RawSection] = {}
     for section in sections:
-        first = found.get(section.name, section)
-        found[section.name] = RawSection(
+        first = by_name.get(section.name, section)
+        by_name[section.name] = RawSection(
             section.name, first.file, first.line, {**section.values, **first.values}
         )
-    return tuple(found.values())
+    return tuple(by_name.values())
 
 
 def _on_one_line(text: str) -> str:

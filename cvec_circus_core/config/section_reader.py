@@ -39,7 +39,7 @@ def given_options(
     of: type, section: RawSection, variables: Mapping[str, str], findings: Findings
 ) -> Iterator[Given]:
     """Read the options of a section, in order, leaving out those that can not be read."""
-    taken: dict[str, str] = {}
+    first_keys: dict[str, str] = {}
     for key, raw in section.values.items():
         try:
             text, unknown = expand(raw.text, variables)
@@ -50,23 +50,23 @@ def given_options(
             sentence = f"names the environment variable {name}, which is not set"
             findings.doubt(section, Fault("", sentence), key)
         canonical = canonical_key(of, key)
-        if canonical in taken:
-            sentence = f"means the same as {taken[canonical]}, which counts"
+        if canonical in first_keys:
+            sentence = f"means the same as {first_keys[canonical]}, which counts"
             findings.doubt(section, Fault("", sentence), key)
             continue
-        taken[canonical] = key
+        first_keys[canonical] = key
         place = locate(of, key)
         _doubt_inert(place, section, key, findings)
         try:
-            given = Given(key, place, text, parse(place, text))
+            entry = Given(key, place, text, parse(place, text))
         except Fault as refused:
             unknown_key = isinstance(refused, UnknownMember)
-            shown = _with_hint(of, key, refused) if unknown_key else refused
-            findings.refuse(section, shown, key, text)
+            fault = _with_hint(of, key, refused) if unknown_key else refused
+            findings.refuse(section, fault, key, text)
             continue
         if of is ArbiterSpec:
-            _doubt_not_yet(section, given, findings)
-        yield given
+            _doubt_not_yet(section, entry, findings)
+        yield entry
 
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -103,11 +103,11 @@ def plain_values(
 ) -> dict[str, Any]:
     """Read a section whose options are all declared, and warn of the others."""
     values = {}
-    for given in given_options(of, section, variables, findings):
-        if isinstance(given.place, Plain):
-            values[given.place.option.name] = given.value
+    for entry in given_options(of, section, variables, findings):
+        if isinstance(entry.place, Plain):
+            values[entry.place.option.name] = entry.value
         else:
-            doubt_unknown(of, section, given, findings)
+            doubt_unknown(of, section, entry, findings)
     return values
 
 

@@ -59,4 +59,4 @@ gc.disable()
 for _name in SELDOM_USED:
     _postpone(_name)
 # The standard library as one zip file, which is seldom there: `importlib.metadata` would open it.
-sys.path[:] = [one for one in sys.path if not one.endswith(".zip") or os.path.exists(one)]
+sys.path[:] = [entry for entry in sys.path if not entry.endswith(".zip") or os.path.exists(entry)]

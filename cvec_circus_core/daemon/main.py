@@ -99,8 +99,8 @@ class Flags(Struct, frozen=True):
     def over(self, loaded: Loaded) -> Loaded:
         """Return the configuration with what the command line overrides."""
         names = ("pidfile", "loglevel", "logoutput", "loggerconfig")
-        given: dict[str, Any] = {name: getattr(self, name) for name in names}
-        chosen = {name: value for name, value in given.items() if value is not None}
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        chosen = {name: value for name, value in values.items() if value is not None}
         chosen["skip_bad"] = self.skip_bad or loaded.arbiter.skip_bad
         return replace(loaded, arbiter=replace(loaded.arbiter, **chosen))
 
@@ -141,8 +141,8 @@ def _faults_of_threads(plugin: PluginSpec) -> Iterator[Fault]:
         yield from use_faults(plugin)
     if assign([plugin], PluginNames.installed()).threads[:1] == (plugin,):
         # One that can not be loaded is missed by nobody else, and says so when it is started.
-        found = plugin_faults(plugin.use, plugin.options)
-        yield from (one for one in found if one.key != "use")
+        faults = plugin_faults(plugin.use, plugin.options)
+        yield from (fault for fault in faults if fault.key != "use")
 
 
 def run(flags: Flags, loaded: Loaded) -> int:

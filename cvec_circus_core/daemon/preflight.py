@@ -66,7 +66,7 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
             yield from _missing_home(f"{key}.filename", file)
         for doubt in sinks.doubts(settings):
             yield Fault(f"{key}.{doubt.key}", doubt.sentence, is_doubt=True)
-    path = [one for one in spec.env.get("PYTHONPATH", "").split(os.pathsep) if one]
+    path = [folder for folder in spec.env.get("PYTHONPATH", "").split(os.pathsep) if folder]
     for name, hook in spec.hooks.items():
         if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):
             yield Fault(f"hooks.{name}", sentence, is_doubt=True)
@@ -106,4 +106,4 @@ def _missing_home(key: str, file: str) -> Iterator[Fault]:
 
 
 def _is_plain(path: str) -> bool:
-    return not any(one in path for one in _VARIABLES)
+    return not any(variable in path for variable in _VARIABLES)

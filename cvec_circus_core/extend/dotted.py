@@ -23,17 +23,17 @@ def first_missing(dotted: str, path: Sequence[str] = ()) -> str:
     imported can not be known: it counts as there.
     """
     parts = dotted.replace(":", ".").split(".")
-    found = _top(parts[0], path)
-    if found is None:
+    module = _top(parts[0], path)
+    if module is None:
         return parts[0]
     for number, part in enumerate(parts[1:], 2):
         inner = None
-        if found.submodule_search_locations is not None:
-            locations = list(found.submodule_search_locations)
+        if module.submodule_search_locations is not None:
+            locations = list(module.submodule_search_locations)
             inner = PathFinder.find_spec(".".join(parts[:number]), locations)
         if inner is None:
-            return "" if _may_hold(found, part) else ".".join(parts[:number])
-        found = inner
+            return "" if _may_hold(module, part) else ".".join(parts[:number])
+        module = inner
     return ""
 
 
@@ -53,8 +53,8 @@ def _top(name: str, path: Sequence[str]) -> ModuleSpec | None:
     if name in sys.modules:
         return sys.modules[name].__spec__ or ModuleSpec(name, None)
     # Finders of every kind are asked; seldom needed, so it comes when it is.
-    found: ModuleSpec | None = import_module("importlib.util").find_spec(name)
-    return found or PathFinder.find_spec(name, list(path))
+    module: ModuleSpec | None = import_module("importlib.util").find_spec(name)
+    return module or PathFinder.find_spec(name, list(path))
 
 
 def _may_hold(module: ModuleSpec, name: str) -> bool:

@@ -42,19 +42,23 @@ class ExtraStats:
 
     async def of(self, subjects: Sequence[StatsSubject]) -> Extras:
         """Return what is known of these processes; those of whom nothing is known are left out."""
-        found: Extras = {}
+        extras: Extras = {}
         if not subjects or not self._contributors:
-            return found
-        asked = [(one, answer) for one in self._contributors if (answer := one.ask(subjects))]
-        if asked:
-            await asyncio.wait([answer for _, answer in asked], timeout=self._patience)
-        known = frozenset(subject.pid for subject in subjects)
-        for contributor, answer in asked:
+            return extras
+        answers = [
+            (contributor, answer)
+            for contributor in self._contributors
+            if (answer := contributor.ask(subjects))
+        ]
+        if answers:
+            await asyncio.wait([answer for _, answer in answers], timeout=self._patience)
+        pids = frozenset(subject.pid for subject in subjects)
+        for contributor, answer in answers:
             if answer.done():
-                contributor.put(answer.result(), known, found)
+                contributor.put(answer.result(), pids, extras)
             else:
                 contributor.tell("hangs", "it is not asked again before it has returned")
-        return found
+        return extras
 
 
 class _Contributor:
@@ -76,12 +80,12 @@ class _Contributor:
 
         def work() -> None:
             try:
-                said = self._function(processes=subjects)
+                result = self._function(processes=subjects)
             except BaseException as error:  # also SystemExit: it is somebody else's code
-                said = error
+                result = error
             self._busy = False
             try:
-                loop.call_soon_threadsafe(answer.set_result, said)
+                loop.call_soon_threadsafe(answer.set_result, result)
             except RuntimeError:
                 pass  # The loop has come to its end meanwhile.
 

@@ -22,15 +22,15 @@ from cvec_circus_core.model.errors import ConfigError
 
 def find_gate(name: str) -> Callable[..., Any]:
     """Return a gate by its name. Raises `ConfigError` with a sentence that says why not."""
-    points = {one.name: one for one in points_of(GATES)}
+    points = {entry_point.name: entry_point for entry_point in points_of(GATES)}
     point = points.get(name)
     if point is None:
         close = difflib.get_close_matches(name, points, n=1)
-        known = ", ".join(sorted(points)) or "none"
-        hint = f"did you mean {close[0]}?" if close else f"those installed are {known}"
+        names = ", ".join(sorted(points)) or "none"
+        hint = f"did you mean {close[0]}?" if close else f"those installed are {names}"
         raise ConfigError(f"no gate is named {name!r}; {hint}")
-    found = load_point(point, "gate")
-    gate = found() if isinstance(found, type) else found
+    loaded = load_point(point, "gate")
+    gate = loaded() if isinstance(loaded, type) else loaded
     if not callable(gate):
         raise ConfigError(f"gate {name} of {origin_of(point).distribution} can not be called")
     return gate  # type: ignore[no-any-return] # callable() has been asked

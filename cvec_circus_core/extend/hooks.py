@@ -63,8 +63,11 @@ class Hooks:
 
         For those who call each one in a way of their own: what it raises is theirs.
         """
-        found = getattr(self._plugins.hook, hook).get_hookimpls()
-        return [(one.plugin_name, partial(_call, one)) for one in found]
+        implementations = getattr(self._plugins.hook, hook).get_hookimpls()
+        return [
+            (implementation.plugin_name, partial(_call, implementation))
+            for implementation in implementations
+        ]
 
 
 def _call(found: pluggy.HookImpl, **given: Any) -> Any:
@@ -72,5 +75,5 @@ def _call(found: pluggy.HookImpl, **given: Any) -> Any:
 
 
 def _instance(found: Any) -> object:
-    made: object = found() if isinstance(found, type) else found
-    return made
+    instance: object = found() if isinstance(found, type) else found
+    return instance

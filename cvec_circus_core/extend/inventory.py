@@ -38,9 +38,9 @@ class Extension(Struct, frozen=True):
 
 def extensions() -> list[Extension]:
     """Return everything that is installed in our groups, sorted by group and name."""
-    ours = {one for one in groups() if one.startswith(PREFIX)}
-    found = [one for group in ours - {OLDER_NAMES} for one in _of(group)]
-    return sorted(found, key=lambda one: (one.group, one.name, one.distribution))
+    ours = {group for group in groups() if group.startswith(PREFIX)}
+    extensions_ = [extension for group in ours - {OLDER_NAMES} for extension in _of(group)]
+    return sorted(extensions_, key=lambda one: (one.group, one.name, one.distribution))
 
 
 def _of(group: str) -> Iterator[Extension]:
@@ -53,12 +53,20 @@ def _of(group: str) -> Iterator[Extension]:
             yield Extension(short, point.name, point.value, *whose, state, reason)
         return
     loaded = load_group(group, _anything, quietly=True)
-    for one in map(origin_of, loaded.points.values()):
-        yield Extension(short, one.name, one.value, one.distribution, one.version, "loaded")
-    for failure in loaded.failures:
-        one = failure.origin
+    for origin in map(origin_of, loaded.points.values()):
         yield Extension(
-            short, one.name, one.value, one.distribution, one.version, "failed", failure.reason
+            short, origin.name, origin.value, origin.distribution, origin.version, "loaded"
+        )
+    for failure in loaded.failures:
+        origin = failure.origin
+        yield Extension(
+            short,
+            origin.name,
+            origin.value,
+            origin.distribution,
+            origin.version,
+            "failed",
+            failure.reason,
         )
 
 

@@ -225,8 +225,8 @@ def _hear_signals(plugin: Stoppable, loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _periodics(plugin: Any) -> list[Periodic]:
-    found: list[Periodic] = vars(plugin).setdefault("_periodic", [])
-    return found
+    periodics: list[Periodic] = vars(plugin).setdefault("_periodic", [])
+    return periodics
 
 
 def _name(plugin: Hosted) -> str:

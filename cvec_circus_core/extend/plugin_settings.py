@@ -46,8 +46,8 @@ def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: s
         if fault.is_doubt:
             log.warning("plugin %s: %s %s", plugin, fault.key, fault.sentence)
         else:
-            shown = "" if fault.is_secret else f": {config[fault.key]!r}"
-            refused.append(f"{fault.key} {fault.sentence}{shown}")
+            quoted = "" if fault.is_secret else f": {config[fault.key]!r}"
+            refused.append(f"{fault.key} {fault.sentence}{quoted}")
     if refused:
         raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
     return declared(**values)

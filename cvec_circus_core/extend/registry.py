@@ -82,8 +82,8 @@ def load_group(
     that says what is wrong with it. What stands in ``besides`` is not loaded, and its names are
     taken.
     """
-    listed = (one for one in points_of(group) if one not in besides.values())
-    ExtensionManager.ENTRY_POINT_CACHE[group] = sorted(listed, key=_own_first)
+    to_load = (point for point in points_of(group) if point not in besides.values())
+    ExtensionManager.ENTRY_POINT_CACHE[group] = sorted(to_load, key=_own_first)
     failures: list[LoadFailure] = []
 
     def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
@@ -122,14 +122,14 @@ def load_point(point: EntryPoint, what: str) -> Any:
     Raises `ConfigError`, and remembers why, for those who ask what is installed.
     """
     try:
-        found = point.load()
+        loaded = point.load()
     except Exception as error:
         log.debug("%s %s does not load", what, point.name, exc_info=True)
         FAILED[point] = f"{type(error).__name__}: {error}"
         of = origin_of(point).distribution
         raise ConfigError(f"{what} {point.name} of {of} does not load ({FAILED[point]})") from None
     FAILED.pop(point, None)
-    return found
+    return loaded
 
 
 class CommandTable(Mapping[str, Command]):
@@ -157,21 +157,21 @@ class CommandTable(Mapping[str, Command]):
 
 def load_commands() -> CommandTable:
     """Return every installed command."""
-    own = {one.name: one for one in points_of(COMMANDS) if _is_own(one)}
+    own = {point.name: point for point in points_of(COMMANDS) if _is_own(point)}
     return CommandTable(own, load_group(COMMANDS, _as_command, besides=own).things)
 
 
 def load_formats() -> tuple[Any, ...]:
     """Load every installed format of configuration files, ini first."""
-    found = load_group(FORMATS, _as_format).things
-    return tuple(sorted(found.values(), key=lambda one: one.name != "ini"))
+    formats = load_group(FORMATS, _as_format).things
+    return tuple(sorted(formats.values(), key=lambda one: one.name != "ini"))
 
 
 def _as_format(found: Any) -> Any:
-    made = found() if isinstance(found, type) else found
-    if not callable(getattr(made, "read", None)) or not getattr(made, "name", ""):
+    instance = found() if isinstance(found, type) else found
+    if not callable(getattr(instance, "read", None)) or not getattr(instance, "name", ""):
         raise TypeError("a format needs a name and read()")
-    return made
+    return instance
 
 
 def _as_command(found: Any) -> Command:

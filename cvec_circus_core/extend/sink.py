@@ -152,8 +152,8 @@ class Sinks:
             if last not in self._installed:
                 close = difflib.get_close_matches(last, self._installed, n=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
-                known = ", ".join(sorted(self._installed))
-                raise Fault("class", f"names no stream class{meant}", known)
+                names = ", ".join(sorted(self._installed))
+                raise Fault("class", f"names no stream class{meant}", names)
             return self._installed[last]
         return _imported(name, home, last)
 

@@ -57,7 +57,7 @@ class PluginNames(Struct, frozen=True):
         """Read what is installed at this moment."""
         return cls(
             *(
-                {one.name: one for one in points_of(group)}
+                {point.name: point for point in points_of(group)}
                 for group in (PLUGINS, OLDER_NAMES, DEFAULT_PLUGINS)
             )
         )
@@ -166,21 +166,21 @@ def make(found: Any, facts: PluginFacts, options: Mapping[str, Any]) -> Any:
             pass  # A class without a signature is called as it is.
         return found(*args, **{**keywords, **options})
     # What concerns the shape is no help; what concerns the options is.
-    told = [one for one in refused if not any(word in one for word in _OF_THE_SHAPE)]
-    raise ConfigError(f"{_name(found)} can not be made: {(told or refused)[0]}")
+    telling = [reason for reason in refused if not any(word in reason for word in _OF_THE_SHAPE)]
+    raise ConfigError(f"{_name(found)} can not be made: {(telling or refused)[0]}")
 
 
 def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    named = {
+    keywords = {
         "endpoint": facts.endpoint,
         "pubsub_endpoint": facts.pubsub_endpoint,
         "check_delay": facts.check_delay,
     }
-    in_order = tuple(named.values())
-    yield (), {**named, "ssh_server": facts.ssh_server}
+    in_order = tuple(keywords.values())
+    yield (), {**keywords, "ssh_server": facts.ssh_server}
     yield (*in_order, facts.ssh_server), {}
     if facts.ssh_server is None:
-        yield (), named
+        yield (), keywords
         yield in_order, {}
 
 
@@ -196,12 +196,12 @@ def _from_module(module: str, name: str, use: str) -> Any:
         raise ConfigError(
             f"plugin {use}: module {module} fails ({type(error).__name__}: {error})"
         ) from None
-    found = getattr(home, name, None)
-    if found is None:
+    plugin_class = getattr(home, name, None)
+    if plugin_class is None:
         raise ConfigError(f"plugin {use}: module {module} has no class {name}")
-    if not callable(getattr(found, "start", None)):
+    if not callable(getattr(plugin_class, "start", None)):
         raise ConfigError(f"plugin {use}: {module}.{name} is not a CircusPlugin")
-    return found
+    return plugin_class
 
 
 def _near(use: str, known: Sequence[str]) -> str:

@@ -188,9 +188,9 @@ class InsideLink(PluginLink):
         """Return the next event, or None after `wake`."""
         while not self._woken:
             while self._events:
-                told = self._events.popleft()
-                if (topic := told.topic).startswith(self._topics):
-                    return topic, encode_event(told.body()).decode()
+                record = self._events.popleft()
+                if (topic := record.topic).startswith(self._topics):
+                    return topic, encode_event(record.body()).decode()
             await self._something()
         return None
 

@@ -58,9 +58,9 @@ def of_the_daemon(use: str, environ: MutableMapping[str, str]) -> Order | None:
     text = environ.pop(PLUGIN_SETTINGS, None)
     if text is None:
         return None
-    said = json.loads(text)
-    del said["name"]
-    return Order(use, is_watched=True, **said)
+    settings = json.loads(text)
+    del settings["name"]
+    return Order(use, is_watched=True, **settings)
 
 
 def order_from_file(file: str, name: str, environ: Mapping[str, str]) -> Order:

@@ -133,13 +133,13 @@ class PluginThreads:
 
     def want(self, specs: Iterable[PluginSpec]) -> None:
         """Run exactly these from now on; those that are not changed go on."""
-        wanted = {one.name: one for one in specs}
+        by_name = {spec.name: spec for spec in specs}
         for name, running in tuple(self._threads.items()):
-            if wanted.get(name) != running.spec:
+            if by_name.get(name) != running.spec:
                 running.stop()
                 self._leaving.append(self._threads.pop(name))
-        self._leaving = [one for one in self._leaving if one.thread.is_alive()]
-        for name, spec in wanted.items():
+        self._leaving = [thread for thread in self._leaving if thread.thread.is_alive()]
+        for name, spec in by_name.items():
             if name not in self._threads:
                 sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL))
                 link = partial(self._link, name)
@@ -154,10 +154,10 @@ class PluginThreads:
         self.want(())
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + seconds
-        for one in self._leaving:
-            left = max(0.0, give_up_at - loop.time())
-            await asyncio.to_thread(one.thread.join, left)
-        hanging = [one.spec.name for one in self._leaving if one.thread.is_alive()]
+        for thread in self._leaving:
+            remaining = max(0.0, give_up_at - loop.time())
+            await asyncio.to_thread(thread.thread.join, remaining)
+        hanging = [thread.spec.name for thread in self._leaving if thread.thread.is_alive()]
         for name in hanging:
             log.warning("plugin %s does not stop; it is left behind", name)
         return not hanging

@@ -71,19 +71,19 @@ def read_role(text: str) -> Role:
 
 def read_known(text: str, file: str) -> tuple[KnownKey, ...]:
     """Read the lines ``NAME ROLE KEY`` of a file. Raises `BadKeys` with the line that is wrong."""
-    found: list[KnownKey] = []
+    keys: list[KnownKey] = []
     for number, words in _lines(text):
         try:
             if len(words) != 3:
                 raise BadKeys("a line is NAME ROLE KEY")
-            one = KnownKey(read_name(words[0]), read_role(words[1]), read_key(words[2]))
-            twin = next((old for old in found if old.key == one.key), None)
+            known_key = KnownKey(read_name(words[0]), read_role(words[1]), read_key(words[2]))
+            twin = next((old for old in keys if old.key == known_key.key), None)
             if twin is not None:
-                raise BadKeys(f"{one.name} has the key of {twin.name}")
+                raise BadKeys(f"{known_key.name} has the key of {twin.name}")
         except BadKeys as error:
             raise BadKeys(f"{file}:{number}: {error}") from None
-        found.append(one)
-    return tuple(found)
+        keys.append(known_key)
+    return tuple(keys)
 
 
 def write_known(keys: Iterable[KnownKey]) -> str:
@@ -94,15 +94,15 @@ def write_known(keys: Iterable[KnownKey]) -> str:
 
 def read_servers(text: str, file: str) -> dict[str, str]:
     """Read the lines ``HOST[:PORT] KEY`` of a file. Raises `BadKeys`."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for number, words in _lines(text):
         try:
             if len(words) != 2:
                 raise BadKeys("a line is HOST[:PORT] KEY")
-            found[words[0].lower()] = read_key(words[1])
+            values[words[0].lower()] = read_key(words[1])
         except BadKeys as error:
             raise BadKeys(f"{file}:{number}: {error}") from None
-    return found
+    return values
 
 
 def write_servers(servers: Mapping[str, str]) -> str:
@@ -113,13 +113,13 @@ def write_servers(servers: Mapping[str, str]) -> str:
 
 def read_pair(text: str, file: str) -> KeyPair:
     """Read the two halves of a key. Raises `BadKeys`."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for line in text.split("\n"):
         word, equals, value = line.partition("=")
         if equals and not line.lstrip().startswith("#"):
-            found[word.strip()] = value.strip()
+            values[word.strip()] = value.strip()
     try:
-        return KeyPair(read_key(found["public"]), read_key(found["secret"]))
+        return KeyPair(read_key(values["public"]), read_key(values["secret"]))
     except (KeyError, BadKeys):
         raise BadKeys(f"{file} is no key file of circusctl keygen") from None
 

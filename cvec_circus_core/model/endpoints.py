@@ -19,8 +19,8 @@ def endpoint(*transports: str) -> Kind:
 
     def check(value: Any) -> str:
         address: str = TEXT.check(value).strip()
-        found = _ADDRESS.fullmatch(address)
-        if found is None or found[1] not in transports or not _is_place(found[1], found[2]):
+        match_ = _ADDRESS.fullmatch(address)
+        if match_ is None or match_[1] not in transports or not _is_place(match_[1], match_[2]):
             raise ValueError("an endpoint")
         return address
 
@@ -30,8 +30,8 @@ def endpoint(*transports: str) -> Kind:
 def _is_place(transport: str, place: str) -> bool:
     if transport not in ("tcp", "udp"):
         return True
-    found = _HOST_AND_PORT.fullmatch(place)
-    return found is not None and (found[2] == "*" or int(found[2]) <= _BIGGEST_PORT)
+    match_ = _HOST_AND_PORT.fullmatch(place)
+    return match_ is not None and (match_[2] == "*" or int(match_[2]) <= _BIGGEST_PORT)
 
 
 _EXAMPLES = {

@@ -64,8 +64,8 @@ def _check_hook(value: Any) -> HookSpec:
 
 
 def _name_of(call: Callable[..., Any]) -> str:
-    named = call if hasattr(call, "__qualname__") else type(call)
-    return f"{named.__module__}.{named.__qualname__}"
+    source = call if hasattr(call, "__qualname__") else type(call)
+    return f"{source.__module__}.{source.__qualname__}"
 
 
 def name_of_hook(hook: HookSpec) -> str:

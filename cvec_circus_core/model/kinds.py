@@ -142,8 +142,8 @@ def _signal_number(word: str) -> int | None:
         return int(word)
     name = word if word.startswith("SIG") else f"SIG{word}"
     for mark in "+-":
-        base, found, step = name.partition(mark)
-        if found and step.isdecimal() and base in ("SIGRTMIN", "SIGRTMAX"):
+        base, sign, step = name.partition(mark)
+        if sign and step.isdecimal() and base in ("SIGRTMIN", "SIGRTMAX"):
             return int(getattr(signal, base)) + int(mark + step)
     member = signal.Signals.__members__.get(name)
     return None if member is None else int(member)
@@ -268,12 +268,12 @@ def between(kind: Kind, low: float, high: float) -> Kind:
 def one_of(*words: str) -> Kind:
     """Return the kind that takes one of these words, in any case, and keeps our spelling."""
     allowed = ", ".join(words[:-1]) + f" or {words[-1]}"
-    known = {word.lower(): word for word in words}
+    by_lower = {word.lower(): word for word in words}
 
     def check(value: Any) -> str:
-        found = known.get(value.strip().lower()) if isinstance(value, str) else None
-        if found is None:
+        spelled = by_lower.get(value.strip().lower()) if isinstance(value, str) else None
+        if spelled is None:
             raise ValueError(f"one of {allowed}")
-        return found
+        return spelled
 
     return Kind("word", allowed, check, check)

@@ -30,24 +30,24 @@ class Notice(Struct, frozen=True):
 
 def read_notice(message: bytes) -> Notice:
     """Return what a message says."""
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in message[:LONGEST].decode(errors="replace").split("\n"):
         name, mark, value = line.partition("=")
         if mark:
-            said[name] = value
+            fields[name] = value
     return Notice(
-        ready=said.get("READY") == "1",
-        stopping=said.get("STOPPING") == "1",
-        status=_printable(said["STATUS"]) if "STATUS" in said else None,
-        alive=said.get("WATCHDOG") == "1",
-        troubled=said.get("WATCHDOG") == "trigger",
-        interval=_seconds(said.get("WATCHDOG_USEC")),
-        extension=_seconds(said.get("EXTEND_TIMEOUT_USEC")),
+        ready=fields.get("READY") == "1",
+        stopping=fields.get("STOPPING") == "1",
+        status=_printable(fields["STATUS"]) if "STATUS" in fields else None,
+        alive=fields.get("WATCHDOG") == "1",
+        troubled=fields.get("WATCHDOG") == "trigger",
+        interval=_seconds(fields.get("WATCHDOG_USEC")),
+        extension=_seconds(fields.get("EXTEND_TIMEOUT_USEC")),
     )
 
 
 def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() else "?" for one in text)
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _seconds(microseconds: str | None) -> float | None:

@@ -28,8 +28,8 @@ class UnknownMember(Fault):
     """A key of a family whose members are all known, and which is none of them."""
 
     def __init__(self, family: Family, member: str) -> None:
-        known = ", ".join(f"{family.prefix}{name}" for name in sorted(family.names or ()))
-        super().__init__(f"{family.prefix}{member}", "is not known", known)
+        names = ", ".join(f"{family.prefix}{name}" for name in sorted(family.names or ()))
+        super().__init__(f"{family.prefix}{member}", "is not known", names)
 
 
 class Plain(Struct, frozen=True):
@@ -145,13 +145,13 @@ def _check_family(family: Family, value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise Fault(family.name, "isn't an object")
-    found = {}
+    members = {}
     for key, item in value.items():
         # A library caller may give RLIMIT_NOFILE as well as nofile.
         short = key.lower().removeprefix(family.prefix) if family.any_case else key
         if item is not None or family.keeps_null:
-            found[short] = _check_member(family, short, item)
-    return found
+            members[short] = _check_member(family, short, item)
+    return members
 
 
 def _require_known(family: Family, member: str) -> None:

@@ -116,16 +116,20 @@ class _Declaring(StructMeta):
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **how: Any
     ) -> _Declaring:
         """Give the struct the defaults, and keep the declarations."""
-        declared = {key: one for key, one in namespace.items() if isinstance(one, Field)}
-        for key, one in declared.items():
-            one.name = key
-            if one.default_factory is MISSING:
-                namespace[key] = one.default
+        declared = {
+            key: declaration
+            for key, declaration in namespace.items()
+            if isinstance(declaration, Field)
+        }
+        for key, declaration in declared.items():
+            declaration.name = key
+            if declaration.default_factory is MISSING:
+                namespace[key] = declaration.default
             else:
-                namespace[key] = default_of(default_factory=one.default_factory)
-        made = super().__new__(cls, name, bases, namespace, **how)
-        made.declared = tuple(declared.values())
-        return made
+                namespace[key] = default_of(default_factory=declaration.default_factory)
+        struct = super().__new__(cls, name, bases, namespace, **how)
+        struct.declared = tuple(declared.values())
+        return struct
 
 
 class Spec(Struct, metaclass=_Declaring, frozen=True):
@@ -139,49 +143,53 @@ def _fields(of: type) -> tuple[Field[Any], ...]:
 @cache
 def declared_options(of: type) -> Mapping[str, Option]:
     """Return the options that a spec class declares, by name, in order of declaration."""
-    found: dict[str, Option] = {}
-    for one in _fields(of):
-        said = one.metadata.get("option")
-        if said is None:
+    options: dict[str, Option] = {}
+    for field_ in _fields(of):
+        declaration = field_.metadata.get("option")
+        if declaration is None:
             continue
-        default = one.default if one.default is not MISSING else _made(one.default_factory)
-        found[one.name] = Option(
-            one.name,
-            said.kind,
+        default = field_.default if field_.default is not MISSING else _made(field_.default_factory)
+        options[field_.name] = Option(
+            field_.name,
+            declaration.kind,
             default,
-            said.help,
-            said.changing,
-            said.aliases,
-            said.changing is not Needs.NEW_WATCHER,
-            said.inert,
-            said.secret,
+            declaration.help,
+            declaration.changing,
+            declaration.aliases,
+            declaration.changing is not Needs.NEW_WATCHER,
+            declaration.inert,
+            declaration.secret,
         )
-    return found
+    return options
 
 
 @cache
 def declared_families(of: type) -> Mapping[str, Family]:
     """Return the families that a spec class declares, by the name of their field."""
-    found = {}
-    for one in _fields(of):
-        if said := one.metadata.get("family"):
-            prefix, kind, help, changing, how = said
-            found[one.name] = Family(one.name, prefix, kind, help, changing, **how)
-    return found
+    families = {}
+    for field_ in _fields(of):
+        if declaration := field_.metadata.get("family"):
+            prefix, kind, help, changing, how = declaration
+            families[field_.name] = Family(field_.name, prefix, kind, help, changing, **how)
+    return families
 
 
 @cache
 def renamed_options(of: type) -> Mapping[str, str]:
     """Return the newer name for every older name of a free-form option."""
-    return {old: new for one in _fields(of) for old, new in one.metadata.get("renamed", {}).items()}
+    return {
+        old: new
+        for field_ in _fields(of)
+        for old, new in field_.metadata.get("renamed", {}).items()
+    }
 
 
 @cache
 def option_names(of: type) -> Mapping[str, str]:
     """Return the canonical name for every name and alias that a spec class takes."""
     names = {name: name for name in declared_options(of)}
-    for name, one in declared_options(of).items():
-        names.update(dict.fromkeys(one.aliases, name))
+    for name, option in declared_options(of).items():
+        names.update(dict.fromkeys(option.aliases, name))
     return names
 
 

@@ -50,15 +50,15 @@ def sockets_in(text: str) -> Iterator[str]:
     """Yield the names of the sockets that a text has variables for."""
     if "circus.sockets." not in text.lower():
         return
-    for one in _SOCKET.finditer(text):
-        yield (one[1] or one[2]).lower()
+    for reference in _SOCKET.finditer(text):
+        yield (reference[1] or reference[2]).lower()
 
 
 def socket_use(spec: WatcherSpec, known: Collection[str]) -> SocketUse:
     """Return what a watcher uses, where ``known`` are the managed sockets there are."""
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
     numbered = tuple(dict.fromkeys(name for text in texts for name in sockets_in(text)))
-    listed = tuple(dict.fromkeys(spec.sockets))
-    if spec.use_sockets and not listed and not numbered:
-        listed = tuple(known)
-    return SocketUse(numbered, listed, spec.stdin_socket)
+    names = tuple(dict.fromkeys(spec.sockets))
+    if spec.use_sockets and not names and not numbered:
+        names = tuple(known)
+    return SocketUse(numbered, names, spec.stdin_socket)

@@ -80,31 +80,31 @@ class _Reading:
 
     def _open(self, number: int, line: str) -> None:
         self._key, self._lost = None, False
-        found = _HEADER.fullmatch(line)
-        self._skipping = found is None or not found["name"].strip()
-        if found is None or self._skipping:
+        header = _HEADER.fullmatch(line)
+        self._skipping = header is None or not header["name"].strip()
+        if header is None or self._skipping:
             self._problem(number, f"{_quoted(line)} is no section; write [NAME]")
             self._lost = True
             return
-        if rest := _without_comment(found["rest"]).strip():
+        if rest := _without_comment(header["rest"]).strip():
             self._warn(number, f"what follows the section's name is left out: {_quoted(rest)}")
-        self._sections.append(_Section(found["name"].strip(), number))
+        self._sections.append(_Section(header["name"].strip(), number))
 
     def _option(self, number: int, line: str) -> None:
         self._key, self._lost = None, True
         if self._skipping:
             return
-        found = _OPTION.fullmatch(line)
+        option = _OPTION.fullmatch(line)
         if not self._sections:
             self._problem(number, f"{_quoted(line)} stands before the first section")
-        elif found is None:
+        elif option is None:
             self._problem(number, f"{_quoted(line)} has no value; write NAME = VALUE")
-        elif not (key := found["key"].rstrip()):
+        elif not (key := option["key"].rstrip()):
             self._problem(number, f"{_quoted(line)} has no name; write NAME = VALUE")
         else:
             self._lost = False
-            text = _without_comment(found["text"])
-            is_cut = text != found["text"] and bool(text.strip())
+            text = _without_comment(option["text"])
+            is_cut = text != option["text"] and bool(text.strip())
             self._store(number, key, text.strip(), is_cut)
 
     def _store(self, number: int, key: str, text: str, is_cut: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +133,13 @@ def test_one_that_is_started_by_hand_serves_the_next_daemon(
     first.start()
     by_hand = psutil.Popen(
         [
-            *("circus-plugin", "--endpoint", first.endpoint, "--pubsub", first.events),
+            *(
+                str(Path(sys.executable).parent / "circus-plugin"),
+                "--endpoint",
+                first.endpoint,
+                "--pubsub",
+                first.events,
+            ),
             "tests.live.stubborn_plugins.Idle",
         ],
         env={**os.environ, "LIVE_TEST_MARK": first.mark},
