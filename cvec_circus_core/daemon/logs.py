@@ -20,8 +20,8 @@ from cvec_circus_core.model.events import (
     NotReady,
     ProcessReaped,
     ProcessSpawned,
-    RolloutFailed,
     Told,
+    WatcherRolloutFailed,
     WatcherStarted,
     WatcherStopped,
 )
@@ -148,7 +148,7 @@ def log_event(notice: Told) -> None:
             log.log(level, message, event.watcher, event.pid, event.exit_code)
         case WatcherStarted():
             log.info("%s started", event.watcher)
-        case RolloutFailed():
+        case WatcherRolloutFailed():
             log.error("%s is not renewed: %s", event.watcher, escaped(event.reason))
         case NotReady():
             message = "%s process [pid %d] did not say in time that it is ready"

@@ -80,14 +80,14 @@ class Shutdown:
     async def _stop_leftover(self) -> None:
         """Stop, with a grace, what the watchers have not."""
         self._engine.processes.refuse_spawns()
-        left = self._left()
-        if left:
-            log.error("stopping %d processes that their watchers did not stop", len(left))
-            self._signal(left, signal.SIGTERM)
-            await self._gone(left, GRACE)
-            self._signal(left & self._left(), signal.SIGKILL)
-            await self._gone(left, AT_MOST)
-        await self._swept(left, signal.SIGTERM, GRACE)
+        remaining = self._left()
+        if remaining:
+            log.error("stopping %d processes that their watchers did not stop", len(remaining))
+            self._signal(remaining, signal.SIGTERM)
+            await self._gone(remaining, GRACE)
+            self._signal(remaining & self._left(), signal.SIGKILL)
+            await self._gone(remaining, AT_MOST)
+        await self._swept(remaining, signal.SIGTERM, GRACE)
 
     async def _see_them_go(self) -> None:
         """Wait for what was killed, and for the watchers to tell of it, but not for long."""
@@ -147,9 +147,9 @@ async def _first_of(*ends: Coroutine[Any, Any, object]) -> None:
     """Wait for one of several; the others are cancelled."""
     tasks = [asyncio.ensure_future(end) for end in ends]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
-            one.result()
+        finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            task.result()
     finally:
-        for one in tasks:
-            one.cancel()
+        for task in tasks:
+            task.cancel()

@@ -61,7 +61,7 @@ class LoadFailure(Struct, frozen=True):
     reason: str
 
 
-class Loaded(Struct, Generic[Thing], frozen=True):
+class LoadedGroup(Struct, Generic[Thing], frozen=True):
     """What one group of entry points brought."""
 
     things: Mapping[str, Thing]
@@ -75,7 +75,7 @@ def load_group(
     *,
     quietly: bool = False,
     besides: Mapping[str, EntryPoint] = NOTHING,
-) -> Loaded[Thing]:
+) -> LoadedGroup[Thing]:
     """Load every entry point of a group, and log what fails unless ``quietly``.
 
     ``accept`` turns the loaded object into the thing to keep, or raises TypeError with a phrase
@@ -113,7 +113,7 @@ def load_group(
             failure.origin.distribution,
             failure.reason,
         )
-    return Loaded(things, points, tuple(failures))
+    return LoadedGroup(things, points, tuple(failures))
 
 
 def load_point(point: EntryPoint, what: str) -> Any:

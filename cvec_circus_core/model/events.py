@@ -122,7 +122,7 @@ class WatcherRemoved(Event, frozen=True):
     topic = "remove"
 
 
-class SpawnFailed(Event, frozen=True):
+class ProcessSpawnFailed(Event, frozen=True):
     """A process could not be started."""
 
     topic = "spawn_failed"
@@ -170,7 +170,7 @@ class HookFailed(Event, frozen=True):
         return {"name": self.hook, "error": self.error}
 
 
-class RolloutFailed(Event, frozen=True):
+class WatcherRolloutFailed(Event, frozen=True):
     """New processes were not ready; those that are needed of the old ones stay."""
 
     topic = "rollout_failed"

@@ -119,7 +119,7 @@ def told_end(reason: str) -> Effect:
 
 def told_failure(wid: int, reason: str, retry_in: float | None) -> Effect:
     """Tell that a process could not be started."""
-    return Emit(events.SpawnFailed(NAME, wid, reason, retry_in))
+    return Emit(events.ProcessSpawnFailed(NAME, wid, reason, retry_in))
 
 
 def kept(

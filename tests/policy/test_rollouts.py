@@ -51,7 +51,7 @@ def ready_ones(**options: Any) -> Watcher:
 
 def failed(why: str) -> Effect:
     """Tell that a rollout has failed."""
-    return Emit(events.RolloutFailed(NAME, why))
+    return Emit(events.WatcherRolloutFailed(NAME, why))
 
 
 class TestNotToBeHad:

@@ -79,7 +79,7 @@ def abandon(state: WatcherState, why: str, now: float) -> None:
     """End a rollout that does not succeed."""
     slots, back = state.slots, can_go_back(state)
     state.rollout_error, state.rolling, state.rollout = why, False, None
-    state.issue(Emit(events.RolloutFailed(state.spec.name, why)))
+    state.issue(Emit(events.WatcherRolloutFailed(state.spec.name, why)))
     fail_rollout(state, f"{why}; {_what_stays(state)}")
     if not back:
         return

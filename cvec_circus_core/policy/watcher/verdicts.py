@@ -153,7 +153,7 @@ def _judge_failed_start(state: WatcherState, fact: CouldNotStart, now: float) ->
     if is_up and not is_overtaken:
         state.reason = reason
     if not is_up or is_overtaken or is_enough:
-        state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, reason, None)))
+        state.issue(Emit(events.ProcessSpawnFailed(state.spec.name, slot.wid, reason, None)))
         state.slots.free(slot)
     else:
         _retry_start(state, slot, reason, now)
@@ -179,7 +179,7 @@ def _is_given_up(state: WatcherState, slot: Slot) -> bool:
 
 def _retry_start(state: WatcherState, slot: Slot, why: str, now: float) -> None:
     pause = pause_after(slot.deaths, state.spec)
-    state.issue(Emit(events.SpawnFailed(state.spec.name, slot.wid, why, pause)))
+    state.issue(Emit(events.ProcessSpawnFailed(state.spec.name, slot.wid, why, pause)))
     retry_later(state, slot, pause, now)
 
 
