@@ -25,7 +25,7 @@ class Draft:
     def __getitem__(self, field: str) -> Any:
         return self._values[field]
 
-    def put(self, place: Place, value: Any) -> None:
+    def put(self, place: Place, value: object) -> None:
         """Take a value that was read for this place."""
         match place:
             case Plain(option):
@@ -42,7 +42,7 @@ class Draft:
             case Free(key):
                 self._values["extra"][key] = value
 
-    def set(self, field: str, value: Any) -> None:
+    def set(self, field: str, value: object) -> None:
         """Give a field its whole value."""
         self._values[field] = value
         self.given.add(field)

@@ -6,7 +6,7 @@ All or nothing: every value is read and the whole is checked before a spec comes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cvec_circus_core.config.build import with_stats
@@ -169,7 +169,7 @@ def _without_settings(spec: WatcherSpec) -> WatcherSpec:
     return replace(spec, env=env)
 
 
-def _keeps_null(key: Any) -> bool:
+def _keeps_null(key: object) -> bool:
     place = locate(WatcherSpec, key) if isinstance(key, str) else None
     return isinstance(place, Member) and place.family.keeps_null
 
@@ -197,7 +197,7 @@ def _plain(of: type, options: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _checked(key: str, place: Place, value: Any) -> Any:
+def _checked(key: str, place: Place, value: object) -> Any:
     try:
         return check(place, value)
     except Fault as refused:
@@ -208,13 +208,13 @@ def _checked(key: str, place: Place, value: Any) -> Any:
         raise BadMessage(f"'{written_key}' {refused.sentence}") from None
 
 
-def _require_none(faults: Any) -> None:
+def _require_none(faults: Iterable[Fault]) -> None:
     sentences = [f"'{fault.key}' {fault.sentence}" for fault in faults]
     if sentences:
         raise BadMessage("; ".join(sentences))
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> Any:
     """Return a value that JSON can tell: a callable becomes its name."""
     if callable(value):
         return getattr(value, "__qualname__", type(value).__qualname__)

@@ -92,7 +92,7 @@ class _Contributor:
         threading.Thread(target=work, name=f"extra stats {self._name}", daemon=True).start()
         return answer
 
-    def put(self, said: Any, known: frozenset[int], found: Extras) -> None:
+    def put(self, said: object, known: frozenset[int], found: Extras) -> None:
         """Put what was answered where it belongs; what was there first stays."""
         if said is None:
             return
@@ -127,7 +127,7 @@ class _Contributor:
             )
 
 
-def _can_be_sent(value: Any) -> bool:
+def _can_be_sent(value: object) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     return value is None or isinstance(value, int | str)

@@ -42,7 +42,7 @@ class Hooks:
                 self._plugins.unregister(plugin)
             log.warning("kernel plugin %s is left out: %s", name, error)
 
-    def gather(self, hook: str, **given: Any) -> list[Any]:
+    def gather(self, hook: str, **given: object) -> list[Any]:
         """Call a hook of every plugin and return what they answered, but None.
 
         A plugin that raises is named in the log; the others are called all the same.
@@ -70,10 +70,10 @@ class Hooks:
         ]
 
 
-def _call(found: pluggy.HookImpl, **given: Any) -> Any:
+def _call(found: pluggy.HookImpl, **given: object) -> object:
     return found.function(*(given[name] for name in found.argnames))
 
 
-def _instance(found: Any) -> object:
+def _instance(found: object) -> object:
     instance: object = found() if isinstance(found, type) else found
     return instance

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
-from typing import Any
 
 from cvec_circus_core.extend.points import groups, points_of
 from cvec_circus_core.extend.registry import FAILED, OLDER_NAMES, load_group, origin_of
@@ -82,5 +81,5 @@ def _state_of(point: EntryPoint) -> tuple[str, str | None]:
     return "installed", None
 
 
-def _anything(found: Any) -> Any:
+def _anything(found: object) -> object:
     return found

@@ -30,11 +30,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from cvec_circus_core.extend.plugin_loop import Link, Periodic, log, run
 from cvec_circus_core.extend.plugin_settings import read_settings
 from cvec_circus_core.model.errors import CallError, ConfigError
+from cvec_circus_core.model.values import JsonValue
+
+Message = TypeVar("Message")
 
 _EVENTS = "watcher."
 _NO = frozenset({"false", "no", "off", "0", ""})
@@ -87,7 +90,7 @@ class CircusPlugin:
             )
         self.handle_config()
 
-    def call(self, command: str, /, **props: Any) -> dict[str, Any]:
+    def call(self, command: str, /, **props: JsonValue) -> dict[str, Any]:
         """Send a command and wait for its reply, an error reply like any other.
 
         Events wait meanwhile. It may be called in handlers, and in other threads of the plugin.
@@ -95,11 +98,11 @@ class CircusPlugin:
         """
         return self._linked.call({"command": command, "properties": props})
 
-    async def acall(self, command: str, /, **props: Any) -> dict[str, Any]:
+    async def acall(self, command: str, /, **props: JsonValue) -> dict[str, Any]:
         """Send a command and await its reply; for ``async def`` handlers."""
         return await self._linked.acall({"command": command, "properties": props})
 
-    async def ask(self, command: str, /, **props: Any) -> dict[str, Any]:
+    async def ask(self, command: str, /, **props: JsonValue) -> dict[str, Any]:
         """Do the same, and say in the log why nothing came of it; such a reply's status is error.
 
         For plugins that go on all the same.
@@ -112,7 +115,7 @@ class CircusPlugin:
             log.info("%s: %s: %s", self.name, command, reply.get("reason"))
         return reply
 
-    def cast(self, command: str, /, **props: Any) -> None:
+    def cast(self, command: str, /, **props: JsonValue) -> None:
         """Send a command and want no reply. The daemon's log says where it was refused."""
         self._linked.call({"command": command, "properties": props, "msg_type": "cast"})
 
@@ -122,14 +125,14 @@ class CircusPlugin:
         It may raise `ConfigError` where options do not fit together.
         """
 
-    def handle_init(self) -> Any:
+    def handle_init(self) -> object:
         """Called in the plugin's own loop before the first event; `call` works already."""
 
-    def handle_recv(self, data: Any) -> Any:
+    def handle_recv(self, data: tuple[str, str]) -> object:
         """Called for every event with a pair: its topic, and its body as JSON text."""
         raise NotImplementedError(f"{type(self).__name__} has no handle_recv()")
 
-    def handle_stop(self) -> Any:
+    def handle_stop(self) -> object:
         """Called right before the plugin is stopped."""
 
     def every(self, seconds: float, fn: Callable[[], Any]) -> Periodic:
@@ -140,7 +143,7 @@ class CircusPlugin:
         return Periodic(self, seconds, fn)
 
     @staticmethod
-    def split_data(data: Any) -> tuple[str, str, Any]:
+    def split_data(data: tuple[str | bytes, Message]) -> tuple[str, str, Message]:
         """Return the watcher as in the topic, the event, and the message, from what handlers get.
 
         A dot in a watcher's name does no harm. The name as it was written stands in the message.

@@ -65,9 +65,9 @@ class Hosted(Protocol):
     running: bool
     _stopping: bool
 
-    def handle_init(self) -> Any: ...
-    def handle_recv(self, data: Any) -> Any: ...
-    def handle_stop(self) -> Any: ...
+    def handle_init(self) -> object: ...
+    def handle_recv(self, data: tuple[str, str]) -> object: ...
+    def handle_stop(self) -> object: ...
     def stop(self) -> None: ...
 
 
@@ -198,7 +198,7 @@ async def _finish(plugin: Hosted) -> None:
         log.exception("plugin %s failed in handle_stop; it has stopped all the same", _name(plugin))
 
 
-async def finished(result: Any) -> Any:
+async def finished(result: object) -> object:
     """Return what a handler gave, awaiting it where that is needed."""
     return await result if isinstance(result, Awaitable) else result
 
@@ -224,7 +224,7 @@ def _hear_signals(plugin: Stoppable, loop: asyncio.AbstractEventLoop) -> None:
             loop.add_signal_handler(signum, request_stop, plugin)
 
 
-def _periodics(plugin: Any) -> list[Periodic]:
+def _periodics(plugin: object) -> list[Periodic]:
     periodics: list[Periodic] = vars(plugin).setdefault("_periodic", [])
     return periodics
 

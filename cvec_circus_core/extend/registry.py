@@ -86,11 +86,11 @@ def load_group(
     ExtensionManager.ENTRY_POINT_CACHE[group] = sorted(to_load, key=_own_first)
     failures: list[LoadFailure] = []
 
-    def on_failure(_: Any, point: EntryPoint, error: BaseException) -> None:
+    def on_failure(_: object, point: EntryPoint, error: BaseException) -> None:
         FAILED[point] = f"{type(error).__name__}: {error}"
         failures.append(LoadFailure(origin_of(point), FAILED[point]))
 
-    manager = ExtensionManager(group, on_load_failure_callback=on_failure)
+    manager: ExtensionManager[object] = ExtensionManager(group, on_load_failure_callback=on_failure)
     things: dict[str, Thing] = {}
     points = dict(besides)
     for extension in manager:
@@ -167,14 +167,14 @@ def load_formats() -> tuple[Any, ...]:
     return tuple(sorted(formats.values(), key=lambda one: one.name != "ini"))
 
 
-def _as_format(found: Any) -> Any:
+def _as_format(found: object) -> Any:
     instance = found() if isinstance(found, type) else found
     if not callable(getattr(instance, "read", None)) or not getattr(instance, "name", ""):
         raise TypeError("a format needs a name and read()")
     return instance
 
 
-def _as_command(found: Any) -> Command:
+def _as_command(found: object) -> Command:
     if not isinstance(found, type) or not issubclass(found, Command):
         raise TypeError("it is not a subclass of Command")
     return found()

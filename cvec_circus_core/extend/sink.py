@@ -169,7 +169,7 @@ def _imported(name: str, home: str, last: str) -> Callable[..., Any]:
         raise Fault("class", f"{name} can not be used: {error}") from None
 
 
-def _as_class(stream_class: Any) -> Callable[..., Any]:
+def _as_class(stream_class: object) -> Callable[..., Any]:
     if not callable(stream_class) or (
         isinstance(stream_class, type) and "__call__" not in _names_of_instances(stream_class)
     ):

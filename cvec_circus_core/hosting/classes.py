@@ -11,11 +11,11 @@ import difflib
 import inspect
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from cvec_circus_core.extend.plugin_settings import settings_faults
 from cvec_circus_core.extend.points import points_of
@@ -42,6 +42,17 @@ class PluginFacts(Struct, frozen=True):
     daemon_pid: int = 0
     daemon_id: str = ""
     """Whom it belongs to, where a daemon runs it."""
+
+
+class Startable(Protocol):
+    """What a plugin is to its host, whatever its class: it runs in the thread that starts it."""
+
+    def start(self) -> object:
+        """Run until it is stopped."""
+
+
+PluginFactory = Callable[..., Startable]
+"""The class of a plugin, or what else makes one."""
 
 
 class PluginNames(Struct, frozen=True):
@@ -87,12 +98,13 @@ def plugin_target(use: str) -> str | None:
     return PluginNames.installed().target(use)
 
 
-def find_class(use: str) -> Any:
+def find_class(use: str) -> PluginFactory:
     """Return the class of a plugin. Raises `ConfigError` with a sentence that says why not."""
     names = PluginNames.installed()
     point = names.point(use)
     if point is not None:
-        return load_point(point, "plugin")
+        factory: PluginFactory = load_point(point, "plugin")
+        return factory
     module, colon, name = use.partition(":")
     if not colon:
         module, _, name = use.rpartition(".")
@@ -153,21 +165,21 @@ def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[Fault]:
         yield from settings_faults(declared, options)
 
 
-def make(found: Any, facts: PluginFacts, options: Mapping[str, Any]) -> Any:
+def make(factory: PluginFactory, facts: PluginFacts, options: Mapping[str, Any]) -> Startable:
     """Make a plugin. Raises `ConfigError` where the class does not take its options."""
     refused: list[str] = []
     for args, keywords in _shapes(facts):
         try:
-            inspect.signature(found).bind(*args, **{**keywords, **options})
+            inspect.signature(factory).bind(*args, **{**keywords, **options})
         except TypeError as error:
             refused.append(str(error))
             continue
         except ValueError:
             pass  # A class without a signature is called as it is.
-        return found(*args, **{**keywords, **options})
+        return factory(*args, **{**keywords, **options})
     # What concerns the shape is no help; what concerns the options is.
     telling = [reason for reason in refused if not any(word in reason for word in _OF_THE_SHAPE)]
-    raise ConfigError(f"{_name(found)} can not be made: {(telling or refused)[0]}")
+    raise ConfigError(f"{_name(factory)} can not be made: {(telling or refused)[0]}")
 
 
 def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -184,7 +196,7 @@ def _shapes(facts: PluginFacts) -> Iterator[tuple[tuple[Any, ...], dict[str, Any
         yield in_order, {}
 
 
-def _from_module(module: str, name: str, use: str) -> Any:
+def _from_module(module: str, name: str, use: str) -> PluginFactory:
     try:
         home = import_module(module)
     except ModuleNotFoundError as error:
@@ -196,7 +208,7 @@ def _from_module(module: str, name: str, use: str) -> Any:
         raise ConfigError(
             f"plugin {use}: module {module} fails ({type(error).__name__}: {error})"
         ) from None
-    plugin_class = getattr(home, name, None)
+    plugin_class: PluginFactory | None = getattr(home, name, None)
     if plugin_class is None:
         raise ConfigError(f"plugin {use}: module {module} has no class {name}")
     if not callable(getattr(plugin_class, "start", None)):
@@ -222,5 +234,5 @@ def _like(use: str, names: PluginNames) -> str:
     return f"; did you mean {meant[0]}?" if meant else ""
 
 
-def _name(found: Any) -> str:
+def _name(found: object) -> str:
     return f"{getattr(found, '__module__', '?')}.{getattr(found, '__qualname__', found)}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cvec_circus_core.model.kinds import Kind
 from cvec_circus_core.model.values import Struct
 
@@ -37,7 +35,7 @@ def _parse(text: str) -> Amount:
     return Amount(int(digits), word.endswith("%"))
 
 
-def _check(value: Any) -> Amount:
+def _check(value: object) -> Amount:
     match value:
         case Amount():
             return value

@@ -7,8 +7,6 @@ apart.
 
 from __future__ import annotations
 
-from typing import Any
-
 from cvec_circus_core.model.capability_set import (
     NAMES,
     NO_CAPABILITY,
@@ -21,7 +19,7 @@ from cvec_circus_core.model.kinds import Kind
 __all__ = ("CAPABILITIES", "NAMES", "Capabilities")
 
 
-def _read(value: Any) -> Capabilities | None:
+def _read(value: object) -> Capabilities | None:
     if value is None or isinstance(value, Capabilities):
         return value
     if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address, ip_address
-from typing import Any
 
 from cvec_circus_core.model.kinds import TEXT, Kind
 
@@ -17,7 +16,7 @@ def endpoint(*transports: str) -> Kind:
     """Return the kind that takes addresses of these transports."""
     allowed = " or ".join(_EXAMPLES[transport] for transport in transports)
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         address: str = TEXT.check(value).strip()
         match_ = _ADDRESS.fullmatch(address)
         if match_ is None or match_[1] not in transports or not _is_place(match_[1], match_[2]):

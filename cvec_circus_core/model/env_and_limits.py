@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
-from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
 
@@ -14,19 +13,19 @@ RLIMIT_NAMES = frozenset(
 """The limits that this machine knows, in lower case and without their prefix."""
 
 
-def _check_mapping(value: Any) -> dict[str, str]:
+def _check_mapping(value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise ValueError("an object of strings")
     return {_variable_name(key): _variable_value(item) for key, item in value.items()}
 
 
-def _variable_name(name: Any) -> str:
+def _variable_name(name: object) -> str:
     if not isinstance(name, str) or not name or "=" in name or "\0" in name:
         raise ValueError("an object whose keys can name environment variables")
     return name
 
 
-def _variable_value(value: Any) -> str:
+def _variable_value(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     if not isinstance(value, str) or "\0" in value:
@@ -51,7 +50,7 @@ def _parse_limit(text: str) -> int | None:
         raise ValueError("a number of units, or nothing for unlimited") from None
 
 
-def _check_limit(value: Any) -> int | None:
+def _check_limit(value: object) -> int | None:
     if value is None or value == -1:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:

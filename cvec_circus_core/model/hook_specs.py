@@ -47,7 +47,7 @@ def _parse_hook(text: str) -> HookSpec:
         raise ValueError(_FORM) from None
 
 
-def _check_hook(value: Any) -> HookSpec:
+def _check_hook(value: object) -> HookSpec:
     match value:
         case HookSpec():
             return value

@@ -19,7 +19,7 @@ _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
 
 
-def _as_it_is(value: Any) -> Any:
+def _as_it_is(value: object) -> object:
     return value
 
 
@@ -45,7 +45,7 @@ def _parse_integer(text: str) -> int:
         raise ValueError("an integer") from None
 
 
-def _check_integer(value: Any) -> int:
+def _check_integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("an integer")
     return value
@@ -59,7 +59,7 @@ def _parse_number(text: str) -> float:
     return _check_number(number)
 
 
-def _check_number(value: Any) -> float:
+def _check_number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a number")
     if value != value or value in (float("inf"), float("-inf")):
@@ -79,13 +79,13 @@ def _parse_boolean(text: str) -> bool:
     raise ValueError("a boolean")
 
 
-def _check_boolean(value: Any) -> bool:
+def _check_boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("a boolean")
     return value
 
 
-def _check_text(value: Any) -> str:
+def _check_text(value: object) -> str:
     if isinstance(value, PathLike):
         value = fspath(value)
     if not isinstance(value, str):
@@ -107,7 +107,7 @@ def _parse_words(text: str) -> tuple[str, ...]:
         raise ValueError(f"a list of words ({str(error).lower()})") from None
 
 
-def _check_words(value: Any) -> tuple[str, ...]:
+def _check_words(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return _parse_words(_check_text(value))
     if not isinstance(value, list | tuple):
@@ -119,11 +119,11 @@ def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(_check_text(text).replace(",", " ").split())
 
 
-def _check_names(value: Any) -> tuple[str, ...]:
+def _check_names(value: object) -> tuple[str, ...]:
     return _parse_names(value) if isinstance(value, str) else _check_words(value)
 
 
-def read_signal(value: Any) -> int:
+def read_signal(value: object) -> int:
     """Return the number of a signal given as a number, digits, or a name.
 
     Names may have SIG or not, in any case, and ``RTMIN+n`` / ``RTMAX-n`` are known
@@ -164,7 +164,7 @@ def _parse_account(text: str) -> int | str:
     return int(word) if word.isdecimal() else word
 
 
-def _check_account(value: Any) -> int | str:
+def _check_account(value: object) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError("a name or number")
     if isinstance(value, int):
@@ -184,7 +184,7 @@ def _parse_octal(text: str) -> int:
     return number
 
 
-def _check_octal(value: Any) -> int:
+def _check_octal(value: object) -> int:
     if isinstance(value, str):
         return _parse_octal(value)
     return _check_integer(value)
@@ -270,7 +270,7 @@ def one_of(*words: str) -> Kind:
     allowed = ", ".join(words[:-1]) + f" or {words[-1]}"
     by_lower = {word.lower(): word for word in words}
 
-    def check(value: Any) -> str:
+    def check(value: object) -> str:
         spelled = by_lower.get(value.strip().lower()) if isinstance(value, str) else None
         if spelled is None:
             raise ValueError(f"one of {allowed}")

@@ -120,7 +120,7 @@ def parse(place: Place, text: str) -> Any:
             return text
 
 
-def check(place: Place, value: Any) -> Any:
+def check(place: Place, value: object) -> Any:
     """Take a JSON or Python value. Raises `Fault`."""
     match place:
         case Plain(option):
@@ -133,14 +133,14 @@ def check(place: Place, value: Any) -> Any:
             return value
 
 
-def _check_member(family: Family, member: str, value: Any) -> Any:
+def _check_member(family: Family, member: str, value: object) -> Any:
     _require_known(family, member)
     if value is None and not family.keeps_null:
         return None
     return _read(family.kind.check, value, family, member)
 
 
-def _check_family(family: Family, value: Any) -> dict[str, Any]:
+def _check_family(family: Family, value: object) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -159,7 +159,7 @@ def _require_known(family: Family, member: str) -> None:
         raise UnknownMember(family, member)
 
 
-def read_option(option: Option, value: Any) -> Any:
+def read_option(option: Option, value: object) -> Any:
     """Return the value of one option, given as text or as what it is. Raises `Fault`."""
     if value == option.default and type(value) is type(option.default):
         return value
@@ -186,7 +186,7 @@ def read_options(of: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], l
 
 
 def _read(
-    convert: Callable[[Any], Any], value: Any, declared: Option | Family, member: str = ""
+    convert: Callable[[Any], Any], value: object, declared: Option | Family, member: str = ""
 ) -> Any:
     try:
         return convert(value)

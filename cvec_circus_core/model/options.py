@@ -6,7 +6,7 @@ declaration; nobody repeats it. The classes that hold options are `Spec`s or dat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from enum import Enum
 from functools import cache
@@ -81,7 +81,7 @@ class _Declared(Struct, frozen=True):
 
 
 def option(
-    default: Any,
+    default: object,
     kind: Kind,
     help: str,
     *,
@@ -193,5 +193,5 @@ def option_names(of: type) -> Mapping[str, str]:
     return names
 
 
-def _made(factory: Callable[[], Any] | Any) -> Any:
+def _made(factory: object) -> object:
     return factory() if callable(factory) else None

@@ -11,7 +11,6 @@ The first two come true by themselves while the process lives; the others have t
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
 from cvec_circus_core.model.regex import Regex
@@ -94,7 +93,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _check(value: Any) -> Readiness:
+def _check(value: object) -> Readiness:
     match value:
         case Readiness():
             return value

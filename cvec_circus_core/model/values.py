@@ -27,7 +27,7 @@ JsonObject: TypeAlias = "Mapping[str, JsonValue]"
 """The keys and values of a JSON object."""
 
 
-def replace(value: T, **changes: Any) -> T:
+def replace(value: T, **changes: object) -> T:
     """Return a copy of a struct or dataclass with some fields changed.
 
     Raises TypeError for a field that it does not have.

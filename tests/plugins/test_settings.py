@@ -35,8 +35,9 @@ class Ping(CircusPlugin):
 
 
 def ping(**config: Any) -> PingSettings:
-    made: Ping = make(Ping, PluginFacts("control", "events", 1.0), config)
-    return made.settings
+    plugin: Any = make(Ping, PluginFacts("control", "events", 1.0), config)
+    settings: PingSettings = plugin.settings
+    return settings
 
 
 @pytest.mark.parametrize(
