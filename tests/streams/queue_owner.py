@@ -10,6 +10,7 @@ from cvec_circus_core import get_arbiter
 from cvec_circus_plugins.streams.queue import QueueStream
 
 _LOOK_EVERY = 0.02
+_ANY_PORT = "tcp://127.0.0.1:*"
 
 
 def main() -> None:
@@ -29,7 +30,13 @@ def main() -> None:
     taking = threading.Thread(target=take)
     taking.start()
     how = {"numprocesses": count, "respawn": False, "stdout_stream": {"stream": stream}}
-    arbiter = get_arbiter([{"name": "w", "cmd": cmd, **how}], background=True)
+    # Any free port: several of these may run at the same time.
+    arbiter = get_arbiter(
+        [{"name": "w", "cmd": cmd, **how}],
+        controller=_ANY_PORT,
+        pubsub_endpoint=_ANY_PORT,
+        background=True,
+    )
     arbiter.start()
     try:
         while arbiter.get_watcher("w").status() != "stopped":
