@@ -111,7 +111,9 @@ class Feed:
             content = json.loads(body)
             with self._lock:
                 rounds = self._ledger.rounds
-                self._ledger.take(topic.decode(errors="replace"), content, api.unix_time())
+                name = topic.decode(errors="replace")
+                # A clock that is set back must not keep what is gone in the picture.
+                self._ledger.take(name, content, now, api.unix_time())
                 if self._ledger.rounds > rounds:
                     self._round_began(now)
                 self._heard_at = now

@@ -74,6 +74,7 @@ class Ledger:
         self.rounds = 0
         """How many rounds have begun."""
         self.heard_at: float | None = None
+        self._shown_at = 0.0
         self.healths: Mapping[str, Health] = {}
         self._groups: dict[str, _GroupRecord] = {}
         self._sockets: dict[int, _SocketRecord] = {}
@@ -82,12 +83,16 @@ class Ledger:
         self._cpu = _history()
         self._memory = _history()
 
-    def take(self, topic: str, body: object, at: float) -> None:
-        """Take what was published; what can not be understood is left out."""
+    def take(self, topic: str, body: object, at: float, shown_at: float | None = None) -> None:
+        """Take what was published at a moment; what can not be understood is left out.
+
+        Moments are those of any one clock; ``shown_at`` is the Unix time, where that is another.
+        """
         if not topic.startswith(_TOPIC) or not isinstance(body, Mapping):
             return
         self._begin(topic)
         self.heard_at = at
+        self._shown_at = at if shown_at is None else shown_at
         now = _Moment(at, self.rounds)
         rest = topic[len(_TOPIC) :]
         if rest.partition(".")[0] == _SOCKETS and ("fd" in body or "addresses" in body):
@@ -111,7 +116,7 @@ class Ledger:
             replace(socket.fact, history=tuple(socket.history)) for socket in self._sockets.values()
         )
         return Snapshot(
-            self.heard_at or 0.0,
+            self._shown_at,
             tuple(_without_repeated(groups)),
             tuple(sorted(sockets, key=lambda socket: socket.fd)),
             self._reads,

@@ -8,35 +8,23 @@ that is not to be had, the tables in /proc are read.
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
-import struct
-import sys
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import psutil
 
 from cvec_circus_core.system.accounts import unmapped_uid
+from cvec_circus_core.system.net.netlink import SockDiag
+from cvec_circus_core.system.proc import HAS_PROC, net_rows
 
-CAN_TELL_SENDERS = sys.platform.startswith("linux")
+CAN_TELL_SENDERS = HAS_PROC
 """Whether this system tells who has sent a datagram."""
 
 Address = tuple[str, int]
 """Host and port, as sockets give them."""
 
 Host = IPv4Address | IPv6Address
-
-_SOCK_DIAG = 4
-_BY_FAMILY = 20
-_REQUEST = 1
-_ERROR = 2
-_HEADER = struct.Struct("=IHHII")
-_QUESTION = struct.Struct("=BBBxI2s2s16s16sIII")
-_ANSWER = struct.Struct("=BBBB2s2s16s16sIIIIIIII")
-_ALL_STATES = 0xFFFFFFFF
-_NO_COOKIE = 0xFFFFFFFF
 
 
 class DatagramSenders:
@@ -76,7 +64,7 @@ class DatagramSenders:
         if uid is not None:
             yield uid
 
-    def _is_proven(self, netlink: socket.socket) -> bool:
+    def _is_proven(self, netlink: SockDiag) -> bool:
         """Ask about a socket of ours: a kernel without the table says that there is none."""
         loopback = ip_address("127.0.0.1")
         try:
@@ -97,63 +85,29 @@ def process_owners(pid: int) -> frozenset[int]:
     return frozenset({uids.real, uids.effective})
 
 
-def _netlink() -> socket.socket | None:
+def _netlink() -> SockDiag | None:
     try:
-        netlink = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _SOCK_DIAG
-        )
+        return SockDiag()
     except (OSError, AttributeError):
         return None
-    netlink.settimeout(1.0)
-    return netlink
 
 
-def _ask(
-    netlink: socket.socket, sender: tuple[Host, int], receiver: tuple[Host, int]
-) -> int | None:
+def _ask(netlink: SockDiag, sender: tuple[Host, int], receiver: tuple[Host, int]) -> int | None:
     """Return the uid of the socket that an answer to the sender would reach. Raises OSError."""
-    here, here_port = sender
-    there, there_port = receiver
-    body = _QUESTION.pack(
-        socket.AF_INET if here.version == 4 else socket.AF_INET6,
-        socket.IPPROTO_UDP,
-        0,
-        _ALL_STATES,
-        there_port.to_bytes(2, "big"),
-        here_port.to_bytes(2, "big"),
-        there.packed,
-        here.packed,
-        0,
-        _NO_COOKIE,
-        _NO_COOKIE,
-    )
-    netlink.send(_HEADER.pack(_HEADER.size + len(body), _BY_FAMILY, _REQUEST, 1, 0) + body)
-    reply = netlink.recv(4096)
-    kind = _HEADER.unpack_from(reply)[1]
-    if kind == _ERROR:
-        code = -struct.unpack_from("=i", reply, _HEADER.size)[0]
-        if code == errno.ENOENT:
-            return None
-        raise OSError(code, os.strerror(code))
-    answer = _ANSWER.unpack_from(reply, _HEADER.size)
-    port, uid, inode = int.from_bytes(answer[4], "big"), answer[14], answer[15]
+    here, there = sender[0].packed, receiver[0].packed
+    family = socket.AF_INET if sender[0].version == 4 else socket.AF_INET6
+    owner = netlink.udp_socket(family, (here, sender[1]), (there, receiver[1]))
     # An inode of 0 is a socket that no process has any more; its user reads as root.
-    return int(uid) if port == here_port and inode != 0 else None
+    return owner.uid if owner and owner.here_port == sender[1] and owner.inode else None
 
 
 def _owners_in_tables(port: int) -> Iterator[int]:
     """Yield the owners of all sockets that may be meant."""
-    ending = f":{port:04X}"
-    for table in ("/proc/net/udp", "/proc/net/udp6"):
-        try:
-            with open(table, encoding="ascii") as rows:
-                next(rows, None)
-                for row in rows:
-                    words = row.split(None, 10)
-                    if words[1].endswith(ending) and words[9] != "0":
-                        yield int(words[7])
-        except (OSError, ValueError, IndexError):
-            continue
+    ending = b":%04X" % port
+    for table in ("udp", "udp6"):
+        for words in net_rows(table, 10):
+            if len(words) > 9 and words[1].endswith(ending) and words[9] != b"0":
+                yield int(words[7])
 
 
 def _plain(host: str) -> Host:

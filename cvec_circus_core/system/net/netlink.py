@@ -1,4 +1,4 @@
-"""Asking the kernel for TCP connections, by netlink (sock_diag(7)).
+"""Asking the kernel for TCP connections and UDP sockets, by netlink (sock_diag(7)).
 
 A question takes some microseconds however many connections there are. It is about one connection,
 or about all of one port of ours.
@@ -25,6 +25,7 @@ _HEADER = struct.Struct("=IHHII")
 _QUESTION = struct.Struct("=BBBxI2s2s16s16sIII")
 _ANSWER = struct.Struct("=BBBB2s2s16s16sIIIIIIII")
 _ATTRIBUTE = struct.Struct("=HH")
+_ALL_STATES = tuple(range(32))
 _NO_COOKIE = 0xFFFFFFFF
 _NOT_THERE = frozenset({errno.ENOENT, errno.ECONNREFUSED})
 _LARGEST = 1 << 16
@@ -88,6 +89,19 @@ class SockDiag:
         self._ask(family, _REQUEST, 0, (ESTABLISHED,), ends)
         return next(self._answers(), None)
 
+    def udp_socket(
+        self, family: int, here: tuple[bytes, int], there: tuple[bytes, int]
+    ) -> Connection | None:
+        """Return the UDP socket that a datagram from ``there`` to ``here`` reaches.
+
+        None where there is none. Raises OSError.
+        """
+        # For UDP the kernel takes the ends the other way round.
+        ports = there[1].to_bytes(2, "big"), here[1].to_bytes(2, "big")
+        ends = (*ports, there[0], here[0])
+        self._ask(family, _REQUEST, 0, _ALL_STATES, ends, socket.IPPROTO_UDP)
+        return next(self._answers(), None)
+
     def connections(
         self, family: int, port: int, states: tuple[int, ...], attribute: int
     ) -> Iterator[Connection]:
@@ -106,11 +120,12 @@ class SockDiag:
         attributes: int,
         states: tuple[int, ...],
         ends: tuple[bytes, bytes, bytes, bytes],
+        protocol: int = socket.IPPROTO_TCP,
     ) -> None:
         self._serial = (self._serial + 1) & 0xFFFFFFFF
         mask = sum(1 << state for state in states)
         question = _QUESTION.pack(
-            family, socket.IPPROTO_TCP, attributes, mask, *ends, 0, _NO_COOKIE, _NO_COOKIE
+            family, protocol, attributes, mask, *ends, 0, _NO_COOKIE, _NO_COOKIE
         )
         size = _HEADER.size + len(question)
         self._socket.send(_HEADER.pack(size, _BY_FAMILY, flags, self._serial, 0) + question)

@@ -83,6 +83,8 @@ class Census:
         self._remembered = remembered
         self._table = choose_table() if table is None else table
         self._told_early = told_early()
+        # Read once, as the start of the machine is: ages go on when the clock is set meanwhile.
+        self._wall_at_zero = clock.wall() - clock.now()
         self._memory = psutil.virtual_memory().total
         self._kin = ProcessTree()
         self._known: dict[int, _Known] = {}
@@ -126,7 +128,8 @@ class Census:
 
     def _look_at(self, pids: Iterable[int], kin_for: float) -> _Look:
         self._looks += 1
-        look = _Look(self._looks, self._clock.now(), self._clock.wall(), list(pids))
+        now = self._clock.now()
+        look = _Look(self._looks, now, now + self._wall_at_zero, list(pids))
         if look.wanted and look.now - self._kin.looked_at >= kin_for:
             self._look_around(look)
         while len(self._known) > self._remembered:
