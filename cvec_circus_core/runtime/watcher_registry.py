@@ -22,7 +22,8 @@ from cvec_circus_core.policy.arbiter.inputs import Added
 from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.streams.stream_settings import check_streams
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
-from cvec_circus_core.runtime.watcher import Listener, WatcherActor, nobody
+from cvec_circus_core.runtime.watcher import WatcherActor
+from cvec_circus_core.runtime.watcher_inbox import Listener, nobody
 from cvec_circus_core.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -55,15 +56,15 @@ class WatcherRegistry:
             raise AlreadyExists(spec.name)
         check_streams(self._world.outputs.sinks, spec)
         actor = self._watchers[key] = WatcherActor(spec, self._world)
-        actor.listener = self._listener
-        self._listener(Added(key, actor.facts()))
+        actor.inbox.listener = self._listener
+        self._listener(Added(key, actor.inbox.facts()))
         self._world.emit(events.WatcherAdded(spec.name))
         return actor
 
     def forget(self, key: str) -> None:
         """Forget a watcher. What it has left running is told by it alone."""
         actor = self._watchers.pop(key)
-        actor.listener = nobody
+        actor.inbox.listener = nobody
         self._world.emit(events.WatcherRemoved(actor.name))
 
     def note_detached(self, actor: WatcherActor) -> None:

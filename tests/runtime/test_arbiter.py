@@ -27,7 +27,7 @@ from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.watcher import inputs, machine
 from cvec_circus_core.policy.watcher.inputs import Go
-from cvec_circus_core.runtime import watcher as watcher_module
+from cvec_circus_core.runtime import watcher_inbox as watcher_module
 from cvec_circus_core.system.fakes import Behaviour
 from tests.runtime.memory import MemoryDaemon, in_memory
 

@@ -22,7 +22,8 @@ from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.hook_views import DirectSignal
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import TicketFuture
-from cvec_circus_core.runtime.watcher import MOST_TICKETS, News, WatcherActor
+from cvec_circus_core.runtime.watcher import WatcherActor
+from cvec_circus_core.runtime.watcher_inbox import MOST_TICKETS, News
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
 from cvec_circus_core.system.protocols import Scope
@@ -45,7 +46,7 @@ class Scene:
         world = World(loop, self.clock, self.processes, turns, sockets, self.events.append)
         spec = WatcherSpec(**{"name": "Web", "cmd": "web", "ready": SPAWNED, **options})
         self.actor = WatcherActor(spec, world)
-        self.actor.listener = self.news.append
+        self.actor.inbox.listener = self.news.append
 
     async def settle(self) -> None:
         """Let everything happen that needs no time."""
@@ -258,7 +259,7 @@ async def test_news_for_other_watchers_are_told_once() -> None:
     await scene.up()
     statuses = [news.facts.status for news in scene.news if isinstance(news, Became)]
     assert statuses == [WatcherStatus.STARTING, WatcherStatus.ACTIVE]
-    assert scene.actor.facts() is scene.actor.facts()
+    assert scene.actor.inbox.facts() is scene.actor.inbox.facts()
 
 
 @in_memory

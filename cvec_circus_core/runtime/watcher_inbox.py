@@ -1,0 +1,145 @@
+"""The machine of one watcher at run time: an inbox before it, and turns for its effects.
+
+Inputs are posted by anybody in the event loop; the whole batch is stepped at once on the next pass
+of the loop. Effects are performed in order, in turns shared with all other watchers, so a watcher
+of ten thousand processes does not keep the daemon from answering.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from cvec_circus_core.model.errors import Conflict
+from cvec_circus_core.model.names import name_key
+from cvec_circus_core.model.outcome import Failed, Outcome
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.views import (
+    WatcherView,
+)
+from cvec_circus_core.policy.arbiter.inputs import Added, Became, Troubled, WatcherFacts
+from cvec_circus_core.policy.config_steps import Condition
+from cvec_circus_core.policy.watcher import inputs
+from cvec_circus_core.policy.watcher.effects import Effect
+from cvec_circus_core.policy.watcher.inputs import Input, TicketId, Wanted
+from cvec_circus_core.policy.watcher.machine import step, wake_at
+from cvec_circus_core.policy.watcher.state import WatcherState
+from cvec_circus_core.policy.watcher.views import view_of
+from cvec_circus_core.runtime.tickets import TicketFuture, settled
+from cvec_circus_core.runtime.world import World
+
+log = logging.getLogger(__name__)
+
+MOST_TICKETS = 1000
+"""Tickets that may be open at once per watcher; more are refused."""
+
+News = Added | Became | Troubled
+Listener = Callable[[News], None]
+
+
+def nobody(news: News) -> None:
+    """Take no notice."""
+
+
+class WatcherInbox:
+    """Owns the state: takes inputs and gives tickets, pictures, and effects to ``perform``."""
+
+    def __init__(self, spec: WatcherSpec, world: World, perform: Callable[[Effect], None]) -> None:
+        self.state = WatcherState(spec)
+        self.listener: Listener = nobody
+        """Is told whatever counts for other watchers."""
+        self._world = world
+        self._perform = perform
+        self._inbox: list[Input] = []
+        self._effects: deque[Effect] = deque()
+        self._tickets: dict[TicketId, TicketFuture] = {}
+        self._ticket_count = 0
+        self._alarm: tuple[float, Callable[[], None]] | None = None
+        self._view: WatcherView | None = None
+        self._facts = WatcherFacts(spec)
+
+    def facts(self) -> WatcherFacts:
+        """Return what counts for other watchers; the same object until it changes."""
+        state, old = self.state, self._facts
+        condition = Condition.UP
+        if state.wanted is Wanted.DOWN and not state.restart_when_down:
+            condition = Condition.GAVE_UP if state.gave_up else Condition.DOWN
+        is_same = old.spec is state.spec and old.status is state.status
+        if not is_same or old.condition is not condition:
+            self._facts = WatcherFacts(state.spec, state.status, condition)
+        return self._facts
+
+    def view(self) -> WatcherView:
+        """Return a picture of what is so; the same one until something happens."""
+        if self._view is None:
+            self._view = view_of(self.state, self._world.clock.now())
+        return self._view
+
+    def request(self, make: Callable[[TicketId], Input]) -> TicketFuture:
+        """Post an input with a ticket of its own, and return the ticket."""
+        if len(self._tickets) >= MOST_TICKETS:
+            refusal = Conflict(
+                f"watcher {self.state.spec.name} has {MOST_TICKETS} requests waiting already"
+            )
+            return settled(self._world.loop, Failed(refusal))
+        self._ticket_count += 1
+        number = TicketId(self._ticket_count)
+        ticket = self._tickets[number] = TicketFuture(self._world.loop)
+        # At once, so that the next reader sees the wish: two incr in a row make two more.
+        self._inbox.append(make(number))
+        self._step()
+        return ticket
+
+    def settle(self, number: TicketId, outcome: Outcome) -> None:
+        """Settle a ticket, as an effect says."""
+        self._tickets.pop(number).settle(outcome)
+
+    def post(self, fact: Input) -> None:
+        """Put an input in; it is stepped on the next pass of the loop."""
+        refused = isinstance(fact, inputs.HookAnswered) and not fact.allowed
+        if refused or isinstance(fact, inputs.SpawnFailed):
+            self.listener(Troubled(name_key(self.state.spec.name)))
+        self._inbox.append(fact)
+        if len(self._inbox) == 1:
+            # Whatever else this pass of the loop brings is stepped in the same batch.
+            self._world.loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        batch, self._inbox = self._inbox, []
+        if not batch:
+            return
+        self._view = None
+        idle = not self._effects
+        self._effects.extend(step(self.state, batch, self._world.clock.now()))
+        if idle and self._effects:
+            self._world.turns.add(self._perform_next)
+        self._set_alarm()
+        old_facts = self._facts
+        if self.facts() is not old_facts:
+            self.listener(Became(name_key(self.state.spec.name), self._facts))
+
+    def _perform_next(self) -> None:
+        """Perform one effect and take one more turn for the next: the order is kept."""
+        effect = self._effects.popleft()
+        try:
+            self._perform(effect)
+        except Exception:
+            log.exception("watcher %s: %r failed", self.state.spec.name, effect)
+        if self._effects:
+            self._world.turns.add(self._perform_next)
+
+    def _set_alarm(self) -> None:
+        at = wake_at(self.state)
+        if self._alarm is not None:
+            if self._alarm[0] == at:
+                return
+            self._alarm[1]()
+            self._alarm = None
+        if at is not None:
+            pause = max(0.0, at - self._world.clock.now())
+            self._alarm = (at, self._world.clock.wait(pause, self._on_alarm))
+
+    def _on_alarm(self) -> None:
+        self._alarm = None
+        self.post(inputs.Tick())
