@@ -92,7 +92,7 @@ class OutputQuery(Struct, frozen=True):
 
     channels: tuple[str, ...] = ("stdout", "stderr")
     lines: int = 10
-    """How many of each process, at most."""
+    """How many of each slot, also of processes that have ended, at most."""
     wid: int | None = None
     since: float | None = None
     """The Unix time before which no line is wanted."""

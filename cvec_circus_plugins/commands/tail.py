@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
-from cvec_circus_plugins.commands._output_entries import bytes_of, heading, output_entry
+from cvec_circus_plugins.commands._output_entries import (
+    LinePrinter,
+    bytes_of,
+    heading,
+    merged_entries,
+    output_entry,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +20,11 @@ if TYPE_CHECKING:
     from cvec_circus_core.api import OutputView, Piece, Session, Supervisor, WatcherPort
 
 CHANNELS = ("stdout", "stderr")
+ALL = "all"
 MOST_LINES = 10_000
 
 _MOST_BYTES = 512 * 1024
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class TailRequest(Request):
@@ -24,8 +32,11 @@ class TailRequest(Request):
 
     name: str = prop(REQUIRED, "watcher")
     process: int | None = prop(None, "one process by its number in the watcher (wid)")
-    channel: str = prop("stdout", "which output", choices=CHANNELS)
+    channel: str = prop("stdout", "which output; all only where merged", choices=(*CHANNELS, ALL))
     lines: int = prop(10, "how many lines of each process")
+    merged: bool = prop(False, "one list of all lines, in the order in which they came")
+    since: float | None = prop(None, "seconds; only lines that are not older (merged)")
+    grep: str = prop("", "only lines with this text (merged)")
 
 
 class TailLine(Request):
@@ -40,16 +51,20 @@ class TailLine(Request):
         metavar="NAME[:WID]",
     )
     lines: int = prop(10, "how many lines of each process", short="n")
-    stderr: bool = prop(False, "standard error, not standard output")
+    stderr: bool = prop(False, "standard error alone")
+    stdout: bool = prop(False, "standard output alone")
+    since: str = prop("", "only what came within this time: 30, 90s, 10m, 2h, 1d", metavar="TIME")
+    grep: str = prop("", "only lines with this text", metavar="TEXT")
     follow: bool = prop(False, "print what comes from now on, too, until interrupted", short="f")
 
 
 class Tail(Command):
     """Show the last output of the processes of a watcher, and what comes.
 
-    The daemon keeps the last 64 KB of each process whose output goes to a stream, also for a while
-    after its end. Output without a stream (`stdout_stream`, `stderr_stream`) does not pass the
-    daemon and can not be shown.
+    The daemon keeps the last 64 KB of each process and channel (`keep_output`), also for a while
+    after the process has ended. Standard output and error are shown in the order in which they
+    came; where several processes are shown, `WATCHER:NUMBER` stands before each line, and `err`
+    where it is standard error.
 
     Request::
 
@@ -63,13 +78,23 @@ class Tail(Command):
          "output": [{"process_id": 1, "process_pid": 4711, "ended": false, "end": 12,
                      "data": "hello\\nworld\\n"}]}
 
+    With `merged`, it has a list of entries in the order in which their lines came, and how far each
+    process has written::
+
+        {"status": "ok", "time": 1332265655.9, "pubsub_endpoint": "tcp://127.0.0.1:5556",
+         "processes": 1,
+         "merged": [{"watcher": "web", "process_id": 1, "process_pid": 4711, "ended": false,
+                     "channel": "stderr", "time": 1332265650.1, "data": "hello\\n"}],
+         "ends": [{"process_pid": 4711, "channel": "stderr", "end": 6}]}
+
     What comes afterwards is published on the event endpoint, as long as somebody subscribes, under
     the topic `stream.NAME.PID.stdout` or `.stderr`, with `data` as above and `start`, the number of
     bytes that were written before.
 
     Command line::
 
-        circusctl tail [--follow | -f] [--lines N | -n N] [--stderr] NAME[:WID]...
+        circusctl tail [--follow | -f] [--lines N | -n N] [--stdout | --stderr]
+                       [--since TIME] [--grep TEXT] NAME[:WID]...
     """
 
     name = "tail"
@@ -80,11 +105,13 @@ class Tail(Command):
 
     async def execute(self, supervisor: Supervisor, request: TailRequest) -> dict[str, Any]:
         """Look at it."""
-        if request.channel not in CHANNELS:
+        if request.channel not in CHANNELS and not (request.merged and request.channel == ALL):
             raise api.BadMessage("'channel' isn't one of stdout, stderr")
         if not 0 <= request.lines <= MOST_LINES:
             raise api.BadMessage(f"'lines' isn't a number from 0 to {MOST_LINES}")
         watcher = supervisor.watcher(request.name)
+        if request.merged:
+            return {"pubsub_endpoint": _event_endpoint(supervisor), **_merged(watcher, request)}
         views = list(watcher.recent(request.channel, request.lines, request.process))
         _check_process(watcher, request.process, views)
         limit = _MOST_BYTES // max(1, len(views))
@@ -99,19 +126,26 @@ class Tail(Command):
         properties: dict[str, Any] = {"name": arguments["name"]}
         if colon and process.isdecimal():
             properties = {"name": name, "process": int(process)}
-        if arguments.get("stderr"):
-            properties["channel"] = "stderr"
-        if "lines" in arguments:
-            properties["lines"] = arguments["lines"]
+        wanted = [channel for channel in CHANNELS if arguments.get(channel)]
+        properties |= {"channel": wanted[0] if len(wanted) == 1 else ALL, "merged": True}
+        for key in ("lines", "grep"):
+            if key in arguments:
+                properties[key] = arguments[key]
+        if arguments.get("since"):
+            properties["since"] = _seconds(arguments["since"])
         return properties
 
     def show(self, reply: Mapping[str, Any]) -> str:
-        """Show the lines; several processes get headings."""
+        """Show the lines; several processes are told apart."""
+        if "merged" in reply:
+            return _merged_text(reply["merged"], prefixes=reply["processes"] > 1)
         entries = reply["output"]
         return _text(entries, [heading(entry) if len(entries) > 1 else "" for entry in entries])
 
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the lines below headings that name the watcher."""
+        if "merged" in reply:
+            return _merged_text(reply["merged"], prefixes=True)
         entries = reply["output"]
         headings = [heading(entry, f"{name}, ") for entry in entries]
         return _text(entries, headings) or f"==> {name} <=="
@@ -125,12 +159,52 @@ class Tail(Command):
         """Print what comes, too, where that is wanted."""
         if not arguments.get("follow"):
             return None
-        if len(requests) > 1:
-            names = ", ".join(request["name"] for request in requests)
-            raise ValueError(f"--follow is for one watcher, not for {names}")
         from cvec_circus_plugins.commands._follow_output import follow_output
 
-        return follow_output(session, self.name, requests[0])
+        return follow_output(session, self.name, requests)
+
+
+def _merged(watcher: WatcherPort, request: TailRequest) -> dict[str, Any]:
+    channels = CHANNELS if request.channel == ALL else (request.channel,)
+    since = None if request.since is None else api.unix_time() - request.since
+    query = api.OutputQuery(channels, request.lines, request.process, since, request.grep)
+    lines = watcher.recent_lines(query)
+    views = [view for channel in channels for view in _views(watcher, channel, request.process)]
+    _check_process(watcher, request.process, views)
+    slots = {process.wid for process in watcher.view().processes} | {view.wid for view in views}
+    return {
+        "processes": 1 if request.process is not None else len(slots),
+        "merged": merged_entries(watcher.name, lines, _MOST_BYTES),
+        "ends": [
+            {"process_pid": view.pid, "channel": view.channel, "end": view.end} for view in views
+        ],
+    }
+
+
+def _views(watcher: WatcherPort, channel: str, wid: int | None) -> Sequence[OutputView]:
+    try:
+        return watcher.recent(channel, 0, wid)
+    except api.BadMessage:
+        return ()  # The other channel has something to show.
+
+
+def _merged_text(entries: Sequence[Mapping[str, Any]], *, prefixes: bool) -> str:
+    printer = LinePrinter(prefixes=prefixes)
+    data = b"".join(printer.text_of(entry) for entry in entries)
+    return data.decode(errors="replace").removesuffix("\n")
+
+
+def _seconds(text: str) -> float:
+    number, unit = text[:-1], text[-1:].lower()
+    if unit not in _UNITS:
+        number, unit = text, "s"
+    try:
+        seconds = float(number) * _UNITS[unit]
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ValueError(f"--since {text} is no time such as 30, 90s, 10m, 2h or 1d")
+    return seconds
 
 
 def _text(entries: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cvec_circus_cli.session import reachable
-from cvec_circus_core.api import BadMessage, OutputView, UnknownWatcher
+from cvec_circus_core.api import BadMessage, OutputLine, OutputView, UnknownWatcher
 from cvec_circus_core.testing import FakeSupervisor, FakeWatcher
+from cvec_circus_plugins.commands._output_entries import LinePrinter, bytes_of, merged_entries
 from cvec_circus_plugins.commands.reopen import Reopen
 from cvec_circus_plugins.commands.tail import Tail
 
@@ -69,16 +70,103 @@ def test_tail_refuses(
 @pytest.mark.parametrize(
     ("arguments", "properties"),
     [
-        ({"name": "web"}, {"name": "web"}),
-        ({"name": "web:2"}, {"name": "web", "process": 2}),
-        ({"name": "plugin:flapping"}, {"name": "plugin:flapping"}),
-        ({"name": "plugin:flapping:1"}, {"name": "plugin:flapping", "process": 1}),
+        ({"name": "web"}, {"name": "web", "channel": "all"}),
+        ({"name": "web:2"}, {"name": "web", "process": 2, "channel": "all"}),
+        ({"name": "plugin:flapping"}, {"name": "plugin:flapping", "channel": "all"}),
+        (
+            {"name": "plugin:flapping:1"},
+            {"name": "plugin:flapping", "process": 1, "channel": "all"},
+        ),
         ({"name": "web", "stderr": True}, {"name": "web", "channel": "stderr"}),
-        ({"name": "web", "lines": 3, "follow": True}, {"name": "web", "lines": 3}),
+        ({"name": "web", "stdout": True}, {"name": "web", "channel": "stdout"}),
+        ({"name": "web", "stdout": True, "stderr": True}, {"name": "web", "channel": "all"}),
+        (
+            {"name": "web", "lines": 3, "follow": True},
+            {"name": "web", "lines": 3, "channel": "all"},
+        ),
+        (
+            {"name": "web", "since": "1.5m", "grep": "x y"},
+            {"name": "web", "channel": "all", "since": 90.0, "grep": "x y"},
+        ),
     ],
 )
 def test_tail_is_composed(arguments: dict[str, Any], properties: dict[str, Any]) -> None:
-    assert Tail().compose(arguments) == properties
+    assert Tail().compose(arguments) == {**properties, "merged": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 30), ("90s", 90), ("2h", 7200), ("1D", 86400), ("0", 0)]
+)
+def test_times_have_units(text: str, seconds: float) -> None:
+    assert Tail().compose({"name": "w", "since": text})["since"] == seconds
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "m", "inf", "nan", "1w"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=f"--since {text} is no time"):
+        Tail().compose({"name": "w", "since": text})
+
+
+def lines_of(*lines: tuple[int, str, bytes]) -> list[OutputLine]:
+    """Return lines of some processes, each a second after the one before."""
+    return [
+        OutputLine(wid, 100 + wid, channel, float(time), data, False)
+        for time, (wid, channel, data) in enumerate(lines)
+    ]
+
+
+MIXED = lines_of(
+    (1, "stdout", b"a\n"),
+    (1, "stdout", b"b\n"),
+    (1, "stderr", b"\xff\n"),
+    (2, "stdout", b"half"),
+    (1, "stdout", b"c\n"),
+)
+
+
+def test_lines_that_follow_each_other_are_one_entry() -> None:
+    entries = merged_entries("web", MIXED, 1000)
+    assert [bytes_of(entry) for entry in entries] == [b"a\nb\n", b"\xff\n", b"half", b"c\n"]
+    assert entries[0] == {
+        "watcher": "web",
+        "process_id": 1,
+        "process_pid": 101,
+        "channel": "stdout",
+        "time": 0.0,
+        "ended": False,
+        "data": "a\nb\n",
+    }
+    assert [bytes_of(entry) for entry in merged_entries("web", MIXED, 3)] == [b"half", b"c\n"]
+
+
+def test_merged_lines_are_told_apart() -> None:
+    reply = {"merged": merged_entries("web", MIXED, 1000), "processes": 2}
+    shown = "web:1 | a\nweb:1 | b\nweb:1 err | \ufffd\nweb:2 | half\nweb:1 | c"
+    assert Tail().show(reply) == shown
+    assert Tail().show_among("web", reply) == shown
+    assert Tail().show({**reply, "processes": 1}) == "a\nb\n\ufffd\nhalf\nc"
+
+
+def test_a_line_without_its_end_is_gone_on_with() -> None:
+    printer = LinePrinter(prefixes=True)
+    entries = merged_entries("web", lines_of((1, "stdout", b"a"), (2, "stdout", b"x")), 99)
+    more = {**entries[0], "data": "b\n"}
+    assert printer.text_of(entries[0]) + printer.text_of(more) == b"web:1 | ab\n"
+    assert printer.text_of(entries[0]) + printer.text_of(entries[1]) == b"web:1 | a\nweb:2 | x"
+
+
+def test_the_merged_reply(daemon: FakeSupervisor) -> None:
+    reply = ask(Tail(), daemon, name="web", merged=True, channel="all", grep="e")
+    assert [bytes_of(entry) for entry in reply["merged"]] == [b"one\n", b"err\n"]
+    assert reply["ends"] == [
+        {"process_pid": 101, "channel": "stdout", "end": 4},
+        {"process_pid": 102, "channel": "stdout", "end": 1},
+        {"process_pid": 101, "channel": "stderr", "end": 4},
+    ]
+    with pytest.raises(BadMessage):
+        ask(Tail(), daemon, name="web", channel="all")
+    with pytest.raises(BadMessage):
+        ask(Tail(), daemon, name="web", merged=True, process=7)
 
 
 def test_reopen_means_those_that_have_streams(daemon: FakeSupervisor) -> None:

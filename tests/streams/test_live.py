@@ -414,8 +414,9 @@ class TestTail:
         one, two = daemon.pids("w")
         assert daemon.control("tail", "-n", "2", "w:1").stdout == f"x {one} 28\nx {one} 29\n"
         assert daemon.control("tail", "-n", "1", "w").stdout == (
-            f"==> process 1 (pid {one}) <==\nx {one} 29\n"
-            f"==> process 2 (pid {two}) <==\nx {two} 29\n"
+            f"w:1 | x {one} 29\nw:2 | x {two} 29\n"
+        ) or daemon.control("tail", "-n", "1", "w").stdout == (
+            f"w:2 | x {two} 29\nw:1 | x {one} 29\n"
         )
         daemon.ok("add", name="off", cmd="sleep 1000", start=True, options={"keep_output": 0})
         refused = daemon.control("tail", "--stderr", "off")
@@ -469,3 +470,48 @@ class TestTail:
         for pid, first in zip(pids, (295, 0, 0, 0), strict=True):
             numbers = [int(one) for one in re.findall(rf"x {pid} (\d+)", text)]
             assert numbers == list(range(first, 300))
+
+    def test_needs_no_set_up_and_follows_several_over_restarts(
+        self, start: Start, tmp_path: Path
+    ) -> None:
+        talk = "sh -c 'echo one; echo two >&2; echo $$; exec sleep 1000'"
+        daemon = start("".join(f"[watcher:{name}]\ncmd = {talk}\n" for name in ("web1", "web2")))
+        until(lambda: daemon.control("tail", "web*").stdout.count("\n") == 6)
+        pids = daemon.pids("web1")
+        shown = daemon.control("tail", "web1").stdout
+        assert sorted(shown.split("\n")[:-1]) == sorted(["one", "two", str(pids[0])])
+        assert daemon.control("tail", "--stderr", "web1").stdout == "two\n"
+        assert daemon.control("tail", "--grep", "on", "web1", "web2").stdout.split("\n")[:-1] in (
+            ["web1:1 | one", "web2:1 | one"],
+            ["web2:1 | one", "web1:1 | one"],
+        )
+        assert daemon.control("tail", "--since", "1h", "web1").stdout == shown
+        assert daemon.control("tail", "--since", "soon", "web1").returncode == 2
+        with (tmp_path / "told").open("wb") as out:
+            follower = subprocess.Popen(
+                [
+                    *(Path(sys.prefix) / "bin" / "circusctl", "--endpoint", daemon.endpoint),
+                    *("tail", "-f", "web*"),
+                ],
+                stdout=out,
+            )
+        try:
+            until(lambda: (tmp_path / "told").read_text().count("\n") == 6)
+            for number in range(2):
+                daemon.ok("restart", name="web1", waiting=True)
+                pids += daemon.until_active("web1", 1)
+                until(
+                    lambda number=number: (  # type: ignore[misc]
+                        (tmp_path / "told").read_text().count("\n") == 9 + 3 * number
+                    )
+                )
+        finally:
+            follower.send_signal(signal.SIGINT)
+            assert follower.wait(10) == 0
+        lines = (tmp_path / "told").read_text().split("\n")[:-1]
+        assert [line for line in lines if line.startswith("web1:1 err")] == ["web1:1 err | two"] * 3
+        assert {f"web1:1 | {pid}" for pid in pids} <= set(lines)
+        # And all of it is where it would have been without us.
+        words = daemon.text().split("\n")
+        assert (words.count("one"), words.count("two")) == (4, 4)
+        assert {str(pid) for pid in pids} <= set(words)

@@ -243,15 +243,15 @@ class WatcherRecentOutput:
         return [recent.view(lines) for recent in matching]
 
     def lines(self, query: OutputQuery) -> list[OutputLine]:
-        """Return the last lines of each process, all of them in the order in which they came."""
-        by_pid: dict[int, list[tuple[int, OutputLine]]] = {}
+        """Return the last lines of each slot, all of them in the order in which they came."""
+        by_wid: dict[int, list[tuple[int, OutputLine]]] = {}
         for recent in self._by_process.values():
             if recent.channel in query.channels and query.wid in (None, recent.wid):
-                by_pid.setdefault(recent.pid, []).extend(
+                by_wid.setdefault(recent.wid, []).extend(
                     (place, line) for place, line in recent.lines() if _matches(line, query)
                 )
         last: list[tuple[int, OutputLine]] = []
-        for placed in by_pid.values():
+        for placed in by_wid.values():
             placed.sort(key=_place)
             last += placed[max(0, len(placed) - query.lines) :]
         last.sort(key=_place)
