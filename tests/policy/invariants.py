@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.effects import Effect, Signal, Spawn
 from cvec_circus_core.policy.watcher.hook_questions import BEFORE_STOP, has_passed
-from cvec_circus_core.policy.watcher.inputs import Input, SpawnFailed, Wanted
+from cvec_circus_core.policy.watcher.inputs import HookAnswered, Input, SpawnFailed, Wanted
 from cvec_circus_core.policy.watcher.machine import wake_at
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
@@ -113,7 +113,8 @@ def _check_bounds(state: WatcherState, world: World) -> None:
 
 def check_given_up(state: WatcherState, batch: list[Input], effects: list[Effect]) -> None:
     """What holds when a watcher has just been given up."""
-    is_asked_for = state.spec.max_retry >= 0 or state.spec.hooks
+    has_answer = any(isinstance(received, HookAnswered) for received in batch)
+    is_asked_for = state.spec.max_retry >= 0 or has_answer
     require(is_asked_for, "gave up, and neither max_retry nor a hook wants that")
     if len(batch) == 1 and isinstance(batch[0], SpawnFailed):
         signals = [effect for effect in effects if isinstance(effect, Signal)]

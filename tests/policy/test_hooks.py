@@ -20,6 +20,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Wish,
 )
 from cvec_circus_core.policy.watcher.machine import wake_at
+from cvec_circus_core.policy.watcher.views import health_of
 from tests.policy.table import (
     START,
     STARTED,
@@ -30,6 +31,7 @@ from tests.policy.table import (
     come,
     end,
     kept,
+    signalled,
     spawns,
     ticket,
     told_end,
@@ -152,6 +154,27 @@ class TestAfterSpawn:
         assert web.hears(no(asks, "bad")) == asked(1, 2)
         web.hears(end(1))
         assert web.hears(end(2))[-1] == told_end("bad")
+
+    def test_a_no_costs_no_process_that_is_well_anything(self) -> None:
+        web = hooked("after_spawn", numprocesses=2)
+        web.hears(START)
+        for wid in (1, 2):
+            web.hears(yes(question(web.hears(come(wid)), "after_spawn")))
+        web.hears(end(2, -9), at=50.0)
+        wid, pid, now, pauses = 2, 102, 50.0, []
+        for _ in range(5):
+            pid += 1
+            asks = question(web.hears(come(wid, pid), at=now), "after_spawn")
+            effects = web.hears(no(asks, "bad"), at=now)
+            assert effects[: len(signalled(wid, pid=pid))] == signalled(wid, pid=pid)
+            web.hears(end(wid, -15, pid=pid), at=now)
+            (wid,) = web.state.slots.waiting
+            pauses.append(round((wake_at(web.state) or now) - now, 6))
+            now += pauses[-1]
+            web.hears(Tick(), at=now)
+            assert 101 in web.pids
+        assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6]
+        assert health_of(web.state, now).reason == "bad"
 
     def test_who_waits_for_the_start_waits_for_the_answer(self) -> None:
         for says in (yes, no):

@@ -3,7 +3,8 @@
     before_start   asked before the first process; no: the watcher stays stopped
     before_spawn   asked before each process; no: that one is tried again later
     after_spawn    asked while the process runs; before the answer it is not ready and the watcher
-                   not active; no: the watcher is stopped, or in a rollout the old processes stay
+                   not active; no: that process is stopped. In a rollout the old ones stay; where
+                   others are ready, it is tried again later; else the watcher is stopped
     after_start    asked when all processes are there; no: the watcher is stopped
     before_stop    asked before anybody is asked to go; the answer changes nothing
 

@@ -199,8 +199,20 @@ def _judge_refused_stay(state: WatcherState, slot: Slot, why: str, now: float) -
         return
     if can_go_back(state):
         abandon(state, why, now)
+    elif state.wanted is Wanted.UP and state.slots.ready:
+        _hold_back(state, slot, why, now)
     elif state.wanted is Wanted.UP:
         give_up(state, why)
+
+
+def _hold_back(state: WatcherState, slot: Slot, why: str, now: float) -> None:
+    """Stop one process, and try another in its place after a pause; those that are well go on."""
+    ask_to_go(state, slot, ExitReason.STOPPED, now)
+    successor = state.slots.open()
+    successor.deaths = max(slot.deaths + 1, _SURELY_PAUSED)
+    state.reason = why
+    _retry_start(state, successor, why, now)
+    fail_delayed(state, f"{why}; it is asked again")
 
 
 def _stop_one(state: WatcherState, fact: StopAsked, now: float) -> None:
