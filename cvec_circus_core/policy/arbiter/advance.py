@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cvec_circus_core.model.errors import ConfigError, Superseded
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.arbiter import stages
-from cvec_circus_core.policy.arbiter.effects import AddWatcher, ArbiterEffect, AskId
+from cvec_circus_core.policy.arbiter.effects import AddWatcher, ArbiterEffect, AskId, SendWish
 from cvec_circus_core.policy.arbiter.inputs import ConfigRead, WatcherFacts
 from cvec_circus_core.policy.arbiter.state import (
     ArbiterState,
@@ -20,6 +20,9 @@ from cvec_circus_core.policy.arbiter.state import (
 )
 from cvec_circus_core.policy.config_plan import plan_config, sockets_by_name, watchers_by_key
 from cvec_circus_core.policy.watcher.effects import Settle
+from cvec_circus_core.policy.watcher.inputs import Go
+
+_DOWN = (Go.STOP, Go.LEAVE)
 
 
 def advance(state: ArbiterState, now: float) -> list[ArbiterEffect]:
@@ -73,9 +76,12 @@ def _make_moves(state: ArbiterState, operation: Operation, now: float) -> Iterat
 
 def _applies(state: ArbiterState, move: Move) -> bool:
     """Tell whether a move's watcher is still there, and as the move needs it."""
-    if move.watcher is None or isinstance(move.ask, AddWatcher):
+    ask, key = move.ask, move.watcher
+    if key is None or isinstance(ask, AddWatcher):
         return True
-    facts = state.watchers.get(move.watcher)
+    if key in state.leaving and not (isinstance(ask, SendWish) and ask.go in _DOWN):
+        return False
+    facts = state.watchers.get(key)
     return facts is not None and (facts.is_up or not move.only_if_up)
 
 

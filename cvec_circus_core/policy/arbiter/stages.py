@@ -34,7 +34,11 @@ def key_of(facts: WatcherFacts) -> str:
 
 def start(state: ArbiterState) -> Iterator[Stage]:
     """Yield one stage for each priority: watchers of one priority start side by side."""
-    chosen = [facts for facts in state.watchers.values() if facts.spec.autostart]
+    chosen = [
+        facts
+        for key, facts in state.watchers.items()
+        if facts.spec.autostart and key not in state.leaving
+    ]
     for group in start_groups(chosen):
         yield tuple(
             Move(SendWish(key_of(facts), Go.START), Wait.BEGUN, is_paced=True) for facts in group

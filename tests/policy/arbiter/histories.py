@@ -81,7 +81,9 @@ class Broken(AssertionError):
     """An invariant does not hold."""
 
 
-_SPECS = re.compile(r"WatcherSpec\((name='\w+', cmd='\w+').*?extra=\{\}\)|ArbiterSpec\(.*?\)")
+_SPECS = re.compile(
+    r"WatcherSpec\((name='\w+', cmd='\w+').*?extra=\{\}\)|ArbiterSpec\(.*?skip_bad=\w+\)"
+)
 
 
 def _brief(match: re.Match[str]) -> str:
@@ -114,6 +116,8 @@ def drawn_file(number: int) -> tuple[WatcherSpec, ...]:
 class Starting(Struct):
     """What the books say of one start of all: who was asked, who may still be in the way."""
 
+    priorities: dict[str, int]
+    """Of all watchers when it was asked for."""
     unsettled: dict[str, int] = field(default_factory=dict)
     """Priority of each that has neither ended nor failed."""
     last_at: float | None = None
@@ -148,7 +152,10 @@ class World(Struct):
                 self.pass_time(number % 3)
             case Act.START:
                 ticket = self._ticket("start")
-                self.starting[ticket] = Starting()
+                watchers = self.state.watchers.items()
+                self.starting[ticket] = Starting(
+                    {key: facts.spec.priority for key, facts in watchers}
+                )
                 self.say(StartAll(ticket))
             case Act.STOP:
                 self._check_stop(self.say(StopAll(self._ticket("stop"))), final=False)
@@ -324,12 +331,12 @@ class World(Struct):
             self._check_start(self.starting[operation], ask.watcher)
 
     def _check_start(self, starting: Starting, watcher: str) -> None:
-        facts = self.state.watchers.get(watcher)
-        require(facts is not None, f"starts {watcher}, which is gone")
-        spec = self.state.watchers[watcher].spec
-        higher = [key for key, other in starting.unsettled.items() if other > spec.priority]
+        require(watcher in self.state.watchers, f"starts {watcher}, which is gone")
+        require(watcher not in self.state.leaving, f"starts {watcher}, which leaves")
+        priority = starting.priorities[watcher]
+        higher = [key for key, other in starting.unsettled.items() if other > priority]
         require(not higher, f"starts {watcher} before {higher} have begun")
-        starting.unsettled[watcher] = spec.priority
+        starting.unsettled[watcher] = priority
         pause = self.state.spec.warmup_delay
         is_early = starting.last_at is not None and self.now < starting.last_at + pause
         require(not is_early, f"starts {watcher} without a pause")

@@ -89,6 +89,11 @@ class TestStart:
         assert all_.hears(answer(2)) == [ForgetWatcher("b"), kept(2)]
         assert all_.hears(answer(1)) == [kept(1)]
 
+    def test_leaves_out_whoever_is_leaving(self) -> None:
+        all_ = Watchers(spec("a"), spec("b"))
+        all_.hears(RemoveWatcher(ticket(1), "a"))
+        assert all_.hears(StartAll(ticket(2))) == starts({"b": 2})
+
 
 class TestStop:
     def test_asks_all_at_once_the_lowest_priority_first(self) -> None:
