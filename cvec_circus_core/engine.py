@@ -223,11 +223,17 @@ class Engine:
         """Tell the kernel plugins that the daemon is there."""
         self._parts.hooks.gather("circus_ready", supervisor=self.supervisor)
 
+    def _left(self, seconds: float) -> float:
+        """Return so many seconds, or what shutdown_timeout leaves of them."""
+        return min(seconds, max(0.0, self.supervisor.end_by - self.clock.now()))
+
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
         self._parts.hooks.gather("circus_stopping", supervisor=self.supervisor)
-        all_ended = self._plugins is None or await self._plugins.close(PLUGIN_STOP_GRACE)
-        await close_outputs(self.outputs, _LAST_OUTPUT)
+        all_ended = self._plugins is None or await self._plugins.close(
+            self._left(PLUGIN_STOP_GRACE)
+        )
+        await close_outputs(self.outputs, self._left(_LAST_OUTPUT))
         if self._server is not None:
             await self.requests.wait_answered(_LAST_WORDS)
             self.requests.close()

@@ -80,14 +80,18 @@ class Shutdown:
     async def _stop_leftover(self) -> None:
         """Stop, with a grace, what the watchers have not."""
         self._engine.processes.refuse_spawns()
-        remaining = self._left()
+        remaining, grace = self._left(), self._grace()
         if remaining:
             log.error("stopping %d processes that their watchers did not stop", len(remaining))
             self._signal(remaining, signal.SIGTERM)
-            await self._gone(remaining, GRACE)
+            await self._gone(remaining, grace)
             self._signal(remaining & self._left(), signal.SIGKILL)
             await self._gone(remaining, AT_MOST)
-        await self._swept(remaining, signal.SIGTERM, GRACE)
+        await self._swept(remaining, signal.SIGTERM, grace)
+
+    def _grace(self) -> float:
+        """Return the seconds for what no watcher stops: a part of what shutdown_timeout leaves."""
+        return min(GRACE, max(0.0, self._engine.supervisor.end_by - self._engine.clock.now()) / 2)
 
     async def _see_them_go(self) -> None:
         """Wait for what was killed, and for the watchers to tell of it, but not for long."""

@@ -337,6 +337,11 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     include_dir: tuple[str, ...] = option((), NAMES, "folders whose *.ini are read too")
     stream_backend: str | None = option(None, OPTIONAL_TEXT, "taken from older files", inert=True)
     warmup_delay: float = option(0.0, SECONDS, "seconds between starting one watcher and the next")
+    shutdown_timeout: float = option(
+        0.0,
+        SECONDS,
+        "seconds in which the daemon ends, whatever graceful_timeout says; 0 for no limit",
+    )
     endpoint_owner: str | None = option(
         None,
         OPTIONAL_ACCOUNT,

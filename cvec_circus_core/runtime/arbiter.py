@@ -26,8 +26,10 @@ from cvec_circus_core.policy.arbiter.effects import (
     ArbiterEffect,
     AskId,
     AwaitHooks,
+    CloseWatcher,
     ExchangeSockets,
     ForgetWatcher,
+    HastenWatcher,
     WatcherAsk,
 )
 from cvec_circus_core.policy.arbiter.inputs import ArbiterInput, ConfigRead
@@ -192,14 +194,19 @@ class ArbiterActor:
             self._quit.when_settled(self.ended.set)
         return self._quit
 
+    @property
+    def end_by(self) -> float:
+        """The moment at which a daemon that quits has to be gone; infinite without a limit."""
+        return self._state.end_by
+
     def detached_pids(self) -> frozenset[int]:
         """Return the pids that were left running on purpose, their watchers being forgotten."""
         return self._registry.detached_pids()
 
     def hasten(self) -> None:
         """Give nobody any grace from now on."""
-        for watcher in self.actors():
-            watcher.hasten()
+        self._inbox.append(inputs.HastenAll())
+        self._step()
 
     def _plan(self, configuration: Configuration) -> ConfigPlan:
         self._step()
@@ -252,6 +259,10 @@ class ArbiterActor:
             case Settle(number, outcome):
                 self._exchanges.pop(number, None)
                 self._tickets.pop(number).settle(outcome)
+            case CloseWatcher(key):
+                self._registry.tell(key, WatcherActor.close)
+            case HastenWatcher(key):
+                self._registry.tell(key, WatcherActor.hasten)
             case ForgetWatcher(key):
                 self._registry.forget(key)
             case ExchangeSockets(number, ask):

@@ -139,6 +139,10 @@ class WatcherActor:
         """Publish an event on behalf of a caller."""
         self._world.emit(Announced(self.name, event, body))
 
+    def close(self) -> None:
+        """Refuse later wishes to come up."""
+        self.inbox.post(inputs.Close())
+
     def hasten(self) -> None:
         """Wait for no grace from now on."""
         self.hooks.abandon()

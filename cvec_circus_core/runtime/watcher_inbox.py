@@ -15,9 +15,7 @@ from cvec_circus_core.model.errors import Conflict
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.views import (
-    WatcherView,
-)
+from cvec_circus_core.model.views import WatcherStatus, WatcherView
 from cvec_circus_core.policy.arbiter.inputs import Added, Became, Troubled, WatcherFacts
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
@@ -65,9 +63,10 @@ class WatcherInbox:
         condition = Condition.UP
         if state.wanted is Wanted.DOWN and not state.restart_when_down:
             condition = Condition.GAVE_UP if state.gave_up else Condition.DOWN
+        is_ready = state.status is WatcherStatus.ACTIVE and not state.slots.not_yet_ready
         is_same = old.spec is state.spec and old.status is state.status
-        if not is_same or old.condition is not condition:
-            self._facts = WatcherFacts(state.spec, state.status, condition)
+        if not is_same or old.condition is not condition or old.is_ready is not is_ready:
+            self._facts = WatcherFacts(state.spec, state.status, condition, is_ready)
         return self._facts
 
     def view(self) -> WatcherView:
@@ -97,13 +96,25 @@ class WatcherInbox:
 
     def post(self, fact: Input) -> None:
         """Put an input in; it is stepped on the next pass of the loop."""
-        refused = isinstance(fact, inputs.HookAnswered) and not fact.allowed
-        if refused or isinstance(fact, inputs.SpawnFailed):
+        if self._is_trouble(fact):
             self.listener(Troubled(name_key(self.state.spec.name)))
         self._inbox.append(fact)
         if len(self._inbox) == 1:
             # Whatever else this pass of the loop brings is stepped in the same batch.
             self._world.loop.call_soon(self._step)
+
+    def _is_trouble(self, fact: Input) -> bool:
+        """Tell whether a process could not be started, or has ended before it was ready."""
+        match fact:
+            case inputs.SpawnFailed():
+                return True
+            case inputs.HookAnswered(_, _, allowed):
+                return not allowed
+            case inputs.Exited(pid):
+                slot = self.state.slots.by_pid.get(pid)
+                return slot is not None and not slot.was_ready
+            case _:
+                return False
 
     def _step(self) -> None:
         batch, self._inbox = self._inbox, []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import assert_never
 
 from cvec_circus_core.model import events
@@ -67,6 +68,13 @@ class WatcherRegistry:
         actor.inbox.listener = nobody
         self._world.emit(events.WatcherRemoved(actor.name))
 
+    def tell(self, key: str, tell: Callable[[WatcherActor], None]) -> None:
+        """Tell a watcher something; one that is broken keeps nobody else from it."""
+        try:
+            tell(self._watchers[key])
+        except Exception:
+            log.exception("watcher %s: it can not be told; going on with the others", key)
+
     def note_detached(self, actor: WatcherActor) -> None:
         """Remember that a watcher leaves its processes running."""
         self._detached = [*(old for old in self._detached if old.view().processes), actor]
@@ -94,8 +102,8 @@ class WatcherRegistry:
             return settled(self._world.loop, Done())
         actor = self.watcher(ask.watcher)
         match ask:
-            case SendWish(_, go, final):
-                return actor.wish(go, closes=final)
+            case SendWish(_, go, closes):
+                return actor.wish(go, closes=closes)
             case ReloadWatcher(_, sequential):
                 return actor.reload(sequential=sequential)
             case ReplaceProcesses():

@@ -21,6 +21,7 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
+    Close,
     Go,
     Hangup,
     Hasten,
@@ -203,6 +204,7 @@ class Life:
             (8, lambda: Ready(self._somebody())),
             (8, lambda: Noticed(self._somebody(), self._notice())),
             (1, Hasten),
+            (1, Close),
             (1, lambda: Wish(Go.LEAVE, self._ticket())),
             (1, lambda: Wish(Go.STOP, self._ticket(), closes=True)),
         )

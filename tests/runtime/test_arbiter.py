@@ -21,7 +21,7 @@ from cvec_circus_core.model.events import (
     WatcherStopped,
 )
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.model.readiness import SPAWNED
+from cvec_circus_core.model.readiness import SPAWNED, alive
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.config_plan import Configuration
@@ -321,3 +321,94 @@ class TestConfiguration:
         assert [step.action.value for step in plan.steps] == ["set"]
         assert daemon.pids() == {"web": set()}
         assert daemon.watchers_of(WatcherStopped) == ["web"]
+
+
+class TestPriority:
+    """The database outlives the workers, and is ready before them."""
+
+    @in_memory
+    async def test_the_next_begin_when_those_before_are_ready(self) -> None:
+        daemon = MemoryDaemon(spec("web"), spec("db", 9, ready=alive(3.0)))
+        ticket = daemon.arbiter.start_all()
+        await daemon.settle()
+        assert daemon.watchers_of(WatcherStarted) == ["db"]
+        daemon.clock.advance(2.9)
+        await daemon.settle()
+        assert daemon.watchers_of(ProcessSpawned) == ["db"]
+        daemon.clock.advance(0.1)
+        await daemon.settle()
+        assert daemon.watchers_of(WatcherStarted) == ["db", "web"]
+        await daemon.rest(ticket)
+
+    @in_memory
+    async def test_one_that_ends_before_it_is_ready_delays_nobody(self) -> None:
+        daemon = MemoryDaemon(spec("web"), spec("db", 9, ready=alive(3.0)))
+        daemon.behaviours["db"] = Behaviour(exits_after=1.0, code=1)
+        daemon.arbiter.start_all()
+        await daemon.settle()
+        daemon.clock.advance(1.0)
+        await daemon.settle()
+        assert "web" in daemon.watchers_of(WatcherStarted)
+
+    @pytest.mark.parametrize("end", ["stop_all", "quit", "restart_all"])
+    @in_memory
+    async def test_the_first_to_come_is_the_last_to_go(self, end: str) -> None:
+        daemon = MemoryDaemon(spec("web"), spec("cron"), spec("db", 9))
+        daemon.behaviours["web"] = Behaviour(dies_in=3.0)
+        await daemon.rest(daemon.arbiter.start_all())
+        database, worker = daemon.pids()["db"], daemon.pids()["web"]
+        ticket = getattr(daemon.arbiter, end)()
+        await daemon.settle()
+        daemon.clock.advance(2.9)
+        await daemon.settle()
+        assert daemon.pids()["db"] == database
+        assert daemon.pids()["web"] == worker
+        assert daemon.pids()["cron"] == set()
+        await daemon.rest(ticket)
+        assert database.isdisjoint(daemon.processes.alive())
+
+    @in_memory
+    async def test_what_ends_in_its_course_is_replaced_but_nothing_comes_up(self) -> None:
+        daemon = MemoryDaemon(spec("web"), spec("db", 9), spec("idle", 9, autostart=False))
+        daemon.behaviours["web"] = Behaviour(dies_in=3.0)
+        await daemon.rest(daemon.arbiter.start_all())
+        (database,) = daemon.pids()["db"]
+        ticket = daemon.arbiter.quit()
+        await daemon.settle()
+        for name in ("idle", "db", "web"):
+            refusal = daemon.arbiter.watcher(name).wish(Go.START)
+            assert "quitting" in await daemon.refused(refusal)
+        daemon.processes.crash(database)
+        await daemon.settle()
+        assert daemon.pids()["db"] not in (set(), {database})
+        await daemon.rest(ticket)
+        assert await daemon.is_at_rest()
+
+    @in_memory
+    async def test_the_end_has_a_limit(self) -> None:
+        stubborn = Behaviour(ignores=frozenset({15}))
+        daemon = await up(spec("web"), spec("db", 9), shutdown_timeout=10.0)
+        daemon.processes.behaviour = stubborn
+        await daemon.rest(daemon.arbiter.restart_all())
+        begin = daemon.clock.now()
+        ticket = daemon.arbiter.quit()
+        assert daemon.arbiter.end_by == begin + 10.0
+        await daemon.rest(ticket)
+        assert daemon.clock.now() - begin == pytest.approx(8.0, abs=0.5)
+        killed = [pid for pid, signum, _ in daemon.processes.signals if signum == 9]
+        assert len(set(killed)) == 2
+        assert await daemon.is_at_rest()
+
+    @in_memory
+    async def test_a_second_word_keeps_no_order(self) -> None:
+        daemon = await up(spec("web"), spec("db", 9))
+        daemon.processes.behaviour = Behaviour(ignores=frozenset({15}))
+        await daemon.rest(daemon.arbiter.restart_all())
+        ticket = daemon.arbiter.quit()
+        await daemon.settle()
+        daemon.arbiter.hasten()
+        await daemon.settle()
+        daemon.clock.advance(0.0)
+        await daemon.settle()
+        assert ticket.is_settled()
+        assert await daemon.is_at_rest()

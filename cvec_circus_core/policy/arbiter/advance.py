@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 
-from cvec_circus_core.model.errors import ConfigError, Superseded
+from cvec_circus_core.model.errors import CircusError, ConfigError, Superseded
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.arbiter import stages
-from cvec_circus_core.policy.arbiter.effects import AddWatcher, ArbiterEffect, AskId, SendWish
+from cvec_circus_core.policy.arbiter.effects import (
+    AddWatcher,
+    ArbiterEffect,
+    AskId,
+    AwaitHooks,
+    HastenWatcher,
+    SendWish,
+)
 from cvec_circus_core.policy.arbiter.inputs import ConfigRead, WatcherFacts
 from cvec_circus_core.policy.arbiter.state import (
     ArbiterState,
@@ -22,6 +30,9 @@ from cvec_circus_core.policy.config_plan import plan_config, sockets_by_name, wa
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Go
 
+KILLED_WITHIN = 1.0
+"""Seconds for processes that were killed to be seen to go."""
+
 _DOWN = (Go.STOP, Go.LEAVE)
 
 
@@ -31,12 +42,21 @@ def advance(state: ArbiterState, now: float) -> list[ArbiterEffect]:
     for operation in tuple(state.operations.values()):
         while True:
             effects.extend(_make_moves(state, operation, now))
+            effects.extend(_lose_patience(state, operation, now))
             if operation.moves or operation.awaited or not operation.stages:
                 break
             _begin_stage(state, operation, now)
         if not (operation.moves or operation.open or operation.stages):
             effects.append(_end(state, operation))
     return effects
+
+
+def wakes_at(operation: Operation) -> float:
+    """Return the next moment at which an operation goes on by itself."""
+    paced_from = operation.paced_from if operation.moves else inf
+    if not operation.awaited:
+        return paced_from
+    return min(paced_from, operation.hasten_at, operation.goes_on_at)
 
 
 def supersede(state: ArbiterState) -> list[ArbiterEffect]:
@@ -74,6 +94,27 @@ def _make_moves(state: ArbiterState, operation: Operation, now: float) -> Iterat
         yield _ask(state, operation, move)
 
 
+def _lose_patience(
+    state: ArbiterState, operation: Operation, now: float
+) -> Iterator[ArbiterEffect]:
+    """Hasten what the next stage waits for, and go on where that does not come to an end."""
+    if not operation.awaited:
+        return
+    if now >= operation.hasten_at:
+        operation.hasten_at = inf
+        operation.goes_on_at = min(operation.goes_on_at, now + KILLED_WITHIN)
+        watchers = [state.asks[ask].move.watcher for ask in sorted(operation.awaited)]
+        for watcher in state.watchers if None in watchers else watchers:
+            yield HastenWatcher(watcher or "")
+    if now >= operation.goes_on_at:
+        for ask in operation.awaited:
+            watcher = state.asks[ask].move.watcher
+            subject = f"watcher {watcher}" if watcher else "a hook"
+            operation.fail(ask, CircusError(f"{subject} does not come to its end"))
+        operation.open -= operation.awaited
+        operation.awaited.clear()
+
+
 def _applies(state: ArbiterState, move: Move) -> bool:
     """Tell whether a move's watcher is still there, and as the move needs it."""
     ask, key = move.ask, move.watcher
@@ -91,10 +132,10 @@ def _ask(state: ArbiterState, operation: Operation, move: Move) -> ArbiterEffect
     state.asks[number] = OpenAsk(operation.ticket, move)
     if move.wait is not Wait.NEVER:
         operation.open.add(number)
-    if move.wait in (Wait.BEGUN, Wait.ENDED):
+    if move.wait in (Wait.READY, Wait.ENDED):
         operation.awaited.add(number)
-    if move.wait is Wait.BEGUN and move.watcher is not None:
-        operation.until_begun[move.watcher] = number
+    if move.wait is Wait.READY and move.watcher is not None:
+        operation.until_ready[move.watcher] = number
     if move.forgets and move.watcher is not None:
         state.leaving.add(move.watcher)
     if isinstance(move.ask, AddWatcher):
@@ -110,6 +151,21 @@ def _begin_stage(state: ArbiterState, operation: Operation, now: float) -> None:
     operation.moves.extend(stage)
     if operation.has_paced:
         operation.paced_from = now + state.spec.warmup_delay
+    operation.goes_on_at = now + max((move.patience for move in stage), default=inf)
+    if operation.end_by < inf:
+        operation.hasten_at = now + _share(state, operation, stage, now)
+
+
+def _share(state: ArbiterState, operation: Operation, stage: Stage, now: float) -> float:
+    """Return how long a stage of the end may take before nobody has any grace left.
+
+    Each priority has an equal part of the time that is left for watchers, and what one does not
+    need, those after it have. The last hooks have half of what is left then.
+    """
+    if any(isinstance(move.ask, AwaitHooks) for move in stage):
+        return max(0.0, state.end_by - now) / 2
+    # The stage of the hooks is among those to come, so this counts the priorities that are left.
+    return max(0.0, operation.end_by - now) / len(operation.stages)
 
 
 def _planned(state: ArbiterState, operation: Operation, stage: LaterStage) -> list[Stage]:

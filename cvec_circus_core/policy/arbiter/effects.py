@@ -21,7 +21,7 @@ class SendWish(Struct, frozen=True):
 
     watcher: str
     go: Go
-    final: bool = False
+    closes: bool = False
     ask: AskId = UNASKED
 
 
@@ -70,6 +70,18 @@ class AwaitHooks(Struct, frozen=True):
     ask: AskId = UNASKED
 
 
+class CloseWatcher(Struct, frozen=True):
+    """Let a watcher refuse later wishes to come up; what is up stays so for now."""
+
+    watcher: str
+
+
+class HastenWatcher(Struct, frozen=True):
+    """Give a watcher's processes and hooks no grace any more."""
+
+    watcher: str
+
+
 class ForgetWatcher(Struct, frozen=True):
     """Forget a watcher: it is stopped, or was left to its processes."""
 
@@ -78,4 +90,4 @@ class ForgetWatcher(Struct, frozen=True):
 
 WatcherAsk = SendWish | ReloadWatcher | ReplaceProcesses | ChangeWatcher | AddWatcher
 Ask = WatcherAsk | ExchangeSockets | AwaitHooks
-ArbiterEffect = Ask | ForgetWatcher | Settle
+ArbiterEffect = Ask | CloseWatcher | HastenWatcher | ForgetWatcher | Settle

@@ -21,6 +21,8 @@ class WatcherFacts(Struct, frozen=True):
     spec: WatcherSpec
     status: WatcherStatus = WatcherStatus.STOPPED
     condition: Condition = Condition.DOWN
+    is_ready: bool = False
+    """Whether it is active, and each of its processes, or one before it, has been ready."""
 
     @property
     def is_up(self) -> bool:
@@ -43,7 +45,7 @@ class Became(Struct, frozen=True):
 
 
 class Troubled(Struct, frozen=True):
-    """A watcher's try to start a process has failed, and it will try again."""
+    """A process of a watcher could not be started, or has ended before it was ready."""
 
     watcher: str
 
@@ -113,5 +115,9 @@ class Quit(Struct, frozen=True):
     ticket: TicketId
 
 
+class HastenAll(Struct, frozen=True):
+    """Nobody has any grace from now on, and a quit keeps no order any more."""
+
+
 ArbiterRequest = StartAll | StopAll | ReloadAll | ReloadConfig | RestartAll | RemoveWatcher | Quit
-ArbiterInput = Added | Became | Troubled | Answered | ArbiterRequest | Tick
+ArbiterInput = Added | Became | Troubled | Answered | ArbiterRequest | HastenAll | Tick

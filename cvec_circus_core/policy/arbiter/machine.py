@@ -19,8 +19,9 @@ ends.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
-from cvec_circus_core.policy.arbiter.advance import advance
+from cvec_circus_core.policy.arbiter.advance import advance, wakes_at
 from cvec_circus_core.policy.arbiter.effects import ArbiterEffect
 from cvec_circus_core.policy.arbiter.inputs import ArbiterInput
 from cvec_circus_core.policy.arbiter.record import record
@@ -31,12 +32,12 @@ def step(state: ArbiterState, inputs: Iterable[ArbiterInput], now: float) -> lis
     """Record the inputs, let the operations go on, and return the effects in order."""
     effects: list[ArbiterEffect] = []
     for fact in inputs:
-        effects.extend(record(state, fact))
+        effects.extend(record(state, fact, now))
     effects.extend(advance(state, now))
     return effects
 
 
 def wake_at(state: ArbiterState) -> float | None:
     """Return the next moment at which a `Tick` is needed, or None."""
-    moments = (operation.paced_from for operation in state.operations.values() if operation.moves)
-    return min(moments, default=None)
+    soonest = min((wakes_at(operation) for operation in state.operations.values()), default=inf)
+    return None if soonest == inf else soonest

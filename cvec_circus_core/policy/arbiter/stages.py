@@ -8,6 +8,7 @@ from itertools import groupby
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.socket_use import socket_use
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.arbiter.effects import (
     AddWatcher,
     ChangeWatcher,
@@ -23,6 +24,9 @@ from cvec_circus_core.policy.config_steps import Action, ConfigStep
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
 from cvec_circus_core.policy.watcher.inputs import Go, TicketId
 from cvec_circus_core.policy.watcher.spec_change import changed
+
+_SPARE = 5.0
+"""Seconds that a watcher may be late before nobody waits for it any more."""
 
 _WISHES = {Action.RESTART: Go.RESTART, Action.START: Go.START}
 
@@ -41,14 +45,34 @@ def start(state: ArbiterState) -> Iterator[Stage]:
     ]
     for group in start_groups(chosen):
         yield tuple(
-            Move(SendWish(key_of(facts), Go.START), Wait.BEGUN, is_paced=True) for facts in group
+            Move(SendWish(key_of(facts), Go.START), Wait.READY, is_paced=True) for facts in group
         )
 
 
-def stop(state: ArbiterState, *, final: bool = False) -> Stage:
-    """Return the one stage of a stop: lowest priority first, and they end side by side."""
+def stop(state: ArbiterState, *, closes: bool = False) -> Iterator[Stage]:
+    """Yield one stage for each priority, lowest first: watchers of one end side by side.
+
+    Nobody waits for those that are not up, so they are asked with the first.
+    """
     ordered = stop_order(state.watchers.values())
-    return tuple(Move(SendWish(key_of(facts), Go.STOP, final)) for facts in ordered)
+    asleep = [facts for facts in ordered if not facts.is_up]
+    awake = [facts for facts in ordered if facts.is_up]
+    groups = [list(group) for _, group in groupby(awake, key=lambda facts: facts.spec.priority)]
+    for group in [stop_order([*asleep, *(groups[0] if groups else [])]), *groups[1:]]:
+        yield tuple(
+            Move(SendWish(key_of(facts), Go.STOP, closes), patience=_patience(facts))
+            for facts in group
+        )
+
+
+def _patience(facts: WatcherFacts) -> float:
+    """Return how long a stop may take where nothing is broken.
+
+    That is for hooks, for the end of requests, and two graces, the second for what a process has
+    left behind.
+    """
+    spec = facts.spec
+    return 2 * (spec.hook_timeout + spec.graceful_timeout) + spec.finish_timeout + _SPARE
 
 
 def reload(state: ArbiterState, *, graceful: bool, sequential: bool) -> Iterator[Stage]:
@@ -56,12 +80,14 @@ def reload(state: ArbiterState, *, graceful: bool, sequential: bool) -> Iterator
     for facts in start_order(state.watchers.values()):
         key = key_of(facts)
         ask = ReloadWatcher(key, sequential) if graceful else SendWish(key, Go.RESTART)
-        yield (Move(ask, only_if_up=True, prefix=f"{facts.spec.name}: "),)
+        wait = Wait.ENDED if graceful else Wait.READY
+        yield (Move(ask, wait, only_if_up=True, prefix=f"{facts.spec.name}: "),)
 
 
-def removal(key: str, go: Go) -> Move:
+def removal(facts: WatcherFacts, go: Go = Go.STOP) -> Move:
     """Return the move after whose end a watcher is forgotten."""
-    return Move(SendWish(key, go, final=True), Wait.LATER, forgets=True)
+    patience = _patience(facts)
+    return Move(SendWish(key_of(facts), go, closes=True), patience=patience, forgets=True)
 
 
 def configuration(
@@ -76,10 +102,13 @@ def configuration(
     yield tuple(Move(SendWish(key, Go.STOP)) for key in displaced)
     if not plan.sockets.is_empty:
         yield (Move(ExchangeSockets(ticket)),)
-    yield (
-        *(Move(SendWish(key, Go.START), Wait.NEVER) for key in displaced),
-        *(removal(step.key, Go.STOP) for step in plan.steps if step.action is Action.REMOVE),
-    )
+    yield tuple(Move(SendWish(key, Go.START), Wait.NEVER) for key in displaced)
+    removals = [step for step in plan.steps if step.action is Action.REMOVE]
+    for priority, group in groupby(removals, key=lambda step: step.priority):
+        moves = (removal(state.watchers[step.key]) for step in group)
+        # Those of a higher priority wait for these to be gone; nothing else does.
+        is_last = priority == removals[-1].priority
+        yield tuple(replace(move, wait=Wait.LATER) if is_last else move for move in moves)
     staying = [step for step in plan.steps if step.action is not Action.REMOVE]
     for _, group in groupby(staying, key=lambda step: step.priority):
         yield tuple(_group(plan, group))
@@ -111,9 +140,11 @@ def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
                 added.append(step.key)
         elif step.key in plan.watchers.change:
             spec = plan.watchers.change[step.key]
-            ask = ChangeWatcher(step.key, spec, _WISHES.get(step.action))
-            yield Move(ask, prefix=f"watcher {step.watcher}: ")
-    yield from (Move(SendWish(key, Go.START), is_paced=True) for key in added)
+            then = _WISHES.get(step.action)
+            wait = Wait.ENDED if then is None else Wait.READY
+            ask = ChangeWatcher(step.key, spec, then)
+            yield Move(ask, wait, prefix=f"watcher {step.watcher}: ")
+    yield from (Move(SendWish(key, Go.START), Wait.READY, is_paced=True) for key in added)
 
 
 def _is_replaced(state: ArbiterState, plan: ConfigPlan, key: str) -> bool:

@@ -3,7 +3,7 @@
 A request becomes an *operation*: stages in order, each a list of moves. A move is one effect that
 is answered. When all moves of a stage are made, the next stage waits, as each move says:
 
-    BEGUN   until it is answered, or its watcher has failed for the first time
+    READY   until its watcher is ready, is down, or has failed for the first time
     ENDED   until it is answered
     LATER   not at all; the operation ends when it is answered
     NEVER   not at all, and its outcome does not count
@@ -35,7 +35,7 @@ from cvec_circus_core.policy.watcher.inputs import TicketId
 class Wait(Enum):
     """How long the next stage waits for a move."""
 
-    BEGUN = "begun"
+    READY = "ready"
     ENDED = "ended"
     LATER = "later"
     NEVER = "never"
@@ -52,6 +52,8 @@ class Move(Struct, frozen=True):
     """Whether it is left out where its watcher is not up when its turn comes."""
     forgets: bool = False
     """Whether its watcher is forgotten when it is done."""
+    patience: float = inf
+    """Seconds after which the next stage goes ahead all the same."""
     prefix: str = ""
     """What stands before the sentence where its watcher gives up."""
 
@@ -83,8 +85,8 @@ class Operation(Struct, eq=False):
     """What the present stage has still to make."""
     awaited: set[AskId] = field(default_factory=set)
     """What the next stage waits for."""
-    until_begun: dict[str, AskId] = field(default_factory=dict)
-    """By watcher: what the next stage waits for until that one fails for the first time."""
+    until_ready: dict[str, AskId] = field(default_factory=dict)
+    """By watcher: what the next stage waits for until that one is ready."""
     open: set[AskId] = field(default_factory=set)
     """What the operation waits for."""
     done: dict[AskId, Done] = field(default_factory=dict)
@@ -93,6 +95,12 @@ class Operation(Struct, eq=False):
     has_paced: bool = False
     paced_from: float = -inf
     """When the next paced move may be made."""
+    goes_on_at: float = inf
+    """When the next stage does not wait any longer."""
+    hasten_at: float = inf
+    """When nobody that the next stage waits for has any grace left."""
+    end_by: float = inf
+    """When the last watcher has to be down."""
     unapplied: dict[str, WatcherSpec | None] = field(default_factory=dict)
     """What the file had, by watcher, or None."""
 
@@ -133,6 +141,8 @@ class ArbiterState(Struct, eq=False):
     leaving: set[str] = field(default_factory=set)
     last_ask: int = 0
     is_quitting: bool = False
+    end_by: float = inf
+    """When the daemon has to be gone."""
 
     def present(self, sockets: Mapping[str, SocketSpec]) -> Present:
         """Return what a new configuration is compared with, given the sockets in force."""

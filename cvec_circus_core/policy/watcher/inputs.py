@@ -46,6 +46,10 @@ class Wish(Struct, frozen=True):
     not wanted up any more, because an operator's word counts more."""
 
 
+class Close(Struct, frozen=True):
+    """Refuse later wishes to come up; what is up stays so for now."""
+
+
 class Hasten(Struct, frozen=True):
     """Stop waiting for graces: SIGKILL whatever is stopping."""
 
@@ -172,6 +176,7 @@ class Tick(Struct, frozen=True):
 
 Input = (
     Wish
+    | Close
     | Hasten
     | Resize
     | Renew

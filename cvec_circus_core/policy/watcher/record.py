@@ -30,6 +30,7 @@ from cvec_circus_core.policy.watcher.facts import (
 from cvec_circus_core.policy.watcher.hook_questions import AFTER_SPAWN, note_answer
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
+    Close,
     Exited,
     Found,
     Go,
@@ -63,6 +64,8 @@ def record(state: WatcherState, received: Input, now: float) -> None:
     match received:
         case Wish():
             _note_wish(state, received)
+        case Close():
+            state.closed = True
         case Hasten():
             state.kill_at_once = True
             state.note(HasteAsked())

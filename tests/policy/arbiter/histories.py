@@ -18,6 +18,7 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.arbiter import machine
+from cvec_circus_core.policy.arbiter.advance import KILLED_WITHIN
 from cvec_circus_core.policy.arbiter.effects import (
     AddWatcher,
     ArbiterEffect,
@@ -25,7 +26,9 @@ from cvec_circus_core.policy.arbiter.effects import (
     AskId,
     AwaitHooks,
     ChangeWatcher,
+    CloseWatcher,
     ForgetWatcher,
+    HastenWatcher,
     ReloadWatcher,
     SendWish,
 )
@@ -53,6 +56,9 @@ from cvec_circus_core.policy.watcher.inputs import Go, Tick, TicketId
 
 NAMES = ("alpha", "Beta", "gamma", "delta")
 WARMUP = 2.0
+LIMIT = 10.0
+GRACE = 30.0
+"""What each watcher has at least."""
 ENOUGH = 2000
 """Steps after which everything must have come to rest."""
 
@@ -66,6 +72,8 @@ class Act(Enum):
     FAIL = "an effect is answered badly"
     TROUBLE = "a watcher fails to start a process"
     TIME = "time passes"
+    LONG = "much time passes"
+    READY = "a watcher is ready"
     START = "start"
     STOP = "stop"
     RELOAD = "reload"
@@ -114,13 +122,23 @@ def drawn_file(number: int) -> tuple[WatcherSpec, ...]:
 
 
 class Starting(Struct):
-    """What the books say of one start of all: who was asked, who may still be in the way."""
+    """What the books say of one start of all."""
 
     priorities: dict[str, int]
     """Of all watchers when it was asked for."""
-    unsettled: dict[str, int] = field(default_factory=dict)
-    """Priority of each that has neither ended nor failed."""
+    not_ready: dict[str, bool] = field(default_factory=dict)
+    """Those that may be in the way of others, and whether their start is answered."""
     last_at: float | None = None
+
+
+class Stopping(Struct):
+    """What the books say of one stop of all."""
+
+    priorities: dict[str, int]
+    """Of all watchers that were up when it was asked for."""
+    asked: set[str] = field(default_factory=set)
+    asked_at: dict[str, float] = field(default_factory=dict)
+    """Those whose end is not answered yet."""
 
 
 class World(Struct):
@@ -136,7 +154,10 @@ class World(Struct):
     asks: dict[AskId, Ask] = field(default_factory=dict)
     last_ask: int = 0
     has_quit: bool = False
+    quit_at: float | None = None
+    hastened: set[str] = field(default_factory=set)
     starting: dict[TicketId, Starting] = field(default_factory=dict)
+    stopping: dict[TicketId, Stopping] = field(default_factory=dict)
     story: list[tuple[object, object]] = field(default_factory=list)
 
     # What happens.
@@ -150,6 +171,10 @@ class World(Struct):
                 self._trouble(name_key(NAMES[number % 4]))
             case Act.TIME:
                 self.pass_time(number % 3)
+            case Act.LONG:
+                self.pass_time(200.0)
+            case Act.READY:
+                self._get_ready(name_key(NAMES[number % 4]))
             case Act.START:
                 ticket = self._ticket("start")
                 watchers = self.state.watchers.items()
@@ -158,7 +183,7 @@ class World(Struct):
                 )
                 self.say(StartAll(ticket))
             case Act.STOP:
-                self._check_stop(self.say(StopAll(self._ticket("stop"))), final=False)
+                self.say(StopAll(self._begin_stop("stop")))
             case Act.RELOAD:
                 self.say(ReloadAll(self._ticket("reload"), graceful=bool(number % 2)))
             case Act.CONFIG:
@@ -183,6 +208,7 @@ class World(Struct):
             self._check(effect)
         wake_at = machine.wake_at(self.state)
         require(wake_at is None or wake_at > self.now, "wants to be woken at once, for ever")
+        self._check_end()
         for effect in effects:
             if isinstance(effect, AddWatcher):
                 self._add_at_once(effect)
@@ -216,6 +242,9 @@ class World(Struct):
                 self._answer(0, well=True)
             elif machine.wake_at(self.state) is not None:
                 self.pass_time(WARMUP)
+            elif self.state.operations:
+                for watcher in tuple(self.state.watchers):
+                    self._get_ready(watcher)
             else:
                 break
         require(not self.tickets, f"never settles the ticket of {self.tickets}")
@@ -239,12 +268,36 @@ class World(Struct):
         ask = self.asks.pop(ask_id)
         errors = (GaveUp("it can not start"), Superseded("wish", "other"), Conflict("not now"))
         outcome: Outcome = Done() if well else Failed(errors[number % 3])
-        for starting in self.starting.values():
-            if isinstance(ask, SendWish) and ask.go is Go.START:
-                starting.unsettled.pop(ask.watcher, None)
-        self.say(*self._facts(ask, outcome), Answered(ask_id, outcome))
+        facts = list(self._facts(ask, outcome, is_ready=number % 2 == 0))
+        ticket = self.state.asks[ask_id].ticket
+        if isinstance(ask, SendWish) and ask.go is Go.START and ticket in self.starting:
+            not_ready = self.starting[ticket].not_ready
+            if well and ask.watcher in self.state.watchers:
+                not_ready[ask.watcher] = True
+            else:
+                not_ready.pop(ask.watcher, None)
+        if isinstance(ask, SendWish) and ticket in self.stopping:
+            self.stopping[ticket].asked_at.pop(ask.watcher, None)
+        if not facts and isinstance(ask, SendWish) and ask.watcher in self.state.watchers:
+            facts = [Became(ask.watcher, self.state.watchers[ask.watcher])]
+        for fact in facts:
+            self._note_facts(fact)
+        self.say(*facts, Answered(ask_id, outcome))
 
-    def _facts(self, ask: Ask, outcome: Outcome) -> Iterable[ArbiterInput]:
+    def _note_facts(self, became: Became) -> None:
+        for starting in self.starting.values():
+            is_over = became.facts.is_ready or not became.facts.is_up
+            if is_over and starting.not_ready.get(became.watcher):
+                del starting.not_ready[became.watcher]
+
+    def _get_ready(self, watcher: str) -> None:
+        old = self.state.watchers.get(watcher)
+        if old is not None and old.is_up:
+            became = Became(watcher, replace(old, status=WatcherStatus.ACTIVE, is_ready=True))
+            self._note_facts(became)
+            self.say(became)
+
+    def _facts(self, ask: Ask, outcome: Outcome, *, is_ready: bool) -> Iterable[Became]:
         """Yield what a watcher says of itself before its answer."""
         if isinstance(ask, AwaitHooks) or not hasattr(ask, "watcher"):
             return
@@ -257,13 +310,15 @@ class World(Struct):
                 status, condition = down if go in (Go.STOP, Go.LEAVE) else up
                 if isinstance(outcome, Failed) and isinstance(outcome.error, GaveUp):
                     status, condition = WatcherStatus.STOPPED, Condition.GAVE_UP
-                yield Became(ask.watcher, replace(old, status=status, condition=condition))
+                is_ready = is_ready and status is WatcherStatus.ACTIVE
+                new = replace(old, status=status, condition=condition, is_ready=is_ready)
+                yield Became(ask.watcher, new)
             case ChangeWatcher(_, spec) if isinstance(outcome, Done):
                 yield Became(ask.watcher, replace(old, spec=spec))
 
     def _trouble(self, watcher: str) -> None:
         for starting in self.starting.values():
-            starting.unsettled.pop(watcher, None)
+            starting.not_ready.pop(watcher, None)
         self.say(Troubled(watcher))
 
     def _remove(self, watcher: str, *, nostop: bool) -> None:
@@ -289,13 +344,26 @@ class World(Struct):
         require(not asks, f"an equal file means {asks}")
         require(ticket not in self.tickets, "keeps the ticket of a file that changes nothing")
 
+    def _begin_stop(self, name: str) -> TicketId:
+        ticket = self._ticket(name)
+        watchers = self.state.watchers.items()
+        self.stopping[ticket] = Stopping(
+            {key: facts.spec.priority for key, facts in watchers if facts.is_up}
+        )
+        return ticket
+
     def _quit(self) -> None:
+        if self.has_quit:
+            self.say(Quit(self._ticket("quit")))
+            return
+        self.has_quit, self.quit_at = True, self.now
         before = set(self.state.watchers)
-        is_first, self.has_quit = not self.has_quit, True
-        effects = self.say(Quit(self._ticket("quit")))
-        if is_first:
-            stopped = self._check_stop(effects, final=True)
-            require(set(stopped) == before, f"a quit stops {stopped} of {before}")
+        up = {key for key, facts in self.state.watchers.items() if facts.is_up}
+        effects = self.say(Quit(self._begin_stop("quit")))
+        stopped = {effect.watcher for effect in effects if isinstance(effect, SendWish)}
+        closed = {effect.watcher for effect in effects if isinstance(effect, CloseWatcher)}
+        require(stopped | closed == before, f"a quit lets {before - stopped - closed} come up")
+        require(not closed - up, "a quit lets some wait that are down")
 
     # The books.
 
@@ -305,11 +373,21 @@ class World(Struct):
                 require(ticket in self.tickets, f"settles ticket {ticket} twice")
                 del self.tickets[ticket]
                 self.starting.pop(ticket, None)
+                self.stopping.pop(ticket, None)
                 self.settled += 1
                 if isinstance(outcome, Failed):
                     require(isinstance(outcome.error, CircusError), "fails with no reason")
+            case CloseWatcher():
+                require(self.has_quit, "closes a watcher for no reason")
+            case HastenWatcher(watcher):
+                is_allowed = self.has_quit and self.state.spec.shutdown_timeout > 0
+                require(is_allowed, f"hastens {watcher} for no reason")
+                self.hastened.add(watcher)
             case ForgetWatcher(watcher):
                 require(watcher not in self.state.watchers, "knows whom it forgets")
+                for starting in self.starting.values():
+                    if starting.not_ready.get(watcher):
+                        del starting.not_ready[watcher]
             case _:
                 self._check_ask(effect)
 
@@ -326,34 +404,59 @@ class World(Struct):
             facts = self.state.watchers.get(ask.watcher)
             is_up = facts is not None and facts.is_up
             require(is_up, f"reloads {ask.watcher}, which is down")
-        operation = self.state.asks[ask.ask].ticket
-        if isinstance(ask, SendWish) and ask.go is Go.START and operation in self.starting:
-            self._check_start(self.starting[operation], ask.watcher)
+        ticket = self.state.asks[ask.ask].ticket
+        if isinstance(ask, SendWish) and ask.go is Go.START and ticket in self.starting:
+            self._check_start(self.starting[ticket], ask.watcher)
+        if isinstance(ask, SendWish) and ticket in self.stopping:
+            self._check_stop(self.stopping[ticket], ask)
 
     def _check_start(self, starting: Starting, watcher: str) -> None:
         require(watcher in self.state.watchers, f"starts {watcher}, which is gone")
         require(watcher not in self.state.leaving, f"starts {watcher}, which leaves")
         priority = starting.priorities[watcher]
-        higher = [key for key, other in starting.unsettled.items() if other > priority]
-        require(not higher, f"starts {watcher} before {higher} have begun")
-        starting.unsettled[watcher] = priority
+        higher = [key for key in starting.not_ready if starting.priorities[key] > priority]
+        require(not higher, f"starts {watcher} before {higher} are ready")
+        starting.not_ready[watcher] = False
         pause = self.state.spec.warmup_delay
         is_early = starting.last_at is not None and self.now < starting.last_at + pause
         require(not is_early, f"starts {watcher} without a pause")
         starting.last_at = self.now
 
-    def _check_stop(self, effects: list[ArbiterEffect], *, final: bool) -> list[str]:
-        wishes = [effect for effect in effects if isinstance(effect, SendWish)]
-        require(all(wish.final is final for wish in wishes), "stops some in another way")
-        priorities = [self.state.watchers[wish.watcher].spec.priority for wish in wishes]
-        require(priorities == sorted(priorities), f"stops in the order of {priorities}")
-        return [wish.watcher for wish in wishes]
+    def _check_stop(self, stopping: Stopping, wish: SendWish) -> None:
+        require(wish.closes is self.has_quit, "closes some, or leaves them open")
+        priorities, key = stopping.priorities, wish.watcher
+        stopping.asked.add(key)
+        if key in priorities:
+            lower = {other for other in priorities if priorities[other] < priorities[key]}
+            unasked = lower & set(self.state.watchers) - stopping.asked
+            require(not unasked, f"stops {key} before it asks {unasked}")
+            present = [
+                other
+                for other in lower & set(stopping.asked_at) - self.hastened
+                if self.now - stopping.asked_at[other] < GRACE
+            ]
+            require(not present, f"stops {key} before {present} are gone")
+        stopping.asked_at[key] = self.now
+
+    def _check_end(self) -> None:
+        """Make sure that a daemon that quits is gone in time."""
+        limit = self.state.spec.shutdown_timeout
+        if self.quit_at is None or not limit:
+            return
+        is_late = self.now > self.quit_at + limit + KILLED_WITHIN
+        require(not (is_late and "quit" in self.tickets.values()), "does not end in time")
 
 
-def live(history: Iterable[tuple[Act, int]], step: Step = machine.step) -> World:
-    """Live through a history and come to rest. Raises `Broken`, with what led there."""
+def live(
+    history: Iterable[tuple[Act, int]], step: Step = machine.step, *, in_time: bool = False
+) -> World:
+    """Live through a history and come to rest. Raises `Broken`, with what led there.
+
+    The end has a limit where it is to be ``in_time``.
+    """
     world = World(step)
-    world.state.spec = ArbiterSpec(warmup_delay=WARMUP)
+    limit = LIMIT if in_time else 0.0
+    world.state.spec = ArbiterSpec(warmup_delay=WARMUP, shutdown_timeout=limit)
     try:
         for act, number in history:
             world.act(act, number)

@@ -46,9 +46,9 @@ def ticket(number: int = 1) -> TicketId:
     return TicketId(number)
 
 
-def wish(watcher: str, go: Go, ask: int, *, final: bool = False) -> SendWish:
+def wish(watcher: str, go: Go, ask: int, *, closes: bool = False) -> SendWish:
     """Ask one watcher."""
-    return SendWish(watcher, go, final, AskId(ask))
+    return SendWish(watcher, go, closes, AskId(ask))
 
 
 def starts(asks: Mapping[str, int]) -> list[ArbiterEffect]:
@@ -56,9 +56,9 @@ def starts(asks: Mapping[str, int]) -> list[ArbiterEffect]:
     return [wish(key, Go.START, number) for key, number in asks.items()]
 
 
-def stops(asks: Mapping[str, int], *, final: bool = False) -> list[ArbiterEffect]:
+def stops(asks: Mapping[str, int], *, closes: bool = False) -> list[ArbiterEffect]:
     """Ask watchers to stop."""
-    return [wish(key, Go.STOP, number, final=final) for key, number in asks.items()]
+    return [wish(key, Go.STOP, number, closes=closes) for key, number in asks.items()]
 
 
 def answer(ask: int, outcome: Outcome | CircusError = DONE) -> Answered:
@@ -102,11 +102,17 @@ class Watchers:
         status: WatcherStatus = WatcherStatus.ACTIVE,
         *keys: str,
         condition: Condition = Condition.UP,
-    ) -> None:
-        """Let some watchers, or all, be in another state."""
+        is_ready: bool | None = None,
+        at: float = 0.0,
+    ) -> list[ArbiterEffect]:
+        """Let some watchers, or all, be in another state; return what the last one leads to."""
+        effects: list[ArbiterEffect] = []
+        is_ready = status is WatcherStatus.ACTIVE if is_ready is None else is_ready
         for key in keys or tuple(self.state.watchers):
             old = self.state.watchers[key]
-            assert not self.hears(Became(key, replace(old, status=status, condition=condition)))
+            new = replace(old, status=status, condition=condition, is_ready=is_ready)
+            effects = self.hears(Became(key, new), at=at)
+        return effects
 
     def reading(self, *specs: WatcherSpec, late: Iterable[str] = (), **more: Any) -> ConfigRead:
         """Return another file, read."""

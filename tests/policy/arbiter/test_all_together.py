@@ -10,11 +10,14 @@ from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.arbiter.effects import (
     AskId,
     AwaitHooks,
+    CloseWatcher,
     ForgetWatcher,
+    HastenWatcher,
     ReloadWatcher,
 )
 from cvec_circus_core.policy.arbiter.inputs import (
     ArbiterInput,
+    HastenAll,
     Quit,
     ReloadAll,
     RemoveWatcher,
@@ -24,6 +27,7 @@ from cvec_circus_core.policy.arbiter.inputs import (
     Troubled,
 )
 from cvec_circus_core.policy.arbiter.machine import wake_at
+from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Go, Tick
 from tests.policy.arbiter.table import (
@@ -49,6 +53,38 @@ class TestStart:
         assert all_.hears(answer(1, Done(started=(7,)))) == starts({"web": 3})
         assert all_.hears(answer(3, Done(started=(9,)))) == [kept(started=(7, 9))]
         assert all_.is_at_rest()
+
+    def test_waits_until_those_before_are_ready(self) -> None:
+        all_ = Watchers(spec("db", 5), spec("cache", 5), spec("web"))
+        all_.hears(StartAll(ticket()))
+        assert all_.become(WatcherStatus.STARTING, "db", "cache") == []
+        # Ready before its start is answered, and ready after it.
+        assert all_.become(WatcherStatus.ACTIVE, "db") == []
+        assert all_.hears(answer(2)) == []
+        assert all_.become(WatcherStatus.ACTIVE, "cache", is_ready=False) == []
+        assert all_.hears(answer(1)) == []
+        assert all_.become(WatcherStatus.ACTIVE, "cache") == starts({"web": 3})
+
+    def test_waits_for_no_readiness_at_its_end(self) -> None:
+        all_ = Watchers(spec("web"))
+        all_.hears(StartAll(ticket()))
+        all_.become(WatcherStatus.ACTIVE, is_ready=False)
+        assert all_.hears(answer(1)) == [kept()]
+
+    @pytest.mark.parametrize("status", [WatcherStatus.STOPPING, WatcherStatus.STOPPED])
+    def test_does_not_wait_for_one_that_is_down_again(self, status: WatcherStatus) -> None:
+        all_ = Watchers(spec("job", 1), spec("web"))
+        all_.hears(StartAll(ticket()))
+        all_.become(WatcherStatus.ACTIVE, "job", is_ready=False)
+        assert all_.hears(answer(1)) == []
+        assert all_.become(status, "job") == starts({"web": 2})
+
+    def test_does_not_wait_for_one_that_ends_before_it_is_ready(self) -> None:
+        all_ = Watchers(spec("db", 1), spec("web"))
+        all_.hears(StartAll(ticket()))
+        all_.become(WatcherStatus.ACTIVE, "db", is_ready=False)
+        assert all_.hears(answer(1)) == []
+        assert all_.hears(Troubled("db")) == starts({"web": 2})
 
     def test_of_nobody_is_done_at_once(self) -> None:
         assert Watchers().hears(StartAll(ticket())) == [kept()]
@@ -96,11 +132,28 @@ class TestStart:
 
 
 class TestStop:
-    def test_asks_all_at_once_the_lowest_priority_first(self) -> None:
+    def test_lets_a_priority_go_when_those_below_are_gone(self) -> None:
         all_ = Watchers(*THREE)
-        assert all_.hears(StopAll(ticket())) == stops({"web": 1, "db": 2, "cache": 3})
-        assert all_.hears(answer(3), answer(2)) == []
-        assert all_.hears(answer(1, Done(stopped=(4,)))) == [kept(stopped=(4,))]
+        all_.become()
+        assert all_.hears(StopAll(ticket())) == stops({"web": 1})
+        assert all_.hears(answer(1, Done(stopped=(4,)))) == stops({"db": 2, "cache": 3})
+        assert all_.hears(answer(3), answer(2)) == [kept(stopped=(4,))]
+
+    def test_asks_those_that_are_down_with_the_first(self) -> None:
+        all_ = Watchers(spec("on demand", 9), spec("web"), spec("db", 5))
+        all_.become(WatcherStatus.ACTIVE, "web", "db")
+        assert all_.hears(StopAll(ticket())) == stops({"web": 1, "on demand": 2})
+
+    def test_goes_past_one_that_does_not_end(self) -> None:
+        slow = spec("slow", graceful_timeout=10.0, hook_timeout=1.0, finish_timeout=3.0)
+        all_ = Watchers(slow, spec("db", 5))
+        all_.become()
+        all_.hears(StopAll(ticket()))
+        assert wake_at(all_.state) == 30.0
+        assert all_.hears(Tick(), at=30.0) == stops({"db": 2})
+        assert errors(all_.hears(answer(2))) == {1: "watcher slow does not come to its end"}
+        assert all_.hears(answer(1)) == []
+        assert all_.is_at_rest()
 
     def test_supersedes_what_is_under_way_for_all_but_no_removal(self) -> None:
         all_ = Watchers(spec("a", 1), spec("b"))
@@ -150,11 +203,11 @@ class TestRestart:
         all_ = Watchers(spec("a", 1), spec("b"))
         all_.become()
         reading = all_.reading(spec("a", 1), spec("c", 2))
-        assert all_.hears(RestartAll(ticket(), reading)) == stops({"b": 1, "a": 2})
-        all_.become(WatcherStatus.STOPPED)
-        assert all_.hears(answer(1)) == []
+        assert all_.hears(RestartAll(ticket(), reading)) == stops({"b": 1})
+        assert all_.hears(answer(1)) == stops({"a": 2})
+        all_.become(WatcherStatus.STOPPED, condition=Condition.DOWN)
         (removal,) = all_.hears(answer(2))[:1]
-        assert removal == wish("b", Go.STOP, 3, final=True)
+        assert removal == wish("b", Go.STOP, 3, closes=True)
 
     def test_a_failure_on_the_way_keeps_nobody_down(self) -> None:
         all_ = Watchers(spec("a", 1), spec("b"))
@@ -170,7 +223,7 @@ class TestRemove:
     def test_forgets_when_it_is_done(self, nostop: bool, go: Go) -> None:
         all_ = Watchers(spec("a"))
         effects = all_.hears(RemoveWatcher(ticket(), "a", nostop))
-        assert effects == [wish("a", go, 1, final=True)]
+        assert effects == [wish("a", go, 1, closes=True)]
         done = Done(stopped=(3,))
         assert all_.hears(answer(1, done)) == [ForgetWatcher("a"), Settle(ticket(), done)]
         assert not all_.state.watchers
@@ -194,10 +247,59 @@ class TestRemove:
 class TestQuit:
     def test_stops_all_for_good_awaits_the_hooks_and_tells(self) -> None:
         all_ = Watchers(spec("a", 1), spec("b"))
-        assert all_.hears(Quit(ticket())) == stops({"b": 1, "a": 2}, final=True)
-        assert all_.hears(answer(1), answer(2)) == [AwaitHooks(AskId(3))]
+        all_.become()
+        assert all_.hears(Quit(ticket())) == [CloseWatcher("a"), *stops({"b": 1}, closes=True)]
+        assert all_.hears(answer(1)) == stops({"a": 2}, closes=True)
+        assert all_.hears(answer(2)) == [AwaitHooks(AskId(3))]
         assert all_.hears(answer(3)) == [kept()]
         assert all_.is_at_rest()
+
+    def test_shares_its_time_out(self) -> None:
+        all_ = Watchers(spec("web"), spec("api", 1), spec("db", 2), shutdown_timeout=10.0)
+        all_.become()
+        all_.hears(Quit(ticket()), at=100.0)
+        # 8 s for three priorities.
+        assert wake_at(all_.state) == pytest.approx(100.0 + 8.0 / 3)
+        assert all_.hears(answer(1), at=102.0)[-1:] == stops({"api": 2}, closes=True)
+        # What is left, for two.
+        assert wake_at(all_.state) == 105.0
+        assert all_.hears(Tick(), at=105.0) == [HastenWatcher("api")]
+        assert wake_at(all_.state) == 106.0
+        assert all_.hears(answer(2), at=105.1)[-1:] == stops({"db": 3}, closes=True)
+        assert wake_at(all_.state) == 108.0
+        assert all_.hears(Tick(), at=108.0) == [HastenWatcher("db")]
+        # The last hooks have half of what is left then.
+        assert all_.hears(answer(3), at=108.0) == [AwaitHooks(AskId(4))]
+        assert wake_at(all_.state) == 109.0
+        assert all_.hears(Tick(), at=109.0) == [HastenWatcher(key) for key in ("web", "api", "db")]
+        assert all_.hears(answer(4), at=109.0) == [kept()]
+        assert all_.state.end_by == 110.0
+
+    def test_ends_in_time_though_nothing_is_answered(self) -> None:
+        all_ = Watchers(spec("web"), spec("db", 2), shutdown_timeout=10.0)
+        all_.become()
+        effects = all_.hears(Quit(ticket()))
+        while (at := wake_at(all_.state)) is not None:
+            assert at <= 11.0
+            effects = all_.hears(Tick(), at=at)
+        assert set(errors(effects)) == {1}
+
+    def test_that_is_hastened_keeps_no_order(self) -> None:
+        all_ = Watchers(spec("web"), spec("db", 2))
+        all_.become()
+        all_.hears(Quit(ticket()))
+        assert all_.hears(HastenAll()) == [
+            HastenWatcher("web"),
+            HastenWatcher("db"),
+            *stops({"db": 2}, closes=True),
+        ]
+        assert all_.hears(answer(2), answer(1)) == [AwaitHooks(AskId(3))]
+
+    def test_without_a_limit_gives_everybody_the_grace_of_their_own(self) -> None:
+        all_ = Watchers(spec("web", graceful_timeout=1000.0))
+        all_.become()
+        all_.hears(Quit(ticket()))
+        assert (wake_at(all_.state) or 0.0) > 1000.0
 
     def test_goes_on_over_a_broken_watcher(self) -> None:
         all_ = Watchers(spec("a", 1), spec("b"))
@@ -238,4 +340,4 @@ class TestQuit:
     def test_lets_a_removal_go_on(self) -> None:
         all_ = Watchers(spec("a"))
         all_.hears(Quit(ticket(1)))
-        assert all_.hears(RemoveWatcher(ticket(2), "a")) == stops({"a": 2}, final=True)
+        assert all_.hears(RemoveWatcher(ticket(2), "a")) == stops({"a": 2}, closes=True)

@@ -57,7 +57,7 @@ def test_removals_are_asked_first_then_group_after_group_and_all_are_awaited() -
     all_ = active(A, B, spec("old", 3))
     new = spec("new", 1)
     assert all_.reload_config(OTHER_A, B, new) == [
-        wish("old", Go.STOP, 1, final=True),
+        wish("old", Go.STOP, 1, closes=True),
         change("a", OTHER_A, 2),
     ]
     assert all_.hears(answer(2)) == [add(new, 3), *starts({"new": 4})]
@@ -71,6 +71,27 @@ def test_what_does_not_start_by_itself_is_only_added() -> None:
     new = spec("new", autostart=False)
     assert all_.reload_config(new) == [add(new, 1)]
     assert all_.hears(answer(1)) == [kept()]
+
+
+def test_one_of_a_higher_priority_is_gone_before_the_next_removal() -> None:
+    all_ = active(spec("db", 9), spec("api", 5), spec("web", 5), A)
+    assert all_.reload_config(OTHER_A) == stops({"web": 1, "api": 2}, closes=True)
+    # Nothing waits for the last of them but the end.
+    assert all_.hears(answer(2), answer(1)) == [
+        ForgetWatcher("api"),
+        ForgetWatcher("web"),
+        wish("db", Go.STOP, 3, closes=True),
+        change("a", OTHER_A, 4),
+    ]
+
+
+def test_added_ones_are_ready_before_the_next_begin() -> None:
+    all_ = Watchers()
+    all_.reload_config(spec("db", 1), spec("web"))
+    all_.hears(answer(1))
+    all_.become(WatcherStatus.ACTIVE, "db", is_ready=False)
+    assert all_.hears(answer(2)) == []
+    assert all_.become(WatcherStatus.ACTIVE, "db") == [add(spec("web"), 3), *starts({"web": 4})]
 
 
 def test_added_ones_keep_the_pause() -> None:
@@ -220,8 +241,9 @@ def test_a_restart_applies_the_file_between_stop_and_start() -> None:
     all_ = active(A, B)
     new = spec("new", 7)
     all_.hears(RestartAll(ticket(), all_.reading(OTHER_A, B, new)))
+    all_.hears(answer(1))
     all_.become(WatcherStatus.STOPPED, condition=Condition.DOWN)
-    assert all_.hears(answer(1), answer(2)) == [add(new, 3), *starts({"new": 4})]
+    assert all_.hears(answer(2)) == [add(new, 3), *starts({"new": 4})]
     assert all_.hears(answer(3), answer(4)) == [change("a", OTHER_A, 5)]
     assert all_.hears(answer(5)) == starts({"new": 6})
     assert all_.hears(answer(6)) == starts({"a": 7})

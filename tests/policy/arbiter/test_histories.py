@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.policy.arbiter import advance, inputs, machine, stages
+from cvec_circus_core.policy.arbiter import advance, inputs, machine, record, stages
 from cvec_circus_core.policy.arbiter.effects import ArbiterEffect
 from cvec_circus_core.policy.arbiter.inputs import ArbiterInput
 from cvec_circus_core.policy.arbiter.state import ArbiterState, Wait
@@ -17,16 +17,16 @@ from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick
 from tests.policy.arbiter.histories import Act, Broken, Step, live
 
-RARELY = {Act.QUIT, Act.STOP, Act.RESTART, Act.REMOVE}
+RARELY = {Act.QUIT, Act.LONG, Act.STOP, Act.RESTART, Act.REMOVE}
 OFTEN = [act for act in Act if act not in RARELY]
 acts = st.sampled_from([Act.ANSWER] * 10 + OFTEN * 3 + sorted(RARELY, key=lambda act: act.name))
 histories = st.lists(st.tuples(acts, st.integers(0, 4000)), min_size=10, max_size=80)
 
 
-@settings(max_examples=400)
-@given(histories)
-def test_no_history_breaks_an_invariant(history: list[tuple[Act, int]]) -> None:
-    live(history)
+@settings(max_examples=200)
+@given(histories, st.booleans())
+def test_no_history_breaks_an_invariant(history: list[tuple[Act, int]], in_time: bool) -> None:
+    live(history, in_time=in_time)
 
 
 class TestABrokenMachineIsSeen:
@@ -34,9 +34,9 @@ class TestABrokenMachineIsSeen:
 
     def break_with(self, step: Step = machine.step) -> str:
         @settings(max_examples=2000, database=None, derandomize=True, phases=[Phase.generate])
-        @given(histories)
-        def all_histories(history: list[tuple[Act, int]]) -> None:
-            live(history, step)
+        @given(histories, st.booleans())
+        def all_histories(history: list[tuple[Act, int]], in_time: bool) -> None:
+            live(history, step, in_time=in_time)
 
         with pytest.raises(Broken) as broken:
             all_histories()
@@ -87,7 +87,7 @@ class TestABrokenMachineIsSeen:
                 tuple(replace(move, wait=Wait.LATER) for move in stage) for stage in start(state)
             ),
         )
-        assert "have begun" in self.break_with()
+        assert "are ready" in self.break_with()
 
     def test_that_does_not_pause(self, monkeypatch: pytest.MonkeyPatch) -> None:
         start = stages.start
@@ -112,9 +112,29 @@ class TestABrokenMachineIsSeen:
     def test_that_stops_in_the_wrong_order(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stop = stages.stop
         monkeypatch.setattr(
-            stages, "stop", lambda state, *, final=False: stop(state, final=final)[::-1]
+            stages, "stop", lambda state, *, closes=False: [*stop(state, closes=closes)][::-1]
         )
-        assert "in the order of" in self.break_with()
+        assert "before it asks" in self.break_with()
+
+    def test_that_stops_everybody_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stop = stages.stop
+        monkeypatch.setattr(
+            stages,
+            "stop",
+            lambda state, *, closes=False: (
+                tuple(replace(move, wait=Wait.ENDED if closes else Wait.LATER) for move in stage)
+                for stage in stop(state, closes=closes)
+            ),
+        )
+        assert "are gone" in self.break_with()
+
+    def test_that_lets_some_come_up_in_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(record, "_close_later", lambda _: [])
+        assert "come up" in self.break_with()
+
+    def test_that_does_not_end_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(advance, "_share", lambda state, operation, stage, now: 100.0)
+        assert "in time" in self.break_with()
 
     def test_that_reloads_whoever_is_down(self, monkeypatch: pytest.MonkeyPatch) -> None:
         applies = advance._applies
