@@ -132,6 +132,19 @@ def test_sockets_are_served_in_three_ways(tmp_path: Path) -> None:
         assert ask("quit", "--waiting")[:2] == (0, "ok\n")
 
 
+def test_a_database_outlives_its_workers(tmp_path: Path) -> None:
+    configuration = moved("order.ini", tmp_path)
+    ask = Control(HERE, f"ipc://{tmp_path}/control")
+    log = tmp_path / "log"
+    with HERE.running("circusd", str(configuration), log=log, cwd=ROOT):
+        ask.wait_for("active", "status", "worker")
+        assert len(ask.pids("worker")) == 2
+        assert ask("quit", "--waiting")[:2] == (0, "ok\n")
+    text = read(log)
+    assert text.index("running database") < text.index("running worker")
+    assert text.index("worker stopped") < text.index("database stopped")
+
+
 def read(log: Path) -> str:
     """Return what a program has said so far."""
     return log.read_text(encoding="utf-8")
