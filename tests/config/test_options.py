@@ -93,6 +93,7 @@ WATCHER: list[Row] = [
     ("executable", "/usr/bin/x", "/usr/bin/x", NUL, TEXT),
     ("numprocesses", "0", 0, "-1", COUNT),
     ("warmup_delay", "0.5", 0.5, "nan", SECONDS),
+    ("shutdown_timeout", "9", 9.0, "-1", SECONDS),
     ("working_dir", "/srv", "/srv", NUL, TEXT),
     ("shell", "on", True, "bash", BOOLEAN),
     ("shell_args", "a 'b c'", ("a", "b c"), "'", WORDS),
