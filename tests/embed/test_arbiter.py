@@ -99,7 +99,7 @@ def test_blocking_until_another_thread_stops_it() -> None:
 
 
 def test_one_watcher_that_can_not_start_stops_no_other() -> None:
-    bad = Watcher("bad", "no-such-program-anywhere", retry_pause=0.001)
+    bad = Watcher("bad", "no-such-program-anywhere", max_retry=5, retry_pause=0.001)
     arbiter = Arbiter([bad, Watcher("good", "sleep 100")], None, None, background=True)
     arbiter.start()
     try:

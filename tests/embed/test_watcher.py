@@ -123,7 +123,7 @@ def test_options_are_kept_before_the_start(sleeper: Watcher) -> None:
 
 
 def test_a_program_that_is_not_there_raises_the_reason() -> None:
-    watcher = Watcher("bad", "no-such-program-anywhere", retry_pause=0.001)
+    watcher = Watcher("bad", "no-such-program-anywhere", max_retry=5, retry_pause=0.001)
     with pytest.raises(CircusError, match="no such program"):
         watcher.start()
     assert watcher.is_stopped()
