@@ -122,13 +122,13 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 def _for_slot(
     spec: WatcherSpec, around: SpawnEnvironment, values: Mapping[str, str], wid: int | str
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    known = ChainMap({"wid": str(wid)}, dict(values))
+    values_in_slot = ChainMap({"wid": str(wid)}, dict(values))
     own = {}
     for name, text in spec.env.items():
-        own[name] = known[f"env.{name.lower()}"] = expand(text, known)
+        own[name] = values_in_slot[f"env.{name.lower()}"] = expand(text, values_in_slot)
     env = _environment(spec, around, own)
-    known.update(_variables(env.items()))
-    return _argv(spec, known), env
+    values_in_slot.update(_variables(env.items()))
+    return _argv(spec, values_in_slot), env
 
 
 def _environment(
@@ -138,9 +138,9 @@ def _environment(
     for name in _OF_THE_DAEMON:
         env.pop(name, None)
     env.update(own)
-    if listed := socket_use(spec, around.sockets).listed:
-        env["LISTEN_FDS"] = str(len(listed))
-        env["LISTEN_FDNAMES"] = ":".join(name.replace(":", "_") for name in listed)
+    if names := socket_use(spec, around.sockets).listed:
+        env["LISTEN_FDS"] = str(len(names))
+        env["LISTEN_FDNAMES"] = ":".join(name.replace(":", "_") for name in names)
     if spec.copy_path:
         env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
     if spec.virtualenv:

@@ -68,13 +68,13 @@ class SharedCensus:
         while self._next is not None:
             look, self._next = self._next, None
             try:
-                found = await asyncio.to_thread(self._read, look)
+                infos = await asyncio.to_thread(self._read, look)
             except Exception as error:
                 look.answer.set_exception(error)
                 look.answer.exception()  # told to whoever still waits; nobody need be there
             else:
                 look.at = self._clock.now()
-                look.answer.set_result(found)
+                look.answer.set_result(infos)
                 self._last = look
 
     def _read(self, look: _Look) -> Mapping[int, Any]:

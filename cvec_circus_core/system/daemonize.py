@@ -64,13 +64,15 @@ def daemonize() -> WaitingCaller:
 
 
 def _wait_and_exit(pipe: int) -> None:
-    said = bytearray()
+    report = bytearray()
     try:
         while part := os.read(pipe, 4096):
-            said += part
+            report += part
     except KeyboardInterrupt:
         os._exit(130)
-    code, message = (said[0], said[1:].decode()) if said else (1, "the daemon ended unexpectedly")
+    code, message = (
+        (report[0], report[1:].decode()) if report else (1, "the daemon ended unexpectedly")
+    )
     if message:
         sys.stderr.write(message.rstrip() + "\n")
         sys.stderr.flush()

@@ -202,7 +202,7 @@ class FakeProcesses:
 
     def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what belongs to nobody: all that ended processes have left behind."""
-        stubborn = any(left[1] for left in self._left.values())
+        stubborn = any(children[1] for children in self._left.values())
         self._left.clear()
         self._gone_later(ORPHANS, on_gone, grace if stubborn and signum != SIGKILL else 0.0)
 
@@ -242,10 +242,10 @@ class FakeProcesses:
             return
         for cancel in running.cancels:
             cancel()
-        left = (running.behaviour.leaves, running.behaviour.leaves_stubborn)
-        if any(left):
-            self._left[pid] = left
-        running.ended = Exit(code, left_behind=any(left))
+        children = (running.behaviour.leaves, running.behaviour.leaves_stubborn)
+        if any(children):
+            self._left[pid] = children
+        running.ended = Exit(code, left_behind=any(children))
         self._outbox.append(lambda: self._tell(pid))
 
     def deliver(self) -> int:
@@ -340,5 +340,5 @@ class FakeSocketOwner:
         self.aside.clear()
 
     def _is_held(self, opened: OpenSocket) -> bool:
-        held = (*self.kept.values(), *self.aside.values())
-        return any(other.location == opened.location for other in held)
+        sockets = (*self.kept.values(), *self.aside.values())
+        return any(other.location == opened.location for other in sockets)

@@ -61,7 +61,7 @@ def known_keys(file: str) -> Mapping[str, KnownKey]:
         text = read_private(file, secret=False)
     except FileNotFoundError:
         return {}
-    return {one.key: one for one in read_known(text, file)}
+    return {key.key: key for key in read_known(text, file)}
 
 
 def change_known(file: str, change: Callable[[tuple[KnownKey, ...]], tuple[KnownKey, ...]]) -> None:

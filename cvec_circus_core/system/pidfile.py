@@ -141,10 +141,10 @@ class PidFile:
 
 def _is_same(fd: int, spot: Spot) -> bool:
     try:
-        named = spot.look()
+        state = spot.look()
     except FileNotFoundError:
         return False
-    return os.path.samestat(os.fstat(fd), named)
+    return os.path.samestat(os.fstat(fd), state)
 
 
 def _read_pid(fd: int) -> int | None:

@@ -204,7 +204,7 @@ async def test_who_serves_a_socket_is_asked_to_go_when_idle(answers_later: bool)
         patience.append(arguments[4])
         send(*arguments)
 
-    runner.processes.signal_when_idle = signal_when_idle  # type: ignore[method-assign]
+    runner.processes.signal_when_idle = signal_when_idle  # type: ignore[method-assign,assignment]
     await runner.perform(Spawn(1))
     await runner.perform(Signal(1000, TERM, Reach.PROCESS, asks_to_go=True))
     assert patience == [runner.spec.finish_timeout]

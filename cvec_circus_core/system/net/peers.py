@@ -130,14 +130,14 @@ class Peers:
     def meet(self, fd: int) -> Meeting:
         """Hold on to the connection that a descriptor is now, and tell who is there."""
         try:
-            held = _held(fd)
+            connection = _held(fd)
         except OSError:
             return Meeting(None, _CLOSED)
         try:
-            caller = self._caller(held)
+            caller = self._caller(connection)
         except OSError:
             caller = _CLOSED
-        return Meeting(held, caller, _place(held))
+        return Meeting(connection, caller, _place(connection))
 
     def close(self) -> None:
         """Ask nobody any more."""
@@ -145,8 +145,8 @@ class Peers:
 
     def _caller(self, held: socket.socket) -> PeerIdentity:
         if held.family == socket.AF_UNIX:
-            said = held.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-            pid, uid, _ = _CREDENTIALS.unpack(said)
+            credentials = held.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+            pid, uid, _ = _CREDENTIALS.unpack(credentials)
             return self.user(uid, pid)
         if held.family not in (socket.AF_INET, socket.AF_INET6):
             return _ELSEWHERE

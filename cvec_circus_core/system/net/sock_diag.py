@@ -70,8 +70,8 @@ class Diag:
 
 
 def _ask(netlink: SockDiag, ends: Ends) -> int | None:
-    here, there = (ends.here, ends.here_port), (ends.there, ends.there_port)
-    connection = netlink.connection(ends.family, here, there)
+    own_end, other_end = (ends.here, ends.here_port), (ends.there, ends.there_port)
+    connection = netlink.connection(ends.family, own_end, other_end)
     if connection is None or connection.state != ESTABLISHED or connection.inode == 0:
         # An inode of 0 is a socket that no process has any more; its user reads as root.
         return None
@@ -96,10 +96,13 @@ def owner_in_tables(ends: Ends) -> int | None:
 
 def _spellings(ends: Ends) -> list[tuple[str, bytes, bytes]]:
     """Return the tables in which a connection may stand, each with its ends as it spells them."""
-    here, there = ends.here, ends.there
-    addresses = [("tcp6", here, there)]
+    own_address, other_address = ends.here, ends.there
+    addresses = [("tcp6", own_address, other_address)]
     if ends.family == socket.AF_INET:
-        addresses = [("tcp", here, there), ("tcp6", _MAPPED + here, _MAPPED + there)]
+        addresses = [
+            ("tcp", own_address, other_address),
+            ("tcp6", _MAPPED + own_address, _MAPPED + other_address),
+        ]
     return [
         (table, _spelled(own, ends.here_port), _spelled(other, ends.there_port))
         for table, own, other in addresses

@@ -45,25 +45,25 @@ class SocketLoad:
 
 def read_sockets(addresses: Iterable[Address]) -> Mapping[Address, SocketLoad]:
     """Look at all addresses, each table being read once; those not in use are left out."""
-    wanted = set(addresses)
-    found: dict[Address, SocketLoad] = {}
-    paths = {one.encode(): one for one in wanted if isinstance(one, str)}
+    asked_addresses = set(addresses)
+    loads: dict[Address, SocketLoad] = {}
+    paths = {address.encode(): address for address in asked_addresses if isinstance(address, str)}
     if paths:
-        _read_unix(paths, found)
-    ports = _by_port(one for one in wanted if isinstance(one, tuple))
+        _read_unix(paths, loads)
+    ports = _by_port(address for address in asked_addresses if isinstance(address, tuple))
     if ports:
         for name in ("tcp", "tcp6"):
             for words in net_rows(name, 7):
-                _add_tcp(words, ports, found)
+                _add_tcp(words, ports, loads)
         for name in ("udp", "udp6"):
             for words in net_rows(name, 7):
-                _add_udp(words, ports, found)
-    return {address: use for address, use in found.items() if use.is_listening}
+                _add_udp(words, ports, loads)
+    return {address: load for address, load in loads.items() if load.is_listening}
 
 
 def _by_port(addresses: Iterable[tuple[str, int]]) -> dict[bytes, list[tuple[bytes, Address]]]:
     """Return the kernel's spelling of addresses, by its spelling of ports."""
-    found: dict[bytes, list[tuple[bytes, Address]]] = {}
+    by_port: dict[bytes, list[tuple[bytes, Address]]] = {}
     for host, port in addresses:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -72,39 +72,39 @@ def _by_port(addresses: Iterable[tuple[str, int]]) -> dict[bytes, list[tuple[byt
             continue  # a name, which is no address that anything is bound to
         words = struct.unpack(f"={len(packed) // 4}I", packed)
         spelled = b"".join(b"%08X" % word for word in words)
-        found.setdefault(b"%04X" % port, []).append((spelled, (host, port)))
-    return found
+        by_port.setdefault(b"%04X" % port, []).append((spelled, (host, port)))
+    return by_port
 
 
 def _add_tcp(
     words: list[bytes],
     ports: Mapping[bytes, list[tuple[bytes, Address]]],
-    found: dict[Address, SocketLoad],
+    loads: dict[Address, SocketLoad],
 ) -> None:
     _, local, remote, state, queues, *_ = words
     host, _, port = local.partition(b":")
     for spelled, address in ports.get(port, ()):
         if state == _LISTENING:
             if host == spelled:
-                use = found.setdefault(address, SocketLoad())
-                use.is_listening = True
-                use.queued += int(queues.partition(b":")[2], 16)
+                load = loads.setdefault(address, SocketLoad())
+                load.is_listening = True
+                load.queued += int(queues.partition(b":")[2], 16)
         elif state not in _BEGINNING and _reaches(host, spelled):
-            use = found.setdefault(address, SocketLoad())
-            use.connections += state == _ESTABLISHED
-            use.seen.add(remote)
+            load = loads.setdefault(address, SocketLoad())
+            load.connections += state == _ESTABLISHED
+            load.seen.add(remote)
 
 
 def _add_udp(
     words: list[bytes],
     ports: Mapping[bytes, list[tuple[bytes, Address]]],
-    found: dict[Address, SocketLoad],
+    loads: dict[Address, SocketLoad],
 ) -> None:
     host, _, port = words[1].partition(b":")
     for spelled, address in ports.get(port, ()):
-        if host == spelled and (address not in found or not found[address].is_listening):
-            use = found[address] = SocketLoad(is_listening=True)
-            use.queued_bytes = int(words[4].partition(b":")[2], 16)
+        if host == spelled and (address not in loads or not loads[address].is_listening):
+            load = loads[address] = SocketLoad(is_listening=True)
+            load.queued_bytes = int(words[4].partition(b":")[2], 16)
 
 
 def _reaches(host: bytes, listener: bytes) -> bool:
@@ -112,16 +112,16 @@ def _reaches(host: bytes, listener: bytes) -> bool:
     return host == listener or not listener.strip(b"0")
 
 
-def _read_unix(paths: Mapping[bytes, str], found: dict[Address, SocketLoad]) -> None:
+def _read_unix(paths: Mapping[bytes, str], loads: dict[Address, SocketLoad]) -> None:
     for words in net_rows("unix", 7):
         if len(words) < 8 or (path := words[7]) not in paths:
             continue
-        use = found.setdefault(paths[path], SocketLoad())
+        load = loads.setdefault(paths[path], SocketLoad())
         flags, state, inode = int(words[3], 16), words[5], words[6]
         if flags & _UNIX_LISTENING:
-            use.is_listening = True
+            load.is_listening = True
         elif state == _UNIX_CONNECTING:
-            use.queued += 1
+            load.queued += 1
         elif state == _UNIX_CONNECTED:
-            use.connections += 1
-            use.seen.add(inode)
+            load.connections += 1
+            load.seen.add(inode)

@@ -94,9 +94,9 @@ class CircusSocket(socket.socket):
     @classmethod
     def of(cls, plan: BindPlan) -> Self:
         """Make the socket that a plan describes; it is not bound yet."""
-        made = cls.__new__(cls)
-        made._take(plan)
-        return made
+        unbound = cls.__new__(cls)
+        unbound._take(plan)
+        return unbound
 
     @classmethod
     def load_from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -105,8 +105,8 @@ class CircusSocket(socket.socket):
         Raises ValueError for an option that can not be read.
         """
         values = {key: _check(key, value) for key, value in config.items() if key != "name"}
-        known = {key: value for key, value in values.items() if hasattr(_DEFAULTS, key)}
-        return cls.of(BindPlan(name=str(config.get("name", "")).lower(), **known))
+        options = {key: value for key, value in values.items() if hasattr(_DEFAULTS, key)}
+        return cls.of(BindPlan(name=str(config.get("name", "")).lower(), **options))
 
     def _take(self, plan: BindPlan) -> None:
         self.plan = plan
@@ -210,8 +210,8 @@ class CircusSockets(dict[str, CircusSocket]):
     def add(self, name: str, host: str = "localhost", port: int = 8080, **how: Any) -> CircusSocket:
         """Make a socket and keep it; it takes what `CircusSocket` takes."""
         how.setdefault("backlog", self.backlog)
-        made = self[name] = CircusSocket(name, host, port, **how)
-        return made
+        added = self[name] = CircusSocket(name, host, port, **how)
+        return added
 
     def bind_and_listen_all(self) -> None:
         """Bind all but those of which every process gets one of its own.

@@ -141,10 +141,10 @@ def own_group(proc: Path = Path("/proc/self")) -> Path | None:
     if ours is None:
         return None
     for line in mounts:
-        left, _, right = line.partition(" - ")
-        if right.split(" ", 1)[0] != "cgroup2":
+        mount, _, kind = line.partition(" - ")
+        if kind.split(" ", 1)[0] != "cgroup2":
             continue
-        root, mounted_at = left.split(" ")[3:5]
+        root, mounted_at = mount.split(" ")[3:5]
         if ours == root or ours.startswith(root.rstrip("/") + "/"):
             inside = ours[len(root.rstrip("/")) :].lstrip("/")
             return Path(_unescaped(mounted_at)) / inside

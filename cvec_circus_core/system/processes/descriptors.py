@@ -48,12 +48,12 @@ class NofileLimit:
         if not self.is_raised:
             self.original = resource.getrlimit(resource.RLIMIT_NOFILE)
         soft, hard = self.original
-        for wanted in _steps(soft, hard):
+        for limit in _steps(soft, hard):
             try:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
             except (ValueError, OSError):
                 continue
-            self.current = (wanted, hard)
+            self.current = (limit, hard)
             break
         return self.current[0]
 
@@ -135,6 +135,6 @@ def open_descriptors() -> list[int]:
 def _steps(soft: int, hard: int) -> Iterator[int]:
     """Yield limits to try: macOS says the hard limit is infinite, and refuses it."""
     yield hard
-    for wanted in (1_048_576, 65_536, 10_240, 4_096):
-        if wanted > soft != resource.RLIM_INFINITY:
-            yield wanted
+    for step in (1_048_576, 65_536, 10_240, 4_096):
+        if step > soft != resource.RLIM_INFINITY:
+            yield step

@@ -100,8 +100,8 @@ class Privileges:
 
 def plan_privileges(plan: LaunchPlan, who: Identity | None) -> Privileges | None:
     """Return what a child has to do; None where nothing. Raises `CannotSpawn`."""
-    wanted = (plan.capabilities, plan.oom_score_adj, plan.death_signal)
-    if wanted == (None, None, None) and not plan.no_new_privs:
+    requests = (plan.capabilities, plan.oom_score_adj, plan.death_signal)
+    if requests == (None, None, None) and not plan.no_new_privs:
         return None
     if not sys.platform.startswith("linux"):
         raise CannotSpawn("no_new_privs, capabilities, oom_score_adj, death_signal need Linux")
@@ -112,14 +112,14 @@ def plan_privileges(plan: LaunchPlan, who: Identity | None) -> Privileges | None
 def _change(wanted: Capabilities, who: Identity | None) -> _Change:
     own = _own_sets()
     kept = _mask(number for number in range(own.bounding.bit_length()) if wanted.keeps(number))
-    given = _mask(wanted.given)
+    named_mask = _mask(wanted.given)
     drops = tuple(_numbers(own.bounding & ~kept))
     if drops and not own.effective & _SETPCAP:
         raise CannotSpawn(
             f"capabilities = {wanted}: only root may take capabilities from a process "
             "(this daemon has no setpcap); no_new_privs works for every user"
         )
-    lacking = [NAMES[number] for number in _numbers(given & ~own.permitted)]
+    lacking = [NAMES[number] for number in _numbers(named_mask & ~own.permitted)]
     if lacking:
         raise CannotSpawn(
             f"capabilities = {wanted}: this daemon has no {', '.join(lacking)} itself"
@@ -128,21 +128,21 @@ def _change(wanted: Capabilities, who: Identity | None) -> _Change:
     leaves_root = uid != 0 and uid != os.geteuid()
     return _Change(
         bounding_drops=drops,
-        permitted=given if leaves_root else own.permitted & kept,
-        inheritable=own.inheritable & kept | given,
-        ambient=tuple(_numbers(given)) if uid != 0 else (),
-        keeps_over_setuid=leaves_root and bool(given),
+        permitted=named_mask if leaves_root else own.permitted & kept,
+        inheritable=own.inheritable & kept | named_mask,
+        ambient=tuple(_numbers(named_mask)) if uid != 0 else (),
+        keeps_over_setuid=leaves_root and bool(named_mask),
     )
 
 
 def _own_sets() -> _Sets:
-    found: dict[bytes, int] = {}
+    masks: dict[bytes, int] = {}
     with open("/proc/thread-self/status", "rb") as status:
         for line in status:
             if line.startswith(b"Cap"):
                 key, _, value = line.partition(b":")
-                found[key] = int(value, 16)
-    return _Sets(found[b"CapInh"], found[b"CapPrm"], found[b"CapEff"], found[b"CapBnd"])
+                masks[key] = int(value, 16)
+    return _Sets(masks[b"CapInh"], masks[b"CapPrm"], masks[b"CapEff"], masks[b"CapBnd"])
 
 
 def _mask(numbers: Iterable[int]) -> int:
@@ -155,7 +155,7 @@ def _numbers(mask: int) -> list[int]:
 
 def _prctl(*arguments: int) -> None:
     padded = (*arguments, 0, 0, 0, 0)[:5]
-    if _libc.prctl(*(ctypes.c_ulong(one) for one in padded)) != 0:
+    if _libc.prctl(*(ctypes.c_ulong(argument) for argument in padded)) != 0:
         raise _refusal("prctl")
 
 

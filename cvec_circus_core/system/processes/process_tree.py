@@ -49,13 +49,13 @@ class ProcessTree:
 
     def below(self, roots: Iterable[int]) -> list[int]:
         """Return all descendants, ``roots`` left out, parents before children."""
-        found: list[int] = []
-        seen = set(roots)
-        ahead = list(seen)
+        descendants: list[int] = []
+        met = set(roots)
+        ahead = list(met)
         while ahead:
             for child in self.children.get(ahead.pop(), ()):
-                if child not in seen:
-                    seen.add(child)
-                    found.append(child)
+                if child not in met:
+                    met.add(child)
+                    descendants.append(child)
                     ahead.append(child)
-        return found
+        return descendants

@@ -62,18 +62,18 @@ def _cause(program: str, plan: LaunchPlan, who: Identity | None, error: Exceptio
 
 
 def _refused_in_child(plan: LaunchPlan, who: Identity | None) -> str:
-    asked = [f"{name}={'unlimited' if v is None else v}" for name, v in plan.rlimits.items()]
+    requests = [f"{name}={'unlimited' if v is None else v}" for name, v in plan.rlimits.items()]
     if plan.oom_score_adj is not None:
-        asked.append(f"oom_score_adj={plan.oom_score_adj}")
+        requests.append(f"oom_score_adj={plan.oom_score_adj}")
     if plan.capabilities is not None:
-        asked.append(f"capabilities={plan.capabilities}")
+        requests.append(f"capabilities={plan.capabilities}")
     if plan.death_signal is not None:
-        asked.append(f"death_signal={plan.death_signal}")
+        requests.append(f"death_signal={plan.death_signal}")
     if plan.no_new_privs:
-        asked.append("no_new_privs")
+        requests.append("no_new_privs")
     if who is not None:
-        asked.append(f"user {_name(who)!r}")
-    return f"the system refused {' or '.join(asked) or 'to prepare the process'}"
+        requests.append(f"user {_name(who)!r}")
+    return f"the system refused {' or '.join(requests) or 'to prepare the process'}"
 
 
 def _bad_text(plan: LaunchPlan) -> str | None:
@@ -96,16 +96,16 @@ def _folder_problem(folder: Path, who: Identity | None) -> str | None:
 
 
 def _program_problem(program: str, plan: LaunchPlan, who: Identity | None, number: int) -> str:
-    found = _find(program, plan)
-    if found is None:
+    path = _find(program, plan)
+    if path is None:
         if "/" in program:
             return "there is no such program"
         return f"there is no such program in PATH ({plan.env.get('PATH', os.defpath)})"
-    if found.is_dir():
+    if path.is_dir():
         return "it is a folder, not a program"
-    if not os.access(found, os.X_OK):
+    if not os.access(path, os.X_OK):
         return "it is not executable"
-    interpreter = _interpreter(found)
+    interpreter = _interpreter(path)
     if number == errno.ENOEXEC:
         return "it is neither a binary for this machine nor a script with a #! line"
     if interpreter is not None and not os.path.exists(interpreter):

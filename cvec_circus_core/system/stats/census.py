@@ -99,15 +99,15 @@ class Census:
         """
         with self._lock:
             look = self._look_at(pids, 0.0)
-            found: dict[int, Info | str] = {}
+            infos: dict[int, Info | str] = {}
             for pid in look.wanted:
                 info = self._info(pid, look)
-                found[pid] = GONE if info is None else info
+                infos[pid] = GONE if info is None else info
                 if info is not None:
                     info["children"] = self._children(pid, look, {pid})
                     if pss:
                         info["pss"] = _or_unreadable(self._table.proportional(pid))
-            return found
+            return infos
 
     def read(
         self, pids: Iterable[int], *, pss: bool = False, kin_for: float = 0.0
@@ -119,12 +119,12 @@ class Census:
         with self._lock:
             look = self._look_at(pids, kin_for)
             readings = ((pid, self._reading(pid, look)) for pid in look.wanted)
-            found = {pid: reading for pid, reading in readings if reading is not None}
+            samples = {pid: reading for pid, reading in readings if reading is not None}
         if pss:
-            for pid, reading in found.items():
+            for pid, reading in samples.items():
                 size = _or_unreadable(self._table.proportional(pid))
-                found[pid] = reading._replace(told={**reading.told, "pss": size})
-        return found
+                samples[pid] = reading._replace(told={**reading.told, "pss": size})
+        return samples
 
     def _look_at(self, pids: Iterable[int], kin_for: float) -> _Look:
         self._looks += 1
@@ -140,8 +140,8 @@ class Census:
         pids = self._table.pids()
 
         def parent_of(pid: int) -> int | None:
-            if (known := self._known.get(pid)) is not None:
-                return known.usage.parent
+            if (process := self._known.get(pid)) is not None:
+                return process.usage.parent
             usage = look.usages[pid] = self._table.usage(pid)
             return None if usage is None else usage.parent
 
@@ -153,9 +153,9 @@ class Census:
         reading = self._reading(pid, look)
         if reading is None:
             return None
-        told, cpu, age, children_cpu, children_rss = reading
+        info, cpu, age, children_cpu, children_rss = reading
         return {
-            **told,
+            **info,
             "cpu": cpu,
             "age": age,
             "children": [],
@@ -165,68 +165,68 @@ class Census:
 
     def _children(self, pid: int, look: _Look, met: set[int]) -> list[Info]:
         """Return the info objects of all descendants, each in its parent's."""
-        found = []
+        infos = []
         for child in self._kin.children.get(pid, ()):
             # Numbers may be used again while we look: nobody is met twice.
             if child not in met and (info := self._info(child, look)) is not None:
                 met.add(child)
                 info["children"] = self._children(child, look, met)
-                found.append(info)
-        return found
+                infos.append(info)
+        return infos
 
     def _reading(self, pid: int, look: _Look) -> ProcessSample | None:
-        known = self._sampled(pid, look)
-        if known is None:
+        process = self._sampled(pid, look)
+        if process is None:
             return None
         cpu, resident = 0.0, 0
         if pid in self._kin.children:
-            for one in self._kin.below((pid,)):
-                if (below := self._sampled(one, look)) is not None:
+            for descendant in self._kin.below((pid,)):
+                if (below := self._sampled(descendant, look)) is not None:
                     cpu += below.percent if isinstance(below.percent, float) else 0.0
                     resident += below.usage.resident or 0
-        created = known.usage.created
+        created = process.usage.created
         age: float | str = UNREADABLE
         if created is not None:
             age = round(max(0.0, look.wall - created - self._told_early), 2)
-        return ProcessSample(known.told, known.percent, age, round(cpu, 1), resident)
+        return ProcessSample(process.told, process.percent, age, round(cpu, 1), resident)
 
     def _sampled(self, pid: int, look: _Look) -> _Known | None:
         """Return what is so of a process now; None if it is gone, or dead and only not reaped."""
-        known = self._known.get(pid)
-        if known is not None and known.look == look.number:
-            return known
+        process = self._known.get(pid)
+        if process is not None and process.look == look.number:
+            return process
         pulse = self._table.pulse(pid)
         if pulse is None:
-            known = None
-        elif known is None or pulse != known.pulse or look.now >= known.usage_until:
-            known = self._known_anew(pid, known, look)
-        if pulse is None or known is None:
+            process = None
+        elif process is None or pulse != process.pulse or look.now >= process.usage_until:
+            process = self._known_anew(pid, process, look)
+        if pulse is None or process is None:
             self._known.pop(pid, None)
             return None
-        known.look = look.number
-        _measure(known, pulse, look.now)
-        return known
+        process.look = look.number
+        _measure(process, pulse, look.now)
+        return process
 
-    def _known_anew(self, pid: int, known: _Known | None, look: _Look) -> _Known | None:
+    def _known_anew(self, pid: int, process: _Known | None, look: _Look) -> _Known | None:
         """Read all that is due; None where nobody lives."""
         usage = look.usages[pid] if pid in look.usages else self._table.usage(pid)
         if usage is None or usage.is_dead:
             return None
-        if known is None or not _is_same(usage, known.usage):
+        if process is None or not _is_same(usage, process.usage):
             # Put in last, so that the first is the one that was met first.
             self._known.pop(pid, None)
-            known = self._known[pid] = _Known(usage)
-        known.usage, known.usage_until = usage, look.now + _USAGE_FOR
-        if look.now >= known.details_until:
-            known.details = self._table.details(pid)
+            process = self._known[pid] = _Known(usage)
+        process.usage, process.usage_until = usage, look.now + _USAGE_FOR
+        if look.now >= process.details_until:
+            process.details = self._table.details(pid)
             is_young = look.wall - (usage.created or 0.0) < _YOUNG
             # Not all at the same look.
             rest = _DETAILS_OF_YOUNG_FOR if is_young else _DETAILS_FOR + pid % 16
-            known.details_until = look.now + rest
-        told = self._told(pid, known, look)
-        if told != known.told:
-            known.told = told
-        return known
+            process.details_until = look.now + rest
+        info = self._told(pid, process, look)
+        if info != process.told:
+            process.told = info
+        return process
 
     def _told(self, pid: int, known: _Known, look: _Look) -> Info:
         usage, memory = known.usage, self._memory
@@ -249,20 +249,20 @@ class Census:
         }
 
 
-def _measure(known: _Known, pulse: float, now: float) -> None:
+def _measure(process: _Known, pulse: float, now: float) -> None:
     if pulse < 0:
-        known.percent = UNREADABLE
+        process.percent = UNREADABLE
         return
-    if known.sampled_at is None:
-        known.percent = 0.0
-    elif now - known.sampled_at < _SHORTEST:
+    if process.sampled_at is None:
+        process.percent = 0.0
+    elif now - process.sampled_at < _SHORTEST:
         return
-    elif pulse == known.pulse:
-        known.percent = 0.0
+    elif pulse == process.pulse:
+        process.percent = 0.0
     else:
-        used = max(0.0, pulse - known.pulse)
-        known.percent = round(100 * used / (now - known.sampled_at), 1)
-    known.pulse, known.sampled_at = pulse, now
+        used = max(0.0, pulse - process.pulse)
+        process.percent = round(100 * used / (now - process.sampled_at), 1)
+    process.pulse, process.sampled_at = pulse, now
 
 
 def _is_same(usage: Usage, last: Usage) -> bool:

@@ -142,8 +142,8 @@ class ProcTable:
 
     def proportional(self, pid: int) -> int | None:
         """Return the memory with what is shared counted in parts (PSS)."""
-        _, found, rest = (read_or_none(pid, "smaps_rollup") or b"").partition(b"\nPss:")
-        return int(rest.split(None, 1)[0]) * 1024 if found else None
+        _, separator, rest = (read_or_none(pid, "smaps_rollup") or b"").partition(b"\nPss:")
+        return int(rest.split(None, 1)[0]) * 1024 if separator else None
 
 
 def _first_word(line: bytes | None) -> str | None:
@@ -153,8 +153,8 @@ def _first_word(line: bytes | None) -> str | None:
 
 
 def _real_uid(status: bytes | None) -> int | None:
-    _, found, rest = (status or b"").partition(b"\nUid:\t")
-    return int(rest.split(None, 1)[0]) if found else None
+    _, separator, rest = (status or b"").partition(b"\nUid:\t")
+    return int(rest.split(None, 1)[0]) if separator else None
 
 
 class PsutilTable:
