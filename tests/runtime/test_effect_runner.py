@@ -110,7 +110,7 @@ class Runner:
 @later
 @in_memory
 async def test_a_spawn_is_answered_by_its_pid(answers_later: bool) -> None:
-    runner = Runner(answers_later=answers_later)
+    runner = Runner(answers_later=answers_later, close_child_stdout=True, close_child_stderr=True)
     await runner.perform(Spawn(3))
     assert runner.posted == [Spawned(3, 1000, 0.25)]
     assert runner.processes.plans[1000].argv == ("serve",)
