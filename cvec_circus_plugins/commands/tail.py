@@ -145,7 +145,8 @@ class Tail(Command):
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the lines below headings that name the watcher."""
         if "merged" in reply:
-            return _merged_text(reply["merged"], prefixes=True)
+            text = _merged_text(reply["merged"], prefixes=True)
+            return text or f"{name} has written nothing"
         entries = reply["output"]
         headings = [heading(entry, f"{name}, ") for entry in entries]
         return _text(entries, headings) or f"==> {name} <=="

@@ -39,7 +39,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {"status": "ok", "options": {"cmd": name, "numprocesses": 2}}
         case "tail":
             one = {"process_id": 1, "process_pid": 7, "ended": False, "end": 3, "data": "hi\n"}
-            return {"status": "ok", "output": [one] if name == "db" else []}
+            assert (said["merged"], said["channel"]) == (True, "all")
+            entries = [{**one, "watcher": "db", "channel": "stdout", "time": 1.0}]
+            return {"status": "ok", "merged": entries if name == "db" else [], "processes": 1}
         case "status" if said.get("long"):
             return {"status": "active", "details": {name: {"state": "active", **HEALTH}}}
         case "status":
@@ -69,8 +71,8 @@ def there(daemon: Callable[..., Answering]) -> Answering:
         ("signal d* 7 HUP", "db: ok\n"),
         ("incr d* 2", "db: 3\n"),
         ("set d* numprocesses 3", "db: ok\n"),
-        ("tail db web1", "==> db, process 1 (pid 7) <==\nhi\n==> web1 <==\n"),
-        ("tail d*:1", "==> db, process 1 (pid 7) <==\nhi\n"),
+        ("tail db web1", "db:1 | hi\nweb1 has written nothing\n"),
+        ("tail d*:1", "db:1 | hi\n"),
         ("status db web1", "db: active\nweb1: active\n"),
         ("stats db web1", "db:\n7: 7  sleep"),
     ],
@@ -109,10 +111,10 @@ def test_as_json_each_has_its_name(circusctl: Run, there: Answering) -> None:
     assert json.loads(said.out)["db"]["pids"] == [7]
 
 
-def test_one_watcher_is_followed(circusctl: Run, there: Answering) -> None:
-    said = circusctl("--endpoint", there.endpoint, "tail", "-f", "web*")
-    assert said.code == 2
-    assert "--follow is for one watcher, not for web1, Web2, web[3]" in said.err
+def test_several_are_followed_if_all_of_them_are_there(circusctl: Run, there: Answering) -> None:
+    said = circusctl("--endpoint", there.endpoint, "tail", "-f", "db", "nobody")
+    assert (said.code, said.out) == (3, "")
+    assert "program nobody not found" in said.err
 
 
 @pytest.mark.parametrize(
