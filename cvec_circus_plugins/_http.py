@@ -9,7 +9,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-from cvec_circus_core.api import ConfigError, Deadline, __version__
+from cvec_circus_core.api import ConfigError, Deadline, __version__, escaped
 
 SCHEMES = ("http", "https")
 
@@ -89,4 +89,5 @@ def origin(url: str) -> str:
 def _reason_text(reason: object) -> str:
     if isinstance(reason, OSError) and reason.strerror:
         return reason.strerror.lower()
-    return str(reason) or type(reason).__name__
+    # It may quote what the server has sent.
+    return escaped(str(reason) or type(reason).__name__)

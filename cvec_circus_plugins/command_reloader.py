@@ -189,7 +189,7 @@ class CommandReloader(CircusPlugin):
         if (await self.ask("status", name=name)).get("status") != "active":
             return True  # Whoever starts it starts what is there.
         action = program.settings.action
-        log.info("watcher %s: %s has changed; %s follows", name, path, action)
+        log.info("watcher %s: %s has changed; %s follows", name, api.escaped(path), action)
         reply = await self.ask(action, name=name)
         return bool(reply.get("status") != "error")
 

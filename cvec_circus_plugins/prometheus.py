@@ -21,6 +21,7 @@ from cvec_circus_core.api import (
     ConfigError,
     __version__,
     between,
+    escaped,
     option,
     or_none,
 )
@@ -39,6 +40,13 @@ except ModuleNotFoundError as error:
     ) from None
 
 log = logging.getLogger("circus.plugins.prometheus")
+
+LONGEST_LABEL = 100
+"""Characters of a label."""
+MOST_SERIES = 10_000
+"""Pairs of a watcher and an event that are counted by themselves: whoever may announce events may
+name as many as they like, and each would stay for ever."""
+OTHERS = ("", "others")
 
 _OF_WATCHERS = {
     "running": ("processes", "Processes that are running."),
@@ -100,6 +108,7 @@ class Prometheus(CircusPlugin):
     def handle_init(self) -> None:
         """Begin to serve. Raises `ConfigError` with a sentence where that is not possible."""
         registry = CollectorRegistry()
+        self._counted: set[tuple[str, str]] = set()
         self._events = Counter(
             "circus_events", "Events by watcher and kind.", ("watcher", "event"), registry=registry
         )
@@ -122,7 +131,13 @@ class Prometheus(CircusPlugin):
     def handle_recv(self, data: tuple[str, str]) -> None:
         """Count one event, by the name that the watcher really has."""
         watcher, event, message = self.split_data(data)
-        self._events.labels(self.load_message(message).get("watcher") or watcher, event).inc()
+        name = str(self.load_message(message).get("watcher") or watcher)
+        labels = escaped(name, LONGEST_LABEL), escaped(event, LONGEST_LABEL)
+        if labels not in self._counted:
+            if len(self._counted) >= MOST_SERIES:
+                labels = OTHERS
+            self._counted.add(labels)
+        self._events.labels(*labels).inc()
 
     def handle_stop(self) -> None:
         """Serve no more."""
@@ -220,7 +235,7 @@ def _of_processes(infos: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
         cpu_time.add_metric(process, _cpu_seconds(info))
         for name, value in (info.get("extra") or {}).items():
             if isinstance(value, int | float):
-                extra.add_metric((*process, str(name)), value)
+                extra.add_metric((*process, escaped(name, LONGEST_LABEL)), value)
     yield cpu_time
     yield extra
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from cvec_circus_core.api import NUMBER, TEXT, ConfigError, at_least, option
+from cvec_circus_core.api import NUMBER, TEXT, ConfigError, at_least, escaped, option
 from cvec_circus_plugins._probe import Probe, ProbeFailure, ProbeSettings
 
 try:
@@ -94,9 +94,8 @@ class RedisObserver(Probe):
             await self._redis.connection_pool.disconnect()
             return ProbeFailure(f"{self._server_name} does not answer within {limit:g} s", True)
         except (RedisError, OSError) as error:
-            return ProbeFailure(
-                f"{self._server_name} does not answer: {str(error) or type(error).__name__}"
-            )
+            reason = escaped(str(error) or type(error).__name__)
+            return ProbeFailure(f"{self._server_name} does not answer: {reason}")
         for key, value in gauges(info):
             self.statsd.gauge(f"{self.topic}.{key}", value)
         return None

@@ -147,7 +147,7 @@ class ResourceWatcher(Observer):
         except CallError as error:
             reply = {"status": "error", "reason": str(error)}
         if reply.get("status") == "error":
-            self._complain(str(reply.get("reason")))
+            self._complain(api.escaped(reply.get("reason")))
             self.statsd.incr(f"{_counter(names[0])}.error")
             return None
         self._last_complaint = ""

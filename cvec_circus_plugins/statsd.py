@@ -1,7 +1,8 @@
 """StatsdEmitter and FullStats: what happens, and what processes use, told to a statsd server.
 
 Names begin with ``circus.APPLICATION.watcher``. What would be read as a part of statsd's own
-notation, or as one more level, becomes an underscore in a watcher's name.
+notation, or as one more level, becomes an underscore in a watcher's name, and so does what is not
+ASCII.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from cvec_circus_core.api import (
 log = logging.getLogger("circus.plugins.statsd")
 
 PLUGIN_PREFIX = "plugin:"
-_NOT_IN_A_NAME = re.compile(r"[^\w-]")
+LONGEST_NAME = 200
+"""Characters of one level of a name: a datagram has room for some."""
+
+_NOT_IN_A_NAME = re.compile(r"[^\w-]", re.ASCII)
 _SIZE = re.compile(r"([\d.]+)([BKMGTPEZY])")
 _UNITS = "BKMGTPEZY"
 
@@ -54,7 +58,7 @@ class ObserverSettings(StatsdSettings):
 class StatsdEmitter(CircusPlugin):
     """Counts every event in statsd, as ``circus.APPLICATION.watcher.WATCHER.EVENT``.
 
-    In ``WATCHER``, whatever is no letter, digit or ``-`` is an underscore.
+    In ``WATCHER``, whatever is no ASCII letter, digit or ``-`` is an underscore.
     """
 
     name = "statsd"
@@ -74,7 +78,7 @@ class StatsdEmitter(CircusPlugin):
     def handle_recv(self, data: tuple[str, str]) -> None:
         """Count one event."""
         watcher, event, _ = self.split_data(data)
-        self.statsd.incr(f"{metric_name(watcher)}.{event}", rate=self.sample_rate)
+        self.statsd.incr(f"{metric_name(watcher)}.{metric_name(event)}", rate=self.sample_rate)
 
     def handle_stop(self) -> Awaitable[None] | None:
         """Close the socket."""
@@ -153,4 +157,4 @@ def bytes_of_size(text: object) -> int:
 
 def metric_name(watcher: str) -> str:
     """Return a watcher's name as one level of a name in statsd."""
-    return _NOT_IN_A_NAME.sub("_", topic_name(watcher))
+    return _NOT_IN_A_NAME.sub("_", topic_name(watcher)[:LONGEST_NAME])

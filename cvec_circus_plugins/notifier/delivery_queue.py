@@ -6,6 +6,7 @@ import asyncio
 import logging
 from functools import partial
 
+from cvec_circus_core.api import escaped
 from cvec_circus_plugins._bounded_thread import BoundedThread
 from cvec_circus_plugins.notifier.message import Message
 from cvec_circus_plugins.notifier.receivers import PermanentFailure, Receiver, TemporaryFailure
@@ -82,7 +83,7 @@ class DeliveryQueue:
             except TimeoutError:
                 why = f"no answer within {self._settings.timeout:g} s"
             except (TemporaryFailure, OSError) as error:
-                why = (getattr(error, "strerror", None) or str(error)).lower()
+                why = escaped((getattr(error, "strerror", None) or str(error)).lower())
             if attempts_left:
                 log.warning("notifier: %s: %s; trying again in %.3g s", name, why, pause)
                 await asyncio.sleep(pause)

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Protocol
 
+from cvec_circus_core.api import escaped
 from cvec_circus_plugins import _http
 from cvec_circus_plugins.notifier.message import Message
 from cvec_circus_plugins.notifier.settings import NotifierSettings
@@ -128,7 +129,7 @@ class Mail:
         settings = self._settings
         mail = EmailMessage()
         # A name may hold a line's end, and a header may not.
-        mail["Subject"] = " ".join(message.filled(settings.subject).split())
+        mail["Subject"] = escaped(" ".join(message.filled(settings.subject).split()))
         mail["From"] = settings.mail_from
         mail["To"] = ", ".join(settings.mail_to)
         mail["Date"] = formatdate(localtime=True)
@@ -140,4 +141,4 @@ class Mail:
 
 def _answer(code: int, text: bytes | str) -> str:
     words = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return f"{code} {' '.join(words.split())}"
+    return f"{code} {escaped(' '.join(words.split()))}"

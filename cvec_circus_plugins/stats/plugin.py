@@ -138,7 +138,7 @@ class Statistics(CircusPlugin):
             self._last_complaint = None
         except api.CircusError as error:
             self._processes.forget()
-            self._complain(str(error))
+            self._complain(api.escaped(error))
         except Exception as error:
             if self._complain(f"{type(error).__name__}: {error}"):
                 log.exception("a sample failed; going on")
