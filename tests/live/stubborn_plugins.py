@@ -58,7 +58,7 @@ class Idle(CircusPlugin):
     name = "idle"
 
     def handle_recv(self, data: Any) -> None:
-        """Stop what has been started."""
+        """Stop what has been started, or is to go."""
         watcher, event, _ = self.split_data(data)
-        if event == "start":
+        if event in ("start", "go"):
             self.cast("stop", name=watcher)

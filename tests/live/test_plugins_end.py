@@ -154,7 +154,7 @@ def test_one_that_is_started_by_hand_serves_the_next_daemon(
     second.start()
 
     def is_heard() -> bool:
-        second.ok("start", name="w", waiting=True)
+        second.ok("announce", name="w", event="go")
         return bool(second.status("w")["status"] == "stopped")
 
     until(is_heard)
