@@ -59,7 +59,7 @@ class WatcherNotices:
 
     def open_socket(self, on_message: Callable[[bytes], None]) -> NotifySocket:
         """Open a notify socket. Raises `SystemProblem`."""
-        return NotifySocket(self._world.loop, on_message)
+        return NotifySocket(self._world.loop, on_message, self._world.line_quota)
 
     def on_message(self, pid: int, message: bytes) -> None:
         """Take what a process has said on its socket."""

@@ -12,6 +12,7 @@ from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.text import LineQuota
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.runtime.fair_queue import FairQueue
@@ -71,5 +72,7 @@ class World(Struct, frozen=True):
     options: SpecReader = NO_READER
     seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen
     """A watcher as the hooks of the one that is named act on it: what they do is audited."""
+    line_quota: LineQuota = field(default_factory=LineQuota)
+    """Bounds what is told of processes that speak where they are not heard."""
     thread: int = field(default_factory=threading.get_ident)
     """The thread of the loop."""

@@ -17,6 +17,7 @@ from cvec_circus_core.control.peers.quotas import (
     ConnectionQuotas,
     LimitedConnection,
 )
+from cvec_circus_core.model.text import LINES
 from cvec_circus_core.system.net.peers import CAN_TELL, Meeting, Peers
 from tests.programs import wait_until
 
@@ -193,3 +194,22 @@ def test_what_is_not_there_is_not_held() -> None:
         assert not Meeting(None, scene.peers.meet(10_000).caller).is_readable()
 
     run(play)
+
+
+def test_a_caller_who_connects_too_often_again_and_again_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def play(scene: Scene) -> None:
+        for _ in range(2 * LINES):
+            sockets = [scene.comes("eve") for _ in range(CONNECTIONS_OF_ONE + 1)]
+            assert sockets[-1][0] is None
+            for connection, theirs, ours in sockets:
+                if connection is not None:
+                    connection.close()
+                theirs.close()
+                ours.close()
+
+    with caplog.at_level("WARNING"):
+        run(play)
+    assert len(caplog.messages) == LINES + 1
+    assert caplog.messages[-1].endswith("more is not told for a while")

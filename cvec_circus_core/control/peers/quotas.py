@@ -22,6 +22,7 @@ import logging
 import math
 from collections import Counter
 
+from cvec_circus_core.model.text import LineQuota, Share
 from cvec_circus_core.system.net.peers import Meeting
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class ConnectionQuotas:
         self._counts: Counter[str] = Counter()
         self._told: set[str] = set()
         """Who has too many, and the log says so."""
+        self._lines = LineQuota()
         self._held: set[LimitedConnection] = set()
         self._sending: set[LimitedConnection] = set()
         self._often: asyncio.TimerHandle | None = None
@@ -136,11 +138,16 @@ class ConnectionQuotas:
             return False
         if name not in self._told:
             self._told.add(name)
-            log.warning(
-                "%s has %d connections; no more are taken until one of them ends",
-                *(name, self._counts[name]),
-            )
+            count = self._counts[name]
+            self._warn(name, f"has {count} connections; no more are taken until one of them ends")
         return True
+
+    def _warn(self, name: str, sentence: str) -> None:
+        """Write a line about a caller, who may connect again and again."""
+        share = self._lines.take(name, self._loop.time())
+        if share is not Share.DROPPED:
+            more = "; more is not told for a while" if share is Share.LAST else ""
+            log.warning("%s %s%s", name, sentence, more)
 
     def _forget_name(self, one: LimitedConnection) -> None:
         self._counts[one.name] -= 1
@@ -191,6 +198,6 @@ class ConnectionQuotas:
         else:
             one.sent += max(0, received)
         if one.sent > one.meeting.allowance:
-            log.warning("%s sends a message without an end; the connection is ended", one.name)
+            self._warn(one.name, "sends a message without an end; the connection is ended")
             one.end()
         return received

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.notices import LONGEST
+from cvec_circus_core.model.text import LineQuota, Share
 from cvec_circus_core.system.proc import HAS_PROC, user_of
 from cvec_circus_core.system.processes.process_table import read_row
 
@@ -35,13 +36,19 @@ Ancillary = Iterable[tuple[int, int, bytes]]
 class NotifySocket:
     """Where one process says how it is; nobody else is heard."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, heard: Callable[[bytes], None]) -> None:
-        """Open it. Raises `SystemProblem`."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        heard: Callable[[bytes], None],
+        quota: LineQuota | None = None,
+    ) -> None:
+        """Open it; ``quota`` bounds what is told of others who send. Raises `SystemProblem`."""
         if not HAS_PROC:
             raise SystemProblem("notify sockets need Linux")
         self.address = f"@cvec-circus/notify/{os.urandom(16).hex()}"
         self._loop = loop
         self._heard = heard
+        self._quota = quota or LineQuota()
         self._pid = 0
         try:
             self._socket = socket.socket(
@@ -84,11 +91,18 @@ class NotifySocket:
             if self._may_speak(*sender):
                 self._heard(message)
             else:
-                log.warning(
-                    "process %d of user %d spoke on the notify socket of process %d: not heard",
-                    *sender,
-                    self._pid,
-                )
+                self._tell_of(*sender)
+
+    def _tell_of(self, pid: int, uid: int) -> None:
+        """Tell of a message of another process: the addresses of all sockets are public."""
+        share = self._quota.take(f"user {uid}", self._loop.time())
+        if share is Share.SHOWN:
+            log.warning(
+                "process %d of user %d spoke on the notify socket of process %d: not heard",
+                *(pid, uid, self._pid),
+            )
+        elif share is Share.LAST:
+            log.warning("user %d goes on speaking on notify sockets; not told for a while", uid)
 
     def _may_speak(self, pid: int, uid: int) -> bool:
         if pid == self._pid:
