@@ -201,6 +201,7 @@ class TestSpawnThatFails:
         health = health_of(web.state, now)
         assert (health.running, health.wanted, health.reason) == (2, 3, "not executable")
         assert web.hears(come(2), at=now) == [told_spawn(2)]
+        assert health_of(web.state, now).reason is None, "it runs"
 
     def test_is_given_up_where_that_is_wanted_once_no_other_is_left(self) -> None:
         web = active(numprocesses=2, max_retry=2)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from enum import Enum
 
 from cvec_circus_core.model.values import Struct, field
-from cvec_circus_core.policy.watcher.slots import Phase, Slot, SlotTable
+from cvec_circus_core.policy.watcher.slot_table import SlotTable
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
 
 _MOST_IDLE = 64
 _MOST_IDLE_PER_SLOT = 8

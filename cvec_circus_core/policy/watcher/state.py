@@ -44,7 +44,8 @@ from cvec_circus_core.policy.watcher.facts import Fact
 from cvec_circus_core.policy.watcher.inputs import Wanted
 from cvec_circus_core.policy.watcher.open_tickets import OpenTicket
 from cvec_circus_core.policy.watcher.rollout import Rollout, rollout_of
-from cvec_circus_core.policy.watcher.slots import Slot, SlotTable
+from cvec_circus_core.policy.watcher.slot_table import SlotTable
+from cvec_circus_core.policy.watcher.slots import Slot
 
 
 class WatcherState(Struct, eq=False):

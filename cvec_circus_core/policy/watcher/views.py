@@ -38,6 +38,11 @@ def _keeps_dying(slot: Slot) -> bool:
     return slot.deaths > 1
 
 
+def _died_before(slot: Slot) -> bool:
+    """Tell whether the deaths before a running process still count, and may go on."""
+    return _keeps_dying(slot) and not slot.could_not_start
+
+
 def health_of(state: WatcherState, now: float) -> Health:
     """Return how the watcher fares; the reason is told while something is amiss."""
     slots = state.slots
@@ -46,7 +51,7 @@ def health_of(state: WatcherState, now: float) -> Health:
     is_amiss = (
         running < target
         or state.status is WatcherStatus.STOPPED
-        or any(_keeps_dying(slot) for slot in slots.current.values())
+        or any(_died_before(slot) for slot in slots.current.values())
     )
     retry_at = min((slot.retry_at for slot in slots.waiting.values()), default=None)
     return Health(
