@@ -79,8 +79,8 @@ class Record:
     numprocesses: int = 1
     """How many processes it is to have."""
     phase: Phase = Phase.WATCHED
-    deaths: dict[Any, deque[float]] = field(default_factory=dict)
-    flapping: dict[Any, float] = field(default_factory=dict)
+    deaths: dict[int | None, deque[float]] = field(default_factory=dict)
+    flapping: dict[int | None, float] = field(default_factory=dict)
     """The slots that flap, and when each died last."""
     rounds: int = 0
     up_at: float = 0.0
@@ -90,7 +90,7 @@ class Record:
     """Whether this stop is the one that gives up."""
     timer: asyncio.TimerHandle | None = None
 
-    def count_death(self, wid: Any, now: float) -> bool:
+    def count_death(self, wid: int | None, now: float) -> bool:
         """Take in the death of one slot's process; tell whether this slot has begun to flap."""
         rule = self.rule
         deaths = self.deaths.setdefault(wid, deque())
@@ -105,7 +105,7 @@ class Record:
             self.flapping.pop(wid, None)
         return is_quick and not was_flapping
 
-    def is_hopeless(self, wid: Any, now: float) -> bool:
+    def is_hopeless(self, wid: int | None, now: float) -> bool:
         """Tell whether too many slots flap for the others to be of use."""
         # A daemon of the older kind tells no slots: there the watcher is all that flaps.
         enough = (
@@ -120,7 +120,7 @@ class Record:
         }
         return len(self.flapping) >= enough
 
-    def _still_flaps(self, wid: Any, now: float) -> bool:
+    def _still_flaps(self, wid: int | None, now: float) -> bool:
         """Tell whether a slot has not lived for longer than its pauses since it began to flap."""
         at = self.flapping.get(wid)
         return at is not None and now - at <= self.rule.window + LONGEST_PAUSE
@@ -134,13 +134,13 @@ class Record:
         self.flapping.clear()
 
 
-def in_words(rule: Rule, wid: Any) -> str:
+def in_words(rule: Rule, wid: int | None) -> str:
     """Return what happened, in words; without a wid it is about several processes."""
     who = "processes" if wid is None else f"process {wid}"
     return f"flapping: {who} died {rule.attempts} times in {rule.window:g} s"
 
 
-def reason_of(rule: Rule, record: Record, wid: Any) -> str:
+def reason_of(rule: Rule, record: Record, wid: int | None) -> str:
     """Return why a watcher is stopped, and what comes next, in words."""
     sentence = in_words(rule, wid)
     if record.is_final:

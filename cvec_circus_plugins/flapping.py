@@ -25,7 +25,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cvec_circus_core.api import CallError, CircusPlugin
+from cvec_circus_core.api import CallError, CircusPlugin, JsonValue
 from cvec_circus_plugins._flapping import Phase, Record, Rule, in_words, reason_of
 
 log = logging.getLogger("circus.plugins.flapping")
@@ -103,7 +103,7 @@ class Flapping(CircusPlugin):
             log.warning("watcher %s: %s", name, in_words(rule, wid))
             self._announce(name, record, wid)
 
-    def _end(self, name: str, record: Record, wid: Any, now: float) -> None:
+    def _end(self, name: str, record: Record, wid: int | None, now: float) -> None:
         """Stop a watcher that flaps."""
         rule = record.rule
         record.deaths.clear()
@@ -120,7 +120,7 @@ class Flapping(CircusPlugin):
         self._stop(name, record)
         self._announce(name, record, wid)
 
-    def _announce(self, name: str, record: Record, wid: Any) -> None:
+    def _announce(self, name: str, record: Record, wid: int | None) -> None:
         stops = record.phase is Phase.STOPPING
         gave_up = stops and record.is_final
         self._ask(
@@ -195,7 +195,7 @@ class Flapping(CircusPlugin):
         """Return monotonic seconds."""
         return 0.0 if self.loop is None else self.loop.time()
 
-    def _ask(self, command: str, **props: Any) -> dict[str, Any]:
+    def _ask(self, command: str, **props: JsonValue) -> dict[str, Any]:
         try:
             reply = self.call(command, **props)
         except CallError as error:

@@ -23,7 +23,7 @@ def launch(around: SpawnEnvironment = AROUND, **options: Any) -> Launch:
     return prepare(WatcherSpec(**{"name": "Web", "cmd": "web", **options}), around)
 
 
-def plan(wid: int = 3, **options: Any) -> LaunchPlan:
+def plan_of(wid: int = 3, **options: Any) -> LaunchPlan:
     return launch(**options).for_slot(wid).with_numbers({"web": 7, "admin": 8})
 
 
@@ -66,7 +66,7 @@ def plan(wid: int = 3, **options: Any) -> LaunchPlan:
     ],
 )
 def test_a_variable_in_a_word(word: str, becomes: str) -> None:
-    made = plan(
+    plan = plan_of(
         args=(word,),
         numprocesses=4,
         priority=-2,
@@ -77,25 +77,25 @@ def test_a_variable_in_a_word(word: str, becomes: str) -> None:
         env={"OWN": "mine"},
         extra={"Foo": "free", "flapping.max_retry": "9", "wid": "no", "name": "no"},
     )
-    assert made.argv == ("web", becomes)
+    assert plan.argv == ("web", becomes)
 
 
 class TestValues:
     def test_are_text_even_if_they_look_like_a_variable(self) -> None:
-        made = plan(cmd="web $(circus.env.SECRET) $WID")
-        assert made.argv == ("web", "a$BCD $WID $(circus.wid)", "3")
+        plan = plan_of(cmd="web $(circus.env.SECRET) $WID")
+        assert plan.argv == ("web", "a$BCD $WID $(circus.wid)", "3")
 
     def test_copied_from_the_daemon_stay_as_they_are(self) -> None:
-        made = plan(cmd="web $WID")
-        assert made.env == AROUND.environ
+        plan = plan_of(cmd="web $WID")
+        assert plan.env == AROUND.environ
 
     def test_of_an_option_that_names_another_are_text(self) -> None:
-        assert plan(cmd="w $(circus.foo)", extra={"foo": "$(circus.name)"}).argv[1] == (
+        assert plan_of(cmd="w $(circus.foo)", extra={"foo": "$(circus.name)"}).argv[1] == (
             "$(circus.name)"
         )
 
     def test_do_not_split_words(self) -> None:
-        assert plan(cmd="web $(circus.env.SECRET)").argv[1:] == ("a$BCD $WID $(circus.wid)",)
+        assert plan_of(cmd="web $(circus.env.SECRET)").argv[1:] == ("a$BCD $WID $(circus.wid)",)
 
     @pytest.mark.parametrize("text", ["plain", "a(b)", "$", "100%"])
     def test_without_variables_nothing_changes(self, text: str) -> None:
@@ -115,7 +115,7 @@ class TestWords:
     def test_are_split_like_a_shell_would(
         self, cmd: str, args: tuple[str, ...], argv: tuple[str, ...]
     ) -> None:
-        assert plan(cmd=cmd, args=args).argv == argv
+        assert plan_of(cmd=cmd, args=args).argv == argv
 
     @pytest.mark.parametrize("shell", [False, True])
     @pytest.mark.parametrize("cmd", ["", "  "])
@@ -130,23 +130,25 @@ class TestWords:
 
 class TestShell:
     def test_gets_the_line_as_it_is_written(self) -> None:
-        made = plan(cmd="web > $HOME/$WID.log; true", shell=True)
-        assert made.argv == ("/bin/sh", "-c", "web > $HOME/3.log; true")
+        plan = plan_of(cmd="web > $HOME/$WID.log; true", shell=True)
+        assert plan.argv == ("/bin/sh", "-c", "web > $HOME/3.log; true")
 
     def test_words_come_after_the_line(self) -> None:
-        made = plan(cmd="echo $0 $1", shell=True, shell_args=("zero", "$(circus.wid)"))
-        assert made.argv == ("/bin/sh", "-c", "echo $0 $1", "zero", "3")
+        plan = plan_of(cmd="echo $0 $1", shell=True, shell_args=("zero", "$(circus.wid)"))
+        assert plan.argv == ("/bin/sh", "-c", "echo $0 $1", "zero", "3")
 
     def test_args_are_quoted_after_their_variables_are_replaced(self) -> None:
-        made = plan(cmd="echo", args=("$(circus.foo)", "b"), shell=True, extra={"foo": "it's; rm"})
-        assert made.argv[2] == """echo 'it'"'"'s; rm' b"""
+        plan = plan_of(
+            cmd="echo", args=("$(circus.foo)", "b"), shell=True, extra={"foo": "it's; rm"}
+        )
+        assert plan.argv[2] == """echo 'it'"'"'s; rm' b"""
 
     def test_may_be_another_one(self) -> None:
-        made = plan(cmd="echo", shell=True, executable="/bin/bash")
-        assert (made.executable, made.argv[0]) == ("/bin/bash", "/bin/sh")
+        plan = plan_of(cmd="echo", shell=True, executable="/bin/bash")
+        assert (plan.executable, plan.argv[0]) == ("/bin/bash", "/bin/sh")
 
     def test_can_split_what_no_word_list_could(self) -> None:
-        assert plan(cmd="echo it's <<END", shell=True).argv[2] == "echo it's <<END"
+        assert plan_of(cmd="echo it's <<END", shell=True).argv[2] == "echo it's <<END"
 
 
 class TestEnvironment:
@@ -160,7 +162,7 @@ class TestEnvironment:
         ],
     )
     def test_is_the_daemons_and_the_own(self, options: dict[str, Any], env: dict[str, str]) -> None:
-        assert plan(**options).env == env
+        assert plan_of(**options).env == env
 
     @pytest.mark.parametrize(
         ("env", "name", "value"),
@@ -177,11 +179,11 @@ class TestEnvironment:
     def test_replaces_variables_entry_by_entry(
         self, env: dict[str, str], name: str, value: str
     ) -> None:
-        assert plan(env=env).env[name] == value
+        assert plan_of(env=env).env[name] == value
 
     def test_is_what_the_command_line_sees(self) -> None:
-        made = plan(cmd="web $(circus.env.SLOT)", env={"SLOT": "s$WID"})
-        assert made.argv == ("web", made.env["SLOT"])
+        plan = plan_of(cmd="web $(circus.env.SLOT)", env={"SLOT": "s$WID"})
+        assert plan.argv == ("web", plan.env["SLOT"])
 
     @pytest.mark.parametrize(
         ("options", "path"),
@@ -192,24 +194,24 @@ class TestEnvironment:
         ],
     )
     def test_takes_the_import_path_along(self, options: dict[str, Any], path: str) -> None:
-        assert plan(copy_path=True, **options).env["PYTHONPATH"] == path
+        assert plan_of(copy_path=True, **options).env["PYTHONPATH"] == path
 
     @pytest.mark.parametrize("env", [{}, {"PATH": "/bin"}, {"OTHER": "$WID"}])
     def test_puts_a_virtual_environment_first(self, env: dict[str, str]) -> None:
-        made = plan(virtualenv="/venv", env=env).env
-        assert made["VIRTUAL_ENV"] == "/venv"
-        assert made["PATH"] == "/venv/bin:/bin"
-        assert made["PYTHONPATH"] == "/venv/lib/python3.12/site-packages"
+        plan = plan_of(virtualenv="/venv", env=env).env
+        assert plan["VIRTUAL_ENV"] == "/venv"
+        assert plan["PATH"] == "/venv/bin:/bin"
+        assert plan["PYTHONPATH"] == "/venv/lib/python3.12/site-packages"
 
     def test_of_a_virtual_environment_may_name_its_python(self) -> None:
-        made = plan(virtualenv="/venv", virtualenv_py_ver="3.9")
-        assert made.env["PYTHONPATH"] == "/venv/lib/python3.9/site-packages"
+        plan = plan_of(virtualenv="/venv", virtualenv_py_ver="3.9")
+        assert plan.env["PYTHONPATH"] == "/venv/lib/python3.9/site-packages"
 
 
 class TestPlan:
     def test_is_the_same_object_for_all_slots_where_nothing_varies(self) -> None:
-        made = launch(cmd="web -v", env={"A": "1"})
-        assert made.for_slot(1) is made.for_slot(2)
+        plan = launch(cmd="web -v", env={"A": "1"})
+        assert plan.for_slot(1) is plan.for_slot(2)
 
     @pytest.mark.parametrize(
         "options",
@@ -221,19 +223,21 @@ class TestPlan:
         ],
     )
     def test_varies_with_the_slot(self, options: dict[str, Any]) -> None:
-        made = launch(**options)
-        assert made.for_slot(1) != made.for_slot(2)
-        assert made.for_slot(2) == made.for_slot(2)
+        plan = launch(**options)
+        assert plan.for_slot(1) != plan.for_slot(2)
+        assert plan.for_slot(2) == plan.for_slot(2)
 
     @pytest.mark.parametrize(("given", "used"), [(None, "/srv"), ("/data", "/data")])
     def test_starts_in_a_folder(self, given: str | None, used: str) -> None:
-        made = plan(cmd="web $(circus.working_dir)", working_dir=given)
-        assert (made.working_dir, made.argv[1]) == (used, used)
+        plan = plan_of(cmd="web $(circus.working_dir)", working_dir=given)
+        assert (plan.working_dir, plan.argv[1]) == (used, used)
 
     def test_carries_the_rest_as_it_is(self) -> None:
-        made = plan(uid="www", gid=33, umask=0o27, rlimits={"nofile": 9}, close_child_stdout=True)
-        assert (made.uid, made.gid, made.umask, made.rlimits) == ("www", 33, 0o27, {"nofile": 9})
-        assert (made.stdin, made.stdout, made.stderr) == (
+        plan = plan_of(
+            uid="www", gid=33, umask=0o27, rlimits={"nofile": 9}, close_child_stdout=True
+        )
+        assert (plan.uid, plan.gid, plan.umask, plan.rlimits) == ("www", 33, 0o27, {"nofile": 9})
+        assert (plan.stdin, plan.stdout, plan.stderr) == (
             Channel.NULL,
             Channel.NULL,
             Channel.INHERIT,

@@ -123,8 +123,8 @@ def test_a_spawn_in_the_middle_of_a_reload_costs_the_same() -> None:
         web = active(numprocesses=size, ready=alive(9))
         step(web.state, [Renew()], 10.0)
         (wid, *_) = web.state.slots.spawning
-        said: list[Input] = [Spawned(wid, 900_000)]
-        costs.append(lines_run(partial(step, web.state, said, 10.0)))
+        inputs: list[Input] = [Spawned(wid, 900_000)]
+        costs.append(lines_run(partial(step, web.state, inputs, 10.0)))
     assert max(costs) <= LOG_ROOM * costs[0], dict(zip(SIZES, costs, strict=True))
 
 

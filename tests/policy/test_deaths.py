@@ -52,36 +52,36 @@ PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0)
 class TestBackOff:
     def test_doubles_from_the_second_death_in_a_row_up_to_a_minute(self) -> None:
         web, now = active(), 100.0
-        seen = []
+        pauses = []
         for life in range(len(PAUSES)):
             effects = web.hears(end(1, 1, pid=web.pids[0]), at=now)
             at = wake_at(web.state)
-            seen.append(0.0 if at is None else round(at - now, 6))
+            pauses.append(0.0 if at is None else round(at - now, 6))
             if at is not None:
                 assert spawns([1]) == web.hears(Tick(), at=at)
                 now = at
             else:
                 assert effects[-1:] == spawns([1])
             web.hears(come(1, 200 + life), at=now)
-        assert tuple(seen) == PAUSES
+        assert tuple(pauses) == PAUSES
 
     def test_goes_on_for_one_that_dies_after_a_second_for_ever(self) -> None:
-        web, now, seen = active(ready=alive(0.5)), 0.0, []
+        web, now, pauses = active(ready=alive(0.5)), 0.0, []
         for pid in range(101, 113):
             now += 1.2
             web.hears(Tick(), at=now)
             web.hears(end(1, 1, pid=pid), at=now)
-            seen.append(round((wake_at(web.state) or now) - now, 6))
-            now += seen[-1]
+            pauses.append(round((wake_at(web.state) or now) - now, 6))
+            now += pauses[-1]
             web.hears(Tick(), at=now)
             web.hears(come(1, pid + 1), at=now)
-            if len(seen) > 2:
+            if len(pauses) > 2:
                 view = view_of(web.state, now)
                 assert (view.status, view.health.reason) == (
                     WatcherStatus.STARTING,
                     "a process exited with 1",
                 ), "while it runs, too"
-        assert tuple(seen) == PAUSES[:12]
+        assert tuple(pauses) == PAUSES[:12]
 
     @pytest.mark.parametrize(
         ("lived", "options", "is_forgotten"),

@@ -51,8 +51,10 @@ def hooked(*names: str, **options: Any) -> Watcher:
 
 def question(effects: list[Effect], hook: str) -> AskHook:
     """Return the only question to a hook."""
-    (found,) = [effect for effect in effects if isinstance(effect, AskHook) and effect.hook == hook]
-    return found
+    (questions,) = [
+        effect for effect in effects if isinstance(effect, AskHook) and effect.hook == hook
+    ]
+    return questions
 
 
 def yes(asked_: AskHook) -> HookAnswered:

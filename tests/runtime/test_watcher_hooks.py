@@ -47,8 +47,8 @@ class Scene:
             ManagedSockets(FakeSocketOwner()),
             self.events.append,
         )
-        seen: Any = None
-        watcher = HookWatcher(seen, world, "Web")
+        actor: Any = None
+        watcher = HookWatcher(actor, world, "Web")
         self.hooks = WatcherHooks(world, self.answers.append, lambda: self.spec, watcher)
 
     def _noting(self, hook: Hook) -> Hook:
