@@ -114,7 +114,12 @@ class Engine:
             census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid()
         )
         self.supervisor = LocalSupervisor(
-            configuration, self._world(), introspection, parts.configure, parts.apply_options
+            configuration,
+            self._world(),
+            introspection,
+            parts.configure,
+            parts.apply_options,
+            self.host,
         )
         self._context: zmq.Context[Any] | None = None
         self._security: EndpointSecurity | None = None

@@ -208,7 +208,6 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         again = read(flags, os.environ)
         _tell(again)
         hosts = _hosts(again, hooks)
-        engine.host(hosts.threads)
         return _configuration(again, hosts, inner)
 
     inner = InternalEndpoints()
@@ -312,4 +311,5 @@ def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Co
         daemon_id=inner.daemon_id,
     )
     plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
-    return Configuration(spec, (*loaded.watchers, *plugins), loaded.sockets)
+    watchers = (*loaded.watchers, *plugins)
+    return Configuration(spec, watchers, loaded.sockets, tuple(hosts.threads))

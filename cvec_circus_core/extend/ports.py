@@ -204,16 +204,17 @@ class Supervisor(Protocol):
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""
 
-    def plan_config(self) -> ConfigPreview:
+    def plan_config(self, *, allow_empty: bool = False) -> ConfigPreview:
         """Read the configuration again and tell what it means; nothing is changed.
 
-        Raises `ConfigError` with every mistake.
+        Raises `ConfigError` with every mistake, and where no watcher would be left, unless
+        ``allow_empty``.
         """
 
-    def reload_config(self) -> tuple[ConfigPreview, Ticket]:
+    def reload_config(self, *, allow_empty: bool = False) -> tuple[ConfigPreview, Ticket]:
         """Read the configuration again, apply what differs, and tell what that is.
 
-        Raises `ConfigError` with every mistake, in which case nothing was changed.
+        Raises `ConfigError` as `plan_config` does, in which case nothing was changed.
         """
 
     def quit(self) -> Ticket:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.policy.config_steps import (
@@ -19,6 +19,9 @@ from cvec_circus_core.policy.config_steps import (
 from cvec_circus_core.policy.socket_plan import SocketPlan, plan_sockets, still_used, touched
 from cvec_circus_core.policy.watcher_plan import WatcherPlan, plan_watchers
 
+_PLUGIN = "plugin:"
+"""How the names of watchers begin that plugins are run by."""
+
 
 class Configuration(Struct, frozen=True):
     """What a configuration says: the daemon's own options, the watchers, and their sockets."""
@@ -26,6 +29,8 @@ class Configuration(Struct, frozen=True):
     arbiter: ArbiterSpec = field(default_factory=ArbiterSpec)
     watchers: tuple[WatcherSpec, ...] = ()
     sockets: tuple[SocketSpec, ...] = ()
+    plugins: tuple[PluginSpec, ...] = ()
+    """Those that run in threads of the daemon."""
 
 
 class Present(Struct, frozen=True):
@@ -102,6 +107,24 @@ def plan_config(configuration: Configuration, present: Present) -> ConfigPlan:
         plan_options(present.arbiter, configuration.arbiter),
         other_sockets,
     )
+
+
+def refuse_emptied(configuration: Configuration, plan: ConfigPlan) -> None:
+    """Refuse a configuration that has lost all its watchers; those of plugins do not count.
+
+    A full disk, or half a save, leaves such a file. Raises `ConfigError`.
+    """
+    own = [spec for spec in configuration.watchers if not _is_of_plugin(name_key(spec.name))]
+    lost = [key for key in plan.watchers.remove if not _is_of_plugin(key)]
+    if lost and not own:
+        raise ConfigError(
+            f"the configuration has no watcher any more, and {len(lost)} would be removed: "
+            "is the file whole? reloadconfig with allow_empty (--allow-empty) removes them"
+        )
+
+
+def _is_of_plugin(key: str) -> bool:
+    return key.startswith(_PLUGIN)
 
 
 def with_options(spec: ArbiterSpec, new: ArbiterSpec, keys: Iterable[str]) -> ArbiterSpec:

@@ -19,6 +19,7 @@ from cvec_circus_core.model.errors import (
 )
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.arbiter import inputs
 from cvec_circus_core.policy.arbiter.effects import (
@@ -39,6 +40,7 @@ from cvec_circus_core.policy.config_plan import (
     ConfigPlan,
     Configuration,
     plan_config,
+    refuse_emptied,
     sockets_by_name,
     watchers_by_key,
     with_options,
@@ -69,6 +71,14 @@ def apply_no_options(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
     """Leave everything around the arbiter as it is."""
 
 
+HostPlugins = Callable[[tuple[PluginSpec, ...]], None]
+"""Runs exactly these plugins in threads of the daemon."""
+
+
+def host_nothing(plugins: tuple[PluginSpec, ...]) -> None:
+    """Run no plugin."""
+
+
 class ArbiterActor:
     """Owns the watchers."""
 
@@ -78,6 +88,7 @@ class ArbiterActor:
         world: World,
         configure: Configure = nothing_to_read,
         apply_options: ApplyDaemonOptions = apply_no_options,
+        host: HostPlugins = host_nothing,
     ) -> None:
         self.world = world
         self.ended = asyncio.Event()
@@ -86,6 +97,7 @@ class ArbiterActor:
         """Is called when the lists of those who may call may have changed."""
         self._configure = configure
         self._apply_options = apply_options
+        self._host = host
         self._state = ArbiterState(
             configuration.arbiter,
             watchers_by_key(configuration.watchers),
@@ -156,29 +168,30 @@ class ArbiterActor:
         if self.is_quitting:
             raise ShuttingDown
         configuration = self._configure()
-        plan = self._plan(configuration)
+        plan = self._plan(configuration, allow_empty=False)
         exchange = self.world.sockets.prepare(plan.sockets)
         if later := plan.options.at_next_start:
             log.warning("%s: as before, until circusd itself starts again", ", ".join(later))
         return self._request_change(inputs.RestartAll, configuration, exchange)
 
-    def plan_config(self) -> ConfigPlan:
+    def plan_config(self, *, allow_empty: bool = False) -> ConfigPlan:
         """Read the configuration again and return what it means, without doing anything.
 
-        Raises `ConfigError` with every mistake.
+        Raises `ConfigError` with every mistake, and where it would have no watcher any more,
+        unless ``allow_empty``.
         """
-        return self._plan(self._configure())
+        return self._plan(self._configure(), allow_empty=allow_empty)
 
-    def reload_config(self) -> tuple[ConfigPlan, TicketFuture]:
+    def reload_config(self, *, allow_empty: bool = False) -> tuple[ConfigPlan, TicketFuture]:
         """Read the configuration again and apply what differs.
 
-        Raises `ConfigError` with every mistake, or `CannotBind` with every socket that can not be
-        opened, in which case nothing was touched.
+        Raises `ConfigError` as `plan_config` does, or `CannotBind` with every socket that can not
+        be opened, in which case nothing was touched.
         """
         if self.is_quitting:
             raise ShuttingDown
         configuration = self._configure()
-        plan = self._plan(configuration)
+        plan = self._plan(configuration, allow_empty=allow_empty)
         keys = plan.options.at_once
         self._apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
         exchange = self.world.sockets.prepare(plan.sockets)
@@ -208,9 +221,12 @@ class ArbiterActor:
         self._inbox.append(inputs.HastenAll())
         self._step()
 
-    def _plan(self, configuration: Configuration) -> ConfigPlan:
+    def _plan(self, configuration: Configuration, *, allow_empty: bool) -> ConfigPlan:
         self._step()
-        return plan_config(configuration, self._state.present(self.world.sockets.specs))
+        plan = plan_config(configuration, self._state.present(self.world.sockets.specs))
+        if not allow_empty:
+            refuse_emptied(configuration, plan)
+        return plan
 
     def _request_change(
         self,
@@ -218,6 +234,7 @@ class ArbiterActor:
         configuration: Configuration,
         exchange: Exchange,
     ) -> TicketFuture:
+        self._host(configuration.plugins)
         late = frozenset(spec.name for spec in exchange.late)
         reading = ConfigRead(configuration, self.world.sockets.specs, late)
 

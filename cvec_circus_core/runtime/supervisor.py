@@ -23,7 +23,9 @@ from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
     ArbiterActor,
     Configure,
+    HostPlugins,
     apply_no_options,
+    host_nothing,
     nothing_to_read,
 )
 from cvec_circus_core.runtime.census_cache import SharedCensus
@@ -84,8 +86,9 @@ class LocalSupervisor(ArbiterActor):
         introspection: Introspection,
         configure: Configure = nothing_to_read,
         apply_options: ApplyDaemonOptions = apply_no_options,
+        host: HostPlugins = host_nothing,
     ) -> None:
-        super().__init__(configuration, world, configure, apply_options)
+        super().__init__(configuration, world, configure, apply_options, host)
         self._introspection = introspection
         self.pid = introspection.pid
         self.sockets = LocalSockets(world.sockets, self.actors, world.options)

@@ -152,14 +152,15 @@ class FakeSupervisor:
         """Write it down."""
         self.said.append("reopen all")
 
-    def plan_config(self) -> FakePreview:
+    def plan_config(self, *, allow_empty: bool = False) -> FakePreview:
         """Return a plan in which nothing differs."""
-        self.said.append("plan the configuration")
+        self.said.append(f"plan the configuration{', even an empty one' if allow_empty else ''}")
         return self._preview()
 
-    def reload_config(self) -> tuple[FakePreview, FakeTicket]:
+    def reload_config(self, *, allow_empty: bool = False) -> tuple[FakePreview, FakeTicket]:
         """Write it down."""
-        return self._preview(), self._wish("reload the configuration")
+        also = ", even an empty one" if allow_empty else ""
+        return self._preview(), self._wish(f"reload the configuration{also}")
 
     def quit(self) -> FakeTicket:
         """Write it down."""

@@ -17,6 +17,7 @@ class ReloadConfigRequest(WishRequest):
     """What reloadconfig takes."""
 
     plan: bool = prop(False, "only tell what would be done")
+    allow_empty: bool = prop(False, "remove all watchers where the file has none any more")
 
 
 class ReloadConfig(Command):
@@ -26,10 +27,13 @@ class ReloadConfig(Command):
     differ get them, in the gentlest way that will do. What did not change is left alone, and so are
     watchers that were added at run time, options that were set at run time unless the file changed
     them, and watchers that somebody has stopped. A file with mistakes changes nothing.
+    Nor does one that has no watcher any more: a full disk, or half a save, leaves such a file.
+    `allow_empty` says that it is meant.
 
     Request::
 
-        {"command": "reloadconfig", "properties": {"waiting": true, "plan": false}}
+        {"command": "reloadconfig",
+         "properties": {"waiting": true, "plan": false, "allow_empty": false}}
 
     The reply is ok and has the `plan`: what is done with each watcher, in this order, and why; what
     becomes of sockets; and the daemon's own options that differ, those that count at once and those
@@ -46,7 +50,7 @@ class ReloadConfig(Command):
 
     Command line::
 
-        circusctl reloadconfig [--plan] [--waiting]
+        circusctl reloadconfig [--plan] [--allow-empty] [--waiting]
     """
 
     name = "reloadconfig"
@@ -55,8 +59,8 @@ class ReloadConfig(Command):
     async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""
         if request.plan:
-            return {"plan": supervisor.plan_config().as_json()}
-        plan, ticket = supervisor.reload_config()
+            return {"plan": supervisor.plan_config(allow_empty=request.allow_empty).as_json()}
+        plan, ticket = supervisor.reload_config(allow_empty=request.allow_empty)
         if request.waiting:
             await ticket
         return {"plan": plan.as_json()}

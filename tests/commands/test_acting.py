@@ -132,6 +132,8 @@ def test_it_waits_and_tells_what_was_done(
         ({}, "reload the configuration"),
         (WAIT, "reload the configuration"),
         ({"plan": True}, "plan the configuration"),
+        ({"allow_empty": True}, "reload the configuration, even an empty one"),
+        ({"plan": True, "allow_empty": True}, "plan the configuration, even an empty one"),
     ],
 )
 def test_reloadconfig_tells_the_plan(

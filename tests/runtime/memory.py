@@ -12,6 +12,7 @@ from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Outcome
+from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.runtime.arbiter import ArbiterActor
@@ -45,7 +46,10 @@ class MemoryDaemon:
         loop = asyncio.get_running_loop()
         turns = FairQueue(self.clock, loop, lambda: 1)
         world = World(loop, self.clock, self.processes, turns, self.sockets, self.events.append)
-        self.arbiter = ArbiterActor(self.file, world, self._read)
+        self.hosted: list[tuple[PluginSpec, ...]] = []
+        """Which plugins were to run in threads, each time."""
+        host = self.hosted.append
+        self.arbiter = ArbiterActor(self.file, world, self._read, host=host)
 
     def _read(self) -> Configuration:
         return self.file

@@ -323,6 +323,51 @@ class TestConfiguration:
         assert daemon.watchers_of(WatcherStopped) == ["web"]
 
 
+class TestAnEmptyFile:
+    """A full disk, or half a save, leaves a file without watchers."""
+
+    @pytest.mark.parametrize(
+        "rest", [(), (spec("plugin:flapping"),)], ids=["nothing", "a plugin alone"]
+    )
+    @in_memory
+    async def test_removes_nothing(self, rest: tuple[WatcherSpec, ...]) -> None:
+        daemon = await up(spec("web"), spec("db"), spec("plugin:flapping"))
+        before, count = daemon.pids(), len(daemon.events)
+        daemon.file = Configuration(ArbiterSpec(warmup_delay=7.0), rest)
+        for refusal in (
+            daemon.arbiter.plan_config,
+            daemon.arbiter.reload_config,
+            daemon.arbiter.restart_all,
+        ):
+            with pytest.raises(ConfigError, match="no watcher any more, and 2 would be removed"):
+                refusal()
+        await daemon.settle()
+        assert (daemon.pids(), len(daemon.events)) == (before, count)
+        assert daemon.arbiter.spec.warmup_delay == 0.0
+        assert daemon.hosted == []
+
+    @in_memory
+    async def test_may_be_meant(self) -> None:
+        daemon = await up(spec("web"), spec("db"))
+        daemon.file = Configuration()
+        plan = daemon.arbiter.plan_config(allow_empty=True)
+        assert {step.action.value for step in plan.steps} == {"remove"}
+        assert daemon.hosted == []
+        _, ticket = daemon.arbiter.reload_config(allow_empty=True)
+        await daemon.rest(ticket)
+        assert daemon.pids() == {}
+        assert daemon.hosted == [()]
+
+    @in_memory
+    async def test_where_there_was_no_watcher_before_is_nothing_new(self) -> None:
+        daemon = await up(spec("plugin:flapping"))
+        daemon.arbiter.add_spec(spec("by hand"))
+        daemon.file = Configuration()
+        _, ticket = daemon.arbiter.reload_config()
+        await daemon.rest(ticket)
+        assert set(daemon.pids()) == {"by hand"}
+
+
 class TestPriority:
     """The database outlives the workers, and is ready before them."""
 

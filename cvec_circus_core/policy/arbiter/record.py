@@ -164,8 +164,8 @@ def _quit(state: ArbiterState, ticket: TicketId, now: float) -> Operation:
 
 
 def _on_answered(state: ArbiterState, answer: Answered) -> list[ArbiterEffect]:
-    asked = state.asks.pop(answer.ask)
-    move, key = asked.move, asked.move.watcher
+    open_ask = state.asks.pop(answer.ask)
+    move, key = open_ask.move, open_ask.move.watcher
     effects: list[ArbiterEffect] = []
     if move.forgets and key in state.leaving:
         effects = _on_left(state, key, answer.outcome)
@@ -173,7 +173,7 @@ def _on_answered(state: ArbiterState, answer: Answered) -> list[ArbiterEffect]:
         facts = state.watchers.get(move.ask.watcher)
         if facts is not None and facts.spec is move.ask.spec:
             del state.watchers[move.ask.watcher]
-    operation = state.operations.get(asked.ticket)
+    operation = state.operations.get(open_ask.ticket)
     if operation is not None:
         _note_answer(state, operation, move, answer)
     return effects
@@ -187,7 +187,7 @@ def _on_left(state: ArbiterState, key: str, outcome: Outcome) -> list[ArbiterEff
         state.watchers_in_file.pop(key, None)
         _release(state, key)
         return [ForgetWatcher(key)]
-    moves = (asked.move for asked in state.asks.values())
+    moves = (open_ask.move for open_ask in state.asks.values())
     if not any(move.forgets and move.watcher == key for move in moves):
         state.leaving.discard(key)
     return []

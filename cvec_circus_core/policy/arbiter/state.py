@@ -113,12 +113,12 @@ class Operation(Struct, eq=False):
         """Return what has become of it: the first failure, or what all moves have done."""
         if self.failure is not None:
             return Failed(self.failure[1])
-        done = [self.done[ask] for ask in sorted(self.done)]
+        parts = [self.done[ask] for ask in sorted(self.done)]
         return Done(
-            stopped=tuple(pid for part in done for pid in part.stopped),
-            started=tuple(pid for part in done for pid in part.started),
-            kept=tuple(pid for part in done for pid in part.kept),
-            numprocesses=sum(part.numprocesses for part in done),
+            stopped=tuple(pid for part in parts for pid in part.stopped),
+            started=tuple(pid for part in parts for pid in part.started),
+            kept=tuple(pid for part in parts for pid in part.kept),
+            numprocesses=sum(part.numprocesses for part in parts),
         )
 
 
