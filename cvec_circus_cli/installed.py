@@ -1,4 +1,4 @@
-"""All commands that are installed, whoever brings them."""
+"""All commands that are installed, no matter who brings them."""
 
 from __future__ import annotations
 

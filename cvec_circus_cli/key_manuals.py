@@ -23,7 +23,7 @@ when it starts, and at circusctl reloadconfig.""",
 
 usage: circusctl [--keys FOLDER] revoke [--file FILE] NAME
 
-From the next circusctl reloadconfig on, which ends his open connections, too.""",
+From the next circusctl reloadconfig on, which ends its open connections, too.""",
     "keys": """List who is let in by key
 
 usage: circusctl [--keys FOLDER] keys [--file FILE]

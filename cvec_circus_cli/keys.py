@@ -39,8 +39,8 @@ class AuthorizeLine(Request):
     """What authorize takes."""
 
     holder: str = prop(REQUIRED, "who it is", positional=True, metavar="NAME")
-    key: str = prop(REQUIRED, "what his circusctl keygen has shown", positional=True)
-    role: str = prop("viewer", "what he may", choices=ROLES)
+    key: str = prop(REQUIRED, "what their circusctl keygen has shown", positional=True)
+    role: str = prop("viewer", "what they may", choices=ROLES)
     file: str | None = prop(None, "the list")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvec_circus_core import __version__
     from cvec_circus_core.config.load import BadConfig
-    from cvec_circus_core.config.properties import shown_option
+    from cvec_circus_core.config.mappings import shown_option
     from cvec_circus_core.config.raw import Problem, RawConfig, RawSection, RawValue
     from cvec_circus_core.control.blocking_client import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
@@ -273,7 +273,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core": "__version__",
     "cvec_circus_core.config.load": "BadConfig",
     "cvec_circus_core.config.raw": "Problem RawConfig RawSection RawValue",
-    "cvec_circus_core.config.properties": "shown_option",
+    "cvec_circus_core.config.mappings": "shown_option",
     "cvec_circus_core.control.blocking_client": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",

@@ -16,7 +16,7 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.properties import (
+from cvec_circus_core.config.mappings import (
     changed_spec,
     socket_from_mapping,
     spec_as_json,
@@ -60,7 +60,7 @@ from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import MakeOwner, local_owner
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
-from cvec_circus_core.system.stats.load import Load
+from cvec_circus_core.system.stats.run_queue import Load
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ _HELD: list[zmq.Context[Any]] = []
 
 
 class Parts(Struct, frozen=True):
-    """What may be chosen by whoever composes."""
+    """What the composer may choose."""
 
     commands: Mapping[str, Command] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)

@@ -1,8 +1,8 @@
 """The statistics endpoint, as the plugin that feeds it sees it: who listens, and send.
 
-Bound by whoever runs that plugin, in a process of its own or in a thread of the daemon, and always
-in a ZeroMQ context of its own, because one context has one authenticator. The access rule is that
-of the event endpoint: root, the daemon's user, those who are listed, and viewers.
+Bound by anyone who runs that plugin, in a process of its own or in a thread of the daemon, and
+always in a ZeroMQ context of its own, because one context has one authenticator. The access rule is
+that of the event endpoint: root, the daemon's user, those who are listed, and viewers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.properties import arbiter_from_mapping
+from cvec_circus_core.config.mappings import arbiter_from_mapping
 from cvec_circus_core.control.broadcast import Broadcast
 from cvec_circus_core.control.endpoints import EndpointSecurity
 from cvec_circus_core.model.access import ACCESS
@@ -94,7 +94,7 @@ class StatsEndpoint:
         )
 
     def send(self, topic: str, body: bytes) -> None:
-        """Send a JSON object to whoever subscribed to the topic, told without its ``stat.``."""
+        """Send a JSON object to anyone who subscribed to the topic, told without its ``stat.``."""
         self._broadcast.send(_TOPIC + topic.encode(), body)
 
     def renew(self) -> None:

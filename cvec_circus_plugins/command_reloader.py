@@ -187,7 +187,7 @@ class CommandReloader(CircusPlugin):
 
     async def _act(self, name: str, program: WatchedProgram, path: Path) -> bool:
         if (await self.ask("status", name=name)).get("status") != "active":
-            return True  # Whoever starts it starts what is there.
+            return True  # Anyone who starts it starts what is there.
         action = program.settings.action
         log.info("watcher %s: %s has changed; %s follows", name, api.escaped(path), action)
         reply = await self.ask(action, name=name)

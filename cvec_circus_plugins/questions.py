@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Call = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 
 OVERVIEW = "status"
-"""The command whose reply greets whoever starts a shell."""
+"""The command whose reply greets anyone who starts a shell."""
 
 
 def watcher_names(call: Call) -> list[str]:

@@ -1,6 +1,6 @@
 """WatchDog: a process that stops to send heart-beats is stopped, and so replaced.
 
-Processes send their pid in UDP datagrams. Whoever has been silent for ``loop_rate`` times
+Processes send their pid in UDP datagrams. A process that has been silent for ``loop_rate`` times
 ``max_count`` seconds gets the watcher's stop signal, and SIGKILL after the graceful timeout.
 
 A beat is taken from root, and from the user of the process that it speaks for: the kernel is asked

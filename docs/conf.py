@@ -5,6 +5,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+sys.path.append(str(Path(__file__).parent.parent))  # for tests.rooms
 
 project = "cvec_circus"
 copyright = "the cvec_circus maintainers"

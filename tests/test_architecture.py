@@ -12,99 +12,32 @@ import ast
 import sys
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("cvec_circus_core", "cvec_circus_plugins", "cvec_circus_cli")
+from tests.house import (
+    HOUSE,
+    PACKAGE_MODULES,
+    ROOT,
+    SOURCES,
+    any_annotations,
+    cycle_in,
+    gerunds,
+    imports_of,
+    inside,
+    of_core,
+    persons,
+    repeated_classes,
+    repeated_modules,
+    supervisors,
+    untested_in_memory,
+    vague_names,
+)
+from tests.rooms import CONTROL, DOORS, PACKAGES, PURPOSES, REQUESTS, ROOMS, SYSTEM, Room
+
 LINES_OF_ONE_THING = 300
-
-CORE, PLUGINS, CLI = PACKAGES
-MODEL, EXTEND, SYSTEM = f"{CORE}.model", f"{CORE}.extend", f"{CORE}.system"
-
-
-@dataclass(frozen=True)
-class Room:
-    """What the modules of one room may import: dotted prefixes of ours, and third parties."""
-
-    ours: tuple[str, ...] = ()
-    third_party: tuple[str, ...] = ()
-
-
-NET = f"{SYSTEM}.net"
-REQUESTS, CONTROL = f"{CORE}.requests", f"{CORE}.control"
-DAEMON, HOSTING = f"{CORE}.daemon", f"{CORE}.hosting"
-
-ROOMS: Mapping[str, Room] = {
-    MODEL: Room(third_party=("msgspec", "re2")),
-    f"{CORE}.policy": Room((MODEL,)),
-    SYSTEM: Room((MODEL,), ("psutil",)),
-    EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
-    f"{CORE}.config": Room((MODEL,)),
-    f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
-    REQUESTS: Room(
-        (MODEL, f"{CORE}.policy", EXTEND, f"{SYSTEM}.protocols", f"{SYSTEM}.accounts"), ("msgspec",)
-    ),
-    CONTROL: Room(
-        (
-            *(MODEL, EXTEND, REQUESTS, f"{NET}.peers", f"{NET}.endpoint_files"),
-            *(
-                f"{SYSTEM}.deadline",
-                f"{SYSTEM}.protocols",
-                f"{SYSTEM}.key_files",
-                f"{SYSTEM}.hangup",
-            ),
-        ),
-        ("zmq", "msgspec"),
-    ),
-    f"{CONTROL}.endpoints": Room(
-        (CONTROL, REQUESTS, MODEL, f"{CORE}.policy.permission", SYSTEM), ("zmq",)
-    ),
-    HOSTING: Room((MODEL, EXTEND, CONTROL), ("zmq",)),
-    f"{HOSTING}.runner": Room(
-        (
-            *(HOSTING, MODEL, EXTEND, CONTROL, f"{CORE}.config", f"{DAEMON}.logs"),
-            f"{SYSTEM}.processes.daemon_death",
-        )
-    ),
-    f"{CORE}.embed": Room((CORE,), ("zmq",)),
-    f"{CORE}.engine": Room((CORE,), ("zmq",)),
-    f"{CORE}.stats_endpoint": Room((CORE,), ("zmq",)),
-    f"{CORE}.api": Room((CORE,)),
-    f"{CORE}.testing": Room((CORE,)),
-    DAEMON: Room((CORE,)),
-    f"{DAEMON}.logs": Room(
-        (
-            *(MODEL, f"{DAEMON}.log_queue", f"{DAEMON}.log_targets"),
-            *(f"{DAEMON}.syslog_target", f"{DAEMON}.logger_config"),
-            f"{SYSTEM}.processes.priority",
-        )
-    ),
-    f"{DAEMON}.log_queue": Room((f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")),
-    f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
-    f"{DAEMON}.logger_config": Room((MODEL,), ("yaml",)),
-    f"{DAEMON}.preflight": Room((MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts")),
-    f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
-    f"{DAEMON}.lazy_modules": Room(),
-    PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
-    f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
-    f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
-    f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
-    CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),
-    f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
-    f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
-    f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
-    f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
-}
-DOORS = {CORE: Room((CORE,))}
-"""Modules that are a room of their own, without what lies below them."""
-
-TYPING_TESTS = ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 ONLY_IN_SYSTEM = (
     *("time", "subprocess", "psutil", "multiprocessing"),
@@ -114,55 +47,6 @@ ONLY_IN_SYSTEM = (
     *("os.posix_spawn", "os.posix_spawnp", "os.pidfd_open"),
     *("signal.signal", "signal.pidfd_send_signal"),
 )
-
-
-@dataclass(frozen=True)
-class Import:
-    """One imported name, absolute, with the line where it stands."""
-
-    target: str
-    line: int
-    typing_only: bool = False
-
-
-def inside(name: str, prefix: str) -> bool:
-    """Tell whether a dotted name is the prefix or lies below it."""
-    return name == prefix or name.startswith(f"{prefix}.")
-
-
-def imports_of(source: str, module: str, *, is_package: bool = False) -> list[Import]:
-    """Return everything that a module imports, relative names made absolute."""
-    package = module if is_package else module.rpartition(".")[0]
-    tree = ast.parse(source)
-    typing_only = {id(node) for branch in _typing_branches(tree) for node in ast.walk(branch)}
-    found = []
-    for node in ast.walk(tree):
-        for target in _targets(node, package):
-            line = getattr(node, "lineno", 0)
-            found.append(Import(target, line, id(node) in typing_only))
-    return found
-
-
-def _typing_branches(tree: ast.AST) -> Iterator[ast.stmt]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) in TYPING_TESTS:
-            yield from node.body
-
-
-def _targets(node: ast.AST, package: str) -> Iterator[str]:
-    match node:
-        case ast.Import(names):
-            yield from (one.name for one in names)
-        case ast.ImportFrom(origin, names, level):
-            parents = package.split(".")[: len(package.split(".")) - (level or 1) + 1]
-            start = [".".join(parents)] if level else []
-            yield from (
-                ".".join([*start, *([origin] if origin else []), one.name]) for one in names
-            )
-        case ast.Call(ast.Name("import_module" | "__import__"), [ast.Constant(str(name)), *_]):
-            yield name
-        case ast.Call(ast.Attribute(attr="import_module"), [ast.Constant(str(name)), *_]):
-            yield name
 
 
 def room_of(module: str) -> tuple[str, Room] | None:
@@ -233,29 +117,6 @@ def _local_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
                 yield (name.asname, name.name) if name.asname else (first, first)
 
 
-def cycle_in(sources: Mapping[str, str], packages: frozenset[str] = frozenset()) -> list[str]:
-    """Return the modules of an import cycle, or nothing; imports for types do not count."""
-    graph: dict[str, set[str]] = {}
-    for module, source in sources.items():
-        wanted = {
-            _module_of(one.target, sources)
-            for one in imports_of(source, module, is_package=module in packages)
-            if not one.typing_only
-        }
-        graph[module] = {name for name in wanted if name is not None and name != module}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        return list(error.args[1])
-    return []
-
-
-def _module_of(target: str, known: Mapping[str, str]) -> str | None:
-    while target and target not in known:
-        target = target.rpartition(".")[0]
-    return target or None
-
-
 def undocumented(source: str, module: str) -> list[str]:
     """Return what is public and does not say in a first line what it is."""
     tree = ast.parse(source)
@@ -275,19 +136,6 @@ def _first_line(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFun
     return (ast.get_docstring(node) or "").partition("\n")[0].strip(" .")
 
 
-def read_house() -> dict[str, Path]:
-    """Return every module of the three packages with its file."""
-    found = {}
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            parts = file.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
-
-
-HOUSE = read_house()
-SOURCES = {module: file.read_text(encoding="utf-8") for module, file in HOUSE.items()}
-PACKAGE_MODULES = frozenset(name for name, file in HOUSE.items() if file.stem == "__init__")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -320,6 +168,49 @@ class TestEveryModule:
 
 def test_no_module_imports_itself_through_others() -> None:
     assert not cycle_in(SOURCES, PACKAGE_MODULES)
+
+
+def test_no_cycle_hides_behind_types() -> None:
+    assert not cycle_in(SOURCES, PACKAGE_MODULES, with_types=True)
+
+
+def test_every_room_has_a_purpose() -> None:
+    assert PURPOSES.keys() == ROOMS.keys()
+
+
+class TestNames:
+    """What `python -m tests.house` measures, held."""
+
+    def test_locals_say_what_they_hold(self) -> None:
+        vague, names = vague_names(SOURCES)
+        assert vague < 0.02 * names
+
+    def test_a_class_name_means_one_thing(self) -> None:
+        assert not repeated_classes(of_core(SOURCES))
+
+    def test_a_module_name_means_one_thing(self) -> None:
+        assert not repeated_modules(of_core(SOURCES))
+
+    def test_modules_are_named_by_what_they_are(self) -> None:
+        assert not gerunds(of_core(SOURCES))
+
+    def test_callers_are_persons_of_any_kind(self) -> None:
+        assert not persons(SOURCES)
+
+
+def test_little_is_of_any_type() -> None:
+    assert sum(map(any_annotations, SOURCES.values())) < 60
+
+
+def test_the_verbs_of_the_supervisor_are_written_once() -> None:
+    assert set(supervisors(SOURCES)) <= {
+        "cvec_circus_core.runtime.supervisor.LocalSupervisor",
+        "cvec_circus_core.runtime.watcher.WatcherActor",
+    }
+
+
+def test_every_module_of_runtime_has_a_test_in_memory() -> None:
+    assert not untested_in_memory(SOURCES)
 
 
 def test_long_modules_are_told() -> None:
@@ -431,3 +322,48 @@ def test_a_cycle_is_seen_at_any_depth_but_not_among_types() -> None:
 )
 def test_silence_is_seen(source: str, missing: list[str]) -> None:
     assert undocumented(source, "m") == missing
+
+
+def test_vague_names_are_counted() -> None:
+    source = "one = 1\nfor reply in one: said = reply\n"
+    assert vague_names({"m": source}) == (2, 3)
+
+
+def test_names_of_two_meanings_are_seen() -> None:
+    sources = {"a.load": "class Place: ...", "b.load": "class Place: ...\nclass _Own: ..."}
+    assert repeated_classes(sources) == {"Place": ["a.load", "b.load"]}
+    assert repeated_modules([*sources, "a.machine", "b.machine"]) == {"load": [*sources]}
+    assert gerunds(["a.knocking", "a.testing", "a.ring"]) == ["knocking"]
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("def f(a: Any, *b: Any, **c: int) -> Any: ...", 3),
+        ("def f(a: Any | None, b: 'Any', c: dict[str, Any]) -> None: ...", 2),
+        ("x: Any = 1", 0),
+    ],
+)
+def test_any_is_counted(source: str, count: int) -> None:
+    assert any_annotations(source) == count
+
+
+def test_a_caller_that_is_a_man_is_seen() -> None:
+    assert persons({"m": '"""Whoever calls."""\nshe = "the other"\n'}) == [
+        'm:1: """Whoever calls."""'
+    ]
+
+
+def test_a_cycle_of_types_is_seen() -> None:
+    typing_only = "if TYPE_CHECKING:\n    import pack.one"
+    assert cycle_in({"pack.one": "import pack.two", "pack.two": typing_only}, with_types=True)
+
+
+def test_a_second_supervisor_is_seen() -> None:
+    verbs = SOURCES["cvec_circus_core.extend.ports"].replace("(Protocol)", "")
+    assert "m.WatcherPort" in supervisors({**SOURCES, "m": verbs})
+
+
+def test_a_module_without_a_test_in_memory_is_seen() -> None:
+    lost = "cvec_circus_core.runtime.lost_module"
+    assert untested_in_memory({**SOURCES, lost: ""}) == [lost]

@@ -121,7 +121,7 @@ def _folded(view: View, rows: Sequence[Row], key: str) -> View:
     if is_folded and key != "left":
         return replace(view, folded=view.folded - {row.watcher})
     if not is_folded and key != "right":
-        # Whoever folds at a process stands on its watcher afterwards.
+        # Anyone who folds at a process stands on its watcher afterwards.
         index = next(n for n, one in enumerate(rows) if one.id == row.watcher)
         folded = view.folded | {row.watcher}
         return replace(view, folded=folded, chosen=row.watcher, index=index)

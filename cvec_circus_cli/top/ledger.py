@@ -182,7 +182,7 @@ class Ledger:
 
 
 def _name(body: Mapping[str, Any], from_topic: str) -> str:
-    # The body has the watcher's real name, where whoever sends it knows how to tell it.
+    # The body has the watcher's real name, where its sender knows how to tell it.
     watcher = body.get("watcher")
     return watcher if isinstance(watcher, str) and watcher else from_topic
 

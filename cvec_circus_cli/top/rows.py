@@ -1,6 +1,6 @@
 """A snapshot becomes rows: filtered, sorted, folded, as a tree or flat.
 
-Rows hold values, not texts, so that they can be sorted and drawn by whoever likes. What is not
+Rows hold values, not texts, so that they can be sorted and drawn by anyone who likes. What is not
 known is None and goes last, in whichever direction is sorted.
 """
 

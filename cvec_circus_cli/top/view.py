@@ -13,7 +13,7 @@ from cvec_circus_cli.top.row import Row, Sheet
 class View:
     """Which rows are wanted, in which order, and where among them somebody is.
 
-    A row is chosen by what it is, not by its place: where the order changes, whoever is about to
+    A row is chosen by what it is, not by its place: where the order changes, a user who is about to
     stop a process still means that one. As long as nothing is chosen the top of the list is shown.
     """
 

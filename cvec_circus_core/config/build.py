@@ -1,7 +1,7 @@
 """From raw sections to specs, or to all that stands against it.
 
 Everything is read to the end: a mistake in one section never hides one in another. A watcher with a
-mistake is left out of the result, and its problem says so to whoever decides what that means.
+mistake is left out of the result, and its problem says so to anyone who decides what that means.
 """
 
 from __future__ import annotations

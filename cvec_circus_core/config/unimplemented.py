@@ -1,6 +1,6 @@
 """Options that are declared and checked, and do nothing yet: said aloud where a file gives one.
 
-Whoever builds one takes its name out of the table; the reference reads it too.
+Anyone who builds one takes its name out of the table; the reference reads it too.
 """
 
 from __future__ import annotations

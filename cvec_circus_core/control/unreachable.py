@@ -38,7 +38,7 @@ def unreachable(
             )
         case "NULL", str():
             return NotLetIn(
-                f"whoever listens at {endpoint} shows no key, though a daemon is known there by "
+                f"what listens at {endpoint} shows no key, though a daemon is known there by "
                 "one: nothing was sent"
             )
     return NoAnswer(endpoint, seconds)

@@ -38,7 +38,7 @@ class _Placeholder(ModuleType):
         with _lock:
             if sys.modules.get(own) is self:
                 del sys.modules[own]
-        # Whoever comes meanwhile waits at the import's own lock.
+        # Anyone who comes meanwhile waits at the import's own lock.
         return getattr(import_module(own), name)
 
 

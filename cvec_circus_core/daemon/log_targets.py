@@ -17,7 +17,7 @@ from cvec_circus_core.system.files import open_append, write_all, write_standard
 
 
 class StandardError(logging.Handler):
-    """The daemon's standard error, written to the last byte, whoever has set O_NONBLOCK."""
+    """The daemon's standard error, written to the last byte, no matter who has set O_NONBLOCK."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line. Raises OSError."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.properties import arbiter_from_mapping, plugin_from_mapping
+from cvec_circus_core.config.mappings import arbiter_from_mapping, plugin_from_mapping
 from cvec_circus_core.embed.engine_runner import Running
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do, running_loop

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, BinaryIO
 
-from cvec_circus_core.config.properties import watcher_from_mapping
+from cvec_circus_core.config.mappings import watcher_from_mapping
 from cvec_circus_core.model.errors import CannotSpawn, UnknownProcess
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.policy.launch import SpawnEnvironment, prepare

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.config.mappings import changed_spec, spec_as_json, watcher_from_mapping
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do
 from cvec_circus_core.embed.watcher_queries import WatcherQueries

@@ -37,7 +37,7 @@ class Capabilities:
 
     @property
     def given(self) -> frozenset[int]:
-        """Those that a process gets whoever it runs as; naming what is taken away gives nothing."""
+        """Those that a process of any user gets; naming what is taken away gives nothing."""
         return frozenset() if self.taken_away else self.numbers
 
     def __str__(self) -> str:

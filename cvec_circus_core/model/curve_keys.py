@@ -25,7 +25,7 @@ class BadKeys(ConfigError):
 
 
 class KeyPair(Struct, frozen=True):
-    """Both halves of a key; whoever has the secret one is its holder."""
+    """Both halves of a key; anyone who has the secret one is its holder."""
 
     public: str
     secret: str
@@ -127,7 +127,7 @@ def read_pair(text: str, file: str) -> KeyPair:
 def write_pair(pair: KeyPair) -> str:
     """Return the text that `read_pair` reads."""
     return (
-        "# Made by circusctl keygen. Whoever can read this file is its owner: show nobody.\n"
+        "# Made by circusctl keygen. Anyone who can read this file is its owner: show nobody.\n"
         f"public = {pair.public}\nsecret = {pair.secret}\n"
     )
 

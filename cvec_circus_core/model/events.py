@@ -1,6 +1,6 @@
 """What happened: one frozen type per event of spec: protocol, events.
 
-An event holds facts only. Whoever publishes it adds the time and the sequence number (`Told`).
+An event holds facts only. Anyone who publishes it adds the time and the sequence number (`Told`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Everything that is needed to start one process, as plain data of the standard library.
 
 A plan names the managed sockets that the process uses and knows no descriptor: the numbers are for
-whoever owns sockets and processes to fill in, at each spawn. Where a text of the command line or of
+the owner of sockets and processes to fill in, at each spawn. Where a text of the command line or of
 the environment holds such a number, the plan has `place_of` there. A null character can be in no
 argument and no variable, so nothing that an operator writes reads like it.
 

@@ -17,7 +17,7 @@ Listener = Callable[[Told], None]
 
 
 class Bus:
-    """Tells events, in order, to whoever listens."""
+    """Tells events, in order, to anyone who listens."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,6 +1,6 @@
 """One look at the process table for all who ask at the same time, in one worker thread.
 
-Whoever asks while a look is under way joins the next one, so that a hundred questions cost two
+Anyone who asks while a look is under way joins the next one, so that a hundred questions cost two
 looks. What is younger than a tenth of a second is told again: a shorter sample says nothing, and
 nobody can keep a core busy by asking.
 """
@@ -71,7 +71,7 @@ class SharedCensus:
                 infos = await asyncio.to_thread(self._read, look)
             except Exception as error:
                 look.answer.set_exception(error)
-                look.answer.exception()  # told to whoever still waits; nobody need be there
+                look.answer.exception()  # told to anyone who still waits; nobody need be there
             else:
                 look.at = self._clock.now()
                 look.answer.set_result(infos)

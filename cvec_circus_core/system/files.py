@@ -1,7 +1,7 @@
 """Files that grow at their end: logs of processes, opened so that many may append.
 
-Each write goes to the end of the file as it is then, whoever else writes, and no process that is
-started later inherits the descriptor. Nobody can lead the opening to another file
+Each write goes to the end of the file as it is then, no matter who else writes, and no process that
+is started later inherits the descriptor. Nobody can lead the opening to another file
 (`trusted_paths.py`), and none is ever made that everybody may write.
 
 What has the name of a file may be a pipe or a device. Opening one never waits: a named pipe without

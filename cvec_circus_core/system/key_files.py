@@ -1,7 +1,7 @@
-"""Where keys lie, and reading them: those of a daemon, and those of whoever calls one.
+"""Where keys lie, and reading them: those of a daemon, and those of anyone who calls one.
 
-A caller has one folder, ``$CIRCUS_KEYS`` or ``~/.config/circus``, with his own key and the keys of
-the daemons that he knows. A daemon's key lies where its configuration says, and beside it, unless
+A caller has one folder, ``$CIRCUS_KEYS`` or ``~/.config/circus``, with its own key and the keys of
+the daemons that it knows. A daemon's key lies where its configuration says, and beside it, unless
 that says otherwise, the list of those whom it lets in.
 """
 

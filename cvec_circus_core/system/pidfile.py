@@ -115,7 +115,7 @@ class PidFile:
             raise PidFileProblem(f"the pid file {str(self.path)!r} has more than one name")
 
     def _check_content(self, fd: int) -> None:
-        # An empty one was left by somebody who was killed before he had written his number, one of
+        # An empty one was left by a daemon that was killed before it had written its number, one of
         # null bytes by a machine that lost its power.
         if os.pread(fd, _LONGEST, 0).strip(b"\0") and _read_pid(fd) is None:
             raise PidFileProblem(

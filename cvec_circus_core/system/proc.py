@@ -1,6 +1,6 @@
 """The one reader of /proc (Linux): its files are read here, and spelled out in their own modules.
 
-A process may go at any moment, so whoever reads about one gets None, or nothing, where it is gone.
+A process may go at any moment, so a reader of one gets None, or nothing, where it is gone.
 """
 
 from __future__ import annotations

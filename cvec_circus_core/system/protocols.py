@@ -2,9 +2,9 @@
 
 One owner has the processes and the sockets that they get, and it need not be this process. So
 nothing here assumes a direct child: what crosses the port is plain data of the standard library,
-descriptors are passed by themselves, and whoever asks for something is answered by a call. The
-owner in this process (`processes/local.py`, `net/owned_sockets.py`) may answer before the asking
-call returns; one elsewhere answers later. Ends are never told inside a call.
+descriptors are passed by themselves, and a caller that asks for something is answered by a call.
+The owner in this process (`processes/local.py`, `net/owned_sockets.py`) may answer before the
+asking call returns; one elsewhere answers later. Ends are never told inside a call.
 
 The contract tests (tests/contracts) hold for this owner, for the fakes, and for one in another
 process.
@@ -146,7 +146,7 @@ class Processes(Protocol):
         """Tell whether a process was spawned and has not been reported as ended."""
 
     def refuse_spawns(self) -> None:
-        """Start nobody any more, whoever asks for it."""
+        """Start nobody any more, no matter who asks for it."""
 
     def close(self) -> None:
         """Stop listening; processes that still run are left alone."""
@@ -194,7 +194,7 @@ class Sockets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whoever has the processes has the sockets that they get."""
+    """The owner of the processes has the sockets that they get."""
 
     processes: Processes
     sockets: Sockets

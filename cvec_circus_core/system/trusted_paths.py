@@ -1,7 +1,7 @@
 """Reaching a file by its path without being led elsewhere by somebody with fewer rights.
 
 A daemon that runs as root writes logs, pid files and sockets where others may write, too: in the
-folder of the user that a worker runs as, in /var/log, in /tmp. Whoever may write in a folder may
+folder of the user that a worker runs as, in /var/log, in /tmp. Anyone who may write in a folder may
 put a link in the place of a file, or of a folder on the way, and have root write at its far end.
 So paths are walked name by name, each folder held open while the next is looked up in it:
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.config.properties import (
+from cvec_circus_core.config.mappings import (
     socket_from_mapping,
     watcher_from_mapping,
 )

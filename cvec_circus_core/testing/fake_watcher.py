@@ -7,7 +7,7 @@ from io import BytesIO
 from itertools import count
 from typing import Any, Self
 
-from cvec_circus_core.config.properties import (
+from cvec_circus_core.config.mappings import (
     changed_spec,
     spec_as_json,
     watcher_from_mapping,

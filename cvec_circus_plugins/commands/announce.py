@@ -37,8 +37,8 @@ class AnnounceLine(Request):
 class Announce(Command):
     """Publish an event about a watcher.
 
-    Whoever listens hears it as `watcher.NAME.EVENT`, with the time, the watcher's name and a number
-    like every other event. The names of the daemon's own events are refused.
+    Anyone who listens hears it as `watcher.NAME.EVENT`, with the time, the watcher's name and a
+    number like every other event. The names of the daemon's own events are refused.
 
     Request::
 

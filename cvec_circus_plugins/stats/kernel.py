@@ -2,7 +2,7 @@
 
 Statistics are a plugin like others, but they have an endpoint, so they have to know who may read.
 The lists go with the order, not by a question: when they change, the order has changed, and the
-process is replaced. Whoever was let in by the old lists is out then.
+process is replaced. Anyone who was let in by the old lists is out then.
 """
 
 from __future__ import annotations

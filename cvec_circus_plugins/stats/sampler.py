@@ -53,7 +53,7 @@ class Audience(Protocol):
         """Tell whether anybody wants something of a group."""
 
     def send(self, topic: str, body: bytes) -> None:
-        """Send something to whoever wants it."""
+        """Send something to anyone who wants it."""
 
 
 @dataclass(frozen=True, slots=True)

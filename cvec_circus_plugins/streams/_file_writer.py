@@ -55,7 +55,7 @@ class FileKeeper(Stream):
     def _open_file(self) -> None:
         self._file.open()
         if not self._file.is_plain:
-            # Whoever is at its other end may make us wait.
+            # The process at its other end may make us wait.
             self.in_loop = False
 
     def place(self, path: str) -> Place:

@@ -29,8 +29,8 @@ _one_at_a_time = threading.Lock()
 def write_stdout(data: bytes) -> None:
     """Write bytes to standard output at once, also where that is a text in memory.
 
-    Every byte is written, whoever has set O_NONBLOCK, which we share with all that have inherited
-    it. Pieces of several streams do not mix.
+    Every byte is written, no matter who has set O_NONBLOCK, which we share with all that have
+    inherited it. Pieces of several streams do not mix.
     """
     with _one_at_a_time:
         api.write_standard(sys.stdout, data)

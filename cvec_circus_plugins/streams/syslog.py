@@ -38,7 +38,7 @@ class _Strict(SysLogHandler):
                 try:
                     send(f"{head}{text}\0".encode())
                 except OSError:
-                    # Whoever listens was started anew: the handler knows how to go on.
+                    # The listener was started anew: the handler knows how to go on.
                     self._emit_text(text)
                     break
         for text in sending:

@@ -8,6 +8,7 @@
     .. circus-program:: circusd
     .. circus-events::
     .. circus-errnos::
+    .. circus-rooms::
 
 Each makes reStructuredText and lets docutils read it (`reference_text.py`).
 """
@@ -28,6 +29,7 @@ from reference_text import (
     kernel_hooks,
     options_of,
     plugins,
+    room_rows,
     streams,
 )
 from sphinx.application import Sphinx
@@ -124,6 +126,14 @@ class Errnos(_Generated):
         return errno_rows()
 
 
+class Rooms(_Generated):
+    """``.. circus-rooms::``."""
+
+    def written(self) -> Iterator[str]:
+        """Yield the table."""
+        return room_rows()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("circus-options", Options)
@@ -134,4 +144,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("circus-program", Program)
     app.add_directive("circus-events", Events)
     app.add_directive("circus-errnos", Errnos)
+    app.add_directive("circus-rooms", Rooms)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

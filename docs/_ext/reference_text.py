@@ -31,6 +31,7 @@ from cvec_circus_core.model.options import (
 )
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from tests.rooms import CORE, PURPOSES, ROOMS
 
 KEYS = {"wid": "process_id", "pid": "process_pid"}
 """How the fields of an event are spelled in its body, where that differs."""
@@ -218,6 +219,21 @@ def _leaves(of: type[Any]) -> Iterator[type[Any]]:
         if getattr(sys.modules[one.__module__], one.__name__) is one and one.__name__[0] != "_":
             yield one
         yield from _leaves(one)
+
+
+def room_rows() -> Iterator[str]:
+    """Yield the table of rooms, as the test of the architecture holds it."""
+    yield from (".. list-table::", "   :header-rows: 1", "   :widths: 18 42 25 15", "")
+    yield from _row("room", "what lives there", "may import", "third party")
+    for name, room in ROOMS.items():
+        short = f"``{name.removeprefix(f'{CORE}.')}``"
+        ours = ", ".join(
+            "all of the kernel" if prefix == CORE else f"``{prefix.removeprefix(f'{CORE}.')}``"
+            for prefix in room.ours
+            if prefix != name
+        )
+        third_party = ", ".join(room.third_party)
+        yield from _row(short, PURPOSES[name], ours or "nothing of ours", third_party)
 
 
 def _row(*cells: str) -> Iterator[str]:

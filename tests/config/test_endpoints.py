@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cvec_circus_core.config.properties import arbiter_from_mapping
+from cvec_circus_core.config.mappings import arbiter_from_mapping
 from cvec_circus_core.model.endpoints import is_private
 from cvec_circus_core.model.errors import BadMessage
 

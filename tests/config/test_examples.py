@@ -8,7 +8,7 @@ import pytest
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import accepted, load
-from cvec_circus_core.config.properties import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.config.mappings import changed_spec, spec_as_json, watcher_from_mapping
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_plugins.formats.ini import IniFormat

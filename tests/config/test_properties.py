@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvec_circus_core.config.properties import (
+from cvec_circus_core.config.mappings import (
     arbiter_from_mapping,
     changed_spec,
     plugin_from_mapping,

@@ -16,7 +16,7 @@ from typing import Any
 
 from cvec_circus_core.config.build import Loaded, build
 from cvec_circus_core.config.load import BadConfig, accepted
-from cvec_circus_core.config.properties import changed_spec, spec_as_json
+from cvec_circus_core.config.mappings import changed_spec, spec_as_json
 from cvec_circus_core.config.raw import RawConfig, merged
 from cvec_circus_core.control.codec import decode, encode, encode_event, id_of, request_of
 from cvec_circus_core.extend.command import Command

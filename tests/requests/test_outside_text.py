@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.config.properties import socket_from_mapping, watcher_from_mapping
+from cvec_circus_core.config.mappings import socket_from_mapping, watcher_from_mapping
 from cvec_circus_core.control.codec import request_of
 from cvec_circus_core.daemon.logs import log_event
 from cvec_circus_core.model.access import Caller, LocalUser, Rights

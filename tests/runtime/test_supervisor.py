@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.config.properties import (
+from cvec_circus_core.config.mappings import (
     changed_spec,
     socket_from_mapping,
     spec_as_json,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvec_circus_core.system.stats.load import Load
+from cvec_circus_core.system.stats.run_queue import Load
 from tests.programs import wait_until
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux counts")

@@ -5,10 +5,10 @@ the watchers, exchanges the sockets, and answers every effect that has a number.
 nothing of each other: what one has to wait for of another is decided here, from facts (`Became`,
 `Troubled`, `Answered`), and nothing is asked of the operating system.
 
-Whoever wants something of several watchers has an operation (`state.py`), and what it consists of
-stands in `stages.py`. Operations go on side by side; a wish for all watchers to stop, restart or
-quit ends those before it. A watcher that fails keeps no other from its turn: the operation goes on,
-and its ticket tells the first failure at the end.
+A caller that wants something of several watchers has an operation (`state.py`), and what it
+consists of stands in `stages.py`. Operations go on side by side; a wish for all watchers to stop,
+restart or quit ends those before it. A watcher that fails keeps no other from its turn: the
+operation goes on, and its ticket tells the first failure at the end.
 
 Invariants, tested by random histories: every ticket is settled once; each effect with a number has
 a number of its own; starts keep the order of priority and the pause between them, stops the

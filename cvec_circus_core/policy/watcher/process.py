@@ -56,7 +56,7 @@ def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
     was_asked = slot.phase is Phase.STOPPING
     was_to_go = was_asked or slot.outdated is not None
     if not was_to_go and state.is_replacing and not slot.was_ready:
-        # The rollout answers for it; whoever counts deaths of what should be up must not.
+        # The rollout answers for it; what counts deaths of what should be up must not.
         slot.exit_reason = ExitReason.UNREADY
     grace = grace_of(state)
     if was_asked:

@@ -7,7 +7,7 @@ daemon's own descriptor as it came, with nothing added, held back or changed.
 Most of these pipes are silent for most of their lives, and there are two for each process. So a
 pipe that has said nothing is an entry of a table and of the kernel's: all pipes of a channel wait
 in one epoll, and the loop waits for that. Since what is passed on goes to one place, all of them
-wait where that takes nothing. A pipe is read to its end, whoever holds it and however long.
+wait where that takes nothing. A pipe is read to its end, no matter who holds it and however long.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class KeptPipe:
 
 
 class OutputOwner(Protocol):
-    """Whoever remembers what is read: the streams of a watcher."""
+    """What remembers what is read: the streams of a watcher."""
 
     @property
     def name(self) -> str:
@@ -117,7 +117,7 @@ class KeptPipes:
         """Do nothing: no line waits for its end here."""
 
     def give_up(self) -> None:
-        """Read what is in the pipes and close them, whoever else holds them."""
+        """Read what is in the pipes and close them, no matter who else holds them."""
         unread = LEFT_OVER * len(self._by_fd)
         while self._epoll is not None and unread > 0:
             ready = self._epoll.poll(0)

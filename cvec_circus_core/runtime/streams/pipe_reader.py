@@ -114,7 +114,7 @@ class PipeReader:
             self._deliver_unfinished()
 
     def give_up(self) -> None:
-        """Read what is in the pipe and close it, whoever else holds it."""
+        """Read what is in the pipe and close it, no matter who else holds it."""
         unread = 2 * LARGE
         while not self._is_closed and unread > 0:
             size = self._read()

@@ -35,7 +35,7 @@ _JOINED_SECONDS = 0.1
 """Pieces that are joined because they came one after the other: their size, and how soon."""
 
 
-class Piece:
+class OutputPiece:
     """Bytes that were read at once, or nearly so."""
 
     __slots__ = ("data", "place", "time")
@@ -61,7 +61,7 @@ class RecentOutput:
         """How many bytes it has written so far."""
         self.size = 0
         self._limit = limit
-        self._pieces: deque[Piece] = deque()
+        self._pieces: deque[OutputPiece] = deque()
 
     def append(self, data: bytes, place: int = 0, time: float = 0.0, *, joins: bool = True) -> None:
         """Remember one more piece, and forget what is too old for it.
@@ -79,7 +79,7 @@ class RecentOutput:
         if last is not None and joins and is_close and len(last.data) < _JOINED_SIZE:
             last.data += data
         else:
-            self._pieces.append(Piece(data, place, time))
+            self._pieces.append(OutputPiece(data, place, time))
         self.size += len(data)
         while self.size - len(self._pieces[0].data) >= self._limit:
             self.size -= len(self._pieces.popleft().data)
@@ -90,7 +90,7 @@ class RecentOutput:
         # Many small pieces cost more in themselves than by what is in them.
         older = [self._pieces.popleft() for _ in range(len(self._pieces) // 2)]
         text = b"".join(piece.data for piece in older)
-        self._pieces.appendleft(Piece(text, older[0].place, older[0].time))
+        self._pieces.appendleft(OutputPiece(text, older[0].place, older[0].time))
 
     def clear(self) -> None:
         """Forget what was written, but not how much."""
@@ -115,7 +115,7 @@ class RecentOutput:
     def lines(self) -> Iterator[tuple[int, OutputLine]]:
         """Return every line that is known in full, with its place: where it began to come."""
         is_known = self.end == self.size
-        begin: Piece | None = None
+        begin: OutputPiece | None = None
         unfinished: list[bytes] = []
         for piece in self._pieces:
             for part in BytesIO(piece.data):
@@ -130,7 +130,7 @@ class RecentOutput:
         if begin is not None and is_known:
             yield begin.place, self._line(b"".join(unfinished), begin)
 
-    def _line(self, data: bytes, begin: Piece) -> OutputLine:
+    def _line(self, data: bytes, begin: OutputPiece) -> OutputLine:
         return OutputLine(self.wid, self.pid, self.channel, begin.time, data, self.ended)
 
     def view(self, lines: int) -> OutputView:

@@ -17,7 +17,7 @@ import struct
 from collections.abc import Iterator
 
 from cvec_circus_core.model.launch import Served
-from cvec_circus_core.system.net.netlink import TCP_INFO, Connection, SockDiag
+from cvec_circus_core.system.net.netlink import TCP_INFO, NetlinkConnection, SockDiag
 from cvec_circus_core.system.proc import net_rows
 
 _LAST_SENT, _LAST_RECEIVED, _PIECES_SENT = 44, 52, 156
@@ -50,7 +50,7 @@ def _ask(ports: frozenset[int]) -> Iterator[int]:
                         yield connection.inode
 
 
-def _is_busy(connection: Connection) -> bool:
+def _is_busy(connection: NetlinkConnection) -> bool:
     info = connection.attribute(TCP_INFO)
     if len(info) < _PIECES_SENT + 4:
         return True  # a kernel that does not tell enough

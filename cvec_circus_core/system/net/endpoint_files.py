@@ -33,7 +33,7 @@ def is_taken(endpoint: str) -> bool:
 def folder_doubts(endpoint: str) -> list[str]:
     """Return what is strange about the folder of an endpoint.
 
-    Raises `CannotBind` where every user could put a file of his own in its place, and where
+    Raises `CannotBind` where every user could put a file of their own in its place, and where
     somebody could have led the path elsewhere.
     """
     path = path_of(endpoint)

@@ -36,7 +36,7 @@ class NoNetlink(OSError):
     """The kernel can not be asked this way."""
 
 
-class Connection(NamedTuple):
+class NetlinkConnection(NamedTuple):
     """What the kernel tells of one connection; an inode of 0 is one that nobody has any more."""
 
     state: int
@@ -79,7 +79,7 @@ class SockDiag:
 
     def connection(
         self, family: int, here: tuple[bytes, int], there: tuple[bytes, int]
-    ) -> Connection | None:
+    ) -> NetlinkConnection | None:
         """Return an established connection by its ends, packed address and port each.
 
         None where there is none. Raises OSError.
@@ -91,7 +91,7 @@ class SockDiag:
 
     def udp_socket(
         self, family: int, here: tuple[bytes, int], there: tuple[bytes, int]
-    ) -> Connection | None:
+    ) -> NetlinkConnection | None:
         """Return the UDP socket that a datagram from ``there`` to ``here`` reaches.
 
         None where there is none. Raises OSError.
@@ -104,7 +104,7 @@ class SockDiag:
 
     def connections(
         self, family: int, port: int, states: tuple[int, ...], attribute: int
-    ) -> Iterator[Connection]:
+    ) -> Iterator[NetlinkConnection]:
         """Yield all connections of a port of ours in some states, with an attribute of theirs.
 
         Raises OSError.
@@ -130,7 +130,7 @@ class SockDiag:
         size = _HEADER.size + len(question)
         self._socket.send(_HEADER.pack(size, _BY_FAMILY, flags, self._serial, 0) + question)
 
-    def _answers(self, *, is_dump: bool = False) -> Iterator[Connection]:
+    def _answers(self, *, is_dump: bool = False) -> Iterator[NetlinkConnection]:
         while True:
             data, at = self._socket.recv(_LARGEST), 0
             while at < len(data):
@@ -154,11 +154,11 @@ def _is_absent(body: bytes) -> bool:
     raise NoNetlink(code, os.strerror(code))
 
 
-def _connection(kind: int, body: bytes) -> Connection:
+def _connection(kind: int, body: bytes) -> NetlinkConnection:
     if kind != _BY_FAMILY or len(body) < _ANSWER.size:
         raise NoNetlink(0, "an answer of another kind")
     _, state, _, _, here_port, there_port, *_, uid, inode = _ANSWER.unpack_from(body)
-    return Connection(
+    return NetlinkConnection(
         state,
         int.from_bytes(here_port, "big"),
         int.from_bytes(there_port, "big"),

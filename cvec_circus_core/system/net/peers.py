@@ -1,6 +1,6 @@
 """Who is at the other end of a connection, told by the kernel.
 
-A descriptor is only a number that may be used again at any moment by whoever else connects. So a
+A descriptor is only a number that may be used again at any moment by anyone else who connects. So a
 connection is *met*: the descriptor is duplicated, and everything that is asked and done after that
 concerns what the duplicate holds on to. Whether the number still meant the same connection when it
 was duplicated is for the caller to confirm (`control/peers/authenticator.py`).
@@ -105,7 +105,7 @@ class Meeting:
         return bool(poll.poll(0))
 
     def turn_away(self) -> None:
-        """End the connection, for both sides, whoever else holds it."""
+        """End the connection, for both sides, no matter who else holds it."""
         if self._socket is not None:
             try:
                 self._socket.shutdown(socket.SHUT_RDWR)

@@ -1,9 +1,10 @@
-"""Managed sockets: made, bound and listened at here, used by whoever gets the descriptor.
+"""Managed sockets: made, bound and listened at here, used by anyone who gets the descriptor.
 
 A `CircusSocket` is a standard socket that knows its name and where it belongs, and works without
-the rest of the project. It is not inheritable: whoever starts a process says which descriptors that
-process keeps. SO_REUSEADDR is set where it means "the port of a server that has just ended", which
-is not so for datagrams: there it would let two programs share a port and steal from each other.
+the rest of the project. It is not inheritable: anyone who starts a process says which descriptors
+that process keeps. SO_REUSEADDR is set where it means "the port of a server that has just ended",
+which is not so for datagrams: there it would let two programs share a port and steal from each
+other.
 
 A Unix socket's file is remembered by its inode, so that `close` removes the file that was made here
 and never one that somebody else has put in its place.

@@ -1,10 +1,10 @@
 """Descendants that were given to us because their parents died, and whose they are.
 
-With the sub-reaper (`orphans.py`), whoever detached itself from its tree becomes our own child. So
-everything alive that our processes have left behind hangs below those of our children that we did
-not start; their spawn tag (`spawn_tags.py`) tells with which spawn they began. What another part of
-this process has started (a program that a hook calls) is in our own session; what we spawn never
-is, nor are its descendants.
+With the sub-reaper (`orphans.py`), a process that detached itself from its tree becomes our own
+child. So everything alive that our processes have left behind hangs below those of our children
+that we did not start; their spawn tag (`spawn_tags.py`) tells with which spawn they began. What
+another part of this process has started (a program that a hook calls) is in our own session; what
+we spawn never is, nor are its descendants.
 
 Reading costs time that grows with the number of our children, so a snapshot is kept for a moment in
 proportion to what it has cost.

@@ -1,11 +1,11 @@
 """Ending a process between two requests, where it does not know of the signal that ends it.
 
 A process that handles its stop signal finishes what it has begun. One that does not is dead the
-moment the signal comes, and whoever waits for its answer gets none. But it can be seen from outside
-whether it has a connection that somebody waits on (`busy_connections.py`), and it can be held for
-the look: SIGSTOP, and when all its threads stand still, another look. If it answers nobody then,
-the signal is sent, and it never runs again; what had not been accepted yet is for others to accept.
-If it does, it goes on (SIGCONT), and the next look comes a little later.
+moment the signal comes, and a client that waits for its answer gets none. But it can be seen from
+outside whether it has a connection that somebody waits on (`busy_connections.py`), and it can be
+held for the look: SIGSTOP, and when all its threads stand still, another look. If it answers nobody
+then, the signal is sent, and it never runs again; what had not been accepted yet is for others to
+accept. If it does, it goes on (SIGCONT), and the next look comes a little later.
 
 The same goes for those of its descendants that do not handle the signal either, such as a server
 that a shell has started: they would be stopped right after it.

@@ -196,7 +196,7 @@ class LocalProcesses:
         return frozenset(self._entries)
 
     def refuse_spawns(self) -> None:
-        """Start nobody any more, whoever asks for it."""
+        """Start nobody any more, no matter who asks for it."""
         self._refuses_spawns = True
 
     def close(self) -> None:

@@ -4,8 +4,8 @@ is short.
 Five sets of capabilities take part (capabilities(7)). What can ever be had is the *bounding* set,
 and giving up of it needs setpcap, so it happens before the user changes. A user other than root
 loses everything at that moment unless it is told to *keep*; what it keeps passes exec only if it is
-*inheritable* and *ambient*. So what a watcher names reaches its processes whoever they run as, and
-nothing that they run can have more.
+*inheritable* and *ambient*. So what a watcher names reaches its processes no matter who they run
+as, and nothing that they run can have more.
 
 `plan_privileges` looks at all that can be known before the fork; in the child, `Privileges` only
 acts, and a refusal there is an OSError.

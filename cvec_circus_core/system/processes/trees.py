@@ -83,7 +83,7 @@ class Tree:
 
     def _has_session_of(self, row: Row, table: Mapping[int, Row]) -> bool:
         if row.session == self.root:
-            # The root is gone: whoever has its number and leads this session is a newcomer.
+            # The root is gone: a process that has its number and leads this session is a newcomer.
             return self.root not in table
         leader = self.seen.get(row.session)
         if leader is None or leader.session != leader.pid:
