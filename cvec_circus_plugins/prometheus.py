@@ -44,7 +44,7 @@ log = logging.getLogger("circus.plugins.prometheus")
 LONGEST_LABEL = 100
 """Characters of a label."""
 MOST_SERIES = 10_000
-"""Pairs of a watcher and an event that are counted by themselves: anyone who may announce events may
+"""Pairs of a watcher and an event that are counted by themselves: who may announce events may
 name as many as they like, and each would stay for ever."""
 OTHERS = ("", "others")
 
