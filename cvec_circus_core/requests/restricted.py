@@ -10,8 +10,8 @@ Which verb asks for which right stands in `verbs.py`; here is what follows from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn, cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 from cvec_circus_core.extend.ports import SocketsPort, Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou
@@ -23,6 +23,7 @@ from cvec_circus_core.requests.verbs import (
     WATCHER_PORT,
     Port,
     Right,
+    Verb,
 )
 
 
@@ -92,67 +93,86 @@ class Restrictions:
 
 
 class _Restricted:
-    """A port of which each verb is looked up in its table, and used or refused."""
+    """A port of which each verb is used or refused, as its row in the table says."""
 
-    __slots__ = ("_limits", "_port", "_real")
+    __slots__ = ("_limits", "_real")
 
-    def __init__(self, real: object, port: Port, limits: Restrictions) -> None:
+    def __init__(self, real: object, limits: Restrictions) -> None:
         self._real = real
-        self._port = port
         self._limits = limits
-
-    def __getattr__(self, name: str) -> object:
-        verb = self._port.verbs.get(name)
-        if verb is None:
-            raise AttributeError(f"the daemon has no {name!r} for callers with limits")
-        refusal = self._limits.refusal_for(verb.right, self._watcher_spec())
-        redact = verb.redact
-        if name in self._port.attributes:
-            if refusal is not None:
-                raise refusal
-            value = getattr(self._real, name)
-            return value if redact is None else redact(value)
-        if refusal is not None:
-            return _Refused(refusal)
-        method = getattr(self._real, name)
-        if redact is None:
-            return method
-        return lambda *args, **kwargs: redact(method(*args, **kwargs))
 
     def _watcher_spec(self) -> WatcherSpec | None:
         return None
 
-
-class _Refused:
-    """A method that may not be called; that it is there may be known."""
-
-    __slots__ = ("_refusal",)
-
-    def __init__(self, refusal: NotAllowed) -> None:
-        self._refusal = refusal
-
-    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise self._refusal
+    def _check(self, right: Right) -> None:
+        refusal = self._limits.refusal_for(right, self._watcher_spec())
+        if refusal is not None:
+            raise refusal
 
 
+Proxy = TypeVar("Proxy", bound=_Restricted)
+
+
+def _with_verbs_of(port: Port) -> Callable[[type[Proxy]], type[Proxy]]:
+    """Give a proxy a member for each row of a table that it does not treat in a way of its own.
+
+    Members are made once and not looked up at each call: to read about all of a thousand watchers
+    takes three thousand of them.
+    """
+
+    def fill(proxy: type[Proxy]) -> type[Proxy]:
+        for name, verb in port.verbs.items():
+            if name not in vars(proxy):
+                is_attribute = name in port.attributes
+                setattr(proxy, name, (_attribute if is_attribute else _method)(name, verb))
+        return proxy
+
+    return fill
+
+
+def _attribute(name: str, verb: Verb) -> property:
+    def read(self: _Restricted) -> object:
+        if verb.right is not Right.ADMITTED:
+            self._check(verb.right)
+        value: object = getattr(self._real, name)
+        return value if verb.redact is None else verb.redact(value)
+
+    return property(read)
+
+
+def _method(name: str, verb: Verb) -> Callable[..., object]:
+    def call(self: _Restricted, *args: object, **kwargs: object) -> object:
+        if verb.right is not Right.ADMITTED:
+            self._check(verb.right)
+        result: object = getattr(self._real, name)(*args, **kwargs)
+        return result if verb.redact is None else verb.redact(result)
+
+    return call
+
+
+@_with_verbs_of(SOCKETS_PORT)
+class _RestrictedSockets(_Restricted):
+    __slots__ = ()
+
+
+@_with_verbs_of(WATCHER_PORT)
 class _RestrictedWatcher(_Restricted):
     __slots__ = ()
     _real: WatcherPort
 
     def resize(self, count: int) -> Ticket:
         """Keep this many processes: no more than the operator lets such callers ask for."""
+        self._check(WATCHER_PORT.verbs["resize"].right)
         spec = self._real.spec
-        refusal = self._limits.refusal_for(WATCHER_PORT.verbs["resize"].right, spec)
-        if refusal is None and count > max(spec.max_numprocesses, spec.numprocesses):
-            refusal = self._limits.refusal_of_size(spec)
-        if refusal is not None:
-            raise refusal
+        if count > max(spec.max_numprocesses, spec.numprocesses):
+            raise self._limits.refusal_of_size(spec)
         return self._real.resize(count)
 
     def _watcher_spec(self) -> WatcherSpec:
         return self._real.spec
 
 
+@_with_verbs_of(SUPERVISOR_PORT)
 class _RestrictedSupervisor(_Restricted):
     """The daemon, where finding a watcher depends on who asks."""
 
@@ -162,7 +182,7 @@ class _RestrictedSupervisor(_Restricted):
     @property
     def sockets(self) -> SocketsPort:
         """The managed sockets."""
-        return cast(SocketsPort, _Restricted(self._real.sockets, SOCKETS_PORT, self._limits))
+        return cast(SocketsPort, _RestrictedSockets(self._real.sockets, self._limits))
 
     def watcher(self, name: str) -> WatcherPort:
         """Return the watcher of this name, if the caller may see it."""
@@ -205,10 +225,10 @@ class _RestrictedSupervisor(_Restricted):
         return self._wrapped(watcher)
 
     def _wrapped(self, watcher: WatcherPort) -> WatcherPort:
-        return cast(WatcherPort, _RestrictedWatcher(watcher, WATCHER_PORT, self._limits))
+        return cast(WatcherPort, _RestrictedWatcher(watcher, self._limits))
 
 
 def restricted(supervisor: Supervisor, restrictions: Restrictions) -> Supervisor:
     """Return the daemon as a caller with limits may use it."""
     # The table has a row for each member of the Protocol; a test compares the two.
-    return cast(Supervisor, _RestrictedSupervisor(supervisor, SUPERVISOR_PORT, restrictions))
+    return cast(Supervisor, _RestrictedSupervisor(supervisor, restrictions))
