@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the words say and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _let_output_wait()
     settings = Settings()
     connection = Connection(settings)
     try:
@@ -43,6 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         connection.close()
     return code
+
+
+def _let_output_wait() -> None:
+    """Have output wait for its reader, where somebody has set O_NONBLOCK on what we share."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if not os.get_blocking(stream.fileno()):
+                os.set_blocking(stream.fileno(), True)
+        except (OSError, ValueError, AttributeError):
+            continue  # It is closed, or a text in memory.
 
 
 def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int:

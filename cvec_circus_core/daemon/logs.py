@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -70,7 +72,25 @@ def set_up(spec: ArbiterSpec) -> None:
         if isinstance(old, LogQueue):
             old.retire()
     root.addHandler(LogQueue(handler))
+    _catch_stray_messages()
     root.setLevel(spec.loglevel.upper())
+
+
+def _catch_stray_messages() -> None:
+    """Have what Python itself would write to standard error, from the loop, go by the log."""
+    logging.captureWarnings(True)
+    sys.unraisablehook = _log_unraisable
+    threading.excepthook = _log_thread_failure
+
+
+def _log_unraisable(failure: sys.UnraisableHookArgs) -> None:
+    message = failure.err_msg or "exception ignored"
+    log.error("%s: %r", message, failure.object, exc_info=failure.exc_value)
+
+
+def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
+    name = failure.thread.name if failure.thread is not None else "that has ended"
+    log.error("the thread %s failed", name, exc_info=failure.exc_value)
 
 
 def join_priority() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -188,7 +191,7 @@ def test_without_descriptors_processes_start_all_the_same(
     async def test() -> None:
         desk = Desk(keep_output=SIZE)
 
-        def refuse(*, blocks: bool = False) -> tuple[int, int]:
+        def refuse(**_: object) -> tuple[int, int]:
             raise OSError(24, "Too many open files")
 
         with monkeypatch.context() as patch:
@@ -263,6 +266,24 @@ def test_both_channels_in_one_pipe_keep_their_order(
     run(test)
     text = b"".join(b"%d\n" % number for number in range(100))
     assert capfdbinary.readouterr() == (text, b"")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives pipes away")
+@pytest.mark.parametrize("settings", [{"keep_output": SIZE}, {"stdout_stream": {"class": "x"}}])
+def test_a_process_of_another_user_can_open_its_standard_output(settings: dict[str, Any]) -> None:
+    async def test() -> None:
+        if "stdout_stream" in settings:
+            settings["stdout_stream"] = {"stream": lambda data: None}
+        desk = Desk(**settings)
+        plan = LaunchPlan(argv=("x",), env={}, uid="nobody")
+        with desk.streams.open_pipes(1, plan) as process_pipes:
+            stdout = process_pipes.stdio.stdout
+            assert stdout is not None
+            assert os.fstat(stdout).st_uid == pwd.getpwnam("nobody").pw_uid
+        with desk.streams.open_pipes(1, replace(plan, uid="no such user")):
+            pass  # the spawn will tell
+
+    run(test)
 
 
 def test_turning_it_off_and_streams_take_new_processes() -> None:

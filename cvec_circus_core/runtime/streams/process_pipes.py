@@ -21,7 +21,8 @@ OnPipe = Callable[[int, str, int], None]
 class ProcessPipes:
     """The pipes of a process that is about to start, and whatever else it is to write to."""
 
-    def __init__(self, on_pipe: OnPipe, on_kept: OnPipe) -> None:
+    def __init__(self, on_pipe: OnPipe, on_kept: OnPipe, owner: int | str | None = None) -> None:
+        self._owner = owner
         self._on_pipe = on_pipe
         self._on_kept = on_kept
         self._targets: dict[str, int] = {}
@@ -53,7 +54,7 @@ class ProcessPipes:
     def open(self, channel: str) -> None:
         """Open a pipe. Raises `SystemProblem`."""
         try:
-            reading, writing = pipes.open()
+            reading, writing = pipes.open(owner=self._owner)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise SystemProblem(f"no pipe for its {channel}: {reason}") from error
@@ -65,7 +66,7 @@ class ProcessPipes:
         """Open pipes for output that is only kept; where that is not possible, it is not."""
         try:
             for channel in channels:
-                reading, writing = pipes.open(blocks=True)
+                reading, writing = pipes.open(blocks=True, owner=self._owner)
                 self._kept.append((channel, reading))
                 self._writing.append(writing)
                 self.redirect(channel, writing)

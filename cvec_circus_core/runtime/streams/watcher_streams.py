@@ -72,7 +72,9 @@ class WatcherStreams:
     def open_pipes(self, wid: int, plan: LaunchPlan) -> ProcessPipes:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
         spec = self._spec()
-        pipes = ProcessPipes(partial(self._begin, spec.name, wid), partial(self._begin_kept, wid))
+        pipes = ProcessPipes(
+            partial(self._begin, spec.name, wid), partial(self._begin_kept, wid), plan.uid
+        )
         self._cancel_close()
         self._is_closing = False
         separate = (STDOUT,) if spec.redirect_stderr else CHANNELS

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
+from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.system.accounts import uid_of
 from cvec_circus_core.system.processes.descriptors import nofile
 
 LARGE = 1 << 20
@@ -28,12 +31,17 @@ class Pipes:
         self.count = 0
         """Pipes that are open now."""
 
-    def open(self, *, blocks: bool = False) -> tuple[int, int]:
+    def open(self, *, blocks: bool = False, owner: int | str | None = None) -> tuple[int, int]:
         """Return a reading end, which never blocks unless asked to, and a writing end.
 
-        Raises OSError.
+        It belongs to ``owner``, so that a process of that account can open it again by a name such
+        as /dev/stdout. Raises OSError.
         """
         reading, writing = os.pipe()
+        if owner is not None:
+            # An account that is not known is a problem of the spawn, which tells of it.
+            with suppress(OSError, CircusError):
+                os.fchown(writing, uid_of(owner), -1)
         if not blocks:
             os.set_blocking(reading, False)
         self.count += 1
