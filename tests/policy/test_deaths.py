@@ -137,6 +137,16 @@ class TestBackOff:
         assert web.state.status is WatcherStatus.ACTIVE
         assert now > 60.0 * 20
 
+    def test_is_cut_short_by_a_start_and_goes_on_growing(self) -> None:
+        web = active()
+        web.hears(end(1, 1))
+        web.hears(come(1, 7))
+        web.hears(end(1, 1, pid=7))
+        assert web.hears(START, at=0.01) == spawns([1])
+        web.hears(come(1, 8), at=0.01)
+        web.hears(end(1, 1, pid=8), at=0.01)
+        assert wake_at(web.state) == pytest.approx(0.21)
+
     def test_is_counted_per_slot(self) -> None:
         web = active(numprocesses=2)
         web.hears(end(1))

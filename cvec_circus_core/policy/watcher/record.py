@@ -8,6 +8,7 @@ refuses, keeps or supersedes by itself.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import assert_never
 
 from cvec_circus_core.model import events
@@ -159,10 +160,13 @@ def _settle(state: WatcherState, ticket: TicketId | None, outcome: Outcome) -> N
 def _want_up(state: WatcherState) -> None:
     """Go up; a watcher on its way down goes down first, so that ports and locks are free.
 
-    Where respawn is off, a start while it is up launches again what has ended.
+    A start while it is up tries at once what waits for its next try, and launches again what has
+    ended where respawn is off.
     """
     if state.wanted is Wanted.UP:
         state.finished = 0
+        waiting = state.slots.waiting.values()
+        state.due = deque((slot.wid, slot.serial) for slot in waiting)
     else:
         state.want_up_again()
 
