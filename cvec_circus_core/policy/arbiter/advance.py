@@ -37,9 +37,10 @@ _DOWN = (Go.STOP, Go.LEAVE)
 
 
 def advance(state: ArbiterState, now: float) -> list[ArbiterEffect]:
-    """Return what the operations want done now."""
+    """Return what the operations want done that may go on in this step."""
     effects: list[ArbiterEffect] = []
-    for operation in tuple(state.operations.values()):
+    touched, state.touched = state.touched, {}
+    for operation in [state.operations[key] for key in touched if key in state.operations]:
         while True:
             effects.extend(_make_moves(state, operation, now))
             effects.extend(_lose_patience(state, operation, now))

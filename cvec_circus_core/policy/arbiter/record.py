@@ -79,6 +79,7 @@ def record(state: ArbiterState, fact: ArbiterInput, now: float) -> list[ArbiterE
         case HastenAll():
             return _hasten(state)
         case Tick():
+            state.touched.update(dict.fromkeys(state.operations))
             return []
         case _:
             return _on_request(state, fact, now)
@@ -86,6 +87,7 @@ def record(state: ArbiterState, fact: ArbiterInput, now: float) -> list[ArbiterE
 
 def _hasten(state: ArbiterState) -> list[ArbiterEffect]:
     """Give nobody any grace, and let everybody who is to go in the course of a quit go at once."""
+    state.touched.update(dict.fromkeys(state.operations))
     for operation in state.operations.values():
         # The last stage is that of the hooks, which tell of all ends.
         while state.is_quitting and operation.is_supersedable and len(operation.stages) > 1:
@@ -104,6 +106,7 @@ def _release(state: ArbiterState, watcher: str, *, has_failed: bool = False) -> 
         if has_failed or facts is None or facts.is_ready or not facts.is_up:
             operation.awaited.discard(ask)
             del operation.until_ready[watcher]
+            state.touched[operation.ticket] = None
 
 
 def _on_request(state: ArbiterState, request: ArbiterRequest, now: float) -> list[ArbiterEffect]:
@@ -113,6 +116,7 @@ def _on_request(state: ArbiterState, request: ArbiterRequest, now: float) -> lis
     effects = supersede(state) if isinstance(request, StopAll | RestartAll | Quit) else []
     operation = _operation(state, request, now)
     state.operations[request.ticket] = operation
+    state.touched[request.ticket] = None
     if isinstance(request, Quit):
         effects.extend(_close_later(operation))
     return effects
@@ -194,6 +198,7 @@ def _on_left(state: ArbiterState, key: str, outcome: Outcome) -> list[ArbiterEff
 
 
 def _note_answer(state: ArbiterState, operation: Operation, move: Move, answer: Answered) -> None:
+    state.touched[operation.ticket] = None
     operation.open.discard(answer.ask)
     if move.wait is not Wait.READY or isinstance(answer.outcome, Failed):
         operation.awaited.discard(answer.ask)

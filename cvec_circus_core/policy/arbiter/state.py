@@ -137,6 +137,8 @@ class ArbiterState(Struct, eq=False):
     sockets_in_file: dict[str, SocketSpec] = field(default_factory=dict)
     watchers: dict[str, WatcherFacts] = field(default_factory=dict)
     operations: dict[TicketId, Operation] = field(default_factory=dict)
+    touched: dict[TicketId, None] = field(default_factory=dict)
+    """Operations that may go on in this step; a thousand removals do not look at each other."""
     asks: dict[AskId, OpenAsk] = field(default_factory=dict)
     leaving: set[str] = field(default_factory=set)
     last_ask: int = 0
