@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from cvec_circus_cli import older_names
-from cvec_circus_core.api import BadConfig, CircusError, __version__, replace
+from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams, replace
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, order_from_file, run
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -31,6 +31,7 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circus-plugin and return its exit code."""
+    open_missing_streams()
     parser = _parser()
     args = parser.parse_args(arguments)
     if args.list:

@@ -24,7 +24,7 @@ from cvec_circus_cli.top.sources import (
     locate,
 )
 from cvec_circus_cli.top.view import View
-from cvec_circus_core.api import __version__
+from cvec_circus_core.api import __version__, open_missing_streams
 
 SORTS = ("cpu", "memory", "resident", "age", "time", "name", "pid", "user", "threads", "files")
 
@@ -45,6 +45,7 @@ textual (pip install 'cvec-circus[tui]'); --once and --batch need nothing.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circus-top and return its exit code."""
+    open_missing_streams()
     parser = _parser()
     args = parser.parse_args(arguments)
     options = EndpointOptions(args.endpoint, args.control, args.ssh, args.ssh_keyfile, args.timeout)

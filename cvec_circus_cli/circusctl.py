@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the words say and return the exit code."""
+    api.open_missing_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     _let_output_wait()
     settings = Settings()

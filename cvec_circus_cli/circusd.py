@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
-from cvec_circus_core.api import BadConfig, CircusError, __version__
+from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams
 from cvec_circus_core.daemon.main import OK, Flags, read, run
 
 FAILED = 1
@@ -32,6 +32,7 @@ While it runs, drive it with circusctl: `circusctl status`, `circusctl --help`.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd and return its exit code."""
+    open_missing_streams()
     postponed.all_loaded()
     parser = _parser()
     words = sys.argv[1:] if arguments is None else list(arguments)

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cvec_circus_core.api import CircusError, __version__
+from cvec_circus_core.api import CircusError, __version__, open_missing_streams
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, run
 
 OK, FAILED = 0, 1
@@ -22,6 +22,7 @@ PLUGIN = "statistics"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run circusd-stats and return its exit code."""
+    open_missing_streams()
     args = _parser().parse_args(arguments)
     options = {"statspoint": args.statspoint, "interval": args.interval, "pss": args.pss}
     order = of_the_daemon(PLUGIN, os.environ) or Order(

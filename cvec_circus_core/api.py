@@ -127,6 +127,7 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.system.net.socket_table import read_sockets
     from cvec_circus_core.system.stats.census import Census
+    from cvec_circus_core.system.std_streams import open_missing_streams
     from cvec_circus_core.system.trusted_paths import Spot, hold
 
 __all__ = [
@@ -242,6 +243,7 @@ __all__ = [
     "new_pair",
     "one_of",
     "open_append",
+    "open_missing_streams",
     "option",
     "option_names",
     "or_none",
@@ -324,6 +326,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.net.datagram_senders": "CAN_TELL_SENDERS DatagramSenders "
     "process_owners",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
+    "cvec_circus_core.system.std_streams": "open_missing_streams",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }
 _MODULES = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names.split()}

@@ -70,6 +70,7 @@ from cvec_circus_core.system.processes.local import (
 )
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, precedence
+from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
 
@@ -80,7 +81,12 @@ _OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
 _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
 """Our own and those of connections; and a process's end and its two pipes."""
-_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+_STOPPING = (
+    *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU, signal.SIGTRAP),
+    *(number for name in ("SIGPWR", "SIGSTKFLT") if (number := getattr(signal, name, None))),
+    *(range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()),
+)
+"""All that would end a program which does not handle them, and that nobody sends for less."""
 _MEAN_NOTHING = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO)
 """Signals that nobody should send, and that would end a program which does not handle them."""
 
@@ -252,7 +258,8 @@ def _is_given_orphans() -> bool:
 
 def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
     """Let Unix signals act by the port that commands use; return what ends that."""
-    orphans = OrphanReaper(engine.loop, engine.processes.__contains__)
+    inherited = child_pids(os.getpid())
+    orphans = OrphanReaper(engine.loop, engine.processes.__contains__, inherited)
     signals = DaemonSignals(engine.loop)
     signals.install(
         {

@@ -55,6 +55,8 @@ class LaunchPlan:
     """Managed sockets that the process keeps under the numbers that its owner has for them."""
     listen_sockets: tuple[str, ...] = ()
     """Managed sockets that it gets as 3, 4 and so on, and its own pid as LISTEN_PID."""
+    account_env: tuple[str, ...] = ()
+    """Variables that become those of the account that ``uid`` names: HOME, USER, LOGNAME, SHELL."""
     contain: bool = False
     """Keep all descendants findable, whatever they do, where the system can (Linux cgroups).
 
@@ -115,3 +117,6 @@ class Served:
     def __bool__(self) -> bool:
         """Tell whether there is any."""
         return bool(self.ports or self.paths)
+
+
+NOWHERE = Served()

@@ -39,6 +39,7 @@ _OF_THE_DAEMON = (
     *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"),
 )
 """Variables that speak of the daemon's own descriptors, and of who has started it."""
+_OF_THE_ACCOUNT = ("HOME", "USER", "LOGNAME", "SHELL")
 _SHELL = "/bin/sh"
 
 
@@ -101,6 +102,7 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
         stdin_socket=spec.stdin_socket,
         numbered_sockets=() if use.listed else use.numbered,
         listen_sockets=use.in_a_row,
+        account_env=_account_env(spec),
         contain=spec.control_group,
     )
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
@@ -150,6 +152,13 @@ def _environment(
         env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
         env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
     return env
+
+
+def _account_env(spec: WatcherSpec) -> tuple[str, ...]:
+    """Return the variables that follow the user; what the operator has set stays."""
+    if spec.uid is None:
+        return ()
+    return tuple(name for name in _OF_THE_ACCOUNT if name not in spec.env)
 
 
 def _sockets(spec: WatcherSpec, around: SpawnEnvironment) -> SocketUse:

@@ -11,7 +11,7 @@ from typing import assert_never
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.model.launch import Served
+from cvec_circus_core.model.launch import NOWHERE, Served
 from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
@@ -103,7 +103,7 @@ class EffectRunner:
             case AskHook():
                 self._hooks.ask(effect)
             case Signal(pid, signum):
-                send = self._signal_when_idle if effect.asks_to_go else self._signal
+                send = self._ask_to_go if effect.asks_to_go else self._signal
                 self._hooks.around_signal(pid, signum, partial(send, effect))
             case KillLeftovers(pid, signum, grace):
                 self._world.processes.kill_leftovers(pid, signum, grace, self._on_swept)
@@ -187,16 +187,12 @@ class EffectRunner:
             self._launch = (spec, around, prepare(spec, around))
         return self._launch[2]
 
-    def _signal_when_idle(self, effect: Signal) -> None:
-        served = self._served.get(effect.pid)
-        if served is None:
-            self._signal(effect)
-            return
+    def _ask_to_go(self, effect: Signal) -> None:
         self._world.processes.signal_when_idle(
             effect.pid,
             effect.signum,
             _SCOPES[effect.reach],
-            served,
+            self._served.get(effect.pid, NOWHERE),
             self._spec().finish_timeout,
             self._on_signalled,
         )

@@ -27,6 +27,16 @@ class Identity:
     groups: tuple[int, ...]
 
 
+def account_variables(uid: int) -> dict[str, str]:
+    """Return what a login sets of an account; nothing for a number without an account."""
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return {}
+    name = account.pw_name
+    return {"HOME": account.pw_dir, "USER": name, "LOGNAME": name, "SHELL": account.pw_shell}
+
+
 def uid_of(user: int | str) -> int:
     """Return a user's number."""
     number = _as_number(user)

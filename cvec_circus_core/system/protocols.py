@@ -123,7 +123,8 @@ class Processes(Protocol):
 
         That is at once where the process handles the signal itself, or where it can not be seen
         whether it is answering anybody at these sockets; else when it is not, or the patience is
-        over. A process that ends by itself meanwhile is sent nothing.
+        over. A process that ends by itself meanwhile is sent nothing. One that is stopped (SIGSTOP)
+        goes on, so that it can handle what it was sent.
         """
 
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:

@@ -45,6 +45,9 @@ class ExitWatcher(Protocol):
     def collect(self, pid: int) -> int | None:
         """Stop watching and return the exit code, None if lost. Raises `NotYet`."""
 
+    def forget(self, pid: int) -> None:
+        """Stop watching one that has not ended."""
+
     def close(self) -> None:
         """Stop watching everybody."""
 
@@ -80,10 +83,15 @@ class PidfdExitWatcher:
         """Take the status and give the descriptor back."""
         pidfd, _ = self._watched[pid]
         code = collect_status(os.P_PIDFD, pidfd)
-        del self._watched[pid], self._pids[pidfd]
+        self.forget(pid)
+        return code
+
+    def forget(self, pid: int) -> None:
+        """Give the descriptor back."""
+        pidfd, _ = self._watched.pop(pid)
+        del self._pids[pidfd]
         self._ends.unregister(pidfd)
         os.close(pidfd)
-        return code
 
     def close(self) -> None:
         """Forget everybody."""
@@ -133,6 +141,10 @@ class ThreadExitWatcher:
         code = collect_status(getattr(os, "P_PID", None), pid)
         self._watched.discard(pid)
         return code
+
+    def forget(self, pid: int) -> None:
+        """Take no notice of its end."""
+        self._watched.discard(pid)
 
     def close(self) -> None:
         """Forget everybody. A thread ends with its child, and tells nobody any more."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -23,7 +24,13 @@ from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
-from cvec_circus_core.system.accounts import Identity, UnknownAccount, identity, user_name
+from cvec_circus_core.system.accounts import (
+    Identity,
+    UnknownAccount,
+    account_variables,
+    identity,
+    user_name,
+)
 from cvec_circus_core.system.processes.cgroups import Leaf
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.launch_files import NO_FILES, LaunchFiles
@@ -74,6 +81,7 @@ class Launcher:
         limits = _limits(plan)
         rights = plan_privileges(plan, who)
         _check_open(plan, files)
+        plan = _with_account(plan, who)
         try:
             with nullcontext() if leaf is None else _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
@@ -90,6 +98,7 @@ class Launcher:
                     in_child, lowers_limit = _InChild(who), False
                 lowered = nofile.original_in_force() if lowers_limit else nullcontext()
                 with lowered, TagCarriers(tag):
+                    _give_pipes(files, who)
                     return self._start(plan, files, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CannotSpawn(explain(plan, who, error), is_shortage(error)) from error
@@ -236,6 +245,31 @@ def _limit(name: str, value: int | None) -> tuple[int, tuple[int, int]]:
         limit = "unlimited" if soft == resource.RLIM_INFINITY else soft
         raise CannotSpawn(f"the resource limit {name}={limit} is above the hard limit of {hard}")
     return number, (soft, soft)
+
+
+def _with_account(plan: LaunchPlan, who: Identity | None) -> LaunchPlan:
+    """Return the plan with the variables of the account that the process runs as."""
+    if not plan.account_env:
+        return plan
+    variables = account_variables(os.geteuid() if who is None else who.uid)
+    env = {name: text for name, text in variables.items() if name in plan.account_env}
+    return replace(plan, env={**plan.env, **env})
+
+
+def _give_pipes(files: LaunchFiles, who: Identity | None) -> None:
+    """Let a process with another user open its own /dev/stdout, where that is a pipe of ours."""
+    if who is None or who.uid == os.geteuid():
+        return
+    for fd in (files.stdout, files.stderr):
+        if fd is not None and stat.S_ISFIFO(os.fstat(fd).st_mode) and _is_nameless(fd):
+            os.fchown(fd, who.uid, -1)
+
+
+def _is_nameless(fd: int) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")
+    except OSError:
+        return False
 
 
 def _check_open(plan: LaunchPlan, files: LaunchFiles) -> None:

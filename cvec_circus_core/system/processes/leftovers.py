@@ -134,11 +134,16 @@ class LeftoverKiller:
         self._send(round_, row, pidfd)
 
     def _send(self, round_: _Round, row: Row, pidfd: int) -> None:
+        # A stopped one goes on, so that it can handle what it was sent.
+        numbers = [round_.signum]
+        if round_.signum != signal.SIGKILL:
+            numbers.append(signal.SIGCONT)
         try:
-            if pidfd >= 0:
-                signal.pidfd_send_signal(pidfd, round_.signum)
-            else:
-                os.kill(row.pid, round_.signum)
+            for number in numbers:
+                if pidfd >= 0:
+                    signal.pidfd_send_signal(pidfd, number)
+                else:
+                    os.kill(row.pid, number)
         except ProcessLookupError:
             return
         except OSError as error:

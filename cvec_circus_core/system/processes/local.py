@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +55,8 @@ Defer = Callable[[Callable[[], None]], None]
 """Runs a piece of work soon, when it has its turn."""
 
 _LOOK_AGAIN = 0.05
+_UNKILLABLE_FOR = 2.0
+"""Seconds that a process may take to go although we were not allowed to kill it."""
 _HAS_PROC = sys.platform.startswith("linux")
 
 
@@ -150,7 +153,19 @@ class LocalProcesses:
                     targets = (to_children, to_process)
                 case Scope.TREE:
                     targets = (partial(self._descendants.signal_tree, pid, signum),)
-        on_signalled(_signalled(targets, pid, signum))
+        result = _signalled(targets, pid, signum)
+        if result.problem and signum == signal.SIGKILL:
+            self._loop.call_later(_UNKILLABLE_FOR, self._give_up, pid, result.problem)
+        on_signalled(result)
+
+    def _give_up(self, pid: int, problem: str) -> None:
+        """Tell the end of a process that may not be killed: nobody waits for it any more."""
+        entry = self._entries.get(pid)
+        if entry is None:
+            return
+        log.error("%s, and it does not go: leaving it", problem)
+        self._exits.forget(pid)
+        self._forget(pid, entry, None)
 
     def signal_child(
         self, pid: int, child_pid: int, signum: int, on_signalled: OnSignalled = ignore_result
@@ -169,8 +184,12 @@ class LocalProcesses:
         on_signalled: OnSignalled = ignore_result,
     ) -> None:
         """Send a signal once that costs nobody a request, in any case after the patience."""
-        send = partial(self.signal, pid, signum, scope, on_signalled)
-        if not (_HAS_PROC and patience > 0):
+
+        def send() -> None:
+            self.signal(pid, signum, scope, on_signalled)
+            self.signal(pid, signal.SIGCONT, scope)
+
+        if not (_HAS_PROC and served and patience > 0):
             send()
             return
         # Few programs need it, so the others need not have it in memory.
@@ -226,7 +245,10 @@ class LocalProcesses:
         except NotYet:
             self._loop.call_later(_LOOK_AGAIN, self._on_ended, pid)
             return
-        entry = self._entries.pop(pid)
+        self._forget(pid, self._entries[pid], code)
+
+    def _forget(self, pid: int, entry: _Entry, code: int | None) -> None:
+        del self._entries[pid]
         entry.child.returncode = 0 if code is None else code
         left_behind = self._descendants.forget(pid)
         try:

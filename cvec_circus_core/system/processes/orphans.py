@@ -6,6 +6,8 @@ Exit statuses of others are never taken:
 * a child that somebody else in this process started (a hook that calls a program) is in our own
   session, and its owner waits for it. What we spawned leads a session of its own, so an orphan is
   never in ours;
+* a child that was there before us (``exec circusd`` in a shell with background jobs, an entry point
+  of a container) is nobody's any more, whatever its session;
 * a zombie of another session is collected only at the second sight: who waits for it by itself,
   from a thread, has done so by then.
 
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 import os
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from cvec_circus_core.system.processes.process_table import child_pids
 
@@ -29,13 +31,22 @@ all zombies are our own: to list a thousand children takes milliseconds."""
 class OrphanReaper:
     """Collects dead children that nobody waits for."""
 
-    def __init__(self, loop: AbstractEventLoop, is_ours: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        is_ours: Callable[[int], bool],
+        inherited: Iterable[int] = (),
+    ) -> None:
+        """Reap from now on; ``inherited`` are the children that were there before us."""
+        self._inherited = set(inherited)
         self._loop = loop
         self._is_ours = is_ours
         self._seen: set[int] = set()
         self._next: TimerHandle | None = None
         self._pause = _PAUSE
         self.reaped = 0
+        if self._inherited:
+            self.child_died()  # Of those that are dead already no signal comes.
 
     def child_died(self) -> None:
         """Look soon: this is what to do at SIGCHLD."""
@@ -55,6 +66,7 @@ class OrphanReaper:
         is_crowd_of_ours = there_is_one and not zombies
         self._pause = min(2 * self._pause, _LONGEST_PAUSE) if is_crowd_of_ours else _PAUSE
         for pid in zombies & self._seen:
+            self._inherited.discard(pid)
             self.reaped += _reap(pid)
         self._seen = zombies - self._seen
         if self._seen:
@@ -62,7 +74,8 @@ class OrphanReaper:
 
     def _find(self) -> set[int]:
         strange = (pid for pid in child_pids(os.getpid()) if not self._is_ours(pid))
-        return {pid for pid in strange if _is_foreign(pid) and _peek(os.P_PID, pid)}
+        nobodys = (pid for pid in strange if pid in self._inherited or _is_foreign(pid))
+        return {pid for pid in nobodys if _peek(os.P_PID, pid)}
 
 
 def _peek(kind: int, number: int) -> bool:
