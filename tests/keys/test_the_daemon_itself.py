@@ -197,7 +197,7 @@ ELSEWHERE = {
     *("stderr_stream", "hooks", "hook_timeout", "stop_children", "control_group"),
     *("finish_timeout", "death_signal"),
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
-    *("allow_users", "allow_groups", "viewers", "insecure"),
+    *("allow_users", "allow_groups", "viewers", "insecure", "max_numprocesses"),
     *("curve_key", "curve_authorized"),
     *("stats_endpoint", "statsd", "stats_interval", "stats_pss", "statsd_close_outputs"),
 }

@@ -145,6 +145,13 @@ def test_every_user_at_every_endpoint(
             DB,
             "user '20003' may not use 'status'; viewers in [circus] lets them",
         ),
+        (
+            OPERATOR,
+            "incr",
+            {**WEB, "nb": 1_000_000},
+            "user '20003' may not use 'incr' for so many processes of web; "
+            "max_numprocesses in [watcher:web], now 100, lets them",
+        ),
     ],
 )
 def test_a_refusal_says_who_what_and_what_would_let_them(

@@ -123,6 +123,8 @@ def test_hup_reloads_all_and_hup_and_usr1_open_the_log_anew(
         assert daemon.status("off")["status"] == "stopped"
     assert daemon.stop() == 0
     daemon.log.write_text("".join(one.read_text() for one in (*parts, daemon.log)))
+    for line in ("SIGHUP: reopen: ok", "SIGHUP: reload: ok", "SIGUSR1: reopen: ok"):
+        assert daemon.said(line)
 
 
 def test_what_means_nothing_is_survived(start: Start) -> None:
