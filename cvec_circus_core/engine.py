@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -36,6 +36,7 @@ from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
+from cvec_circus_core.model.views import PluginView
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.requests.audit import Audit
@@ -45,6 +46,7 @@ from cvec_circus_core.requests.service import RequestService
 from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
     Configure,
+    DaemonCallbacks,
     apply_no_options,
     nothing_to_read,
 )
@@ -111,15 +113,17 @@ class Engine:
         self._around = _surroundings(parts.hooks)
         census = SharedCensus(self.clock, _census)
         introspection = Introspection(
-            census, ExtraStats(parts.hooks), lambda: self.bus.count, os.getpid()
+            census,
+            ExtraStats(parts.hooks),
+            lambda: self.bus.count,
+            os.getpid(),
+            self._plugin_views,
         )
         self.supervisor = LocalSupervisor(
             configuration,
             self._world(),
             introspection,
-            parts.configure,
-            parts.apply_options,
-            self.host,
+            DaemonCallbacks(parts.configure, parts.apply_options, self.host, self._renew_access),
         )
         self._context: zmq.Context[Any] | None = None
         self._security: EndpointSecurity | None = None
@@ -183,7 +187,6 @@ class Engine:
         )
         security.is_bound(self._server.endpoint)
         security.is_bound(self._publisher.endpoint)
-        self.supervisor.access_changed = security.renew
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.subscribers = self._publisher
 
@@ -207,8 +210,14 @@ class Engine:
                 (self.bus.listen, self.bus.leave),
                 precedence.join,
             )
-            self.supervisor.plugins = self._plugins.views
         self._plugins.want(specs)
+
+    def _plugin_views(self) -> Sequence[PluginView]:
+        return () if self._plugins is None else self._plugins.views()
+
+    def _renew_access(self) -> None:
+        if self._security is not None:
+            self._security.renew()
 
     def facts(self) -> PluginFacts | None:
         """Return what plugins in processes of their own have to know; needs endpoints."""

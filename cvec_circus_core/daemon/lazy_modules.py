@@ -8,6 +8,9 @@ name of it loads the module itself, as if it had been imported there: plugins no
 Nor is there garbage to be looked for among what is made while modules are loaded, which takes a
 sixth of that time: `all_loaded` says that it is over.
 
+`importlib.util.LazyLoader` is no way: the second import of a module that it makes asks for its
+``__spec__``, which loads it, and each of these is imported more than once (figures in docs/design).
+
 For programs only, whose process is theirs; the library does not touch what others import.
 """
 

@@ -21,6 +21,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.arbiter import inputs
 from cvec_circus_core.policy.arbiter.effects import (
     AddWatcher,
@@ -79,6 +80,23 @@ def host_nothing(plugins: tuple[PluginSpec, ...]) -> None:
     """Run no plugin."""
 
 
+def change_nothing() -> None:
+    """Leave callers as they are."""
+
+
+class DaemonCallbacks(Struct, frozen=True):
+    """What is done by the program around the arbiter."""
+
+    configure: Configure = nothing_to_read
+    apply_options: ApplyDaemonOptions = apply_no_options
+    host: HostPlugins = host_nothing
+    access_changed: Callable[[], None] = change_nothing
+    """Is called when the lists of those who may call may have changed."""
+
+
+NO_DAEMON = DaemonCallbacks()
+
+
 class ArbiterActor:
     """Owns the watchers."""
 
@@ -86,18 +104,12 @@ class ArbiterActor:
         self,
         configuration: Configuration,
         world: World,
-        configure: Configure = nothing_to_read,
-        apply_options: ApplyDaemonOptions = apply_no_options,
-        host: HostPlugins = host_nothing,
+        daemon: DaemonCallbacks = NO_DAEMON,
     ) -> None:
         self.world = world
         self.ended = asyncio.Event()
         """Set once a quit is done: every process is gone."""
-        self.access_changed: Callable[[], None] = lambda: None
-        """Is called when the lists of those who may call may have changed."""
-        self._configure = configure
-        self._apply_options = apply_options
-        self._host = host
+        self._daemon = daemon
         self._state = ArbiterState(
             configuration.arbiter,
             watchers_by_key(configuration.watchers),
@@ -167,7 +179,7 @@ class ArbiterActor:
         """
         if self.is_quitting:
             raise ShuttingDown
-        configuration = self._configure()
+        configuration = self._daemon.configure()
         plan = self._plan(configuration, allow_empty=False)
         exchange = self.world.sockets.prepare(plan.sockets)
         if later := plan.options.at_next_start:
@@ -180,7 +192,7 @@ class ArbiterActor:
         Raises `ConfigError` with every mistake, and where it would have no watcher any more,
         unless ``allow_empty``.
         """
-        return self._plan(self._configure(), allow_empty=allow_empty)
+        return self._plan(self._daemon.configure(), allow_empty=allow_empty)
 
     def reload_config(self, *, allow_empty: bool = False) -> tuple[ConfigPlan, TicketFuture]:
         """Read the configuration again and apply what differs.
@@ -190,14 +202,14 @@ class ArbiterActor:
         """
         if self.is_quitting:
             raise ShuttingDown
-        configuration = self._configure()
+        configuration = self._daemon.configure()
         plan = self._plan(configuration, allow_empty=allow_empty)
         keys = plan.options.at_once
-        self._apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
+        self._daemon.apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
         exchange = self.world.sockets.prepare(plan.sockets)
         ticket = self._request_change(inputs.ReloadConfig, configuration, exchange)
-        self.access_changed()
-        ticket.when_settled(self.access_changed)
+        self._daemon.access_changed()
+        ticket.when_settled(self._daemon.access_changed)
         return plan, ticket
 
     def quit(self) -> TicketFuture:
@@ -234,7 +246,7 @@ class ArbiterActor:
         configuration: Configuration,
         exchange: Exchange,
     ) -> TicketFuture:
-        self._host(configuration.plugins)
+        self._daemon.host(configuration.plugins)
         late = frozenset(spec.name for spec in exchange.late)
         reading = ConfigRead(configuration, self.world.sockets.specs, late)
 

@@ -19,15 +19,7 @@ from cvec_circus_core.model.views import (
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.name_patterns import matching
 from cvec_circus_core.policy.socket_plan import users
-from cvec_circus_core.runtime.arbiter import (
-    ApplyDaemonOptions,
-    ArbiterActor,
-    Configure,
-    HostPlugins,
-    apply_no_options,
-    host_nothing,
-    nothing_to_read,
-)
+from cvec_circus_core.runtime.arbiter import NO_DAEMON, ArbiterActor, DaemonCallbacks
 from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.watcher import WatcherActor
@@ -43,6 +35,8 @@ class Introspection(Struct, frozen=True):
     """Counts the events so far."""
     pid: int
     """The daemon's own."""
+    plugins: Callable[[], Sequence[PluginView]] = tuple
+    """Tells of the plugins in threads of the daemon."""
 
 
 class LocalSockets:
@@ -84,21 +78,21 @@ class LocalSupervisor(ArbiterActor):
         configuration: Configuration,
         world: World,
         introspection: Introspection,
-        configure: Configure = nothing_to_read,
-        apply_options: ApplyDaemonOptions = apply_no_options,
-        host: HostPlugins = host_nothing,
+        daemon: DaemonCallbacks = NO_DAEMON,
     ) -> None:
-        super().__init__(configuration, world, configure, apply_options, host)
+        super().__init__(configuration, world, daemon)
         self._introspection = introspection
         self.pid = introspection.pid
         self.sockets = LocalSockets(world.sockets, self.actors, world.options)
-        self.plugins: Callable[[], Sequence[PluginView]] = tuple
-        """Tells of the plugins in threads of the daemon; their host puts itself here."""
 
     @property
     def changes(self) -> int:
         """The number of the last event."""
         return self._introspection.changes()
+
+    def plugins(self) -> Sequence[PluginView]:
+        """Return a picture of each plugin in a thread of the daemon."""
+        return self._introspection.plugins()
 
     def watchers(self) -> Sequence[WatcherActor]:
         """Return all watchers, sorted by name."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
-from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.names import name_key
@@ -15,7 +15,7 @@ from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.arbiter import ArbiterActor, DaemonCallbacks
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import TicketFuture
@@ -46,12 +46,16 @@ class MemoryDaemon:
         loop = asyncio.get_running_loop()
         turns = FairQueue(self.clock, loop, lambda: 1)
         world = World(loop, self.clock, self.processes, turns, self.sockets, self.events.append)
+        self.mistake: ConfigError | None = None
+        """What is wrong with the file."""
         self.hosted: list[tuple[PluginSpec, ...]] = []
         """Which plugins were to run in threads, each time."""
         host = self.hosted.append
-        self.arbiter = ArbiterActor(self.file, world, self._read, host=host)
+        self.arbiter = ArbiterActor(self.file, world, DaemonCallbacks(self._read, host=host))
 
     def _read(self) -> Configuration:
+        if self.mistake is not None:
+            raise self.mistake
         return self.file
 
     def _behave(self, plan: LaunchPlan) -> Behaviour:

@@ -268,11 +268,7 @@ class TestConfiguration:
         daemon = await up(spec("web"))
         before, count = daemon.pids(), len(daemon.events)
         daemon.file = Configuration(ArbiterSpec(), (spec("web", sockets=("gone",)),))
-
-        def mistaken() -> Configuration:
-            raise ConfigError("[watcher:x] has no cmd")
-
-        daemon.arbiter._configure = mistaken
+        daemon.mistake = ConfigError("[watcher:x] has no cmd")
         for refusal in (
             daemon.arbiter.plan_config,
             daemon.arbiter.reload_config,
