@@ -62,12 +62,29 @@ def summary(command: Command) -> str:
     return (type(command).__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
+OTHER_PROGRAMS = {"top": "circus-top", "monit": "circus-top", "check": "circusd --check FILE"}
+"""What other tools have as a command, and is a program here."""
+
+
 def unknown(name: str, names: Iterable[str]) -> str:
-    """Return the sentence that there is no such command, with the nearest names."""
+    """Return the sentence that there is no such command, with what may have been meant."""
+    if name in OTHER_PROGRAMS:
+        return f"unknown command: {name!r}; that is a program of its own: {OTHER_PROGRAMS[name]}"
+    if (words := _word_here(name)) is not None:
+        return f"unknown command: {name!r}; here it is {words}"
     near = difflib.get_close_matches(name, [*names, *OF_CIRCUSCTL], n=3)
     if not near:
         return f"unknown command: {name!r}"
     return f"unknown command: {name!r}; did you mean {' or '.join(near)}?"
+
+
+def _word_here(name: str) -> str | None:
+    """Return what is typed here for a word of another tool."""
+    for entry in entry_points().values():
+        command = load(entry)
+        if not isinstance(command, str) and name in command.other_names:
+            return command.other_names[name]
+    return None
 
 
 def _is_ours(entry: metadata.EntryPoint) -> bool:

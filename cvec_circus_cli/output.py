@@ -39,13 +39,16 @@ class Page:
         is_table = not settings.is_json and sys.stdout.isatty()
         self._is_joined = is_table and type(command).joined is not Command.joined
 
-    def add(self, name: str, reply: Mapping[str, Any]) -> int:
-        """Print the reply about this watcher and return the exit code for it."""
+    def add(self, name: str, reply: Mapping[str, Any], nearest: str = "") -> int:
+        """Print the reply about this watcher and return the exit code for it.
+
+        ``nearest`` is the watcher that may have been meant, where the daemon knows none so called.
+        """
         is_refused = is_error(reply)
         if self._settings.is_json:
             self._replies[name] = reply
         elif is_refused:
-            complain(f"error: {refusal(reply, name, is_labelled=True)}")
+            complain(f"error: {refusal(reply, name, nearest, is_labelled=True)}")
         elif self._is_joined:
             self._replies[name] = reply
         else:
@@ -78,14 +81,18 @@ class Page:
 
 
 def print_reply(
-    settings: Settings, command: Command, reply: Mapping[str, Any], name: str = ""
+    settings: Settings,
+    command: Command,
+    reply: Mapping[str, Any],
+    name: str = "",
+    nearest: str = "",
 ) -> int:
     """Print one reply, about the watcher of this name, and return the exit code for it."""
     if settings.is_json:
         print(json_text(settings, reply))
         return exit_codes.REFUSED if is_error(reply) else exit_codes.OK
     if is_error(reply):
-        complain(f"error: {refusal(reply, name)}")
+        complain(f"error: {refusal(reply, name, nearest)}")
         return exit_codes.REFUSED
     tables = as_table(settings, command, reply)
     text = command.show(reply) if tables is None else tables
@@ -96,11 +103,20 @@ def print_reply(
     return exit_codes.OK
 
 
-def refusal(reply: Mapping[str, Any], name: str, *, is_labelled: bool = False) -> str:
+def is_unknown_watcher(reply: Mapping[str, Any], name: str) -> bool:
+    """Tell whether the daemon has refused because it knows no watcher of this name."""
+    return is_error(reply) and reply.get("reason") == f"program {name} not found"
+
+
+def refusal(
+    reply: Mapping[str, Any], name: str, nearest: str = "", *, is_labelled: bool = False
+) -> str:
     """Return why the daemon refused, with the name in front where that is not plain from it."""
     reason = str(reply.get("reason") or "the daemon gave no reason")
-    if reason == f"program {name} not found" and not WILD.isdisjoint(name):
-        return f"no watcher matches {name!r}"
+    if is_unknown_watcher(reply, name):
+        if not WILD.isdisjoint(name):
+            return f"no watcher matches {name!r}"
+        return f"{reason}; did you mean {nearest}?" if nearest else reason
     has_name = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
     return reason if has_name else f"{name}: {reason}"
 

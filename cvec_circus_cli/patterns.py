@@ -45,4 +45,16 @@ def each_watcher(
     return list(messages_by_key.values()), has_pattern or len(messages_by_key) > 1
 
 
+def nearest_watcher(connection: Connection, name: str) -> str:
+    """Return the watcher whose name is most like this one, if one is much like it."""
+    from difflib import get_close_matches
+
+    try:
+        watchers = {_key(watcher): watcher for watcher in watcher_names(connection.call)}
+    except api.CallError:
+        return ""
+    near = get_close_matches(_key(name), watchers, n=1)
+    return watchers[near[0]] if near else ""
+
+
 _key = api.name_key

@@ -11,21 +11,44 @@ from typing import TYPE_CHECKING, Any
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
-from cvec_circus_cli.output import WILD, Page, complain, fail, failure, json_text, print_reply
+from cvec_circus_cli.output import (
+    WILD,
+    Page,
+    complain,
+    fail,
+    failure,
+    is_unknown_watcher,
+    json_text,
+    print_reply,
+)
 from cvec_circus_cli.requests import StillRunning
 from cvec_circus_cli.settings import BadEndpoint
 from cvec_circus_core import api
 from cvec_circus_core.api import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cvec_circus_cli.requests import Connection
     from cvec_circus_cli.settings import Settings
 
 
-def run_command(settings: Settings, connection: Connection, name: str, words: Sequence[str]) -> int:
-    """Send a command's requests, print the replies, and return the exit code."""
+def is_confirmed(question: str) -> bool:
+    """Answer yes: whoever gives a command on the command line means it."""
+    return True
+
+
+def run_command(
+    settings: Settings,
+    connection: Connection,
+    name: str,
+    words: Sequence[str],
+    confirm: Callable[[str], bool] = is_confirmed,
+) -> int:
+    """Send a command's requests, print the replies, and return the exit code.
+
+    ``confirm`` is asked the question that a command has for an interactive shell.
+    """
     try:
         command = find(name)
     except (UnknownName, BrokenCommand) as error:
@@ -35,6 +58,8 @@ def run_command(settings: Settings, connection: Connection, name: str, words: Se
     try:
         requests = line.read(words, settings.take)
         composed = [command.compose(arguments) for arguments in requests]
+        if not all(confirm(question) for question in map(command.question, composed) if question):
+            return exit_codes.OK
         messages, several = _each_watcher(connection, line, composed)
         if type(command).follow is not Command.follow:
             from cvec_circus_cli.session import CommandSession, print_pieces
@@ -90,7 +115,10 @@ def send_all(
         reply = connection.call(command.name, messages[0], ends_daemon=command.ends_daemon)
     except StillRunning as error:
         return fail(settings, exit_codes.STILL_RUNNING, error, str(error))
-    return print_reply(settings, command, reply, str(messages[0].get("name")))
+    name = str(messages[0].get("name"))
+    return print_reply(
+        settings, command, reply, name, _nearest_watcher(settings, connection, reply, name)
+    )
 
 
 def _send_several(
@@ -117,9 +145,22 @@ def _send_several(
             code = exit_codes.NO_ANSWER
             break
         else:
-            code = max(code, page.add(name, reply))
+            code = max(
+                code, page.add(name, reply, _nearest_watcher(settings, connection, reply, name))
+            )
     page.end()
     return code
+
+
+def _nearest_watcher(
+    settings: Settings, connection: Connection, reply: Mapping[str, Any], name: str
+) -> str:
+    """Return what watcher may have been meant by a name that the daemon does not know."""
+    if settings.is_json or not is_unknown_watcher(reply, name):
+        return ""
+    from cvec_circus_cli.patterns import nearest_watcher
+
+    return nearest_watcher(connection, name)
 
 
 def show_help(settings: Settings, words: Sequence[str]) -> int:

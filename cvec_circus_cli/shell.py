@@ -1,7 +1,8 @@
 """The interactive shell: the same commands, one a line, with history and completion.
 
 Nothing that is typed ends it but `exit`, Ctrl-D and Ctrl-C. An empty line does nothing: a second
-Enter must not repeat a command that changes something.
+Enter must not repeat a command that changes something. What would end everything is asked about
+first. Where lines come from a pipe, nobody is asked, and the exit code is the worst of them all.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Shell:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._candidates: list[str] = []
-        self._has_editing = readline is not None and sys.stdin.isatty()
+        self._is_interactive = sys.stdin.isatty()
+        self._has_editing = readline is not None and self._is_interactive
 
     def run(self) -> int:
         """Run it and return the exit code."""
@@ -53,6 +55,7 @@ class Shell:
         self.do_line(OVERVIEW)
         if self._has_editing:
             self._prepare_editing()
+        worst = exit_codes.OK
         try:
             while True:
                 line = input(PROMPT)
@@ -60,28 +63,30 @@ class Shell:
                     break
                 if self._has_editing and line.strip():
                     _keep_last_line()
-                self.do_line(line)
+                worst = max(worst, self.do_line(line))
         except (EOFError, KeyboardInterrupt):
             print()
-        return exit_codes.OK
+        return exit_codes.OK if self._is_interactive else worst
 
-    def do_line(self, line: str) -> None:
-        """Run one line; whatever goes wrong is told, and that is all."""
+    def do_line(self, line: str) -> int:
+        """Run one line and return its exit code; whatever goes wrong is told, and that is all."""
         try:
             words = shlex.split(line)
         except ValueError as error:
             complain(f"*** {str(error).lower()}")
-            return
+            return exit_codes.USAGE
         if not words:
-            return
+            return exit_codes.OK
         try:
-            self._do(words)
+            return self._do(words)
         except UsageError as error:
             complain(f"*** {error}")
+            return exit_codes.USAGE
         except KeyboardInterrupt:
             complain("interrupted")
+            return exit_codes.NO_ANSWER
 
-    def _do(self, words: list[str]) -> None:
+    def _do(self, words: list[str]) -> int:
         # Options that stand before or after a command are for that one command.
         settings = copy(self._settings)
         command_words = settings.read(words)
@@ -89,17 +94,32 @@ class Shell:
             raise UsageError("there is no command after the options")
         name, *rest = command_words
         if name in ("help", "?", "--help", "-h"):
-            show_help(settings, rest)
-            return
+            return show_help(settings, rest)
         try:
             find(name)
         except UnknownName as error:
             unknown = f"*** Unknown syntax: {' '.join(words)} ({error})"
-            fail(settings, exit_codes.USAGE, error, unknown)
+            return fail(settings, exit_codes.USAGE, error, unknown)
         except BrokenCommand as error:
-            fail(settings, exit_codes.USAGE, error, f"*** {error}")
-        else:
-            _run_one(settings, name, rest)
+            return fail(settings, exit_codes.USAGE, error, f"*** {error}")
+        connection = Connection(settings)
+        try:
+            return run_command(settings, connection, name, rest, self._confirm)
+        finally:
+            connection.close()
+
+    def _confirm(self, question: str) -> bool:
+        if not self._is_interactive:
+            return True
+        try:
+            answer = input(f"{question} [y/N] ")
+        except EOFError:
+            answer = ""
+            print()
+        is_confirmed = answer.strip().lower() in ("y", "yes")
+        if not is_confirmed:
+            complain("nothing was done")
+        return is_confirmed
 
     def _prepare_editing(self) -> None:
         readline.set_completer_delims(BLANKS)
@@ -133,14 +153,6 @@ class Shell:
         except UsageError:
             return []
         return asked_candidates([*before, words[-1]], settings, words_of_the_shell)
-
-
-def _run_one(settings: Settings, name: str, words: list[str]) -> None:
-    connection = Connection(settings)
-    try:
-        run_command(settings, connection, name, words)
-    finally:
-        connection.close()
 
 
 def words_of_the_shell() -> list[str]:

@@ -45,7 +45,8 @@ def endpoints(call: Call) -> Mapping[str, Any]:
 
 def is_control_endpoint(call: Call) -> bool:
     """Tell whether there is a daemon that answers. Raises CallError where nobody does."""
-    return "status" in call("numwatchers", {})
+    call("numwatchers", {})
+    return True
 
 
 class NameQuestions:

@@ -57,6 +57,8 @@ class Command:
     current task before it waits (`asyncio.timeout` and `asyncio.TaskGroup` do)."""
     ends_daemon: ClassVar[bool] = False
     """Whether the daemon ends by it, so that a connection that breaks is no surprise."""
+    other_names: ClassVar[Mapping[str, str]] = {}
+    """What other tools call it, and what is typed here instead, for who types their word."""
     nothing: ClassVar[str] = ""
     """What people are told where `show` has no line; in a pipe there is none then."""
     for_tables: ClassVar[Mapping[str, Any]] = {}
@@ -79,6 +81,13 @@ class Command:
         """
         declared = {prop.name for prop in properties(self.request)}
         return {key: value for key, value in arguments.items() if key in declared}
+
+    def question(self, properties: Mapping[str, Any]) -> str:
+        """Return what the interactive shell asks before it sends this request; mostly nothing.
+
+        ``properties`` are those of the request. For what would end more than it seems.
+        """
+        return ""
 
     def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
         """Return what may stand for a property; ``words`` are those before it, without switches."""

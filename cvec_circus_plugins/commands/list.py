@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import Command, Request, Table, prop
 
@@ -41,6 +41,9 @@ class List(Command):
 
     name = "list"
     request = ListRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "ls": "list",
+    }
     acts = False
     prompt = True
 

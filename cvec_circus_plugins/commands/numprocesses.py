@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import Command, Request, prop
 
@@ -38,6 +38,9 @@ class NumProcesses(Command):
 
     name = "numprocesses"
     request = NumProcessesRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "scale": "set NAME numprocesses NUMBER; numprocesses tells it"
+    }
     acts = False
     prompt = True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 from cvec_circus_plugins.commands._lines import option_lines
@@ -39,6 +39,11 @@ class Options(Command):
 
     name = "options"
     request = OptionsRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "describe": "options NAME",
+        "show": "options NAME",
+        "info": "options NAME",
+    }
     acts = False
     prompt = True
 

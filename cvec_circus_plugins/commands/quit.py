@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import Command
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cvec_circus_core.api import Supervisor
 
 
@@ -33,6 +35,10 @@ class Quit(Command):
     name = "quit"
     request = WishRequest
     ends_daemon = True
+    other_names: ClassVar[Mapping[str, str]] = {
+        "shutdown": "quit",
+        "terminate": "quit",
+    }
 
     async def execute(self, supervisor: Supervisor, request: WishRequest) -> dict[str, Any]:
         """End it all, and wait if asked to."""
@@ -40,3 +46,7 @@ class Quit(Command):
         if request.waiting:
             await ticket
         return {}
+
+    def question(self, properties: Mapping[str, Any]) -> str:
+        """Ask, for it is typed to leave the shell, too."""
+        return "stop all watchers and end the daemon? (exit leaves the shell alone)"

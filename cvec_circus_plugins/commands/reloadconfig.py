@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
@@ -55,6 +55,11 @@ class ReloadConfig(Command):
 
     name = "reloadconfig"
     request = ReloadConfigRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "update": "reloadconfig",
+        "reread": "reloadconfig --plan",
+        "daemon-reload": "reloadconfig",
+    }
 
     async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import REQUIRED, Command, prop
 from cvec_circus_plugins.commands._wishes import WishRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cvec_circus_core.api import Supervisor
 
 
@@ -39,6 +41,11 @@ class Remove(Command):
 
     name = "rm"
     request = RemoveRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "delete": "rm NAME",
+        "del": "rm NAME",
+        "remove": "rm NAME",
+    }
 
     async def execute(self, supervisor: Supervisor, request: RemoveRequest) -> dict[str, Any]:
         """Remove it, and wait if asked to."""

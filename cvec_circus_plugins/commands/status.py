@@ -57,6 +57,11 @@ class Status(Command):
 
     name = "status"
     request = StatusRequest
+    other_names: ClassVar[Mapping[str, str]] = {
+        "ps": "status",
+        "st": "status",
+        "is-active": "status NAME",
+    }
     acts = False
     prompt = True
     for_tables: ClassVar[Mapping[str, Any]] = {"long": True}

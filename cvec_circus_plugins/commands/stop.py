@@ -8,6 +8,8 @@ from cvec_circus_core.api import Command, prop
 from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cvec_circus_core.api import Supervisor
 
 
@@ -58,3 +60,7 @@ class Stop(Command):
             return {}
         done = await all_done(tickets)
         return {"info": None} if len(done) == 1 else {}
+
+    def question(self, properties: Mapping[str, Any]) -> str:
+        """Ask where no watcher is named."""
+        return "" if "name" in properties else "stop all watchers?"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
@@ -100,6 +100,11 @@ class Tail(Command):
     name = "tail"
     request = TailRequest
     command_line = TailLine
+    other_names: ClassVar[Mapping[str, str]] = {
+        "logs": "tail NAME",
+        "log": "tail NAME",
+        "journal": "tail NAME",
+    }
     acts = False
     prompt = True
 

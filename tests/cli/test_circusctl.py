@@ -66,7 +66,7 @@ def test_json_is_the_whole_reply(circusctl: Run, daemon: Daemon, option: str) ->
 
 
 def test_a_refusal_is_told_and_ends_with_3(circusctl: Run, daemon: Daemon) -> None:
-    there = daemon({"stop": NOT_FOUND})
+    there = daemon({"stop": NOT_FOUND, "list": {**OK, "watchers": ["web"]}})
     said = circusctl("--endpoint", there.endpoint, "stop", "nope")
     assert said == Said(exit_codes.REFUSED, "", "error: program nope not found\n")
 
@@ -80,12 +80,15 @@ def test_a_refusal_ends_with_3_as_json_too(circusctl: Run, daemon: Daemon) -> No
 
 def test_a_request_is_sent_for_each_name(circusctl: Run, daemon: Daemon) -> None:
     def answer(request: dict[str, Any]) -> dict[str, Any]:
+        if request["command"] == "list":
+            return {**OK, "watchers": ["a"]}
         return NOT_FOUND if request["properties"]["name"] == "nope" else OK
 
     there = daemon(answer)
     said = circusctl("--endpoint", there.endpoint, "stop", "a", "nope", "w*")
     assert said == Said(exit_codes.REFUSED, "a: ok\nw*: ok\n", "error: program nope not found\n")
-    assert there.asked == [("stop", {"name": name}) for name in ("a", "nope", "w*")]
+    stops = [properties for command, properties in there.asked if command == "stop"]
+    assert stops == [{"name": name} for name in ("a", "nope", "w*")]
 
 
 def test_nobody_listens(circusctl: Run, tmp_path: Path) -> None:

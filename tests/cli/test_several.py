@@ -161,3 +161,19 @@ def test_stats_are_one_table(
         ["db", "7"],
         ["web1", "7"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"), [("list wbe1", "web1"), ("list WEB_2", "Web2"), ("options dbb", "db")]
+)
+def test_the_nearest_watcher_is_named(
+    circusctl: Run, there: Answering, words: str, meant: str
+) -> None:
+    said = circusctl("--endpoint", there.endpoint, *words.split())
+    name = words.split()[1]
+    assert said == Said(3, "", f"error: program {name} not found; did you mean {meant}?\n")
+
+
+def test_no_watcher_is_near(circusctl: Run, there: Answering) -> None:
+    said = circusctl("--endpoint", there.endpoint, "list", "postgres")
+    assert said == Said(3, "", "error: program postgres not found\n")

@@ -54,42 +54,45 @@ def _keyboard(lines: Iterator[str | BaseException]) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("lines", "out", "err"),
+    ("lines", "code", "out", "err"),
     [
-        ((), "\n", ""),
-        ((KeyboardInterrupt(),), "\n", ""),
-        (("exit", "numwatchers"), "", ""),
-        (("numwatchers",), "3\n\n", ""),
-        (("incr web", "", "  "), "2\n\n", ""),
-        (("stop nope", "numwatchers"), "3\n\n", "error: program nope not found\n"),
+        ((), 0, "\n", ""),
+        ((KeyboardInterrupt(),), 0, "\n", ""),
+        (("exit", "numwatchers"), 0, "", ""),
+        (("numwatchers",), 0, "3\n\n", ""),
+        (("incr web", "", "  "), 0, "2\n\n", ""),
+        (("stop nope", "numwatchers"), 3, "3\n\n", "error: program nope not found\n"),
         (
             ("nonsense now", "numwatchers"),
+            2,
             "3\n\n",
             "*** Unknown syntax: nonsense now (unknown command: 'nonsense')\n",
         ),
         (
             ("incr", "numwatchers"),
+            2,
             "3\n\n",
             "circusctl: NAME is missing\nusage: circusctl incr [--waiting] NAME [NB]\n",
         ),
         (
             ("--json numwatchers", "numwatchers"),
+            0,
             '{"time": 1.0, "id": ANY, "status": "ok", "numwatchers": 3}\n3\n\n',
             "",
         ),
-        (("--json", "numwatchers"), "3\n\n", "*** there is no command after the options\n"),
-        (("--jsn list", "numwatchers"), "3\n\n", "*** there is no option --jsn\n"),
-        (("incr 'web", "numwatchers"), "3\n\n", "*** no closing quotation\n"),
-        (("incr web --timeout soon",), "\n", None),
-        (("incr web --timeout 0.001 --endpoint ipc:///nowhere", "numwatchers"), "3\n\n", None),
-        (("completion bash",), "\n", None),
+        (("--json", "numwatchers"), 2, "3\n\n", "*** there is no command after the options\n"),
+        (("--jsn list", "numwatchers"), 2, "3\n\n", "*** there is no option --jsn\n"),
+        (("incr 'web", "numwatchers"), 2, "3\n\n", "*** no closing quotation\n"),
+        (("incr web --timeout soon",), 2, "\n", None),
+        (("incr web --timeout 0.001 --endpoint ipc:///nowhere", "numwatchers"), 1, "3\n\n", None),
+        (("completion bash",), 2, "\n", None),
     ],
 )
 def test_lines(
-    typed: Callable[..., Said], lines: tuple[Any, ...], out: str, err: str | None
+    typed: Callable[..., Said], lines: tuple[Any, ...], code: int, out: str, err: str | None
 ) -> None:
     said = typed(*lines)
-    assert (said.code, re.sub('"id": "[^"]*"', '"id": ANY', said.out)) == (0, BEGINNING + out)
+    assert (said.code, re.sub('"id": "[^"]*"', '"id": ANY', said.out)) == (code, BEGINNING + out)
     assert err is None or said.err == err
 
 
@@ -151,3 +154,39 @@ def test_the_tab_key(
     monkeypatch.setattr(shell_module, "readline", Line(line))
     shell = Shell(settings)
     assert [shell.complete(text, state) for state in range(len(found) + 1)] == [*found, None]
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (("numwatchers", "stop nope", "incr web"), 3),
+        (("incr", "stop nope"), 3),
+        (("stop nope", "nonsense"), 3),
+        (("nonsense", "numwatchers"), 2),
+        (("numwatchers", "incr web"), 0),
+    ],
+)
+def test_lines_of_a_pipe_give_the_worst_exit_code(
+    typed: Callable[..., Said], lines: tuple[str, ...], code: int
+) -> None:
+    assert typed(*lines).code == code
+
+
+@pytest.mark.parametrize(
+    ("word", "here"),
+    [
+        ("logs", "here it is tail NAME"),
+        ("ps", "here it is status"),
+        ("scale", "here it is set NAME numprocesses NUMBER; numprocesses tells it"),
+        ("shutdown", "here it is quit"),
+        ("update", "here it is reloadconfig"),
+        ("delete", "here it is rm NAME"),
+        ("top", "that is a program of its own: circus-top"),
+    ],
+)
+def test_words_of_other_tools(
+    circusctl: Callable[..., Said], typed: Callable[..., Said], word: str, here: str
+) -> None:
+    sentence = f"unknown command: {word!r}; {here}"
+    assert circusctl(word) == Said(2, "", f"circusctl: {sentence}\n")
+    assert typed(f"{word} web").err == f"*** Unknown syntax: {word} web ({sentence})\n"

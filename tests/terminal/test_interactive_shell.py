@@ -188,3 +188,45 @@ def test_it_begins_without_a_daemon(open_terminal: Open, tmp_path: Path) -> None
     shell.wait_for_last(PROMPT)
     shell.press("C-d")
     assert shell.exit_code() == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "question"),
+    [
+        ("quit", "stop all watchers and end the daemon? (exit leaves the shell alone) [y/N]"),
+        ("stop", "stop all watchers? [y/N]"),
+        ("stop --waiting", "stop all watchers? [y/N]"),
+    ],
+)
+@pytest.mark.parametrize("answer", ["", "n"])
+def test_what_would_end_everything_is_asked_about(
+    shell: Terminal, line: str, question: str, answer: str
+) -> None:
+    shell.enter(line)
+    shell.wait_for_last(question)
+    shell.enter(answer)
+    shell.wait_for("nothing was done")
+    shell.enter("numprocesses web")
+    shell.wait_for(f"{PROMPT} numprocesses web\n2\n{PROMPT}")
+
+
+def test_a_watcher_is_stopped_without_a_question(shell: Terminal, daemon: Daemon) -> None:
+    shell.enter("stop db --waiting")
+    shell.wait_for(f"{PROMPT} stop db --waiting\nok\n{PROMPT}")
+    daemon.ok("start", name="db", waiting=True)
+
+
+def test_exit_leaves_the_daemon_alone(shell: Terminal, daemon: Daemon) -> None:
+    shell.enter("exit")
+    assert shell.exit_code() == 0
+    assert daemon.call("numwatchers")["numwatchers"] == 6
+
+
+def test_who_says_yes_means_it(open_terminal: Open, daemon: Daemon) -> None:
+    shell = begin(open_terminal, daemon)
+    shell.enter("stop --waiting")
+    shell.wait_for("stop all watchers? [y/N]")
+    shell.enter("y")
+    shell.wait_for_end("ok", PROMPT)
+    assert daemon.call("numprocesses")["numprocesses"] == 0
+    daemon.ok("start", waiting=True)
