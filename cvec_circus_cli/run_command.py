@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def is_confirmed(question: str) -> bool:
-    """Answer yes: whoever gives a command on the command line means it."""
+    """Answer yes: a command on the command line is meant."""
     return True
 
 
