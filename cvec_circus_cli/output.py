@@ -53,7 +53,7 @@ class Page:
             self._replies[name] = reply
         else:
             print(self._text(name, reply))
-        return exit_codes.REFUSED if is_refused else exit_codes.OK
+        return _exit_code(self._command, reply)
 
     def add_failure(self, name: str, failure: Mapping[str, Any]) -> None:
         """Take what stands for a reply that did not come; people have been told."""
@@ -90,7 +90,7 @@ def print_reply(
     """Print one reply, about the watcher of this name, and return the exit code for it."""
     if settings.is_json:
         print(json_text(settings, reply))
-        return exit_codes.REFUSED if is_error(reply) else exit_codes.OK
+        return _exit_code(command, reply)
     if is_error(reply):
         complain(f"error: {refusal(reply, name, nearest)}")
         return exit_codes.REFUSED
@@ -100,7 +100,12 @@ def print_reply(
         print(text)
     elif sys.stdout.isatty():
         print(command.nothing)
-    return exit_codes.OK
+    return _exit_code(command, reply)
+
+
+def _exit_code(command: Command, reply: Mapping[str, Any]) -> int:
+    is_failure = is_error(reply) or command.is_failure(reply)
+    return exit_codes.REFUSED if is_failure else exit_codes.OK
 
 
 def is_unknown_watcher(reply: Mapping[str, Any], name: str) -> bool:

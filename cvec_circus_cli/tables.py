@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,7 +19,11 @@ COLOURS = {
     "starting": "\x1b[33m",
     "stopping": "\x1b[33m",
     "stopped": "\x1b[31m",
+    "failed": "\x1b[1;31m",
+    "retrying": "\x1b[33m",
+    "degraded": "\x1b[33m",
 }
+_USUAL_WIDTH, _NARROWEST = 80, 20
 STATE = "STATE"
 """The title of a column whose words have the colour of a state."""
 
@@ -51,7 +57,7 @@ def _aligned(table: Table, *, colours: bool) -> str:
     head = _line(titles, table, widths).rstrip()
     lines = [f"{BOLD}{head}{RESET}" if colours else head]
     state = titles.index(STATE) if colours and STATE in titles else len(titles)
-    for row in table.rows:
+    for number, row in enumerate(table.rows):
         if state < len(row) and row[state] in COLOURS:
             before = _line(row[:state], table, widths)
             end = len(before) + (2 if before else 0) + len(row[state])
@@ -61,7 +67,24 @@ def _aligned(table: Table, *, colours: bool) -> str:
             lines.append((line[:start] + coloured + line[end:]).rstrip())
         else:
             lines.append(_line(row, table, widths).rstrip())
+        lines.extend(_note_lines(table.notes.get(number, "")))
     return "\n".join(lines)
+
+
+def _note_lines(note: str) -> list[str]:
+    if not note:
+        return []
+    from textwrap import wrap
+
+    width = max(_NARROWEST, _terminal_columns())
+    return wrap(note, width - 1, initial_indent="  └ ", subsequent_indent="    ")
+
+
+def _terminal_columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):
+        return _USUAL_WIDTH
 
 
 def _line(row: Sequence[str], table: Table, widths: Sequence[int]) -> str:

@@ -24,20 +24,22 @@ class Table:
     """A table of a reply: titles, and rows of cells.
 
     A row may end early. The columns named in ``numbers`` are set to the right; words in a column
-    STATE get the colour of the state.
+    STATE get the colour of the state. ``notes`` are sentences below rows, by the number of the row.
     """
 
-    __slots__ = ("numbers", "rows", "titles")
+    __slots__ = ("notes", "numbers", "rows", "titles")
 
     def __init__(
         self,
         titles: Sequence[str],
         rows: Sequence[Sequence[str]],
         numbers: Collection[str] = (),
+        notes: Mapping[int, str] | None = None,
     ) -> None:
         self.titles = titles
         self.rows = rows
         self.numbers = numbers
+        self.notes = notes or {}
 
 
 class Command:
@@ -81,6 +83,10 @@ class Command:
         """
         declared = {prop.name for prop in properties(self.request)}
         return {key: value for key, value in arguments.items() if key in declared}
+
+    def is_failure(self, reply: Mapping[str, Any]) -> bool:
+        """Tell whether a reply that is no error tells of a failure; circusctl ends with 3 then."""
+        return False
 
     def question(self, properties: Mapping[str, Any]) -> str:
         """Return what the interactive shell asks before it sends this request; mostly nothing.

@@ -50,6 +50,8 @@ class Health(Struct, frozen=True):
     """Why it stopped by itself, or why it has fewer processes than wanted."""
     retry_in: float | None
     """Seconds until the next try, where one is waited for."""
+    last_death: int | None = None
+    """How the last process ended that nobody had asked to."""
 
 
 class WatcherView(Struct, frozen=True):

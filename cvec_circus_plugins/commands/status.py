@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import Command, Request, Table, prop
+from cvec_circus_plugins.commands._exits import exit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import Supervisor, WatcherPort
 
@@ -26,6 +27,7 @@ class StatusRequest(Request):
         names="watcher",
     )
     long: bool = prop(False, "tell more than the state")
+    usage: bool = prop(False, "tell pids, age and memory, too; with long", hidden=True)
 
 
 class Status(Command):
@@ -40,15 +42,23 @@ class Status(Command):
 
     The reply has `statuses` by name. With a name, its `status` is the state, and other keys tell
     how many processes are running and wanted, how many were replaced because they had died, how the
-    last one ended (minus the signal, where it was one), why there are fewer than wanted, and in how
-    many seconds that is tried again; how many processes are ready, and what those that have a
-    notify socket say of themselves, by pid::
+    last one ended (minus the signal, where it was one) and the last one that nobody had asked to
+    (`last_death`), why there are fewer than wanted, and in how many seconds that is tried again;
+    how many processes the watcher is to have when it is up (`numprocesses`), how many are ready,
+    and what those that have a notify socket say of themselves, by pid::
 
-        {"status": "ok", "time": 1332265655.9, "statuses": {"db": "stopped", "web": "active"}}
+        {"status": "ok", "time": 1332265655.9, "statuses": {"db": "stopped", "web": "active"},
+         "failed": []}
         {"status": "active", "time": 1332265655.9, "running": 3, "wanted": 3, "restarts": 1,
-         "last_exit": -9, "reason": null, "retry_in": null, "ready": 3, "said": {}}
+         "last_exit": -9, "last_death": -9, "reason": null, "retry_in": null, "numprocesses": 3,
+         "ready": 3, "said": {}}
 
-    With `long`, these keys stand under `details`, by name.
+    `failed` names the watchers that something is wrong with: they have fewer processes than wanted,
+    or none, for a `reason`. circusctl ends with 3 where there is one. With `long`, the keys of a
+    watcher stand under `details`, by name; and with `usage`, too, `pids`, the `age` of the oldest
+    process in seconds and the resident memory of all, `rss`, in bytes. On a terminal a watcher that
+    is active but has fewer processes than wanted is degraded, one that waits for its next try
+    retrying, and one that has stopped for a reason failed.
 
     Command line::
 
@@ -64,22 +74,28 @@ class Status(Command):
     }
     acts = False
     prompt = True
-    for_tables: ClassVar[Mapping[str, Any]] = {"long": True}
+    for_tables: ClassVar[Mapping[str, Any]] = {"long": True, "usage": True}
 
     async def execute(self, supervisor: Supervisor, request: StatusRequest) -> dict[str, Any]:
         """Look at them."""
         if request.name is not None:
             watcher = _single(supervisor, request.name)
             if watcher is not None:
-                details = {"details": _details([watcher])} if request.long else {}
+                details = {"details": await _details(supervisor, [watcher], request)}
+                details = details if request.long else {}
                 return {"status": watcher.view().status.value, **_health(watcher), **details}
         watchers = _several(supervisor, request.name)
         reply: dict[str, Any] = {
-            "statuses": {watcher.name: watcher.view().status.value for watcher in watchers}
+            "statuses": {watcher.name: watcher.view().status.value for watcher in watchers},
+            "failed": [watcher.name for watcher in watchers if _is_amiss(_health(watcher))],
         }
         if request.long:
-            reply["details"] = _details(watchers)
+            reply["details"] = await _details(supervisor, watchers, request)
         return reply
+
+    def is_failure(self, reply: Mapping[str, Any]) -> bool:
+        """Tell whether something is wrong with a watcher."""
+        return bool(reply.get("failed")) or ("running" in reply and _is_amiss(reply))
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line per watcher, or just the state."""
@@ -96,22 +112,10 @@ class Status(Command):
 
     def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
         """Show a row per watcher."""
-        from cvec_circus_plugins.commands._tables import cell
-
         if "details" in reply:
-            titles = ("NAME", "STATE", "RUNNING", "RESTARTS", "LAST EXIT", "REASON")
-            rows: list[Sequence[str]] = [
-                (
-                    name,
-                    health["state"],
-                    f"{health['running']}/{health['wanted']}",
-                    str(health["restarts"]),
-                    cell(health["last_exit"]),
-                    _reason(health),
-                )
-                for name, health in sorted(reply["details"].items())
-            ]
-            return (Table(titles, rows),)
+            from cvec_circus_plugins.commands._status_table import status_table
+
+            return (status_table(reply["details"]),)
         if "statuses" in reply:
             return (Table(("NAME", "STATE"), sorted(reply["statuses"].items())),)
         return ()
@@ -146,6 +150,10 @@ def _several(supervisor: Supervisor, pattern: str | None) -> list[WatcherPort]:
     )
 
 
+def _is_amiss(health: Mapping[str, Any]) -> bool:
+    return bool(health.get("reason")) or health.get("retry_in") is not None
+
+
 def _health(watcher: WatcherPort) -> dict[str, Any]:
     health = watcher.view().health
     return {
@@ -153,8 +161,10 @@ def _health(watcher: WatcherPort) -> dict[str, Any]:
         "wanted": health.wanted,
         "restarts": health.restarts,
         "last_exit": health.last_exit,
+        "last_death": health.last_death,
         "reason": health.reason,
         "retry_in": health.retry_in,
+        "numprocesses": watcher.spec.numprocesses,
         **_readiness(watcher),
     }
 
@@ -168,28 +178,47 @@ def _readiness(watcher: WatcherPort) -> dict[str, Any]:
     }
 
 
-def _details(watchers: Iterable[WatcherPort]) -> dict[str, Any]:
-    return {
+async def _details(
+    supervisor: Supervisor, watchers: Sequence[WatcherPort], request: StatusRequest
+) -> dict[str, Any]:
+    details = {
         watcher.name: {"state": watcher.view().status.value, **_health(watcher)}
         for watcher in watchers
     }
+    if request.usage:
+        pids = {
+            watcher.name: [process.pid for process in watcher.view().processes]
+            for watcher in watchers
+        }
+        infos = await supervisor.process_info([pid for own in pids.values() for pid in own])
+        for name, own in pids.items():
+            details[name] |= _usage([infos.get(pid) for pid in own], own)
+    return details
+
+
+def _usage(infos: Sequence[object], pids: Sequence[int]) -> dict[str, Any]:
+    # A process that ended meanwhile, or may not be looked at, is told as a text.
+    readable = [info for info in infos if isinstance(info, dict)]
+    return {
+        "pids": list(pids),
+        "age": max((info["age"] for info in readable if _is_number(info.get("age"))), default=None),
+        "rss": sum(info["rss"] for info in readable if _is_number(info.get("rss"))) or None,
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _sorted(reply: Mapping[str, Any]) -> list[str]:
     return sorted(reply["details"] if "details" in reply else reply["statuses"])
 
 
-def _reason(health: Mapping[str, Any]) -> str:
-    pause = health["retry_in"]
-    again = "" if pause is None else f"next try in {pause:.1f} s"
-    return "; ".join(part for part in (health["reason"], again) if part)
-
-
 def _long_line(name: str, health: Mapping[str, Any]) -> str:
     running = health["running"]
     parts = [f"{health['state']} {running}/{health['wanted']}", f"restarts {health['restarts']}"]
     if health["last_exit"] is not None:
-        parts.append(f"last exit {health['last_exit']}")
+        parts.append(f"last exit {exit_text(health['last_exit'])}")
     if health.get("ready", running) < running:
         parts.append(f"ready {health['ready']}")
     if health["reason"]:

@@ -123,16 +123,19 @@ def test_several_are_followed_if_all_of_them_are_there(circusctl: Run, there: An
         (
             "status db web1",
             [
-                "NAME  STATE   RUNNING  RESTARTS  LAST EXIT  REASON",
-                "db    active  1/2      0                    spawn failed",
-                "web1  active  1/2      0                    spawn failed",
+                "NAME  STATE     PROCS  PID  UPTIME  MEMORY  RESTARTS  LAST EXIT",
+                "db    degraded    1/2                              0",
+                "  └ spawn failed",
+                "web1  degraded    1/2                              0",
+                "  └ spawn failed",
             ],
         ),
         (
             "status db",
             [
-                "NAME  STATE   RUNNING  RESTARTS  LAST EXIT  REASON",
-                "db    active  1/2      0                    spawn failed",
+                "NAME  STATE     PROCS  PID  UPTIME  MEMORY  RESTARTS  LAST EXIT",
+                "db    degraded    1/2                              0",
+                "  └ spawn failed",
             ],
         ),
         ("list db d*", ["db:", "WID  PID", "  1    7"]),

@@ -46,15 +46,17 @@ SLEEP = {
                         "running": 1,
                         "wanted": 2,
                         "restarts": 3,
-                        "last_exit": -9,
+                        "last_exit": -15,
+                        "last_death": -9,
                         "reason": "spawn failed",
                         "retry_in": 2.0,
                     }
                 }
             },
             [
-                "NAME  STATE   RUNNING  RESTARTS  LAST EXIT  REASON",
-                "web   active  1/2      3         -9         spawn failed; next try in 2.0 s",
+                "NAME  STATE     PROCS  PID  UPTIME  MEMORY  RESTARTS  LAST EXIT",
+                "web   degraded    1/2                              3  SIGKILL",
+                "  └ spawn failed; next try in 2.0 s",
             ],
         ),
         ("list", {"watchers": ["a", "b"]}, ["NAME", "a", "b"]),
@@ -191,9 +193,9 @@ def test_coloured_json_is_the_same_json() -> None:
 @pytest.mark.parametrize(
     ("words", "colour", "asked"),
     [
-        (("status",), True, {"long": True}),
-        (("--no-color", "status"), False, {"long": True}),
-        (("status", "web"), False, {"name": "web", "long": True}),
+        (("status",), True, {"long": True, "usage": True}),
+        (("--no-color", "status"), False, {"long": True, "usage": True}),
+        (("status", "web"), False, {"name": "web", "long": True, "usage": True}),
     ],
 )
 def test_a_terminal_gets_a_table(

@@ -75,7 +75,7 @@ def test_what_has_no_result_says_ok(name: str) -> None:
         (
             "status",
             {"status": "ok", "statuses": {"a": "active"}, "details": {"a": DETAILS}},
-            "a: active 2/3, restarts 7, last exit -9, spawn failed, next try in 1.2 s",
+            "a: active 2/3, restarts 7, last exit SIGKILL, spawn failed, next try in 1.2 s",
         ),
         ("dstats", {"info": SLEEP}, f"Main Process:\n    {LINE}"),
         ("stats", {"name": "web", "info": {"101": SLEEP}}, f"web:\n101: {LINE}"),

@@ -17,10 +17,12 @@ from cvec_circus_core.testing import FakeSupervisor, info_of
 from tests.commands.conftest import Run
 
 
-def healthy(count: int) -> dict[str, Any]:
-    """Return how a watcher fares that has all its processes."""
-    untroubled = {"restarts": 0, "last_exit": None, "reason": None, "retry_in": None}
-    return {"running": count, "wanted": count, "ready": count, "said": {}, **untroubled}
+def healthy(count: int, numprocesses: int | None = None) -> dict[str, Any]:
+    """Return how a watcher fares that has all its processes, or is stopped."""
+    counts = {"running": count, "wanted": count, "ready": count}
+    untroubled = {"restarts": 0, "last_exit": None, "last_death": None, "reason": None}
+    size = count if numprocesses is None else numprocesses
+    return {**counts, **untroubled, "said": {}, "retry_in": None, "numprocesses": size}
 
 
 @pytest.mark.parametrize(
@@ -62,18 +64,20 @@ def healthy(count: int) -> dict[str, Any]:
                     "one": "active",
                     "web": "active",
                     "Web.Admin": "active",
-                }
+                },
+                "failed": [],
             },
         ),
         ("status", {"name": "web"}, {"status": "active", **healthy(2)}),
-        ("status", {"name": "o*"}, {"statuses": {"off": "stopped", "one": "active"}}),
+        ("status", {"name": "o*"}, {"statuses": {"off": "stopped", "one": "active"}, "failed": []}),
         (
             "status",
             {"name": "o*", "long": True},
             {
                 "statuses": {"off": "stopped", "one": "active"},
+                "failed": [],
                 "details": {
-                    "off": {"state": "stopped", **healthy(0)},
+                    "off": {"state": "stopped", **healthy(0, 1)},
                     "one": {"state": "active", **healthy(1)},
                 },
             },

@@ -33,7 +33,7 @@ def begin(open_terminal: Open, daemon: Daemon, columns: int = 100) -> Terminal:
 
 def test_a_terminal_gets_a_table_with_colours(bash: Terminal) -> None:
     bash.enter("circusctl status")
-    bash.wait_for("REASON")
+    bash.wait_for("LAST EXIT")
     bash.wait_for_last("$")
     said = bash.coloured_screen()
     assert f"db           {GREEN}active" in said
@@ -43,7 +43,7 @@ def test_a_terminal_gets_a_table_with_colours(bash: Terminal) -> None:
 @pytest.mark.parametrize("way", ["NO_COLOR=1 circusctl status", "circusctl --no-color status"])
 def test_a_table_without_colours(bash: Terminal, way: str) -> None:
     bash.enter(way)
-    bash.wait_for("REASON")
+    bash.wait_for("LAST EXIT")
     bash.wait_for_last("$")
     assert "\x1b[" not in bash.coloured_screen()
     assert "db           active   1/1" in bash.screen()

@@ -62,6 +62,8 @@ def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
     if was_asked:
         grace = 0.0 if slot.kill_at is None else max(0.0, slot.kill_at - now)
     state.last_exit = exited.code
+    if not was_asked:
+        state.last_death = exited.code
     state.slots.move(slot, Phase.ENDED)
     note_ended(state, exited.pid)
     name = state.spec.name

@@ -77,6 +77,8 @@ class WatcherState(Struct, eq=False):
     """It does not listen before this moment."""
     restarts: int = 0
     last_exit: int | None = None
+    last_death: int | None = None
+    """The last exit that nobody had asked for."""
     last_spawn_at: float = -inf
     slots: SlotTable = field(default_factory=SlotTable)
     approved: deque[tuple[int, int]] = field(default_factory=deque)

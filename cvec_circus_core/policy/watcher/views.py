@@ -60,5 +60,6 @@ def health_of(state: WatcherState, now: float) -> Health:
         restarts=state.restarts,
         last_exit=state.last_exit,
         reason=state.reason if is_amiss else state.rollout_error,
+        last_death=state.last_death,
         retry_in=None if retry_at is None else max(0.0, retry_at - now),
     )
