@@ -12,7 +12,7 @@ time, which may jump. What it does to a watcher:
     STOPPING   it was stopped, with a reason; counts when the stop event tells this reason
     RESTING    it is down; after ``retry_in`` seconds it is started, if the reason still stands
     RETRIED    it was started and has not come up yet
-    GIVEN_UP   down for good, until somebody starts it
+    GIVEN_UP   down for good, until an operator starts it
 
 An operator's word counts more: the daemon ignores a stop with a reason where one has stopped the
 watcher already, and a start for a reason where the reason does not stand any more. A start by an
@@ -34,7 +34,7 @@ ASKED_FOR = frozenset({"stopped", "killed", "expired", "reloaded", "unready"})
 """Reasons of a death that is none of ours; a rollout answers for those that were not ready yet."""
 PREFIX = "flapping."
 RULE_HOLDS = 0.5
-"""Seconds. To hear of every option that anybody sets would cost more than to ask now and then."""
+"""Seconds. To hear of every option that is set would cost more than to ask now and then."""
 OLDER_OPTIONS = {
     "flapping_attempts": "attempts",
     "flapping_window": "window",
@@ -89,7 +89,8 @@ class Flapping(CircusPlugin):
         self._killed.discard(body["process_pid"])
         if body["reason"] in ASKED_FOR if "reason" in body else asked_for:
             return
-        if body.get("exit_code") == 0:
+        # One of the older kind starts it again at full speed, whatever its exit code.
+        if body.get("exit_code") == 0 and "reason" in body:
             return
         record, now = self.records.setdefault(name, Record()), self._now()
         rule = self._rule_at(now, name, record)

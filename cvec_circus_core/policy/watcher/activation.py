@@ -50,7 +50,7 @@ def end_run(state: WatcherState, now: float) -> None:
 
 
 def note_connection(state: WatcherState) -> None:
-    """Come up for a connection; one that is too late is no news."""
+    """Come up for a connection; one that is too late changes nothing."""
     state.listening = False
     if state.wanted is Wanted.ON_DEMAND:
         state.want_up_again()

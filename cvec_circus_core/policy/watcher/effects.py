@@ -56,7 +56,7 @@ class Emit(Struct, frozen=True):
 
 
 class Settle(Struct, frozen=True):
-    """Keep, or break, a promise."""
+    """Settle a ticket."""
 
     ticket: TicketId
     outcome: Outcome

@@ -6,7 +6,7 @@
                    not active; no: that process is stopped. In a rollout the old ones stay; where
                    others are ready, it is tried again later; else the watcher is stopped
     after_start    asked when all processes are there; no: the watcher is stopped
-    before_stop    asked before anybody is asked to go; the answer changes nothing
+    before_stop    asked before processes are asked to go; the answer changes nothing
 
 A watcher without hooks asks nobody and waits for nothing. A stop waits for no other answer than
 that of before_stop; what is answered too late means nothing. The other hooks are told of what
