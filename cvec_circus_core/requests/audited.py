@@ -7,7 +7,7 @@ that they announce is its own record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from cvec_circus_core.extend.ports import SocketsPort, Supervisor, WatcherPort
@@ -15,7 +15,8 @@ from cvec_circus_core.model.access import Anybody, Caller, Rights
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.requests.audit import Audit
-from cvec_circus_core.requests.verbs import SOCKETS_PORT, SUPERVISOR_PORT, WATCHER_PORT, Port
+from cvec_circus_core.requests.proxy import PortProxy, with_verbs_of
+from cvec_circus_core.requests.verbs import SOCKETS_PORT, SUPERVISOR_PORT, WATCHER_PORT, Verb
 
 _ITS_OWN_RECORD = frozenset({"announce"})
 _SUCCESS = Success({})
@@ -27,38 +28,30 @@ def insider(name: str) -> Caller:
     return Caller(Anybody("inside the process"), name, Rights(everything=True, reading=True))
 
 
-class _Audited:
+class _Audited(PortProxy):
     """A port whose verbs are audited where they change anything."""
 
-    __slots__ = ("_audit", "_caller", "_port", "_real")
+    __slots__ = ("_audit", "_caller")
 
-    def __init__(self, real: object, port: Port, caller: Caller, audit: Audit) -> None:
-        self._real = real
-        self._port = port
+    def __init__(self, real: object, caller: Caller, audit: Audit) -> None:
+        super().__init__(real)
         self._caller = caller
         self._audit = audit
 
-    def __getattr__(self, name: str) -> object:
-        member = getattr(self._real, name)
-        verb = self._port.verbs.get(name)
-        if verb is None or not verb.command or verb.command in _ITS_OWN_RECORD:
-            return member
-        return self._recorded(verb.command, self._port.parameters[name], member)
-
-    def _recorded(
-        self, command: str, parameters: Sequence[str], method: Callable[..., object]
-    ) -> Callable[..., object]:
-        def act(*args: object, **kwargs: object) -> object:
-            details = {**self._target(), **dict(zip(parameters, args, strict=False)), **kwargs}
-            try:
-                result = method(*args, **kwargs)
-            except CircusError as error:
-                self._record(command, details, Failure(error.reason, error.errno))
-                raise
-            self._record(command, details, _SUCCESS)
-            return result
-
-        return act
+    def _call(
+        self, name: str, verb: Verb, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        if not verb.command or verb.command in _ITS_OWN_RECORD:
+            return super()._call(name, verb, args, kwargs)
+        named = zip(self.port.parameters[name], args, strict=False)
+        details = {**self._target(), **dict(named), **kwargs}
+        try:
+            result = super()._call(name, verb, args, kwargs)
+        except CircusError as error:
+            self._record(verb.command, details, Failure(error.reason, error.errno))
+            raise
+        self._record(verb.command, details, _SUCCESS)
+        return result
 
     def _target(self) -> Mapping[str, object]:
         return {}
@@ -77,6 +70,12 @@ def _flat(details: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**details, **{name: value for name, value in chosen.items() if value is not None}}
 
 
+@with_verbs_of(SOCKETS_PORT)
+class _AuditedSockets(_Audited):
+    __slots__ = ()
+
+
+@with_verbs_of(WATCHER_PORT)
 class _AuditedWatcher(_Audited):
     __slots__ = ()
     _real: WatcherPort
@@ -85,6 +84,7 @@ class _AuditedWatcher(_Audited):
         return {"name": self._real.name}
 
 
+@with_verbs_of(SUPERVISOR_PORT)
 class _AuditedSupervisor(_Audited):
     __slots__ = ()
     _real: Supervisor
@@ -92,8 +92,7 @@ class _AuditedSupervisor(_Audited):
     @property
     def sockets(self) -> SocketsPort:
         """The managed sockets."""
-        audited = _Audited(self._real.sockets, SOCKETS_PORT, self._caller, self._audit)
-        return cast(SocketsPort, audited)
+        return cast(SocketsPort, _AuditedSockets(self._real.sockets, self._caller, self._audit))
 
     def watcher(self, name: str) -> WatcherPort:
         """Return the watcher of this name. Raises `UnknownWatcher`."""
@@ -113,9 +112,9 @@ class _AuditedSupervisor(_Audited):
 
 def audited(supervisor: Supervisor, caller: Caller, audit: Audit) -> Supervisor:
     """Return the daemon as a caller within this process acts on it."""
-    return cast(Supervisor, _AuditedSupervisor(supervisor, SUPERVISOR_PORT, caller, audit))
+    return cast(Supervisor, _AuditedSupervisor(supervisor, caller, audit))
 
 
 def audited_watcher(watcher: WatcherPort, caller: Caller, audit: Audit) -> WatcherPort:
     """Return one watcher as a caller within this process acts on it."""
-    return cast(WatcherPort, _AuditedWatcher(watcher, WATCHER_PORT, caller, audit))
+    return cast(WatcherPort, _AuditedWatcher(watcher, caller, audit))

@@ -10,18 +10,18 @@ Which verb asks for which right stands in `verbs.py`; here is what follows from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from cvec_circus_core.extend.ports import SocketsPort, Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.requests.proxy import PortProxy, with_verbs_of
 from cvec_circus_core.requests.verbs import (
     SOCKETS_PORT,
     SUPERVISOR_PORT,
     WATCHER_PORT,
-    Port,
     Right,
     Verb,
 )
@@ -92,70 +92,43 @@ class Restrictions:
         return f"{lists} in [circus]"
 
 
-class _Restricted:
+class _Restricted(PortProxy):
     """A port of which each verb is used or refused, as its row in the table says."""
 
-    __slots__ = ("_limits", "_real")
+    __slots__ = ("_limits",)
 
     def __init__(self, real: object, limits: Restrictions) -> None:
-        self._real = real
+        super().__init__(real)
         self._limits = limits
+
+    def _read(self, name: str, verb: Verb) -> object:
+        self._check(verb.right)
+        value = super()._read(name, verb)
+        return value if verb.redact is None else verb.redact(value)
+
+    def _call(
+        self, name: str, verb: Verb, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        self._check(verb.right)
+        result = super()._call(name, verb, args, kwargs)
+        return result if verb.redact is None else verb.redact(result)
+
+    def _check(self, right: Right) -> None:
+        if right is not Right.ADMITTED:
+            refusal = self._limits.refusal_for(right, self._watcher_spec())
+            if refusal is not None:
+                raise refusal
 
     def _watcher_spec(self) -> WatcherSpec | None:
         return None
 
-    def _check(self, right: Right) -> None:
-        refusal = self._limits.refusal_for(right, self._watcher_spec())
-        if refusal is not None:
-            raise refusal
 
-
-Proxy = TypeVar("Proxy", bound=_Restricted)
-
-
-def _with_verbs_of(port: Port) -> Callable[[type[Proxy]], type[Proxy]]:
-    """Give a proxy a member for each row of a table that it does not treat in a way of its own.
-
-    Members are made once and not looked up at each call: to read about all of a thousand watchers
-    takes three thousand of them.
-    """
-
-    def fill(proxy: type[Proxy]) -> type[Proxy]:
-        for name, verb in port.verbs.items():
-            if name not in vars(proxy):
-                is_attribute = name in port.attributes
-                setattr(proxy, name, (_attribute if is_attribute else _method)(name, verb))
-        return proxy
-
-    return fill
-
-
-def _attribute(name: str, verb: Verb) -> property:
-    def read(self: _Restricted) -> object:
-        if verb.right is not Right.ADMITTED:
-            self._check(verb.right)
-        value: object = getattr(self._real, name)
-        return value if verb.redact is None else verb.redact(value)
-
-    return property(read)
-
-
-def _method(name: str, verb: Verb) -> Callable[..., object]:
-    def call(self: _Restricted, *args: object, **kwargs: object) -> object:
-        if verb.right is not Right.ADMITTED:
-            self._check(verb.right)
-        result: object = getattr(self._real, name)(*args, **kwargs)
-        return result if verb.redact is None else verb.redact(result)
-
-    return call
-
-
-@_with_verbs_of(SOCKETS_PORT)
+@with_verbs_of(SOCKETS_PORT)
 class _RestrictedSockets(_Restricted):
     __slots__ = ()
 
 
-@_with_verbs_of(WATCHER_PORT)
+@with_verbs_of(WATCHER_PORT)
 class _RestrictedWatcher(_Restricted):
     __slots__ = ()
     _real: WatcherPort
@@ -172,7 +145,7 @@ class _RestrictedWatcher(_Restricted):
         return self._real.spec
 
 
-@_with_verbs_of(SUPERVISOR_PORT)
+@with_verbs_of(SUPERVISOR_PORT)
 class _RestrictedSupervisor(_Restricted):
     """The daemon, where finding a watcher depends on who asks."""
 
