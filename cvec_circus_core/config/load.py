@@ -71,6 +71,7 @@ def load(
             continue
         files.append(file)
         parts.append(_without_includes(_read(file, formats), warnings))
+    warnings += _mixed(parts[1:])
     raw = RawConfig(
         merged(section for part in parts for section in part.sections),
         tuple(problem for part in parts for problem in part.problems),
@@ -149,6 +150,21 @@ def _included(
                 yield from (match for match in matches if match.is_file())
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
+
+
+def _mixed(parts: Iterable[RawConfig]) -> Iterator[Problem]:
+    """Find things that two included files define; that the main file may change them is meant."""
+    first: dict[str, RawSection] = {}
+    for section in (section for part in parts for section in part.sections):
+        kind, colon, _ = section.name.partition(":")
+        if not colon or kind.strip() == "env":
+            continue
+        other = first.setdefault(section.name, section)
+        if other.file != section.file:
+            sentence = f"is in {other.file}:{other.line}, too, and both are mixed"
+            yield Problem(
+                sentence=sentence, file=section.file, line=section.line, section=section.name
+            )
 
 
 def _patterns(text: str, variables: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 
-from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.kinds import LARGEST, Kind
 
 RLIMIT_NAMES = frozenset(
     name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")
@@ -53,7 +53,7 @@ def _parse_limit(text: str) -> int | None:
 def _check_limit(value: object) -> int | None:
     if value is None or value == -1:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise ValueError("an integer or null")
     return value
 

@@ -38,16 +38,25 @@ class Kind(Struct, frozen=True):
     show: Callable[[Any], Any] = _as_it_is
 
 
+LARGEST = 2**63 - 1
+"""What the system's own integers hold."""
+_LARGEST_ID = 2**32 - 2
+"""The account after it means "leave it as it is" to the system."""
+
+
 def _parse_integer(text: str) -> int:
     try:
-        return int(text.strip())
+        number = int(text.strip())
     except ValueError:
         raise ValueError("an integer") from None
+    return _check_integer(number)
 
 
 def _check_integer(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("an integer")
+    if abs(value) > LARGEST:
+        raise ValueError("an integer of reasonable size")
     return value
 
 
@@ -161,7 +170,7 @@ def _parse_account(text: str) -> int | str:
     word = text.strip()
     if not word:
         raise ValueError("a name or number")
-    return int(word) if word.isdecimal() else word
+    return _check_account(int(word)) if word.isdecimal() else word
 
 
 def _check_account(value: object) -> int | str:
@@ -170,6 +179,8 @@ def _check_account(value: object) -> int | str:
     if isinstance(value, int):
         if value < 0:
             raise ValueError("a name or a positive number")
+        if value > _LARGEST_ID:
+            raise ValueError(f"a name or a number up to {_LARGEST_ID}")
         return value
     return _parse_account(value)
 
@@ -179,15 +190,16 @@ def _parse_octal(text: str) -> int:
         number = int(text.strip(), 8)
     except ValueError:
         raise ValueError("an octal number") from None
-    if not 0 <= number <= 0o7777:
-        raise ValueError("an octal number from 000 to 7777")
-    return number
+    return _check_octal(number)
 
 
 def _check_octal(value: object) -> int:
     if isinstance(value, str):
         return _parse_octal(value)
-    return _check_integer(value)
+    number = _check_integer(value)
+    if not 0 <= number <= 0o7777:
+        raise ValueError("an octal number from 000 to 7777")
+    return number
 
 
 def _show_octal(value: int | None) -> str | None:
@@ -213,7 +225,7 @@ ANYTHING = Kind("anything", "anything", _parse_text, _as_it_is)
 
 
 def _bounded(kind: Kind, low: float, high: float | None) -> Kind:
-    limit = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+    limit = f"at least {low:.12g}" if high is None else f"from {low:.12g} to {high:.12g}"
 
     def bound(number: float) -> float:
         if number < low or (high is not None and number > high):

@@ -11,7 +11,6 @@ from cvec_circus_core.model.kinds import (
     INTEGER,
     OCTAL,
     TEXT,
-    at_least,
     between,
     one_of,
 )
@@ -22,6 +21,7 @@ from cvec_circus_core.model.values import field
 
 _FAMILY = one_of("AF_INET", "AF_INET6", "AF_UNIX")
 _TYPE = one_of("SOCK_STREAM", "SOCK_DGRAM", "SOCK_RAW", "SOCK_RDM", "SOCK_SEQPACKET")
+_BACKLOG = between(INTEGER, 0, 2**31 - 1)
 _PORT = between(INTEGER, 0, 65535)
 _OPTIONAL_TEXT = _or_none(TEXT)
 _OPTIONAL_BOOLEAN = _or_none(BOOLEAN)
@@ -44,9 +44,7 @@ class SocketSpec(Spec, frozen=True, kw_only=True):
     proto: str | None = option(
         None, _OPTIONAL_TEXT, "name of the protocol, such as tcp", changing=_NEW
     )
-    backlog: int = option(
-        2048, at_least(INTEGER, 0), "connections that may wait to be accepted", changing=_NEW
-    )
+    backlog: int = option(2048, _BACKLOG, "connections that may wait to be accepted", changing=_NEW)
     interface: str | None = option(None, _OPTIONAL_TEXT, "network device to bind to", changing=_NEW)
     umask: int = option(0o010, OCTAL, "umask while the Unix socket's file is made", changing=_NEW)
     mode: int | None = option(

@@ -19,6 +19,8 @@ from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
 _LONGEST = 32
+_NOTHING = b"\0 \t\r\n\v\f"
+"""What may stand around a number, or in its place."""
 """Bytes; whatever is longer is no pid."""
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK
 
@@ -115,9 +117,9 @@ class PidFile:
             raise PidFileProblem(f"the pid file {str(self.path)!r} has more than one name")
 
     def _check_content(self, fd: int) -> None:
-        # An empty one was left by a daemon that was killed before it had written its number, one of
-        # null bytes by a machine that lost its power.
-        if os.pread(fd, _LONGEST, 0).strip(b"\0") and _read_pid(fd) is None:
+        # An empty one was left by a daemon that was killed before it had written its number, one
+        # with null bytes by a machine that lost its power.
+        if os.pread(fd, _LONGEST, 0).strip(_NOTHING) and _read_pid(fd) is None:
             raise PidFileProblem(
                 f"the file {str(self.path)!r} is no pid file (it holds something else than a "
                 "number): it is left alone"
@@ -149,4 +151,5 @@ def _is_same(fd: int, spot: Spot) -> bool:
 
 def _read_pid(fd: int) -> int | None:
     text = os.pread(fd, _LONGEST + 1, 0)
-    return int(text) if len(text) <= _LONGEST and text.strip().isdigit() else None
+    digits = text.strip(_NOTHING)
+    return int(digits) if len(text) <= _LONGEST and digits.isdigit() else None

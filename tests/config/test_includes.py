@@ -125,3 +125,23 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
         ".": f"{tmp_path}: can not be read: is a directory",
         "\0": f"{tmp_path}/\\x00: can not be read: embedded null byte",
     }
+
+
+def test_what_two_included_files_define_is_told(read: Reader, told: Teller) -> None:
+    loaded = read(
+        "[circus]\ninclude = a.ini b.ini\n[watcher:one]\npriority = 3\n",
+        beside={
+            "a.ini": watcher("one") + watcher("two") + "[env:one]\nA = 1\n",
+            "b.ini": watcher("two", "priority = 1") + "[env:one]\nA = 2\n",
+        },
+    )
+    assert "b.ini:1: [watcher:two]: is in a.ini:4, too, and both are mixed" in told(loaded.warnings)
+    assert len([line for line in told(loaded.warnings) if "mixed" in line]) == 1
+
+
+def test_what_the_main_file_changes_of_an_included_one_is_meant(read: Reader) -> None:
+    loaded = read(
+        "[circus]\ninclude = a.ini\n[watcher:one]\npriority = 3\n", beside={"a.ini": watcher("one")}
+    )
+    assert not loaded.warnings
+    assert [spec.priority for spec in loaded.watchers] == [3]

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.config.mappings import watcher_from_mapping
 from cvec_circus_core.model.amounts import Amount
 from cvec_circus_core.model.capabilities import Capabilities
+from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.hook_specs import HOOK_NAMES, HookSpec
 from cvec_circus_core.model.options import declared_families, declared_options, option_names
 from cvec_circus_core.model.readiness import alive
@@ -165,7 +167,7 @@ SOCKET: list[Row] = [
         "SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_RDM or SOCK_SEQPACKET",
     ),
     ("proto", "tcp", "tcp", NUL, TEXT),
-    ("backlog", "10", 10, "-1", COUNT),
+    ("backlog", "10", 10, "-1", "an integer from 0 to 2147483647"),
     ("interface", "eth0", "eth0", NUL, TEXT),
     ("umask", "077", 0o77, "8", OCTAL),
     ("mode", "660", 0o660, "rw", OCTAL),
@@ -343,3 +345,23 @@ def test_every_alias_is_tried_above() -> None:
     dotted = {"rollout.surge", "rollout.unavailable"}
     older = {"command", "user", "group", "directory", "numprocs", "autorestart"}
     assert aliases == older | dotted
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("uid", "4294967295", 2**32 - 1),
+        ("gid", "99999999999999999999", 10**20),
+        ("umask", "77777", 0o77777),
+        ("numprocesses", "1" + "0" * 30, 10**30),
+        ("priority", "-" + "9" * 30, -(10**30)),
+        ("rlimit_nofile", "9" * 30, 10**30),
+    ],
+)
+def test_a_number_that_the_system_can_not_hold_is_refused(
+    read: Callable[..., Loaded], key: str, text: str, value: int
+) -> None:
+    (problem,) = read(f"[watcher:w]\ncmd = x\n{key} = {text}\n").problems
+    assert (problem.key, problem.line) == (key, 3)
+    with pytest.raises(BadMessage, match=f"'{key}' isn't "):
+        watcher_from_mapping("w", {"cmd": "x", key: value})

@@ -33,8 +33,8 @@ def test_it_holds_our_pid_readable_for_all(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "\0" * 5],
-    ids=["empty", "other", "own", "huge", "nulls"],
+    ["", "1\n", f"{os.getpid()}\n", "999999999999\n", "\0" * 5, " \n\t\n", "12\0\0", "\0\0 7\r\n"],
+    ids=["empty", "other", "own", "huge", "nulls", "blank", "half", "mixed"],
 )
 def test_a_stale_file_never_stops_a_start(path: Path, content: str) -> None:
     path.write_text(content)
