@@ -112,7 +112,7 @@ def test_decr_stops_the_oldest(start: Start, listen: Listen) -> None:
 
 def test_kill_replaces_and_knows_other_signals_and_graces(start: Start, listen: Listen) -> None:
     stubborn = "sh -c 'trap \"\" TERM; exec sleep 1000'"
-    daemon = start(f"[watcher:w]\ncmd = {stubborn}\nnumprocesses = 2\n")
+    daemon = start(f"[watcher:w]\ncmd = {stubborn}\nnumprocesses = 2\ngraceful_timeout = 1\n")
     victim, other = daemon.until_active("w", 2)
     ear = listen(daemon)
     daemon.ok("kill", name="w", pid=victim, signum="QUIT", waiting=True)

@@ -28,6 +28,7 @@ from cvec_circus_core.system.proc import (
     read_stat,
     sockets_of,
 )
+from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.process_table import Row, descendants_of, read_row
 from cvec_circus_core.system.processes.trees import send
 
@@ -58,8 +59,15 @@ class IdleStopRequest:
 class IdleStop:
     """Waits for the moment at which a process answers nobody."""
 
-    def __init__(self, loop: AbstractEventLoop, request: IdleStopRequest, patience: float) -> None:
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        request: IdleStopRequest,
+        patience: float,
+        guard: HoldGuard,
+    ) -> None:
         self._loop = loop
+        self._guard = guard
         self._request = request
         self._until = loop.time() + patience
         self._pause = _FIRST_PAUSE
@@ -88,6 +96,7 @@ class IdleStop:
 
     def _hold(self, members: list[Row]) -> None:
         self._held, self._held_at = members, self._loop.time()
+        self._guard.hold(member.pid for member in members)
         try:
             for member in members:
                 send(member, signal.SIGSTOP)
@@ -134,6 +143,7 @@ class IdleStop:
                 send(member, signal.SIGCONT)
             except OSError:
                 continue
+        self._guard.release(member.pid for member in members)
 
 
 def mortals(pid: int, signum: int) -> list[Row]:

@@ -32,6 +32,7 @@ from cvec_circus_core.system.processes.exit_watch import (
     ThreadExitWatcher,
     has_pidfds,
 )
+from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
@@ -87,6 +88,7 @@ class LocalProcesses:
         self._sockets = sockets or OwnedSockets(loop)
         self._entries: dict[int, _Entry] = {}
         self._refuses_spawns = False
+        self._guard = HoldGuard()
 
     def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
         """Start a process in a session of its own; the answer comes before this returns."""
@@ -196,7 +198,7 @@ class LocalProcesses:
         from cvec_circus_core.system.processes.idle_stop import IdleStop, IdleStopRequest
 
         request = IdleStopRequest(pid, signum, served, partial(self.__contains__, pid), send)
-        IdleStop(self._loop, request, patience).begin()
+        IdleStop(self._loop, request, patience, self._guard).begin()
 
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind."""
@@ -222,6 +224,7 @@ class LocalProcesses:
         """Stop listening; processes that still run are left alone."""
         self._exits.close()
         self._descendants.close()
+        self._guard.close()
         for entry in self._entries.values():
             entry.child.returncode = 0  # keeps Popen from complaining, and from reaping
         self._entries.clear()
