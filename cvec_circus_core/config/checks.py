@@ -6,7 +6,6 @@ configuration files, ``add`` and ``set``.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.words import split_words
 
 
 def watcher_faults(
@@ -118,7 +118,7 @@ def _command_faults(draft: Draft) -> Iterator[Fault]:
         yield Fault("cmd", "is missing", "the command line to run")
     elif not draft["shell"]:
         try:
-            shlex.split(draft["cmd"])
+            split_words(draft["cmd"])
         except ValueError:
             yield Fault("cmd", "has quotes that do not match")
 

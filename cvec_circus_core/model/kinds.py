@@ -7,13 +7,13 @@ what it would have taken.
 
 from __future__ import annotations
 
-import shlex
 import signal
 from collections.abc import Callable
 from os import PathLike, fspath
 from typing import Any
 
 from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.words import split_words
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
@@ -111,7 +111,7 @@ def _parse_text(text: str) -> str:
 def _parse_words(text: str) -> tuple[str, ...]:
     _check_text(text)
     try:
-        return tuple(shlex.split(text))
+        return tuple(split_words(text))
     except ValueError as error:
         raise ValueError(f"a list of words ({str(error).lower()})") from None
 

@@ -6,7 +6,6 @@ each key follow spec: config, sections circus and watcher.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +34,7 @@ from cvec_circus_core.model.kinds import (
 )
 from cvec_circus_core.model.options import Needs, Spec, family, free_form, option
 from cvec_circus_core.model.readiness import READINESS, Readiness, alive
+from cvec_circus_core.model.words import split_words
 
 COUNT = at_least(INTEGER, 0)
 SECONDS = at_least(NUMBER, 0)
@@ -310,7 +310,7 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     @property
     def command_words(self) -> tuple[str, ...]:
         """The words of cmd and args. Raises ValueError where quotes do not match."""
-        return (*shlex.split(self.cmd), *self.args)
+        return (*split_words(self.cmd), *self.args)
 
 
 class ArbiterSpec(Spec, frozen=True, kw_only=True):

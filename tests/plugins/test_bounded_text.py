@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pkgutil
 import re
+import shlex
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cvec_circus_cli
 import cvec_circus_core
@@ -24,6 +27,7 @@ from cvec_circus_core.model.readiness import logged
 from cvec_circus_core.model.regex import LONGEST_PATTERN, Regex
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.text import TooLong, escaped, quoted
+from cvec_circus_core.model.words import split_words
 from cvec_circus_core.policy.launch import SpawnEnvironment, expand, prepare
 from cvec_circus_core.policy.name_patterns import matches
 from cvec_circus_plugins.streams._line_prefix import Stamp
@@ -185,3 +189,24 @@ def test_variables_of_a_file_that_name_each_other_twice_are_told(tmp_path: Path)
         accepted(load(str(file), load_formats(), {}), skip_bad=False)
     (problem,) = map(str, error.value.problems)
     assert "A11 = $A10$A10: isn't of use: variables make the text longer than 131072" in problem
+
+
+@given(st.text(alphabet="ab \t\n\"'\\$#é\u2028\x0b", max_size=12))
+def test_words_are_split_as_a_shell_does_it(text: str) -> None:
+    try:
+        expected: list[str] | str = shlex.split(text)
+    except ValueError as error:
+        expected = str(error)
+    try:
+        words: list[str] | str = split_words(text)
+    except ValueError as error:
+        words = str(error)
+    assert words == expected
+
+
+@pytest.mark.parametrize("piece", ["a ", '"', "'", "$(", "\\", "{", '\\"', '"a"', "''"])
+def test_no_command_takes_long_to_split(piece: str) -> None:
+    with limit(1.0), suppress(ValueError):
+        split_words(piece * (130_000 // len(piece)))
+    with pytest.raises(ValueError, match="longer than 131072 characters"):
+        split_words(piece * 140_000)
