@@ -60,13 +60,23 @@ class Connection:
 
     def _new(self, timeout: float) -> CircusClient:
         settings = self.settings
-        return api.CircusClient(
+        client = api.CircusClient(
             endpoint=settings.checked_endpoint(),
             timeout=timeout,
             ssh_server=settings.ssh,
             ssh_keyfile=settings.ssh_keyfile,
             keys=settings.keys,
         )
+        client.waits_for_daemon = settings.waits_for_daemon
+        return client
+
+    def call_within(
+        self, seconds: float, command: str, properties: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the reply to a question that is not worth more seconds. Raises CallError."""
+        limit = self.settings.timeout or DEFAULT_TIMEOUT
+        with self._new(min(limit, seconds)) as client:
+            return client.call(api.make_message(command, **properties))
 
     def _wait(self, message: dict[str, Any], *, ends_daemon: bool) -> dict[str, Any]:
         client = self._opened()

@@ -188,6 +188,8 @@ def _for_terminal(
 
 def _sentence(error: api.CallError) -> str:
     match error:
+        case api.NothingListens(seconds=0.0):
+            return f"circusctl: {error} See --endpoint; --wait-for-daemon waits for it"
         case api.NothingListens():
             return f"timed out: {error} see --endpoint"
         case api.NoAnswer():

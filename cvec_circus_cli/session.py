@@ -65,8 +65,12 @@ class CommandSession:
         self._settings = settings
         self._connection = connection
 
-    def call(self, command: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    def call(
+        self, command: str, properties: Mapping[str, Any], patience: float | None = None
+    ) -> Mapping[str, Any]:
         """Return the reply to a request. Raises CallError."""
+        if patience is not None:
+            return self._connection.call_within(patience, command, properties)
         return self._connection.call(command, properties)
 
     @contextmanager
@@ -86,6 +90,8 @@ class CommandSession:
         if patience is not None:
             timeout = min(timeout, patience)
         with consumer:
+            if not settings.waits_for_daemon:
+                consumer.refuse_nothing()
             trouble = None if consumer.wait_connected(timeout) else consumer.trouble(timeout)
             if patience is None and isinstance(trouble, api.NotLetIn):
                 raise trouble

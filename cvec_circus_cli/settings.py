@@ -19,7 +19,13 @@ KEY_COMMANDS = ("keygen", "authorize", "revoke", "trust", "keys")
 SWITCHES = {
     "--json": "print the reply as JSON",
     "--prettify": "print it indented and sorted",
+    "--wait-for-daemon": "where nothing listens, wait for it, as long as for an answer",
     "--no-color": "print without colours, as NO_COLOR in the environment does",
+}
+_OTHER_SPELLINGS = {
+    "--no_color": "--no-color",
+    "--wait_for_daemon": "--wait-for-daemon",
+    "--ssh-keyfile": "--ssh_keyfile",
 }
 VALUES = {
     "--endpoint": ("ENDPOINT", f"where the daemon is; else ${VARIABLE}, else tcp://127.0.0.1:5555"),
@@ -45,6 +51,7 @@ class Settings:
         self.keys: str | None = None
         self.json = False
         self.prettify = False
+        self.waits_for_daemon = False
         self.colourless = bool(os.environ.get("NO_COLOR"))
 
     @property
@@ -69,6 +76,8 @@ class Settings:
         rest = iter(words)
         for word in rest:
             name, equals, value = word.partition("=")
+            if word == "--":
+                return list(rest)
             if word in ("--help", "-h", "--version") or not word.startswith("-"):
                 return [word, *rest]
             if not self.take(name, value if equals else None, rest):
@@ -85,12 +94,13 @@ class Settings:
 
     def take(self, name: str, value: str | None, rest: Iterator[str]) -> bool:
         """Take one option, with its value from the words if it needs one; or return False."""
-        name = {"--no_color": "--no-color", "--ssh-keyfile": "--ssh_keyfile"}.get(name, name)
+        name = _OTHER_SPELLINGS.get(name, name)
         if name in SWITCHES:
             if value is not None:
                 raise UsageError(f"{name} takes no value")
             self.json = self.json or name == "--json"
             self.prettify = self.prettify or name == "--prettify"
+            self.waits_for_daemon = self.waits_for_daemon or name == "--wait-for-daemon"
             self.colourless = self.colourless or name == "--no-color"
             return True
         if name not in VALUES:

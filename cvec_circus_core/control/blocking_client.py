@@ -19,7 +19,7 @@ from cvec_circus_core.control.calls import (
     new_id,
     with_id_of,
 )
-from cvec_circus_core.control.client_sockets import connect, unreachable
+from cvec_circus_core.control.client_sockets import connect, refuse_nothing, unreachable
 from cvec_circus_core.model.errors import NoAnswer
 from cvec_circus_core.system.deadline import Deadline
 
@@ -29,12 +29,18 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
 
 
+_AT_ONCE = 0.1
+"""Seconds in which a listener has begun to talk, mostly."""
+
+
 class CircusClient:
     """Sends commands to a daemon and waits for the replies.
 
     Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
     seconds. Not for use by several threads at once. ``keys`` is a folder of keys, or `CurveKeys`,
     for daemons of other machines; without, they are found where `circusctl keygen` has put them.
+    Where nothing listens yet, the first call waits for it, as long as its timeout is; see
+    `waits_for_daemon`.
     """
 
     def __init__(
@@ -48,6 +54,8 @@ class CircusClient:
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
+        self.waits_for_daemon = True
+        """False: where the kernel says that nothing listens, a call fails at once."""
         chosen_context = context or zmq.Context()
         self._own_context = None if context else chosen_context
         self._socket = chosen_context.socket(zmq.DEALER)
@@ -77,12 +85,18 @@ class CircusClient:
         """
         id = new_id()
         frame = encode(message, id)
+        if not self.waits_for_daemon and not self._is_tunnel:
+            self._refuse_nothing()
         if not self._socket.poll(_milliseconds(self.timeout), zmq.POLLOUT):
             raise unreachable(
                 self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
             )
         self._socket.send(frame, zmq.NOBLOCK)
         return id
+
+    def _refuse_nothing(self) -> None:
+        if not self._socket.poll(_milliseconds(min(_AT_ONCE, self.timeout)), zmq.POLLOUT):
+            refuse_nothing(self.endpoint)
 
     def answer(self, id: str, timeout: float) -> dict[str, Any]:
         """Return the reply to this request, skipping those to others. Raises `NoAnswer`.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from cvec_circus_core.model.errors import CallError, CircusError
+from cvec_circus_core.model.errors import CallError, CircusError, NothingListens
 
 if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
@@ -73,6 +73,12 @@ def unreachable(
     unreachable = import_module("cvec_circus_core.control.unreachable").unreachable
     error: CallError = unreachable(endpoint, seconds, through_ssh=through_ssh, key=key)
     return error
+
+
+def refuse_nothing(endpoint: str) -> None:
+    """Raise `NothingListens` where the kernel says so: a refused connection, no such file."""
+    if not import_module("cvec_circus_core.control.unreachable").is_open(endpoint):
+        raise NothingListens(endpoint, 0.0)
 
 
 def _show_key(socket: zmq.Socket[Any], endpoint: str, keys: str | CurveKeys | None) -> str | None:

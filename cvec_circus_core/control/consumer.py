@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 import zmq
 
-from cvec_circus_core.control.client_sockets import connect, unreachable
+from cvec_circus_core.control.client_sockets import connect, refuse_nothing, unreachable
 
 if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
     from cvec_circus_core.model.errors import CallError
 
 EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
+_AT_ONCE = 0.1
 
 
 class CircusConsumer:
@@ -65,6 +66,11 @@ class CircusConsumer:
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the publisher is there; return False where that takes longer, in seconds."""
         return bool(self._connected.poll(round(timeout * 1000)))
+
+    def refuse_nothing(self) -> None:
+        """Raise `NothingListens` where the kernel says at once that nothing does."""
+        if not self._is_tunnel and not self.wait_connected(_AT_ONCE):
+            refuse_nothing(self.endpoint)
 
     def trouble(self, timeout: float) -> CallError:
         """Return why the publisher is not there, after so many seconds."""

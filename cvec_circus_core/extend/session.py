@@ -50,8 +50,13 @@ class Session(Protocol):
     def endpoint(self) -> str | None:
         """What ``--endpoint`` says, if it is there."""
 
-    def call(self, command: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the reply to a request, an error reply, too. Raises CallError."""
+    def call(
+        self, command: str, properties: Mapping[str, Any], patience: float | None = None
+    ) -> Mapping[str, Any]:
+        """Return the reply to a request, an error reply, too. Raises CallError.
+
+        At most ``patience`` seconds are waited for it, where that is less than usual.
+        """
 
     def events(
         self, topics: Sequence[str], endpoint: str, patience: float | None = None
@@ -59,6 +64,7 @@ class Session(Protocol):
         """Subscribe to topics at an endpoint, as the daemon tells it or as the user gives it.
 
         At most ``patience`` seconds are waited for the connection, else as long as for a reply.
+        Raises NothingListens where that is plain at once, unless the user wants to wait.
         """
 
     def tell(self, sentence: str, *, is_hint: bool = False) -> None:

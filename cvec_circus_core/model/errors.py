@@ -184,11 +184,13 @@ class NothingListens(CallError):
     """A client could not reach anybody who speaks the protocol at its endpoint."""
 
     def __init__(self, endpoint: str, seconds: float) -> None:
+        tried = f" (tried for {seconds:g} s)" if seconds else ""
         super().__init__(
-            f"nothing listens at {endpoint} (tried for {seconds:g} s): "
+            f"nothing listens at {endpoint}{tried}: "
             "is the daemon running, and is this its endpoint?"
         )
         self.endpoint = endpoint
+        self.seconds = seconds
 
 
 class NotLetIn(CallError):

@@ -43,6 +43,7 @@ def follow_output(
     for reply in replies:
         if reply.get("status") == "error":
             raise api.Refused(reply)
+    requests = [_settled(*pair) for pair in zip(requests, replies, strict=True)]
     follower = _Follower(session, command, requests)
     yield from follower.begin(replies)
     endpoint = replies[0]["pubsub_endpoint"]
@@ -53,6 +54,15 @@ def follow_output(
     with session.events(topics, endpoint, _PATIENCE) as events:
         # Who may only read the output of this watcher is not let in where events are told.
         yield from follower.run(events, _LOOK_AGAIN if events.trouble else _LONG)
+
+
+def _settled(request: Mapping[str, Any], reply: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the request with the watcher that the daemon has taken a name such as web:1 for."""
+    if "watcher" not in reply:
+        return request
+    settled = {**request, "name": reply["watcher"], "process": reply["process"]}
+    settled.pop("full_name", None)
+    return settled
 
 
 class _NoEvents:

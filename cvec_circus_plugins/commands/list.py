@@ -46,6 +46,7 @@ class List(Command):
     }
     acts = False
     prompt = True
+    nothing = "no watchers yet: circusctl add NAME CMD..."
 
     async def execute(self, supervisor: Supervisor, request: ListRequest) -> dict[str, Any]:
         """Look at them."""
@@ -67,6 +68,6 @@ class List(Command):
             pairs = zip(reply["processes"], reply["pids"], strict=True)
             rows = [(str(wid), str(pid)) for wid, pid in pairs]
             return (Table(("WID", "PID"), rows, ("WID", "PID")),)
-        if "watchers" in reply:
+        if reply.get("watchers"):
             return (Table(("NAME",), [(name,) for name in reply["watchers"]]),)
         return ()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EVENT_ENDPOINT = "tcp://127.0.0.1:5556"
 _LONG = 3600.0
+_PATIENCE = 1.0
 
 
 class ListenLine(Request):
@@ -28,10 +29,10 @@ class ListenLine(Request):
 class Listen(Command):
     """Print events as they happen, until interrupted.
 
-    Events are published on an endpoint of their own, tcp://127.0.0.1:5556 when nothing else is
-    said, as two frames: the topic `watcher.NAME.EVENT`, and a JSON object. Events are spawn, reap,
-    kill, start, stop, add, remove, updated, reload, hook_success and hook_failure. Without a topic
-    all are printed; an argument with :// in it is the endpoint.
+    Events are published on an endpoint of their own, which the daemon is asked for, as two frames:
+    the topic `watcher.NAME.EVENT`, and a JSON object. Events are spawn, reap, kill, start, stop,
+    add, remove, updated, reload, hook_success and hook_failure. Without a topic all are printed; an
+    argument with :// in it is the endpoint of the events, and no daemon is asked then.
 
     There is no request: the control endpoint answers it with an error. Command line::
 
@@ -65,8 +66,20 @@ class Listen(Command):
         words = arguments.get("topics", ())
         endpoints = [word for word in words if "://" in word]
         topics = [word for word in words if "://" not in word]
-        endpoint = endpoints[-1] if endpoints else session.endpoint or EVENT_ENDPOINT
+        endpoint = endpoints[-1] if endpoints else _event_endpoint(session)
         return _events(session, topics, endpoint)
+
+
+def _event_endpoint(session: Session) -> str:
+    """Ask the daemon; an endpoint that does not answer is taken for that of the events itself."""
+    try:
+        reply = session.call("globaloptions", {"option": "pubsub_endpoint"}, _PATIENCE)
+    except api.NoAnswer:
+        if session.endpoint is None:
+            raise
+        return session.endpoint
+    options = reply.get("options") or {}
+    return str(options.get("pubsub_endpoint") or EVENT_ENDPOINT)
 
 
 def _events(session: Session, topics: Sequence[str], endpoint: str) -> Iterator[Piece]:

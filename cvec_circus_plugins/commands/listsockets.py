@@ -72,7 +72,10 @@ def socket_line(socket: Mapping[str, Any]) -> str:
 
 
 def _address(socket: Mapping[str, Any]) -> str:
-    return str(socket["path"]) if "path" in socket else f"{socket['host']}:{socket['port']}"
+    if "path" in socket:
+        return str(socket["path"])
+    host = f"[{socket['host']}]" if ":" in socket["host"] else socket["host"]
+    return f"{host}:{socket['port']}"
 
 
 def _backlog(socket: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ class Processes(Command):
     name = "processes"
     request = ProcessesRequest
     acts = False
+    nothing = "no watchers yet: circusctl add NAME CMD..."
 
     async def execute(self, supervisor: Supervisor, request: ProcessesRequest) -> dict[str, Any]:
         """Look at them."""
@@ -61,7 +62,7 @@ class Processes(Command):
 
     def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
         """Show a row per process."""
-        if "watchers" not in reply:
+        if not reply.get("watchers"):
             return ()
         rows: list[Sequence[str]] = []
         for name, processes in sorted(reply["watchers"].items()):

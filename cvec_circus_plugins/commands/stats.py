@@ -68,6 +68,7 @@ class Stats(Command):
     name = "stats"
     request = StatsRequest
     acts = False
+    nothing = "no watchers yet: circusctl add NAME CMD..."
 
     async def execute(self, supervisor: Supervisor, request: StatsRequest) -> dict[str, Any]:
         """Measure them, all in one look at the process table."""
@@ -107,7 +108,7 @@ class Stats(Command):
         from cvec_circus_plugins.commands._tables import process_table
 
         if "infos" in reply:
-            return (process_table(reply["infos"]),)
+            return (process_table(reply["infos"]),) if reply["infos"] else ()
         return (process_table({reply.get("name", ""): _infos(reply)}),)
 
     def joined(self, replies: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:

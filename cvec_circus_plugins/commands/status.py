@@ -74,6 +74,7 @@ class Status(Command):
     }
     acts = False
     prompt = True
+    nothing = "no watchers yet: circusctl add NAME CMD..."
     for_tables: ClassVar[Mapping[str, Any]] = {"long": True, "usage": True}
 
     async def execute(self, supervisor: Supervisor, request: StatusRequest) -> dict[str, Any]:
@@ -112,11 +113,11 @@ class Status(Command):
 
     def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
         """Show a row per watcher."""
-        if "details" in reply:
+        if reply.get("details"):
             from cvec_circus_plugins.commands._status_table import status_table
 
             return (status_table(reply["details"]),)
-        if "statuses" in reply:
+        if reply.get("statuses"):
             return (Table(("NAME", "STATE"), sorted(reply["statuses"].items())),)
         return ()
 

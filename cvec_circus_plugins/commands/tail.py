@@ -32,6 +32,9 @@ class TailRequest(Request):
 
     name: str = prop(REQUIRED, "watcher")
     process: int | None = prop(None, "one process by its number in the watcher (wid)")
+    full_name: str | None = prop(
+        None, "watcher to take instead, if there is one so called", hidden=True
+    )
     channel: str = prop("stdout", "which output; all only where merged", choices=(*CHANNELS, ALL))
     lines: int = prop(10, "how many lines of each process")
     merged: bool = prop(False, "one list of all lines, in the order in which they came")
@@ -114,14 +117,17 @@ class Tail(Command):
             raise api.BadMessage("'channel' isn't one of stdout, stderr")
         if not 0 <= request.lines <= MOST_LINES:
             raise api.BadMessage(f"'lines' isn't a number from 0 to {MOST_LINES}")
-        watcher = supervisor.watcher(request.name)
+        watcher = _meant(supervisor, request)
+        meant = {"watcher": watcher.name, "process": request.process} if request.full_name else {}
         if request.merged:
-            return {"pubsub_endpoint": _event_endpoint(supervisor), **_merged(watcher, request)}
+            endpoint = _event_endpoint(supervisor)
+            return {"pubsub_endpoint": endpoint, **meant, **_merged(watcher, request)}
         views = list(watcher.recent(request.channel, request.lines, request.process))
         _check_process(watcher, request.process, views)
         limit = _MOST_BYTES // max(1, len(views))
         return {
             "pubsub_endpoint": _event_endpoint(supervisor),
+            **meant,
             "output": [output_entry(view, limit) for view in views],
         }
 
@@ -130,7 +136,7 @@ class Tail(Command):
         name, colon, process = arguments["name"].rpartition(":")
         properties: dict[str, Any] = {"name": arguments["name"]}
         if colon and process.isdecimal():
-            properties = {"name": name, "process": int(process)}
+            properties = {"name": name, "process": int(process), "full_name": arguments["name"]}
         wanted = [channel for channel in CHANNELS if arguments.get(channel)]
         properties |= {"channel": wanted[0] if len(wanted) == 1 else ALL, "merged": True}
         for key in ("lines", "grep"):
@@ -219,6 +225,19 @@ def _text(entries: Sequence[Mapping[str, Any]], headings: Sequence[str]) -> str:
         for entry, head in zip(entries, headings, strict=True)
     ]
     return "".join(text if text.endswith("\n") else f"{text}\n" for text in texts if text)[:-1]
+
+
+def _meant(supervisor: Supervisor, request: TailRequest) -> WatcherPort:
+    """Return the watcher: web:1 may be the name of one, and no process of it is meant then."""
+    if request.full_name is not None:
+        try:
+            watcher = supervisor.watcher(request.full_name)
+        except api.UnknownWatcher:
+            pass
+        else:
+            request.process = None
+            return watcher
+    return supervisor.watcher(request.name)
 
 
 def _check_process(watcher: WatcherPort, wid: int | None, views: Sequence[OutputView]) -> None:

@@ -92,10 +92,15 @@ def test_a_request_is_sent_for_each_name(circusctl: Run, daemon: Daemon) -> None
 
 
 def test_nobody_listens(circusctl: Run, tmp_path: Path) -> None:
-    said = circusctl("--endpoint", f"ipc://{tmp_path}/none", "--timeout", "0.1", "list")
+    where = ("--endpoint", f"ipc://{tmp_path}/none")
+    said = circusctl(*where, "--timeout", "60", "list")
     assert (said.code, said.out) == (exit_codes.NO_ANSWER, "")
-    assert "timed out: nothing listens at ipc://" in said.err
+    assert said.err.startswith("circusctl: nothing listens at ipc://")
     assert "--endpoint" in said.err
+    assert "--wait-for-daemon" in said.err
+    said = circusctl(*where, "--wait-for-daemon", "--timeout", "0.1", "list")
+    assert said.code == exit_codes.NO_ANSWER
+    assert "timed out: nothing listens at ipc://" in said.err
 
 
 def test_nobody_answers(circusctl: Run, daemon: Daemon) -> None:

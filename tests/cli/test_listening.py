@@ -8,13 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import zmq
 
 from cvec_circus_plugins.commands.listen import event_piece
+from tests.cli.answering import Answering
+from tests.cli.conftest import Said
 
 PROGRAM = [sys.executable, "-m", "cvec_circus_cli.circusctl"]
 EVENT = [b"watcher.web.spawn", b'{"process_pid": 1, "time": 2.5}']
@@ -79,7 +82,7 @@ def test_events_are_lines(
 
 
 def test_that_nobody_publishes_is_told(tmp_path: Path) -> None:
-    words = ["--timeout", "0.1", "listen", f"ipc://{tmp_path}/none"]
+    words = ["--wait-for-daemon", "--timeout", "0.1", "listen", f"ipc://{tmp_path}/none"]
     listener = subprocess.Popen(
         [sys.executable, "-m", "cvec_circus_cli.circusctl", *words],
         stderr=subprocess.PIPE,
@@ -89,6 +92,40 @@ def test_that_nobody_publishes_is_told(tmp_path: Path) -> None:
         assert listener.stderr is not None
         said = listener.stderr.readline()
         assert said == f"nothing listens at ipc://{tmp_path}/none so far; waiting for it\n"
+    finally:
+        listener.kill()
+        listener.communicate()
+
+
+@pytest.mark.parametrize("place", ["listen ENDPOINT", "--endpoint ENDPOINT listen"])
+def test_that_nothing_listens_is_told_at_once(
+    circusctl: Callable[..., Said], tmp_path: Path, place: str
+) -> None:
+    endpoint = f"ipc://{tmp_path}/none"
+    started = time.monotonic()
+    said = circusctl("--timeout", "60", *place.replace("ENDPOINT", endpoint).split())
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"circusctl: nothing listens at {endpoint}: is the daemon running")
+    assert time.monotonic() - started < 30
+
+
+def test_the_daemon_is_asked_where_its_events_are(
+    events: tuple[zmq.Socket[bytes], str], daemon: Callable[..., Answering]
+) -> None:
+    publisher, endpoint = events
+    there = daemon({"globaloptions": {"status": "ok", "options": {"pubsub_endpoint": endpoint}}})
+    listener = subprocess.Popen(
+        [*PROGRAM, "listen", "watcher.web"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CIRCUSCTL_ENDPOINT": there.endpoint},
+    )
+    try:
+        assert publisher.poll(20_000)
+        assert publisher.recv() == b"\x01watcher.web"
+        publisher.send_multipart(EVENT)
+        assert listener.stdout is not None
+        assert listener.stdout.readline().startswith("watcher.web.spawn: ")
     finally:
         listener.kill()
         listener.communicate()

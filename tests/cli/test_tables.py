@@ -72,12 +72,14 @@ SLEEP = {
                 "sockets": [
                     {"fd": 7, "name": "admin", "backlog": 2048, "path": "/run/a.sock"},
                     {"fd": 12, "name": "web", "backlog": 5, "host": "127.0.0.1", "port": 80},
+                    {"fd": 13, "name": "v6", "backlog": 5, "host": "::1", "port": 80},
                 ]
             },
             [
                 "FD  NAME   ADDRESS       BACKLOG",
                 " 7  admin  /run/a.sock      2048",
                 "12  web    127.0.0.1:80        5",
+                "13  v6     [::1]:80            5",
             ],
         ),
         (
@@ -154,6 +156,10 @@ def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
         ("listsockets", {"sockets": []}),
         ("plugins", {"running": [], "installed": []}),
         ("processes", {"changes": 5}),
+        ("processes", {"changes": 5, "watchers": {}}),
+        ("status", {"statuses": {}, "details": {}}),
+        ("list", {"watchers": []}),
+        ("stats", {"infos": {}}),
     ],
 )
 def test_some_replies_are_no_tables(command: str, reply: dict[str, Any]) -> None:
@@ -212,3 +218,48 @@ def test_a_terminal_gets_a_table(
     said = circusctl("--endpoint", there.endpoint, *words)
     assert ("\x1b[32mactive" in said.out) is colour
     assert there.asked == [("status", asked)]
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [
+        ("status", {"statuses": {}, "details": {}, "failed": []}),
+        ("list", {"watchers": []}),
+        ("stats", {"infos": {}}),
+        ("processes", {"changes": 1, "watchers": {}}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("is_terminal", "out"), [(True, "no watchers yet: circusctl add NAME CMD...\n"), (False, "")]
+)
+def test_no_watchers(
+    circusctl: Callable[..., Said],
+    daemon: Callable[..., Answering],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    reply: dict[str, Any],
+    is_terminal: bool,
+    out: str,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    there = daemon({command: {"status": "ok", **reply}})
+    assert circusctl("--endpoint", there.endpoint, command) == Said(0, out, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("--", "list", "web"), "web"),
+        (("list", "--", "-web"), "-web"),
+        (("list", "--", "--json"), "--json"),
+    ],
+)
+def test_two_dashes_end_switches(
+    circusctl: Callable[..., Said],
+    daemon: Callable[..., Answering],
+    words: tuple[str, ...],
+    name: str,
+) -> None:
+    there = daemon({"list": {"status": "ok", "pids": [7]}})
+    assert circusctl("--endpoint", there.endpoint, *words) == Said(0, "7\n", "")
+    assert there.asked == [("list", {"name": name})]

@@ -54,12 +54,12 @@ def test_what_has_no_result_says_ok(name: str) -> None:
                     {"fd": 8, "name": "web", "backlog": 5, "host": "::1", "port": 80},
                 ]
             },
-            "7:socket 'ux' at /run/x\n8:socket 'web' at ::1:80",
+            "7:socket 'ux' at /run/x\n8:socket 'web' at [::1]:80",
         ),
         (
             "addsocket",
             {"socket": {"fd": 8, "name": "web", "backlog": 5, "host": "::1", "port": 80}},
-            "8:socket 'web' at ::1:80",
+            "8:socket 'web' at [::1]:80",
         ),
         ("listpids", {"pids": [1, 2]}, "1,2"),
         ("numprocesses", {"numprocesses": 4, "watcher_name": "web"}, "4"),

@@ -71,11 +71,19 @@ def test_tail_refuses(
     ("arguments", "properties"),
     [
         ({"name": "web"}, {"name": "web", "channel": "all"}),
-        ({"name": "web:2"}, {"name": "web", "process": 2, "channel": "all"}),
+        (
+            {"name": "web:2"},
+            {"name": "web", "process": 2, "full_name": "web:2", "channel": "all"},
+        ),
         ({"name": "plugin:flapping"}, {"name": "plugin:flapping", "channel": "all"}),
         (
             {"name": "plugin:flapping:1"},
-            {"name": "plugin:flapping", "process": 1, "channel": "all"},
+            {
+                "name": "plugin:flapping",
+                "process": 1,
+                "full_name": "plugin:flapping:1",
+                "channel": "all",
+            },
         ),
         ({"name": "web", "stderr": True}, {"name": "web", "channel": "stderr"}),
         ({"name": "web", "stdout": True}, {"name": "web", "channel": "stdout"}),
@@ -190,3 +198,15 @@ def test_an_endpoint_bound_to_every_address_is_reached(
     endpoint: str, control: str, there: str
 ) -> None:
     assert reachable(endpoint, control) == there
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("web:1", {"watcher": "web:1", "process": None}), ("web:2", {"watcher": "web", "process": 2})],
+)
+def test_a_watcher_of_that_name_goes_before_a_process(name: str, meant: dict[str, Any]) -> None:
+    daemon = FakeSupervisor()
+    daemon.add("web", "web", {"numprocesses": 2}).start()
+    daemon.add("web:1", "web", {}).start()
+    reply = ask(Tail(), daemon, **Tail().compose({"name": name}))
+    assert {key: reply[key] for key in meant} == meant

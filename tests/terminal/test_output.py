@@ -46,7 +46,7 @@ def test_a_table_without_colours(bash: Terminal, way: str) -> None:
     bash.wait_for("LAST EXIT")
     bash.wait_for_last("$")
     assert "\x1b[" not in bash.coloured_screen()
-    assert "db           active   1/1" in bash.screen()
+    assert "db           active     1/1" in bash.screen()
 
 
 def test_a_pipe_gets_plain_lines(bash: Terminal) -> None:
