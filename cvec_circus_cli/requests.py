@@ -60,6 +60,8 @@ class Connection:
 
     def _new(self, timeout: float) -> CircusClient:
         settings = self.settings
+        if settings.ssh is None and not settings.waits_for_daemon:
+            self._check_listener()
         client = api.CircusClient(
             endpoint=settings.checked_endpoint(),
             timeout=timeout,
@@ -68,6 +70,8 @@ class Connection:
             keys=settings.keys,
         )
         client.waits_for_daemon = settings.waits_for_daemon
+        if settings.waits_for_daemon:
+            client.check_listener = self._check_listener
         return client
 
     def call_within(
@@ -77,6 +81,9 @@ class Connection:
         limit = self.settings.timeout or DEFAULT_TIMEOUT
         with self._new(min(limit, seconds)) as client:
             return client.call(api.make_message(command, **properties))
+
+    def _check_listener(self) -> None:
+        check_listener(self.settings.checked_endpoint(), self.settings.trusted_users)
 
     def _wait(self, message: dict[str, Any], *, ends_daemon: bool) -> dict[str, Any]:
         client = self._opened()
@@ -160,3 +167,26 @@ def _still_running(message: Mapping[str, Any], waited: float) -> str:
         f"timed out: {_wish(message)} is still running after {waited:g} s; the daemon goes on with "
         "it: look with status, or wait longer with --timeout"
     )
+
+
+def check_listener(endpoint: str, trusted_users: list[str]) -> None:
+    """Raise CallError where another user of this machine listens; nothing has been sent then."""
+    uid = api.listener_uid(endpoint)
+    if uid is None or uid in (0, os.geteuid()):
+        return
+    name = _name_of(uid)
+    if name in trusted_users or str(uid) in trusted_users:
+        return
+    raise api.CallError(
+        f"user {name} listens at {endpoint}, who is neither root nor you: nothing was sent; "
+        f"--trust-user {name} trusts them"
+    )
+
+
+def _name_of(uid: int) -> str:
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from cvec_circus_cli import exit_codes
 from cvec_circus_cli.output import complain, print_reply
+from cvec_circus_cli.requests import check_listener
 from cvec_circus_cli.settings import DEFAULT_TIMEOUT, read_endpoint
 from cvec_circus_core import api
 
@@ -90,11 +91,15 @@ class CommandSession:
         if patience is not None:
             timeout = min(timeout, patience)
         with consumer:
+            if settings.ssh is None:
+                check_listener(consumer.endpoint, settings.trusted_users)
             if not settings.waits_for_daemon:
                 consumer.refuse_nothing()
             trouble = None if consumer.wait_connected(timeout) else consumer.trouble(timeout)
             if patience is None and isinstance(trouble, api.NotLetIn):
                 raise trouble
+            if settings.ssh is None:
+                check_listener(consumer.endpoint, settings.trusted_users)
             yield EventSubscription(consumer, trouble)
 
     def tell(self, sentence: str, *, is_hint: bool = False) -> None:

@@ -26,10 +26,12 @@ _OTHER_SPELLINGS = {
     "--no_color": "--no-color",
     "--wait_for_daemon": "--wait-for-daemon",
     "--ssh-keyfile": "--ssh_keyfile",
+    "--trust_user": "--trust-user",
 }
 VALUES = {
     "--endpoint": ("ENDPOINT", f"where the daemon is; else ${VARIABLE}, else tcp://127.0.0.1:5555"),
     "--timeout": ("SECONDS", f"how long to wait for the answer, {DEFAULT_TIMEOUT:g} unless told"),
+    "--trust-user": ("USER", "who may listen on this machine, beside root and you; repeatable"),
     "--ssh": ("USER@HOST[:PORT]", "go through ssh"),
     "--ssh_keyfile": ("FILE", "key for ssh"),
     "--keys": ("FOLDER", "keys for daemons elsewhere; else $CIRCUS_KEYS, else ~/.config/circus"),
@@ -49,6 +51,7 @@ class Settings:
         self.ssh: str | None = None
         self.ssh_keyfile: str | None = None
         self.keys: str | None = None
+        self.trusted_users: list[str] = []
         self.json = False
         self.prettify = False
         self.waits_for_daemon = False
@@ -115,6 +118,8 @@ class Settings:
                 self.timeout = _seconds(text)
             case "--ssh":
                 self.ssh = text
+            case "--trust-user":
+                self.trusted_users.append(text)
             case "--keys":
                 self.keys = text
             case _:

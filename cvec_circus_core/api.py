@@ -120,6 +120,7 @@ if TYPE_CHECKING:
         known_keys,
         trust,
     )
+    from cvec_circus_core.system.listeners import listener_uid
     from cvec_circus_core.system.net.datagram_senders import (
         CAN_TELL_SENDERS,
         DatagramSenders,
@@ -237,6 +238,7 @@ __all__ = [
     "kept_pair",
     "keys_folder",
     "known_keys",
+    "listener_uid",
     "make_json",
     "make_message",
     "name_key",
@@ -325,6 +327,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
     "cvec_circus_core.system.net.datagram_senders": "CAN_TELL_SENDERS DatagramSenders "
     "process_owners",
+    "cvec_circus_core.system.listeners": "listener_uid",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
     "cvec_circus_core.system.std_streams": "open_missing_streams",
     "cvec_circus_core.system.trusted_paths": "Spot hold",

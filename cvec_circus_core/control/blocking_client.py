@@ -24,7 +24,7 @@ from cvec_circus_core.model.errors import NoAnswer
 from cvec_circus_core.system.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cvec_circus_core.model.curve_keys import CurveKeys
 
@@ -56,6 +56,8 @@ class CircusClient:
         self.timeout = timeout
         self.waits_for_daemon = True
         """False: where the kernel says that nothing listens, a call fails at once."""
+        self.check_listener: Callable[[], None] | None = None
+        """Is called once somebody listens, and before anything is sent; may raise `CallError`."""
         chosen_context = context or zmq.Context()
         self._own_context = None if context else chosen_context
         self._socket = chosen_context.socket(zmq.DEALER)
@@ -91,6 +93,8 @@ class CircusClient:
             raise unreachable(
                 self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
             )
+        if self.check_listener is not None and not self._is_tunnel:
+            self.check_listener()
         self._socket.send(frame, zmq.NOBLOCK)
         return id
 

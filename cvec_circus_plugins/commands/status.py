@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core import api
 from cvec_circus_core.api import Command, Request, Table, prop
-from cvec_circus_plugins.commands._exits import exit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -219,6 +218,8 @@ def _long_line(name: str, health: Mapping[str, Any]) -> str:
     running = health["running"]
     parts = [f"{health['state']} {running}/{health['wanted']}", f"restarts {health['restarts']}"]
     if health["last_exit"] is not None:
+        from cvec_circus_plugins.commands._exits import exit_text
+
         parts.append(f"last exit {exit_text(health['last_exit'])}")
     if health.get("ready", running) < running:
         parts.append(f"ready {health['ready']}")

@@ -1,0 +1,126 @@
+"""Who may listen where circusctl sends: root, the caller, and those who are named."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cvec_circus_cli.requests import check_listener
+from cvec_circus_core import api
+from tests.cli.answering import Answering
+from tests.cli.conftest import Said
+
+NOBODY = 65534
+LISTENER = """
+import os, socket, sys
+place = sys.argv[1]
+os.setuid(65534)
+server = socket.socket(socket.AF_UNIX if "/" in place else socket.AF_INET)
+server.bind(place if "/" in place else ("127.0.0.1", 0))
+server.listen()
+print(server.getsockname() if "/" in place else server.getsockname()[1], flush=True)
+while True:
+    connection, _ = server.accept()
+    print(len(connection.recv(100)), flush=True)
+"""
+OK = {"status": "ok", "numwatchers": 3}
+
+
+@pytest.mark.parametrize(
+    ("uid", "users", "is_trusted"),
+    [
+        (0, [], True),
+        (os.geteuid(), [], True),
+        (None, [], True),
+        (NOBODY, [], False),
+        (NOBODY, ["root"], False),
+        (NOBODY, ["nobody"], True),
+        (NOBODY, ["www", str(NOBODY)], True),
+        (123_456, ["123456"], True),
+        (123_456, [], False),
+    ],
+)
+@pytest.mark.skipif(os.geteuid() == NOBODY, reason="nobody is us")
+def test_who_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, uid: int | None, users: list[str], is_trusted: bool
+) -> None:
+    monkeypatch.setattr(api, "listener_uid", lambda endpoint: uid)
+    if is_trusted:
+        check_listener("tcp://127.0.0.1:5555", users)
+        return
+    with pytest.raises(api.CallError, match="neither root nor you: nothing was sent"):
+        check_listener("tcp://127.0.0.1:5555", users)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+def test_the_kernel_says_who_listens_at_a_port(host: str) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, 0), family=family) as server:
+        port = server.getsockname()[1]
+        asked = "[::1]" if ":" in host else "localhost"
+        assert api.listener_uid(f"tcp://{asked}:{port}") == os.geteuid()
+    assert api.listener_uid(f"tcp://{asked}:{port}") is None
+
+
+def test_the_kernel_says_who_listens_at_a_path(tmp_path: Path) -> None:
+    path = f"{tmp_path}/socket"
+    assert api.listener_uid(f"ipc://{path}") is None
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+        assert api.listener_uid(f"ipc://{path}") == os.geteuid()
+
+
+def test_of_other_machines_the_kernel_knows_nothing() -> None:
+    assert api.listener_uid("tcp://192.0.2.1:5555") is None
+    assert api.listener_uid("tcp://example.org:5555") is None
+    assert api.listener_uid("tcp://127.0.0.1:port") is None
+
+
+def test_ours_is_trusted(circusctl: Callable[..., Said], daemon: Callable[..., Answering]) -> None:
+    there = daemon({"numwatchers": OK})
+    assert circusctl("--endpoint", there.endpoint, "numwatchers") == Said(0, "3\n", "")
+
+
+@pytest.fixture
+def stranger() -> Iterator[Callable[[str], tuple[str, subprocess.Popen[str]]]]:
+    """Return a call that has nobody listen at a place, and tells the endpoint."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(place: str) -> tuple[str, subprocess.Popen[str]]:
+        listener = subprocess.Popen(
+            [sys.executable, "-c", LISTENER, place], stdout=subprocess.PIPE, text=True
+        )
+        running.append(listener)
+        assert listener.stdout is not None
+        name = listener.stdout.readline().strip()
+        return (f"ipc://{name}" if "/" in name else f"tcp://127.0.0.1:{name}"), listener
+
+    yield start
+    for listener in running:
+        listener.kill()
+        listener.communicate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize(
+    "words", [("numwatchers",), ("listen",), ("set", "web", "env.PASSWORD", "x")]
+)
+def test_somebody_else_gets_nothing(
+    circusctl: Callable[..., Said],
+    stranger: Callable[[str], tuple[str, subprocess.Popen[str]]],
+    words: tuple[str, ...],
+) -> None:
+    endpoint, _ = stranger("port")
+    said = circusctl("--timeout", "20", "--endpoint", endpoint, *words)
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        f"circusctl: user nobody listens at {endpoint}, who is neither root nor you: nothing was "
+        "sent; --trust-user nobody trusts them\n"
+    )
