@@ -30,7 +30,7 @@ _LAST_WORDS = 0.5
 _TOPIC = b"stat."
 
 
-class _House(Struct, frozen=True):
+class _Lists(Struct, frozen=True):
     """What the security of the endpoint asks for: lists. No watcher's list lets anybody read."""
 
     spec: ArbiterSpec
@@ -65,7 +65,7 @@ class StatsEndpoint:
         self._security: EndpointSecurity | None = None
         try:
             self._security = security = EndpointSecurity(
-                self._context, _House(spec), clock, loop, Audit(clock, _tell_nobody)
+                self._context, _Lists(spec), clock, loop, Audit(clock, _tell_nobody)
             )
             self._broadcast = Broadcast(
                 self._context,
