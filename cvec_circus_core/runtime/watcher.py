@@ -13,6 +13,7 @@ from typing import Any
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, UnknownProcess
 from cvec_circus_core.model.events import Announced
+from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Needs
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
@@ -24,6 +25,7 @@ from cvec_circus_core.model.views import (
     WatcherStatus,
     WatcherView,
 )
+from cvec_circus_core.policy.arbiter.inputs import Wished
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.effects import Effect
 from cvec_circus_core.policy.watcher.inputs import Go
@@ -119,15 +121,20 @@ class WatcherActor:
 
     def start(self) -> TicketFuture:
         """Bring it up."""
-        return self.wish(Go.START)
+        return self._own_wish(Go.START)
 
     def stop(self, reason: str | None = None) -> TicketFuture:
         """Bring it down; with a ``reason`` it gives up."""
-        return self.wish(Go.STOP, reason=reason)
+        return self._own_wish(Go.STOP) if reason is None else self.wish(Go.STOP, reason=reason)
 
     def restart(self) -> TicketFuture:
         """Bring it down and, once all is gone, up again."""
-        return self.wish(Go.RESTART)
+        return self._own_wish(Go.RESTART)
+
+    def _own_wish(self, go: Go) -> TicketFuture:
+        """Want something of this watcher alone, which counts more than older wishes for all."""
+        self.inbox.listener(Wished(name_key(self.name)))
+        return self.wish(go)
 
     def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> TicketFuture:
         """Want it up, down or anew."""

@@ -16,7 +16,13 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Failed, Outcome
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import WatcherStatus, WatcherView
-from cvec_circus_core.policy.arbiter.inputs import Added, Became, Troubled, WatcherFacts
+from cvec_circus_core.policy.arbiter.inputs import (
+    Added,
+    Became,
+    Troubled,
+    WatcherFacts,
+    Wished,
+)
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.effects import Effect
@@ -32,7 +38,7 @@ log = logging.getLogger(__name__)
 MOST_TICKETS = 1000
 """Tickets that may be open at once per watcher; more are refused."""
 
-News = Added | Became | Troubled
+News = Added | Became | Troubled | Wished
 Listener = Callable[[News], None]
 
 

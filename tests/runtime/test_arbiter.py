@@ -426,6 +426,20 @@ class TestPriority:
         assert await daemon.is_at_rest()
 
     @in_memory
+    async def test_a_newer_wish_for_one_watcher_counts_more(self) -> None:
+        daemon = MemoryDaemon(spec("web"), spec("db", 9))
+        daemon.behaviours["web"] = Behaviour(dies_in=3.0)
+        await daemon.rest(daemon.arbiter.start_all())
+        database = daemon.pids()["db"]
+        ticket = daemon.arbiter.stop_all()
+        await daemon.settle()
+        await daemon.rest(daemon.arbiter.watcher("db").start())
+        await daemon.rest(ticket)
+        assert daemon.pids() == {"web": set(), "db": database}
+        await daemon.rest(daemon.arbiter.quit())
+        assert await daemon.is_at_rest()
+
+    @in_memory
     async def test_the_end_has_a_limit(self) -> None:
         stubborn = Behaviour(ignores=frozenset({15}))
         daemon = await up(spec("web"), spec("db", 9), shutdown_timeout=10.0)

@@ -87,7 +87,7 @@ def _make_moves(state: ArbiterState, operation: Operation, now: float) -> Iterat
         if move.is_paced and now < operation.paced_from:
             return
         operation.moves.popleft()
-        if not _applies(state, move):
+        if not _applies(state, operation, move):
             continue
         if move.is_paced:
             operation.has_paced = True
@@ -116,12 +116,18 @@ def _lose_patience(
         operation.awaited.clear()
 
 
-def _applies(state: ArbiterState, move: Move) -> bool:
-    """Tell whether a move's watcher is still there, and as the move needs it."""
+def _applies(state: ArbiterState, operation: Operation, move: Move) -> bool:
+    """Tell whether a move's watcher is still there, and as the move needs it.
+
+    A wish that is newer than the operation and for this watcher alone counts more.
+    """
     ask, key = move.ask, move.watcher
     if key is None or isinstance(ask, AddWatcher):
         return True
     if key in state.leaving and not (isinstance(ask, SendWish) and ask.go in _DOWN):
+        return False
+    is_wish = isinstance(ask, SendWish) and not ask.closes
+    if is_wish and state.wished.get(key, 0) > operation.number:
         return False
     facts = state.watchers.get(key)
     return facts is not None and (facts.is_up or not move.only_if_up)

@@ -50,6 +50,12 @@ class Troubled(Struct, frozen=True):
     watcher: str
 
 
+class Wished(Struct, frozen=True):
+    """Somebody has sent a watcher a wish of its own, which counts more than older ones for all."""
+
+    watcher: str
+
+
 class Answered(Struct, frozen=True):
     """An effect with this number has come to its end."""
 
@@ -120,4 +126,4 @@ class HastenAll(Struct, frozen=True):
 
 
 ArbiterRequest = StartAll | StopAll | ReloadAll | ReloadConfig | RestartAll | RemoveWatcher | Quit
-ArbiterInput = Added | Became | Troubled | Answered | ArbiterRequest | HastenAll | Tick
+ArbiterInput = Added | Became | Troubled | Wished | Answered | ArbiterRequest | HastenAll | Tick

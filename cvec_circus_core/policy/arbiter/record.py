@@ -41,6 +41,7 @@ from cvec_circus_core.policy.arbiter.inputs import (
     StartAll,
     StopAll,
     Troubled,
+    Wished,
 )
 from cvec_circus_core.policy.arbiter.state import (
     ArbiterState,
@@ -70,6 +71,11 @@ def record(state: ArbiterState, fact: ArbiterInput, now: float) -> list[ArbiterE
             if watcher in state.watchers:
                 state.watchers[watcher] = facts
                 _release(state, watcher)
+            return []
+        case Wished(watcher):
+            state.wishes += 1
+            if watcher in state.watchers:
+                state.wished[watcher] = state.wishes
             return []
         case Troubled(watcher):
             _release(state, watcher, has_failed=True)
@@ -115,6 +121,8 @@ def _on_request(state: ArbiterState, request: ArbiterRequest, now: float) -> lis
         return [Settle(request.ticket, Failed(ShuttingDown()))]
     effects = supersede(state) if isinstance(request, StopAll | RestartAll | Quit) else []
     operation = _operation(state, request, now)
+    state.wishes += 1
+    operation.number = state.wishes
     state.operations[request.ticket] = operation
     state.touched[request.ticket] = None
     if isinstance(request, Quit):
@@ -189,6 +197,7 @@ def _on_left(state: ArbiterState, key: str, outcome: Outcome) -> list[ArbiterEff
         state.leaving.discard(key)
         state.watchers.pop(key)
         state.watchers_in_file.pop(key, None)
+        state.wished.pop(key, None)
         _release(state, key)
         return [ForgetWatcher(key)]
     moves = (open_ask.move for open_ask in state.asks.values())

@@ -81,6 +81,8 @@ class Operation(Struct, eq=False):
     stages: deque[Stage | LaterStage]
     reading: ConfigRead | None = None
     is_supersedable: bool = True
+    number: int = 0
+    """Tells it from what was wished before and after."""
     moves: deque[Move] = field(default_factory=deque)
     """What the present stage has still to make."""
     awaited: set[AskId] = field(default_factory=set)
@@ -141,6 +143,10 @@ class ArbiterState(Struct, eq=False):
     """Operations that may go on in this step; a thousand removals do not look at each other."""
     asks: dict[AskId, OpenAsk] = field(default_factory=dict)
     leaving: set[str] = field(default_factory=set)
+    wishes: int = 0
+    """How many requests there were, and wishes for single watchers."""
+    wished: dict[str, int] = field(default_factory=dict)
+    """By watcher: the number of the last wish for it alone."""
     last_ask: int = 0
     is_quitting: bool = False
     end_by: float = inf

@@ -47,6 +47,7 @@ from cvec_circus_core.policy.arbiter.inputs import (
     StopAll,
     Troubled,
     WatcherFacts,
+    Wished,
 )
 from cvec_circus_core.policy.arbiter.state import ArbiterState
 from cvec_circus_core.policy.config_plan import Configuration, watchers_by_key
@@ -74,6 +75,7 @@ class Act(Enum):
     TIME = "time passes"
     LONG = "much time passes"
     READY = "a watcher is ready"
+    WISH = "somebody wants something of one watcher"
     START = "start"
     STOP = "stop"
     RELOAD = "reload"
@@ -155,6 +157,8 @@ class World(Struct):
     last_ask: int = 0
     has_quit: bool = False
     quit_at: float | None = None
+    wished: dict[str, int] = field(default_factory=dict)
+    """By watcher: the last ticket before a wish for it alone."""
     hastened: set[str] = field(default_factory=set)
     starting: dict[TicketId, Starting] = field(default_factory=dict)
     stopping: dict[TicketId, Stopping] = field(default_factory=dict)
@@ -173,6 +177,11 @@ class World(Struct):
                 self.pass_time(number % 3)
             case Act.LONG:
                 self.pass_time(200.0)
+            case Act.WISH:
+                watcher = name_key(NAMES[number % 4])
+                if watcher in self.state.watchers:
+                    self.wished[watcher] = self.count
+                self.say(Wished(watcher))
             case Act.READY:
                 self._get_ready(name_key(NAMES[number % 4]))
             case Act.START:
@@ -385,6 +394,7 @@ class World(Struct):
                 self.hastened.add(watcher)
             case ForgetWatcher(watcher):
                 require(watcher not in self.state.watchers, "knows whom it forgets")
+                self.wished.pop(watcher, None)
                 for starting in self.starting.values():
                     if starting.not_ready.get(watcher):
                         del starting.not_ready[watcher]
@@ -405,6 +415,9 @@ class World(Struct):
             is_up = facts is not None and facts.is_up
             require(is_up, f"reloads {ask.watcher}, which is down")
         ticket = self.state.asks[ask.ask].ticket
+        if isinstance(ask, SendWish) and not ask.closes:
+            is_older = ticket <= self.wished.get(ask.watcher, 0)
+            require(not is_older, f"wants {ask.go} of {ask.watcher} in spite of a newer wish")
         if isinstance(ask, SendWish) and ask.go is Go.START and ticket in self.starting:
             self._check_start(self.starting[ticket], ask.watcher)
         if isinstance(ask, SendWish) and ticket in self.stopping:
@@ -428,7 +441,7 @@ class World(Struct):
         stopping.asked.add(key)
         if key in priorities:
             lower = {other for other in priorities if priorities[other] < priorities[key]}
-            unasked = lower & set(self.state.watchers) - stopping.asked
+            unasked = lower & set(self.state.watchers) - stopping.asked - set(self.wished)
             require(not unasked, f"stops {key} before it asks {unasked}")
             present = [
                 other

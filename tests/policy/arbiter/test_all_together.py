@@ -25,6 +25,7 @@ from cvec_circus_core.policy.arbiter.inputs import (
     StartAll,
     StopAll,
     Troubled,
+    Wished,
 )
 from cvec_circus_core.policy.arbiter.machine import wake_at
 from cvec_circus_core.policy.config_steps import Condition
@@ -143,6 +144,16 @@ class TestStop:
         all_ = Watchers(spec("on demand", 9), spec("web"), spec("db", 5))
         all_.become(WatcherStatus.ACTIVE, "web", "db")
         assert all_.hears(StopAll(ticket())) == stops({"web": 1, "on demand": 2})
+
+    def test_lets_a_newer_wish_for_one_of_them_count_more(self) -> None:
+        all_ = Watchers(*THREE)
+        all_.become()
+        all_.hears(StopAll(ticket()))
+        all_.hears(Wished("db"))
+        assert all_.hears(answer(1)) == stops({"cache": 2})
+        assert all_.hears(answer(2)) == [kept()]
+        assert all_.hears(StopAll(ticket(2))) == stops({"web": 3})
+        assert all_.hears(answer(3)) == stops({"db": 4, "cache": 5})
 
     def test_goes_past_one_that_does_not_end(self) -> None:
         slow = spec("slow", graceful_timeout=10.0, hook_timeout=1.0, finish_timeout=3.0)

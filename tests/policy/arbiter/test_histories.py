@@ -12,7 +12,7 @@ from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.arbiter import advance, inputs, machine, record, stages
 from cvec_circus_core.policy.arbiter.effects import ArbiterEffect
 from cvec_circus_core.policy.arbiter.inputs import ArbiterInput
-from cvec_circus_core.policy.arbiter.state import ArbiterState, Wait
+from cvec_circus_core.policy.arbiter.state import ArbiterState, Move, Operation, Wait
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick
 from tests.policy.arbiter.histories import Act, Broken, Step, live
@@ -141,13 +141,31 @@ class TestABrokenMachineIsSeen:
         monkeypatch.setattr(
             advance,
             "_applies",
-            lambda state, move: applies(state, replace(move, only_if_up=False)),
+            lambda state, operation, move: applies(
+                state, operation, replace(move, only_if_up=False)
+            ),
         )
         assert "which is down" in self.break_with()
 
     def test_that_asks_for_what_is_gone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(advance, "_applies", lambda state, move: not move.only_if_up)
+        applies = advance._applies
+
+        def blind(state: ArbiterState, operation: Operation, move: Move) -> bool:
+            is_gone = move.watcher not in state.watchers and not move.only_if_up
+            return is_gone or applies(state, operation, move)
+
+        monkeypatch.setattr(advance, "_applies", blind)
         assert "which is gone" in self.break_with()
+
+    def test_that_does_not_mind_newer_wishes(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        applies = advance._applies
+
+        def stubborn(state: ArbiterState, operation: Operation, move: Move) -> bool:
+            state.wished.clear()
+            return applies(state, operation, move)
+
+        monkeypatch.setattr(advance, "_applies", stubborn)
+        assert "newer wish" in self.break_with()
 
     def test_that_counts_wrong(self) -> None:
         def careless(
