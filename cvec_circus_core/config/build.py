@@ -179,6 +179,10 @@ def _watcher(
             findings.refuse(section, refused)
     for refused in watcher_doubts(draft):
         findings.doubt(section, refused)
+    for key in ("cmd", "command"):
+        if draft["shell"] and key in section.values and section.values[key].is_cut:
+            sentence = "ends where a comment begins: white space and ; cut off the rest of the line"
+            findings.doubt(section, Fault(key, sentence))
     return None if findings.is_bad(section.name) else draft.spec()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cvec_circus_core.config.draft import Draft
+from cvec_circus_core.config.shell_words import shell_doubts
 from cvec_circus_core.model.amounts import NONE
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.faults import Fault
@@ -66,6 +67,8 @@ def watcher_doubts(draft: Draft) -> Iterator[Fault]:
     """Find what is allowed but probably not meant."""
     if draft["shell_args"] and not draft["shell"]:
         yield Fault("shell_args", "has no effect without shell")
+    if not draft["shell"]:
+        yield from shell_doubts(draft["cmd"])
 
 
 def used_sockets(draft: Draft) -> Mapping[str, str]:

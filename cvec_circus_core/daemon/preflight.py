@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from shutil import which
 from typing import Any
 
 from cvec_circus_core.daemon.logger_config import read_loggerconfig
@@ -59,6 +60,8 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
     for key, folder in (("working_dir", spec.working_dir), ("virtualenv", spec.virtualenv)):
         if folder and _is_plain(folder) and not os.path.isdir(folder):
             yield Fault(key, "is a folder that is not there", is_doubt=True)
+    if spec.cmd and not (spec.shell or spec.virtualenv):
+        yield from _missing_program(spec)
     sinks = Sinks()
     for key in ("stdout_stream", "stderr_stream"):
         settings: Mapping[str, Any] = getattr(spec, key)
@@ -70,6 +73,25 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
     for name, hook in spec.hooks.items():
         if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):
             yield Fault(f"hooks.{name}", sentence, is_doubt=True)
+
+
+def _missing_program(spec: WatcherSpec) -> Iterator[Fault]:
+    key = "executable" if spec.executable else "cmd"
+    name = spec.executable or spec.command_words[0]
+    if not _is_plain(name + (spec.working_dir or "")):
+        return
+    if os.path.dirname(name):
+        file = os.path.join(spec.working_dir or os.getcwd(), name)
+        if not os.path.isfile(file):
+            yield Fault(key, f"names the program {name!r}, which is not there", is_doubt=True)
+        elif not os.access(file, os.X_OK):
+            yield Fault(key, f"names the file {name!r}, which may not be run", is_doubt=True)
+        return
+    path = spec.env.get("PATH", os.environ.get("PATH") if spec.copy_env else None) or os.defpath
+    if _is_plain(path) and not which(name, path=path):
+        yield Fault(
+            key, f"names the program {name!r}, which is in no folder of PATH", is_doubt=True
+        )
 
 
 def _around_hook(call: str, path: list[str]) -> str:

@@ -113,6 +113,40 @@ def test_check_tells_what_would_hinder_the_start(tmp_path: Path, text: str, told
 
 
 @pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            "cmd = nosuchprogram -x",
+            "names the program 'nosuchprogram', which is in no folder of PATH",
+        ),
+        ("cmd = ./nosuch", "names the program './nosuch', which is not there"),
+        ("cmd = ./plain", "names the file './plain', which may not be run"),
+        (
+            "cmd = plain\nworking_dir = sub",
+            "names the program 'plain', which is in no folder of PATH",
+        ),
+        ("cmd = web\nexecutable = bin/no", "names the program 'bin/no', which is not there"),
+        ("cmd = nosuch $WID\nshell = yes", None),
+        ("cmd = $(circus.env.NO)/x", None),
+        ("cmd = sub/run", None),
+        ("cmd = ./run\nworking_dir = sub", None),
+        ("cmd = run\nenv = PATH=sub", None),
+        ("cmd = sleep 1", None),
+    ],
+)
+def test_check_warns_of_programs_that_can_not_be_run(
+    tmp_path: Path, lines: str, told: str | None
+) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "plain").touch(mode=0o644)
+    (tmp_path / "sub" / "run").touch(mode=0o755)
+    code, said = run(tmp_path, f"[watcher:w]\n{lines}\n", "--check")
+    assert (code, said[-1]) == (0, "app.ini is good: 1 watcher")
+    warnings = [line for line in said[:-1] if "names the environment" not in line]
+    assert [line.rpartition(": ")[2] for line in warnings] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
     ("line", "told"),
     [
         ("uid = nosuchuser", "can not be used: there is no user named 'nosuchuser'"),
