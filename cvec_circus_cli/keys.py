@@ -104,7 +104,7 @@ def _keygen(settings: Settings, arguments: Mapping[str, Any]) -> str:
         api.keep_pair(file, pair)
         first = f"{file} is made; show it to nobody"
     else:
-        first = f"{file} is there already, and stays"
+        first = f"{file} already exists, and stays"
     if daemon:
         use = f"the daemon uses it with curve_key = {os.path.abspath(file)} in [circus]"
         command = f"circusctl trust {os.uname().nodename} {pair.public}"

@@ -110,7 +110,15 @@ def _exit_code(command: Command, reply: Mapping[str, Any]) -> int:
 
 def is_unknown_watcher(reply: Mapping[str, Any], name: str) -> bool:
     """Tell whether the daemon has refused because it knows no watcher of this name."""
-    return is_error(reply) and reply.get("reason") == f"program {name} not found"
+    return is_error(reply) and _unknown_watcher(str(reply.get("reason"))) == name
+
+
+def _unknown_watcher(reason: str) -> str | None:
+    # The protocol has an older word for a watcher, which programs match on.
+    head, tail = "program ", " not found"
+    if not (reason.startswith(head) and reason.endswith(tail)):
+        return None
+    return reason.removeprefix(head).removesuffix(tail)
 
 
 def refusal(
@@ -118,10 +126,12 @@ def refusal(
 ) -> str:
     """Return why the daemon refused, with the name in front where that is not plain from it."""
     reason = str(reply.get("reason") or "the daemon gave no reason")
-    if is_unknown_watcher(reply, name):
-        if not WILD.isdisjoint(name):
-            return f"no watcher matches {name!r}"
-        return f"{reason}; did you mean {nearest}?" if nearest else reason
+    unknown = _unknown_watcher(reason)
+    if unknown is not None:
+        if not WILD.isdisjoint(unknown):
+            return f"no watcher matches {unknown!r}"
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        return f"no watcher is named {unknown!r}{hint}"
     has_name = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
     return reason if has_name else f"{name}: {reason}"
 

@@ -16,6 +16,7 @@ RESET = "\x1b[0m"
 BOLD = "\x1b[1m"
 COLOURS = {
     "active": "\x1b[32m",
+    "running": "\x1b[32m",
     "starting": "\x1b[33m",
     "stopping": "\x1b[33m",
     "stopped": "\x1b[31m",

@@ -88,7 +88,7 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
         raise CannotBind(f"{key} {endpoint} {_REASONS[errno.EADDRINUSE]}")
     if is_taken(endpoint):
         # libzmq would take that away, too, whatever is in it.
-        raise CannotBind(f"{key} {endpoint} is there already, and no socket: it is left alone")
+        raise CannotBind(f"{key} {endpoint} already exists, and is no socket: it is left alone")
     if "[" in endpoint:
         # Only where an IPv6 address is written: with it, IPv4 ones would be told as mapped.
         bound.setsockopt(zmq.IPV6, 1)

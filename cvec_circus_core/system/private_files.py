@@ -44,7 +44,7 @@ def write_new(path: str, text: str) -> None:
         try:
             _write(folder, os.path.basename(path), text)
         except FileExistsError:
-            raise BadKeys(f"{path} is there already; move it away first") from None
+            raise BadKeys(f"{path} already exists; move it away first") from None
 
 
 def rewrite(path: str, change: Callable[[str], str]) -> None:

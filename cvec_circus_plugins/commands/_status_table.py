@@ -15,25 +15,32 @@ _NUMBERS = ("PROCS", "UPTIME", "MEMORY", "RESTARTS")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
-def status_table(details: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Return the table of these watchers, by name."""
-    rows, notes = [], {}
-    for number, (name, health) in enumerate(sorted(details.items())):
-        death = health.get("last_death")
-        rows.append(
-            (
-                name,
-                shown_state(health),
-                f"{health['running']}/{health.get('numprocesses', health['wanted'])}",
-                pids_text(health.get("pids", ())),
-                age_text(health.get("age")),
-                size_text(health.get("rss")),
-                str(health["restarts"]),
-                "" if death is None else exit_text(death),
-            )
-        )
-        notes[number] = _note(health)
-    return Table(TITLES, rows, _NUMBERS, notes)
+def status_table(
+    details: Mapping[str, Mapping[str, Any]], threads: Sequence[Mapping[str, Any]] = ()
+) -> Table:
+    """Return the table of these watchers, by name, and of plugins without a process."""
+    lines = [(name, _watcher_row(name, health), _note(health)) for name, health in details.items()]
+    for plugin in threads:
+        name = f"plugin:{plugin['name']}"
+        row = (name, str(plugin["state"]), "", "in circusd")
+        lines.append((name, row, plugin["reason"] or ""))
+    lines.sort(key=lambda line: line[0])
+    notes = {number: note for number, (_, _, note) in enumerate(lines)}
+    return Table(TITLES, [row for _, row, _ in lines], _NUMBERS, notes)
+
+
+def _watcher_row(name: str, health: Mapping[str, Any]) -> tuple[str, ...]:
+    death = health.get("last_death")
+    return (
+        name,
+        shown_state(health),
+        f"{health['running']}/{health.get('numprocesses', health['wanted'])}",
+        pids_text(health.get("pids", ())),
+        age_text(health.get("age")),
+        size_text(health.get("rss")),
+        str(health["restarts"]),
+        "" if death is None else exit_text(death),
+    )
 
 
 def shown_state(health: Mapping[str, Any]) -> str:

@@ -55,7 +55,8 @@ class Status(Command):
     `failed` names the watchers that something is wrong with: they have fewer processes than wanted,
     or none, for a `reason`. circusctl ends with 3 where there is one. With `long`, the keys of a
     watcher stand under `details`, by name; and with `usage`, too, `pids`, the `age` of the oldest
-    process in seconds and the resident memory of all, `rss`, in bytes. On a terminal a watcher that
+    process in seconds and the resident memory of all, `rss`, in bytes, and `threads` has the
+    plugins that have no process of their own, as in plugins. On a terminal a watcher that
     is active but has fewer processes than wanted is degraded, one that waits for its next try
     retrying, and one that has stopped for a reason failed.
 
@@ -91,6 +92,8 @@ class Status(Command):
         }
         if request.long:
             reply["details"] = await _details(supervisor, watchers, request)
+        if request.usage and request.name is None:
+            reply["threads"] = _plugins_in_threads(supervisor)
         return reply
 
     def is_failure(self, reply: Mapping[str, Any]) -> bool:
@@ -115,7 +118,7 @@ class Status(Command):
         if reply.get("details"):
             from cvec_circus_plugins.commands._status_table import status_table
 
-            return (status_table(reply["details"]),)
+            return (status_table(reply["details"], reply.get("threads", ())),)
         if reply.get("statuses"):
             return (Table(("NAME", "STATE"), sorted(reply["statuses"].items())),)
         return ()
@@ -176,6 +179,18 @@ def _readiness(watcher: WatcherPort) -> dict[str, Any]:
         "ready": sum(process.ready and not process.stopping for process in processes),
         "said": statuses,
     }
+
+
+def _plugins_in_threads(supervisor: Supervisor) -> list[dict[str, Any]]:
+    try:
+        plugins = supervisor.plugins()
+    except api.RequestError:
+        return []  # the caller may not see them
+    return [
+        {"name": plugin.name, "state": plugin.state, "reason": plugin.reason}
+        for plugin in plugins
+        if plugin.host == "thread"
+    ]
 
 
 async def _details(

@@ -68,7 +68,7 @@ def test_json_is_the_whole_reply(circusctl: Run, daemon: Daemon, option: str) ->
 def test_a_refusal_is_told_and_ends_with_3(circusctl: Run, daemon: Daemon) -> None:
     there = daemon({"stop": NOT_FOUND, "list": {**OK, "watchers": ["web"]}})
     said = circusctl("--endpoint", there.endpoint, "stop", "nope")
-    assert said == Said(exit_codes.REFUSED, "", "error: program nope not found\n")
+    assert said == Said(exit_codes.REFUSED, "", "error: no watcher is named 'nope'\n")
 
 
 def test_a_refusal_ends_with_3_as_json_too(circusctl: Run, daemon: Daemon) -> None:
@@ -86,7 +86,9 @@ def test_a_request_is_sent_for_each_name(circusctl: Run, daemon: Daemon) -> None
 
     there = daemon(answer)
     said = circusctl("--endpoint", there.endpoint, "stop", "a", "nope", "w*")
-    assert said == Said(exit_codes.REFUSED, "a: ok\nw*: ok\n", "error: program nope not found\n")
+    assert said == Said(
+        exit_codes.REFUSED, "a: ok\nw*: ok\n", "error: no watcher is named 'nope'\n"
+    )
     stops = [properties for command, properties in there.asked if command == "stop"]
     assert stops == [{"name": name} for name in ("a", "nope", "w*")]
 

@@ -29,7 +29,7 @@ def test_a_key_is_made_once(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["keygen"]) == 0
     again = capsys.readouterr().out
     assert "is made; show it to nobody" in made
-    assert "is there already, and stays" in again
+    assert "already exists, and stays" in again
     assert made.splitlines()[-1] == again.splitlines()[-1]
     assert re.fullmatch(r"  circusctl authorize alice [0-9a-f]{64}", made.splitlines()[-1])
     file = folder / "client.key"

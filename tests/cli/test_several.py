@@ -103,7 +103,7 @@ def test_a_pattern_that_matches_nothing(circusctl: Run, there: Answering, comman
 def test_one_that_is_not_there_among_others(circusctl: Run, there: Answering) -> None:
     said = circusctl("--endpoint", there.endpoint, "list", "nope", "z*", "d*")
     assert (said.code, said.out) == (3, "db: 7\n")
-    assert said.err == "error: program nope not found\nerror: no watcher matches 'z*'\n"
+    assert said.err == "error: no watcher is named 'nope'\nerror: no watcher matches 'z*'\n"
 
 
 def test_as_json_each_has_its_name(circusctl: Run, there: Answering) -> None:
@@ -114,7 +114,7 @@ def test_as_json_each_has_its_name(circusctl: Run, there: Answering) -> None:
 def test_several_are_followed_if_all_of_them_are_there(circusctl: Run, there: Answering) -> None:
     said = circusctl("--endpoint", there.endpoint, "tail", "-f", "db", "nobody")
     assert (said.code, said.out) == (3, "")
-    assert "program nobody not found" in said.err
+    assert "no watcher is named 'nobody'" in said.err
 
 
 @pytest.mark.parametrize(
@@ -174,9 +174,9 @@ def test_the_nearest_watcher_is_named(
 ) -> None:
     said = circusctl("--endpoint", there.endpoint, *words.split())
     name = words.split()[1]
-    assert said == Said(3, "", f"error: program {name} not found; did you mean {meant}?\n")
+    assert said == Said(3, "", f"error: no watcher is named {name!r}; did you mean {meant!r}?\n")
 
 
 def test_no_watcher_is_near(circusctl: Run, there: Answering) -> None:
     said = circusctl("--endpoint", there.endpoint, "list", "postgres")
-    assert said == Said(3, "", "error: program postgres not found\n")
+    assert said == Said(3, "", "error: no watcher is named 'postgres'\n")

@@ -61,7 +61,7 @@ def _keyboard(lines: Iterator[str | BaseException]) -> Callable[[str], str]:
         (("exit", "numwatchers"), 0, "", ""),
         (("numwatchers",), 0, "3\n\n", ""),
         (("incr web", "", "  "), 0, "2\n\n", ""),
-        (("stop nope", "numwatchers"), 3, "3\n\n", "error: program nope not found\n"),
+        (("stop nope", "numwatchers"), 3, "3\n\n", "error: no watcher is named 'nope'\n"),
         (
             ("nonsense now", "numwatchers"),
             2,

@@ -109,3 +109,20 @@ def test_it_ends_with_3_where_something_failed(
 ) -> None:
     there = daemon({"status": reply})
     assert circusctl(*switches, "--endpoint", there.endpoint, "status").code == code
+
+
+def test_plugins_without_a_process_stand_among_the_others() -> None:
+    threads = [
+        {"name": "flapping", "state": "running", "reason": None},
+        {"name": "a", "state": "failed", "reason": "KeyError: 'x'"},
+    ]
+    reply = {"details": {"web": WELL, "api": WELL}, "threads": threads}
+    _, *lines = tables_text(find("status").tables(reply), colours=False).splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["api", "active"],
+        ["plugin:a", "failed"],
+        ["└", "KeyError:"],
+        ["plugin:flapping", "running"],
+        ["web", "active"],
+    ]
+    assert lines[3].endswith("in circusd")

@@ -13,6 +13,7 @@ from cvec_circus_core.model.errors import (
     UnknownProcess,
     UnknownWatcher,
 )
+from cvec_circus_core.model.views import PluginView
 from cvec_circus_core.testing import FakeSupervisor, info_of
 from tests.commands.conftest import Run
 
@@ -161,3 +162,12 @@ def test_refused(
         run(name, **properties)
     assert raised.value.errno == 3
     assert reason is None or raised.value.reason == reason
+
+
+def test_plugins_in_threads_stand_beside_the_watchers(run: Run, daemon: FakeSupervisor) -> None:
+    daemon.hosted = [PluginView("flapping", "flapping", "thread", "running")]
+    asked = {"long": True, "usage": True}
+    reply = run("status", **asked)
+    assert reply["threads"] == [{"name": "flapping", "state": "running", "reason": None}]
+    assert reply["details"]["web"]["pids"] == [101, 102]
+    assert "threads" not in run("status", name="web", **asked)

@@ -29,7 +29,7 @@ def test_a_file_with_the_name_of_an_endpoint(tmp_path: Path, key: str) -> None:
     (tmp_path / "data.csv").write_text("keep me")
     done = run(tmp_path, "".join(f"{one} = {where}\n" for one, where in keys.items()))
     assert done.returncode == 1
-    sentence = f"circusd: {key} {keys[key]} is there already, and no socket: it is left alone"
+    sentence = f"circusd: {key} {keys[key]} already exists, and is no socket: it is left alone"
     assert done.stderr.splitlines()[-1] == sentence
     assert (tmp_path / "data.csv").read_text() == "keep me"
 

@@ -76,9 +76,9 @@ def test_its_arguments_are_completed(control: Control) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("uptime", "nobody"), 3, "program nobody not found"),
+        (("uptime", "nobody"), 3, "no watcher is named 'nobody'"),
         (("uptime", "--unit", "years"), 2, "years"),
-        (("uptime", "sleeper", "nobody"), 3, "program nobody not found"),
+        (("uptime", "sleeper", "nobody"), 3, "no watcher is named 'nobody'"),
         (("uptime", "--until", "sleeper"), 2, "--until"),
     ],
 )

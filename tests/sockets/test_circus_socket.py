@@ -218,7 +218,7 @@ def test_a_file_in_the_way(make: Make, folder: Path) -> None:
     said = refusal(make(path=str(folder / "s")))
     assert said == (
         f"[socket:web] can not listen at {folder}/s: "
-        "the file is there already (replace = true would remove it)"
+        "the file already exists (replace = true would remove it)"
     )
     make(path=str(folder / "s"), replace=True).bind_and_listen()
     assert stat.S_ISSOCK((folder / "s").stat().st_mode)

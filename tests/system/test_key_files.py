@@ -95,7 +95,7 @@ def test_what_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
         os.umask(before)
     modes = [stat.S_IMODE(one.stat().st_mode) for one in (file, file.parent / "list", file.parent)]
     assert modes == [0o600, 0o600, 0o700]
-    with pytest.raises(BadKeys, match="is there already"):
+    with pytest.raises(BadKeys, match="already exists"):
         write_new(str(file), "another")
     assert read_private(str(file)) == "secret"
 

@@ -36,10 +36,10 @@ def test_it_begins_with_its_version_and_the_status(shell: Terminal) -> None:
     assert first == f"circusctl {version('cvec-circus')}"
     assert title.split("  ")[0] == "NAME"
     assert title.endswith("UPTIME  MEMORY  RESTARTS  LAST EXIT")
-    states = {row.rpartition("active")[0] or row.split()[0]: row for row in rows}
-    assert {name.strip() for name in states} == {
-        *("api:v1", "back office", "db", "off", "slow", "web")
-    }
+    names = [row[: title.index("STATE")].strip() for row in rows if not row.startswith("  └")]
+    assert names == [
+        *("api:v1", "back office", "db", "off", "plugin:flapping", "slow", "web"),
+    ]
     assert prompt == PROMPT
 
 
@@ -58,7 +58,7 @@ def test_a_line_is_a_command_and_an_empty_one_nothing(shell: Terminal) -> None:
         ("nonsense now", "*** Unknown syntax: nonsense now (unknown command: 'nonsense')"),
         ("incr", "circusctl: NAME is missing"),
         ("incr web many", "circusctl: NB is a number, not 'many'"),
-        ("stop nobody", "error: program nobody not found"),
+        ("stop nobody", "error: no watcher is named 'nobody'"),
         ("stop 'web", "*** no closing quotation"),
         ("stop web --nonsense", "circusctl: stop has no switch --nonsense"),
         ("help completion", "usage: circusctl completion bash|zsh|fish"),

@@ -87,7 +87,7 @@ def _make_free(spot: Spot, *, replace: bool) -> None:
     if stat.S_ISDIR(state.st_mode):
         raise Refusal("there is a folder of that name")
     if not replace:
-        raise Refusal("the file is there already (replace = true would remove it)")
+        raise Refusal("the file already exists (replace = true would remove it)")
     spot.remove()
 
 
