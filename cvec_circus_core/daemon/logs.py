@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 FORMAT = "%(asctime)s circus[{pid}] [%(levelname)s] %(message)s"
 TIMES = "%Y-%m-%d %H:%M:%S"
 
+LONGEST_MESSAGE = 4000
+"""Characters of one message. Reasons may quote options, which may have a megabyte."""
+
 END_LIMIT = 2.0
 """Seconds for the log to take its last records."""
 
@@ -54,6 +57,13 @@ class _Lines(logging.Formatter):
         if self._second[0] != second:
             self._second = second, super().formatTime(record, datefmt)
         return self._second[1]
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return a line: whatever its parts hold, it is one, and not longer than somebody reads."""
+        message = record.message
+        if len(message) > LONGEST_MESSAGE or not message.isprintable():
+            record.message = escaped(message, LONGEST_MESSAGE)
+        return super().formatMessage(record)
 
 
 def set_up(spec: ArbiterSpec) -> None:
