@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import socket
 from typing import Any
 
 import zmq
@@ -21,7 +20,14 @@ from cvec_circus_core.control.peers.authentication import Bound
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private, speaks_curve
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.system.net.endpoint_files import folder_doubts, give, is_taken, made_for_me
+from cvec_circus_core.system.net.endpoint_files import (
+    folder_doubts,
+    give,
+    is_taken,
+    listener_of,
+    made_for_me,
+    path_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +89,11 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
 
     Raises `CannotBind`.
     """
-    if endpoint.startswith("ipc://") and _somebody_listens(endpoint.removeprefix("ipc://")):
+    pid = _listener(endpoint)
+    if pid is not None:
         # libzmq would take the file away from the daemon that listens there.
-        raise CannotBind(f"{key} {endpoint} {_REASONS[errno.EADDRINUSE]}")
+        who = f" (process {pid})" if pid else ""
+        raise CannotBind(f"{key} {endpoint} {_REASONS[errno.EADDRINUSE]}{who}")
     if is_taken(endpoint):
         # libzmq would take that away, too, whatever is in it.
         raise CannotBind(f"{key} {endpoint} already exists, and is no socket: it is left alone")
@@ -100,11 +108,10 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
     return bound.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def _somebody_listens(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        probe.settimeout(1.0)
-        try:
-            probe.connect(path)
-        except OSError:
-            return False
-        return True
+def _listener(endpoint: str) -> int | None:
+    """Return the pid of who listens at a Unix endpoint, 0 if it is not told, None for nobody."""
+    path = path_of(endpoint)
+    try:
+        return None if path is None else listener_of(path)
+    except OSError:
+        return None  # The bind says it better.

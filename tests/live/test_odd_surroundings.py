@@ -19,7 +19,8 @@ Start = Callable[..., Daemon]
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 NOBODY = pwd.getpwnam("nobody")
-SAYS_GOODBYE = """trap "echo > {folder}/bye; exit" TERM
+SAYS_GOODBYE = """echo $$ > {folder}/pid
+trap "echo > {folder}/bye; exit" TERM
 echo > {folder}/up
 while :; do sleep 0.05; done
 """
@@ -60,16 +61,12 @@ def test_a_stopped_leftover_hears_its_stop_signal(start: Start, tmp_path: Path) 
     script = tmp_path / "child"
     script.write_text(SAYS_GOODBYE.format(folder=tmp_path))
     body = f"""[watcher:w]
-cmd = sh -c 'setsid sh {script} & echo $! > {tmp_path}/pid; exec sleep 1000'
+cmd = sh -c 'setsid sh {script} & exec sleep 1000'
 graceful_timeout = 60
 """
     daemon = start(body)
     until(lambda: (tmp_path / "up").exists())
-    (pid,) = (
-        process.pid
-        for process in psutil.process_iter()
-        if words(process)[:2] == ["sh", str(script)]
-    )
+    pid = int((tmp_path / "pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     daemon.ok("stop", name="w", waiting=True)
@@ -189,3 +186,42 @@ stdout_stream.class = StdoutStream
     assert f"SHELL={NOBODY.pw_shell}" in lines
     assert "LOGNAME=nobody" in lines
     assert "USER=own" in lines
+
+
+def test_the_sockets_of_a_killed_daemon_are_taken_and_those_of_a_living_one_are_not(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "circus.ini"
+    ends = f"endpoint = ipc://{tmp_path}/c\npubsub_endpoint = ipc://{tmp_path}/e\n"
+    managed = f"[socket:web]\npath = {tmp_path}/web\nreplace = True\n"
+    file.write_text(f"[circus]\n{ends}{managed}[watcher:w]\ncmd = true\nautostart = False\n")
+    other = tmp_path / "other.ini"
+    own = f"endpoint = ipc://{tmp_path}/c2\npubsub_endpoint = ipc://{tmp_path}/e2\n"
+    other.write_text(f"[circus]\n{own}{managed}")
+    without = tmp_path / "without.ini"
+    without.write_text(f"[circus]\n{ends}")
+
+    def started() -> subprocess.Popen[bytes]:
+        log = tmp_path / f"log{len(list(tmp_path.glob('log*')))}"
+        with log.open("wb") as out:
+            daemon = subprocess.Popen([BIN / "circusd", file], stdout=out, stderr=out)
+        until(lambda: "waiting for commands" in log.read_text() or daemon.poll() is not None)
+        assert daemon.poll() is None, log.read_text()
+        return daemon
+
+    first = started()
+    first.kill()
+    first.wait()
+    second = started()
+    try:
+        for rival, sentence in (
+            (other, f"[socket:web] can not listen at {tmp_path}/web: process {second.pid} listens"),
+            (without, f"is another daemon running there? (process {second.pid})"),
+        ):
+            refused = subprocess.run([BIN / "circusd", rival], capture_output=True, text=True)
+            assert refused.returncode == 1
+            assert sentence in refused.stderr
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(LIMIT) == 0
+    finally:
+        second.kill()

@@ -166,7 +166,8 @@ def test_the_file_goes_with_the_socket(make: Make, folder: Path) -> None:
 def test_the_file_of_another_one_stays(make: Make, folder: Path) -> None:
     old = make(path=str(folder / "s"))
     old.bind_and_listen()
-    new = make(path=str(folder / "s"), replace=True)
+    (folder / "s").unlink()
+    new = make(path=str(folder / "s"))
     new.bind_and_listen()
     old.close()
     with socket.socket(socket.AF_UNIX) as client:
@@ -222,6 +223,35 @@ def test_a_file_in_the_way(make: Make, folder: Path) -> None:
     )
     make(path=str(folder / "s"), replace=True).bind_and_listen()
     assert stat.S_ISSOCK((folder / "s").stat().st_mode)
+
+
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM", "SOCK_SEQPACKET"])
+def test_a_file_that_was_left_over_goes(make: Make, folder: Path, kind: str) -> None:
+    with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as killed:
+        killed.bind(str(folder / "s"))
+    make(path=str(folder / "s"), type=kind).bind_and_listen()
+    with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as client:
+        client.connect(str(folder / "s"))
+
+
+@pytest.mark.parametrize("replace", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "who"),
+    [
+        ("SOCK_STREAM", "process {pid}"),
+        ("SOCK_SEQPACKET", "process {pid}"),
+        ("SOCK_DGRAM", "somebody"),
+    ],
+)
+def test_a_socket_that_somebody_has_stays(
+    make: Make, folder: Path, kind: str, who: str, replace: bool
+) -> None:
+    make(path=str(folder / "s"), type=kind).bind_and_listen()
+    other = make(path=str(folder / "s"), replace=replace)
+    sentence = f"{who.format(pid=os.getpid())} listens there already"
+    assert refusal(other) == f"[socket:web] can not listen at {folder}/s: {sentence}"
+    with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as client:
+        client.connect(str(folder / "s"))
 
 
 def test_a_folder_in_the_way_stays(make: Make, folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.system.accounts import gid_of, uid_of
+from cvec_circus_core.system.net.endpoint_files import listener_of
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 
 _ALL_MODES = 0o777
@@ -73,19 +74,36 @@ def resolved(plan: BindPlan) -> Any:
 def make_file_free(path: str, *, replace: bool) -> None:
     """Remove what is in the way of a Unix socket, if that is allowed.
 
+    A socket that nobody listens at is left over from a daemon that was killed, and goes; one that
+    somebody listens at stays, whatever is allowed.
+
     Raises `SystemProblem` where somebody could have led the path elsewhere.
     """
     try:
         with hold(path, follow=False) as spot:
-            _make_free(spot, replace=replace)
+            _make_free(spot, path, replace=replace)
     except FileNotFoundError:
         return
 
 
-def _make_free(spot: Spot, *, replace: bool) -> None:
+def _is_left_over(path: str) -> bool:
+    """Tell whether nobody listens at a Unix socket. Raises `Refusal` where somebody does."""
+    try:
+        pid = listener_of(path)
+    except OSError:
+        return False
+    if pid is not None:
+        raise Refusal(f"{f'process {pid}' if pid else 'somebody'} listens there already")
+    return True
+
+
+def _make_free(spot: Spot, path: str, *, replace: bool) -> None:
     state = spot.look()
     if stat.S_ISDIR(state.st_mode):
         raise Refusal("there is a folder of that name")
+    if stat.S_ISSOCK(state.st_mode) and _is_left_over(path):
+        spot.remove()
+        return
     if not replace:
         raise Refusal("the file already exists (replace = true would remove it)")
     spot.remove()

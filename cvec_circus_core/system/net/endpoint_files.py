@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,12 +16,42 @@ from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
 
 _ONLY_ME = 0o177
 _SCHEME = "ipc://"
+_CREDENTIALS = struct.Struct("=iII")
 
 
 def path_of(endpoint: str) -> str | None:
     """Return the file of an endpoint, or None where it has none."""
     path = endpoint.removeprefix(_SCHEME)
     return None if path == endpoint or path in ("", "*") or path.startswith("@") else path
+
+
+def listener_of(path: str) -> int | None:
+    """Return the pid of who listens at a Unix socket, 0 where that is not told, None for nobody.
+
+    Raises OSError where the file can not be asked.
+    """
+    for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, kind) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(path)
+            except BlockingIOError:
+                return 0  # There is a queue, and it is full.
+            except (FileNotFoundError, ConnectionRefusedError):
+                return None
+            except OSError as error:
+                if error.errno != errno.EPROTOTYPE:
+                    raise
+                continue
+            return 0 if kind == socket.SOCK_DGRAM else _pid_of_peer(probe)
+    return None
+
+
+def _pid_of_peer(connection: socket.socket) -> int:
+    if not hasattr(socket, "SO_PEERCRED"):
+        return 0
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[0])
 
 
 def is_taken(endpoint: str) -> bool:
