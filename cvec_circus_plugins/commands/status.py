@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from cvec_circus_core.api import Supervisor, WatcherPort
 
+_LAST_LINES = 5
+_LAST_BYTES = 4096
 WILD = "*?["
 
 
@@ -60,6 +62,9 @@ class Status(Command):
     is active but has fewer processes than wanted is degraded, one that waits for its next try
     retrying, and one that has stopped for a reason failed.
 
+    Where something is wrong with the watcher that is named, `last_output` has its last lines, as
+    the merged reply of `tail` has them.
+
     Command line::
 
         circusctl status [NAME...] [--long]
@@ -84,7 +89,8 @@ class Status(Command):
             if watcher is not None:
                 details = {"details": await _details(supervisor, [watcher], request)}
                 details = details if request.long else {}
-                return {"status": watcher.view().status.value, **_health(watcher), **details}
+                health = {**_health(watcher), **_last_output(watcher)}
+                return {"status": watcher.view().status.value, **health, **details}
         watchers = _several(supervisor, request.name)
         reply: dict[str, Any] = {
             "statuses": {watcher.name: watcher.view().status.value for watcher in watchers},
@@ -106,7 +112,7 @@ class Status(Command):
             return "\n".join(_long_line(name, reply["details"][name]) for name in _sorted(reply))
         if "statuses" in reply:
             return "\n".join(f"{name}: {reply['statuses'][name]}" for name in _sorted(reply))
-        return str(reply["status"])
+        return "\n".join((str(reply["status"]), *_output_lines(reply)))
 
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the name where it is not there anyway."""
@@ -118,7 +124,9 @@ class Status(Command):
         if reply.get("details"):
             from cvec_circus_plugins.commands._status_table import status_table
 
-            return (status_table(reply["details"], reply.get("threads", ())),)
+            output = [(line,) for line in _output_lines(reply)]
+            tables = (status_table(reply["details"], reply.get("threads", ())),)
+            return (*tables, Table(("LAST OUTPUT",), output)) if output else tables
         if reply.get("statuses"):
             return (Table(("NAME", "STATE"), sorted(reply["statuses"].items())),)
         return ()
@@ -155,6 +163,29 @@ def _several(supervisor: Supervisor, pattern: str | None) -> list[WatcherPort]:
 
 def _is_amiss(health: Mapping[str, Any]) -> bool:
     return bool(health.get("reason")) or health.get("retry_in") is not None
+
+
+def _last_output(watcher: WatcherPort) -> dict[str, Any]:
+    """Return the last lines of a watcher that is not well: they often say why."""
+    if not _is_amiss(_health(watcher)):
+        return {}
+    try:
+        lines = watcher.recent_lines(api.OutputQuery(lines=_LAST_LINES))[-_LAST_LINES:]
+    except api.RequestError:
+        return {}
+    from cvec_circus_plugins.commands._output_entries import merged_entries
+
+    return {"last_output": merged_entries(watcher.name, lines, _LAST_BYTES)} if lines else {}
+
+
+def _output_lines(reply: Mapping[str, Any]) -> list[str]:
+    if "last_output" not in reply:
+        return []
+    from cvec_circus_plugins.commands._output_entries import LinePrinter
+
+    printer = LinePrinter(prefixes=True)
+    data = b"".join(printer.text_of(entry) for entry in reply["last_output"])
+    return data.decode(errors="replace").removesuffix("\n").split("\n") if data else []
 
 
 def _health(watcher: WatcherPort) -> dict[str, Any]:

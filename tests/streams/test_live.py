@@ -516,3 +516,17 @@ class TestTail:
         words = daemon.text().split("\n")
         assert (words.count("one"), words.count("two")) == (4, 4)
         assert {str(pid) for pid in pids} <= set(words)
+
+
+def test_status_shows_the_last_lines_of_a_watcher_that_is_not_well(start: Start) -> None:
+    daemon = start(
+        "[watcher:sick]\ncmd = sh -c 'echo about to fail; echo no database >&2; exit 1'\n"
+        "[watcher:well]\ncmd = sh -c 'echo fine; exec sleep 1000'\n"
+    )
+    until(lambda: "no database" in daemon.control("status", "sick").stdout)
+    lines = daemon.control("status", "sick").stdout.split("\n")
+    assert "sick:1 err | no database" in lines
+    assert len(lines) <= 7
+    until(lambda: daemon.control("tail", "well").stdout == "fine\n")
+    assert daemon.control("status", "well").stdout == "active\n"
+    assert "last_output" not in daemon.ok("status", name="well")
