@@ -1,11 +1,14 @@
 """When a new process counts as ready, so that an old one may go.
 
+    auto            when it waits on its managed sockets; without such, when it says READY=1 or has
+                    lived for a second
     spawned         as soon as it is there
     alive:SECONDS   when it has lived that long
     notify          when it says READY=1 on its notify socket, as services of systemd do
     log:REGEX       when a line of its output matches
 
-The first two come true by themselves while the process lives; the others have to be told.
+``spawned`` and ``alive`` come true by themselves while the process lives; the others have to be
+told, or seen.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ from cvec_circus_core.model.regex import Regex
 from cvec_circus_core.model.values import Struct
 
 _FORM = "a way to be ready"
-_ALLOWED = "spawned, alive:SECONDS, notify or log:REGEX"
+_ALLOWED = "auto, spawned, alive:SECONDS, notify or log:REGEX"
 
 
 class Sign(Enum):
     """What tells that a process is ready."""
 
+    AUTO = "auto"
     SPAWNED = "spawned"
     ALIVE = "alive"
     NOTIFY = "notify"
@@ -34,7 +38,7 @@ class Readiness(Struct, frozen=True):
 
     sign: Sign = Sign.SPAWNED
     seconds: float = 0.0
-    """For ALIVE."""
+    """For ALIVE, and for AUTO where nothing else can be seen."""
     pattern: str = ""
     """For LOG."""
 
@@ -49,6 +53,7 @@ class Readiness(Struct, frozen=True):
 
 
 SPAWNED = Readiness()
+AUTO = Readiness(Sign.AUTO, seconds=1.0)
 NOTIFY = Readiness(Sign.NOTIFY)
 
 
@@ -71,6 +76,8 @@ def _parse(text: str) -> Readiness:
         raise ValueError(_FORM)
     word, colon, rest = text.strip().partition(":")
     match word.strip().lower(), bool(colon):
+        case "auto", False:
+            return AUTO
         case "spawned", False:
             return SPAWNED
         case "notify", False:

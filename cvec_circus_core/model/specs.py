@@ -33,7 +33,7 @@ from cvec_circus_core.model.kinds import (
     or_none,
 )
 from cvec_circus_core.model.options import Needs, Spec, family, free_form, option
-from cvec_circus_core.model.readiness import READINESS, Readiness, alive
+from cvec_circus_core.model.readiness import AUTO, READINESS, Readiness
 from cvec_circus_core.model.words import split_words
 
 COUNT = at_least(INTEGER, 0)
@@ -178,7 +178,12 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         aliases=("rollout.unavailable",),
     )
     ready: Readiness = option(
-        alive(0.5), READINESS, "what tells that a new process is ready, so that an old one may go"
+        AUTO, READINESS, "what tells that a new process is ready, so that an old one may go"
+    )
+    settle: float = option(
+        2.0,
+        SECONDS,
+        "seconds that a new process must live after it was ready, before an old one goes for it",
     )
     ready_timeout: float = option(
         30.0,

@@ -13,6 +13,7 @@ from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import NOWHERE, Served
 from cvec_circus_core.model.outcome import Outcome
+from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
@@ -32,6 +33,7 @@ from cvec_circus_core.policy.watcher.effects import (
 from cvec_circus_core.policy.watcher.inputs import (
     Exited,
     Input,
+    Ready,
     SocketReady,
     Spawned,
     SpawnFailed,
@@ -158,7 +160,13 @@ class EffectRunner:
                 self._served[result.pid] = start.served
             start.pipes.started(result.pid)
             start.equipment.started(result.pid)
-        self._post(Spawned(start.wid, result.pid, self._world.chance()))
+        is_watched = bool(start.served) and self._spec().ready.sign is Sign.AUTO
+        self._post(Spawned(start.wid, result.pid, self._world.chance(), is_watched))
+        if is_watched and start.served:
+            self._world.processes.tell_when_serving(result.pid, start.served, self._on_serving)
+
+    def _on_serving(self, pid: int) -> None:
+        self._post(Ready(pid))
 
     def _post_failure(self, wid: int, reason: str, *, shortage: bool) -> None:
         log.warning("watcher %s: process %d could not start: %s", self._spec().name, wid, reason)

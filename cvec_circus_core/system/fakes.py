@@ -23,6 +23,7 @@ from cvec_circus_core.system.protocols import (
     ORPHANS,
     OnExit,
     OnGone,
+    OnServing,
     OnSignalled,
     OnSpawned,
     Scope,
@@ -132,6 +133,7 @@ class FakeProcesses:
         self._refuses_spawns = False
         self._running: dict[int, _Running] = {}
         self._left: dict[int, tuple[int, int]] = {}
+        self._unserving: dict[int, OnServing] = {}
         self._outbox: deque[Callable[[], None]] = deque()
 
     def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
@@ -194,6 +196,21 @@ class FakeProcesses:
     ) -> None:
         """Send a signal: a fake process answers nobody."""
         self.signal(pid, signum, scope, on_signalled)
+
+    def tell_when_serving(self, pid: int, served: Served, on_serving: OnServing) -> None:
+        """Remember whom to tell; `serve` lets a process serve."""
+        if pid in self._running:
+            self._unserving[pid] = on_serving
+
+    def serve(self, pid: int) -> None:
+        """Let a process wait on its sockets from now on."""
+        on_serving = self._unserving.pop(pid, None)
+        if on_serving is not None:
+            self._outbox.append(lambda: self._tell_serving(pid, on_serving))
+
+    def _tell_serving(self, pid: int, on_serving: OnServing) -> None:
+        if pid in self._running:
+            on_serving(pid)
 
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind."""

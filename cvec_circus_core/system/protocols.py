@@ -49,6 +49,9 @@ OnExit = Callable[[int, Exit], None]
 OnSignalled = Callable[[SignalResult], None]
 """Called once per signal."""
 
+OnServing = Callable[[int], None]
+"""Called at most once, in the event loop, with the pid of a process that serves its sockets."""
+
 OnGone = Callable[[int], None]
 """Called once, in the event loop, when nothing of the tree is alive any more."""
 
@@ -125,6 +128,13 @@ class Processes(Protocol):
         whether it is answering anybody at these sockets; else when it is not, or the patience is
         over. A process that ends by itself meanwhile is sent nothing. One that is stopped (SIGSTOP)
         goes on, so that it can handle what it was sent.
+        """
+
+    def tell_when_serving(self, pid: int, served: Served, on_serving: OnServing) -> None:
+        """Call back when a process, or a descendant, waits on the managed sockets that it got.
+
+        That is when it sleeps in a call that watches one, or answers somebody already. Where it can
+        not be seen, it is told after a second; of one that ended nothing is told.
         """
 
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:

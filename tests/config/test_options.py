@@ -40,7 +40,7 @@ CAPABILITIES = (
     "names of capabilities such as net_bind_service, or none, or ~ before names to take away"
 )
 AMOUNT = "a count such as 2, or a percentage such as 50%"
-READY = "spawned, alive:SECONDS, notify or log:REGEX"
+READY = "auto, spawned, alive:SECONDS, notify or log:REGEX"
 
 Row = tuple[str, str, Any, str, str]
 """Key, right text, its value, wrong text, what the problem says is allowed."""
@@ -127,6 +127,7 @@ WATCHER: list[Row] = [
     ("rollout_surge", "50%", Amount(50, percent=True), "-1", AMOUNT),
     ("rollout_unavailable", "2", Amount(2), "half", AMOUNT),
     ("ready", " Alive:2.5", alive(2.5), "log:(", READY),
+    ("settle", "0", 0.0, "-1", SECONDS),
     ("ready_timeout", "2.5", 2.5, "-1", SECONDS),
     ("watchdog", "20", 20.0, "never", SECONDS),
     ("respawn", "no", False, "unexpected", BOOLEAN),

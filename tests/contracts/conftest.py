@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -61,6 +62,14 @@ BEHAVIOURS = {
     "leaves a stubborn child": Behaviour(exits_after=0.01, leaves_stubborn=1),
     "has a child": Behaviour(),
 }
+
+
+SERVER = (
+    "import os, socket, sys\nlistening = socket.socket(fileno=int(sys.argv[1]))\n"
+    "os.read(0, 1)\nlistening.setblocking(True)\nlistening.accept()",
+    "\0web\0",
+)
+"""Waits on the socket named web once it has read something."""
 
 
 class Calls:
@@ -127,6 +136,14 @@ class FakeWorld(Calls):
     def broken_plan(self) -> LaunchPlan:
         return LaunchPlan(argv=("/no/such/program",), env={})
 
+    def spawn_server(self, ends: Ends) -> int:
+        """Start a process that has the socket named web, and does not wait on it."""
+        return self.spawn("runs", ends)
+
+    def serve(self, pid: int) -> None:
+        """Let it wait on its socket."""
+        self.fakes.serve(pid)
+
     def bind_plan(self, name: str, **options: Any) -> BindPlan:
         return BindPlan(name=name, **{"host": "127.0.0.1", "port": 0, **options})
 
@@ -168,6 +185,7 @@ class RealWorld(Calls):
         os.set_blocking(self._read, False)
         self.stdio = Stdio(stdout=self._write)
         self._clients: list[socket.socket] = []
+        self._pipes: list[int] = []
 
     def plan(self, kind: str) -> LaunchPlan:
         return LaunchPlan(
@@ -177,6 +195,26 @@ class RealWorld(Calls):
 
     def broken_plan(self) -> LaunchPlan:
         return LaunchPlan(argv=("/no/such/program",), env={})
+
+    def spawn_server(self, ends: Ends) -> int:
+        """Start a process that has the socket named web, and does not wait on it."""
+        plan = LaunchPlan(
+            argv=(sys.executable, "-S", "-c", *SERVER), env={}, numbered_sockets=("web",)
+        )
+        ours, theirs = os.pipe()
+        self._pipes.append(theirs)
+        before, self.stdio = self.stdio, Stdio(stdin=ours)
+        try:
+            pid = self.try_to_spawn(plan, ends).pid
+        finally:
+            self.stdio = before
+            os.close(ours)
+        assert pid is not None
+        return pid
+
+    def serve(self, pid: int) -> None:
+        """Let it wait on its socket."""
+        os.write(self._pipes[-1], b".")
 
     def bind_plan(self, name: str, **options: Any) -> BindPlan:
         return BindPlan(name=name, **{"host": "127.0.0.1", "port": 0, **options})
@@ -204,8 +242,8 @@ class RealWorld(Calls):
         self.processes.close()
         self.until(lambda: not set(threading.enumerate()) - self._before[1])
         self.loop.close()
-        os.close(self._read)
-        os.close(self._write)
+        for number in (self._read, self._write, *self._pipes):
+            os.close(number)
         assert open_descriptors() == self._before[0]
         assert _children() <= self._before[2]  # no child and no zombie is left
 

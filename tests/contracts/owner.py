@@ -101,6 +101,17 @@ class Owner:
             pid, signum, Scope[scope], wire.served_from_data(served), patience, tell
         )
 
+    def do_tell_when_serving(
+        self,
+        number: int,
+        pid: int,
+        served: tuple[list[int], list[str]],
+        *,
+        descriptors: tuple[int, ...],
+    ) -> None:
+        tell = lambda pid: self._tell("serving", number, pid)  # noqa: E731 - it says what it is
+        self._processes.tell_when_serving(pid, wire.served_from_data(served), tell)
+
     def do_kill_leftovers(
         self, number: int, pid: int, signum: int, grace: float, *, descriptors: tuple[int, ...]
     ) -> None:

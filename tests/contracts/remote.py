@@ -16,6 +16,7 @@ from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.protocols import (
     OnExit,
     OnGone,
+    OnServing,
     OnSignalled,
     OnSpawned,
     Scope,
@@ -168,6 +169,11 @@ class RemoteProcesses:
         self._connection.tell(
             "signal_when_idle", number, pid, int(signum), scope.name, data, patience
         )
+
+    def tell_when_serving(self, pid: int, served: Served, on_serving: OnServing) -> None:
+        """Be told when a process serves."""
+        number = self._connection.number_for(on_serving)
+        self._connection.tell("tell_when_serving", number, pid, wire.served_to_data(served))
 
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Have stopped what a process left behind."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from functools import partial
 from typing import Any
 
@@ -85,6 +86,33 @@ def test_a_childless_process_has_no_children_to_signal(world: Any, ends: Any) ->
     assert world.answer_of(partial(to_child, pid + 100_000, pid, TERM)) == NOBODY
     world.processes.signal(pid, KILL)
     world.until(lambda: bool(ends.told))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="is seen in /proc")
+def test_it_is_told_once_when_a_process_waits_on_its_socket(world: Any, ends: Any) -> None:
+    opened = world.sockets.open(world.bind_plan("web"))
+    world.sockets.keep(opened.number)
+    pid, told = world.spawn_server(ends), []
+    served = Served(ports=frozenset({opened.port}))
+    world.processes.tell_when_serving(pid, served, told.append)
+    assert told == []
+    world.serve(pid)
+    world.until(lambda: told == [pid])
+    world.processes.signal(pid, KILL)
+    world.until(lambda: bool(ends.told))
+    assert told == [pid]
+
+
+def test_of_one_that_ended_it_is_not_told_that_it_serves(world: Any, ends: Any) -> None:
+    opened = world.sockets.open(world.bind_plan("web"))
+    world.sockets.keep(opened.number)
+    pid, told = world.spawn_server(ends), []
+    served = Served(ports=frozenset({opened.port}))
+    world.processes.tell_when_serving(pid, served, told.append)
+    world.processes.signal(pid, KILL)
+    world.until(lambda: bool(ends.told))
+    world.processes.tell_when_serving(pid, served, told.append)
+    assert told == []
 
 
 def test_who_serves_nobody_gets_the_signal_when_idle(world: Any, ends: Any) -> None:

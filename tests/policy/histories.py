@@ -16,7 +16,7 @@ from random import Random
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.notices import Notice
-from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, alive
+from cvec_circus_core.model.readiness import AUTO, NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.watcher.inputs import (
@@ -89,7 +89,8 @@ def random_spec(chance: Random) -> WatcherSpec:
         max_age_variance=chance.choice((0.0, 3.0)),
         stable_after=chance.choice((0.0, 1.0, 10.0)),
         retry_pause=chance.choice((0.1, 0.1, 0.0)),
-        ready=chance.choice((SPAWNED, SPAWNED, alive(0.5), alive(3), NOTIFY)),
+        ready=chance.choice((SPAWNED, SPAWNED, alive(0.5), alive(3), NOTIFY, AUTO)),
+        settle=chance.choice((0.0, 0.0, 2.0)),
         ready_timeout=chance.choice((1.0, 5.0, 30.0)),
         watchdog=chance.choice((0.0, 0.0, 0.0, 2.0)),
         rollout_surge=chance.choice(AMOUNTS[1:]),

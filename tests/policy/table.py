@@ -22,7 +22,7 @@ from cvec_circus_core.policy.watcher.state import WatcherState
 NAME = "web"
 STARTED = Emit(events.WatcherStarted(NAME))
 RELOADED = Emit(events.WatcherReloaded(NAME))
-USUAL: dict[str, Any] = {"name": NAME, "cmd": "web", "ready": SPAWNED}
+USUAL: dict[str, Any] = {"name": NAME, "cmd": "web", "ready": SPAWNED, "settle": 0.0}
 START, STOP, RESTART = Wish(Go.START), Wish(Go.STOP), Wish(Go.RESTART)
 
 

@@ -234,7 +234,7 @@ class TestSpawnThatFails:
             refusals += [str(error) for error in broken(effects).values()]
             now = wake_at(web.state) or now
             web.hears(Tick(), at=now)
-        assert refusals == ["too many processes (5 tries); it is tried again"]
+        assert refusals == ["too many processes (3 tries); it is tried again"]
         assert web.hears(come(1), at=now)[:2] == [told_spawn(1), STARTED]
 
     def test_more_of_them_under_a_limit_leave_those_that_are_well(self) -> None:
@@ -261,7 +261,7 @@ class TestSpawnThatFails:
             now = wake_at(web.state) or now
             web.hears(Tick(), at=now)
         assert [str(error) for errors in told for error in errors.values()] == [
-            "no (5 tries); it is tried again"
+            "no (3 tries); it is tried again"
         ]
         assert web.state.slots.spawning
 

@@ -187,7 +187,10 @@ class TestCrashing:
                 web.hears(Tick(), at=now)
             if web.state.slots.spawning:
                 web.hears(come(2, 201 + death), at=now)
-        assert str(broken(effects)[1]) == f"a process exited with 3 ({deaths} tries)" + STAY
+        assert (
+            str(broken(effects)[1])
+            == f"a process exited with 3 before it was ready ({deaths} tries)" + STAY
+        )
         assert web.pids == [101]
 
     def test_counts_the_deaths_of_each_slot_by_itself(self) -> None:

@@ -107,12 +107,15 @@ class TestResize:
         assert web.state.status.value == "active"
         assert web.hears(Resize(1)) == spawns([1])
 
-    def test_is_done_in_a_reload_that_does_not_get_on(self) -> None:
+    def test_is_done_in_a_reload_when_all_are_ready(self) -> None:
         web = active(ready=alive(99))
         web.hears(Renew())
         web.hears(come(2))
         assert web.hears(Resize(2, ticket())) == spawns([3])
-        assert web.hears(come(3))[1:2] == [kept(started=(103,), there=(101, 102), numprocesses=2)]
+        assert web.hears(come(3))[1:2] == []
+        assert web.hears(Tick(), at=99.0) == asked(1)
+        done = kept(stopped=(101,), started=(103,), there=(102,), numprocesses=2)
+        assert done in web.hears(end(1), at=99.0)
 
     def test_of_a_singleton_to_two_is_refused_and_changes_nothing(self) -> None:
         web = active(singleton=True)

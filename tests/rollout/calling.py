@@ -1,7 +1,8 @@
 """Clients in a process of their own: ``python -m tests.rollout.calling PORT [CLIENTS [PAUSE]]``.
 
-Each connects, reads a line, and connects again. For every line of standard input they write what
-they saw since the last one: a JSON object with calls, failures and the slowest call in seconds.
+Each connects, reads a line, and connects again; with ``--http``, sends a request and reads the last
+line of the answer. For every line of standard input they write what they saw since the last one: a
+JSON object with calls, failures and the slowest call in seconds.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Seen:
 class Callers:
     """Clients that call until their process ends."""
 
-    def __init__(self, port: int, count: int, pause: float) -> None:
+    def __init__(self, port: int, count: int, pause: float, *, http: bool = False) -> None:
+        self._http = http
         self._port = port
         self._pause = pause
         self._seen = Seen()
@@ -44,11 +46,17 @@ class Callers:
             begun = time.monotonic()
             try:
                 with socket.create_connection(("127.0.0.1", self._port), PATIENCE) as connection:
-                    pid, trouble = int(connection.makefile().readline()), ""
-            except (OSError, ValueError) as error:
+                    pid, trouble = int(self._answer(connection)), ""
+            except (OSError, ValueError, IndexError) as error:
                 pid, trouble = 0, repr(error)
             self._note(time.monotonic() - begun, pid, trouble)
             time.sleep(self._pause)
+
+    def _answer(self, connection: socket.socket) -> str:
+        if not self._http:
+            return connection.makefile().readline()
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return connection.makefile().read().splitlines()[-1]
 
     def _note(self, took: float, pid: int, trouble: str) -> None:
         with self._lock:
@@ -69,8 +77,10 @@ class Callers:
 
 def main() -> None:
     """Call, and tell when asked."""
-    words = [*sys.argv[1:], *(str(CLIENTS), str(PAUSE))[len(sys.argv) - 2 :]]
-    callers = Callers(int(words[0]), int(words[1]), float(words[2]))
+    given = [word for word in sys.argv[1:] if word != "--http"]
+    words = [*given, *(str(CLIENTS), str(PAUSE))[len(given) - 1 :]]
+    http = "--http" in sys.argv
+    callers = Callers(int(words[0]), int(words[1]), float(words[2]), http=http)
     for _ in sys.stdin:
         print(json.dumps(asdict(callers.take())), flush=True)
 

@@ -18,8 +18,8 @@ from tests.rollout.calling import CLIENTS, PATIENCE, Seen
 class Clients:
     """Four clients that connect, read a line, and connect again."""
 
-    def __init__(self, port: int) -> None:
-        words = [sys.executable, "-m", "tests.rollout.calling", str(port)]
+    def __init__(self, port: int, *, http: bool = False) -> None:
+        words = [sys.executable, "-m", "tests.rollout.calling", str(port), *["--http"] * http]
         self._process = subprocess.Popen(
             words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -44,7 +44,9 @@ class Scene:
         turns = FairQueue(self.clock, loop, lambda: 1)
         sockets = ManagedSockets(FakeSocketOwner())
         world = World(loop, self.clock, self.processes, turns, sockets, self.events.append)
-        spec = WatcherSpec(**{"name": "Web", "cmd": "web", "ready": SPAWNED, **options})
+        spec = WatcherSpec(
+            **{"name": "Web", "cmd": "web", "ready": SPAWNED, "settle": 0.0, **options}
+        )
         self.actor = WatcherActor(spec, world)
         self.actor.inbox.listener = self.news.append
 

@@ -97,11 +97,16 @@ class Retire(Struct, frozen=True):
 
 
 class Spawned(Struct, frozen=True):
-    """A `Spawn` effect worked. ``chance`` is a random number from 0 to 1, for the ageing."""
+    """A `Spawn` effect worked.
+
+    ``chance`` is a random number from 0 to 1, for the ageing. ``is_serving``: the process has
+    managed sockets, and it will be told when it waits on them (`Ready`).
+    """
 
     wid: int
     pid: int
     chance: float = 0.0
+    is_serving: bool = False
 
 
 class Found(Struct, frozen=True):

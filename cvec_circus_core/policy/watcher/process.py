@@ -31,7 +31,7 @@ def note_started(
     """Take a new process in; one that a reload has overtaken is out of date at once."""
     slot = state.slots.by_wid[spawned.wid]
     slot.begin_process(spawned.pid, now)
-    slot.needs_approval = needs_approval
+    slot.needs_approval, slot.is_serving = needs_approval, spawned.is_serving
     state.slots.move(slot, Phase.RUNNING)
     if slot.generation == state.slots.generation:
         slot.expires_at = expiry(now, spawned.chance, state.spec)

@@ -1,6 +1,9 @@
 """A new process and its readiness: waiting for it, getting it, and what it says of itself.
 
 Time proves a process that has only to live for a while; the others have to say so, or be seen to.
+While it takes the place of another, it has to live for ``settle`` seconds more after that, and
+counts as ready then: a release that starts well and dies of its first request replaces nobody.
+
 The time for it (ready_timeout) counts from the first try in a slot, so a process that keeps dying
 does not get it anew with each life. When it is over while old processes are to be replaced, the
 rollout has failed (`rollouts.py`); at other times the process is taken as it is.
@@ -14,6 +17,7 @@ from __future__ import annotations
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.notices import Notice
+from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.effects import Emit
 from cvec_circus_core.policy.watcher.facts import PingMissed
@@ -26,8 +30,7 @@ _SIGABRT = 6
 
 def begin_try(state: WatcherState, slot: Slot, now: float) -> None:
     """Let the time run in which a slot has to bring forth a ready process."""
-    ready = state.spec.ready
-    if slot.ready_by is None and (state.is_replacing or ready.is_told):
+    if slot.ready_by is None and (state.is_replacing or _is_told(state, slot)):
         slot.ready_by = now + _pause(state) + state.spec.ready_timeout
         state.wake(slot.ready_by, AlarmKind.LATE, slot)
 
@@ -38,7 +41,7 @@ def await_ready(state: WatcherState, slot: Slot, now: float) -> None:
     if spec.watchdog > 0:
         slot.ping_interval = spec.watchdog
         _expect_ping(state, slot, max(now + spec.watchdog, slot.ready_by or now))
-    if spec.ready.is_told:
+    if _is_told(state, slot):
         # The time may have run out before the process was there.
         begin_try(state, slot, now)
         return
@@ -49,9 +52,21 @@ def await_ready(state: WatcherState, slot: Slot, now: float) -> None:
         state.wake(slot.ready_at, AlarmKind.READY, slot)
 
 
+def _is_told(state: WatcherState, slot: Slot) -> bool:
+    """Tell whether it has to be said, or seen, that a process is ready."""
+    ready = state.spec.ready
+    return ready.is_told or (ready.sign is Sign.AUTO and slot.is_serving and not state.never_waits)
+
+
 def _pause(state: WatcherState) -> float:
     """Return how long a process has to live where nothing else proves it."""
     return max(state.spec.ready.seconds, state.spec.warmup_delay)
+
+
+def note_seen_ready(state: WatcherState, slot: Slot, now: float) -> None:
+    """Take in that a process was seen to be ready."""
+    state.never_waits = False
+    note_ready(state, slot, now)
 
 
 def note_ready(state: WatcherState, slot: Slot, now: float) -> None:
@@ -61,7 +76,30 @@ def note_ready(state: WatcherState, slot: Slot, now: float) -> None:
     if slot.needs_approval:
         slot.is_ready_once_approved = True
         return
-    slot.ready_by, slot.unready_ends = None, 0
+    slot.ready_by = None
+    if state.is_replacing and state.spec.settle > 0:
+        _begin_settling(state, slot, now)
+    else:
+        _mark_ready(state, slot, now)
+
+
+def _begin_settling(state: WatcherState, slot: Slot, now: float) -> None:
+    if not slot.is_settling:
+        slot.is_settling = True
+        slot.ready_at = now + state.spec.settle
+        state.wake(slot.ready_at, AlarmKind.READY, slot)
+
+
+def note_lived(state: WatcherState, slot: Slot, now: float) -> None:
+    """Take in that a process has lived for as long as it had to."""
+    if slot.is_settling:
+        _mark_ready(state, slot, now)
+    else:
+        note_ready(state, slot, now)
+
+
+def _mark_ready(state: WatcherState, slot: Slot, now: float) -> None:
+    slot.is_settling, slot.unready_ends = False, 0
     state.slots.mark_ready(slot)
     if is_stable(state, slot, now):
         slot.deaths = 0
@@ -89,6 +127,9 @@ def note_stable(state: WatcherState, slot: Slot, now: float) -> None:
 def take_as_it_is(state: WatcherState, slot: Slot, now: float) -> None:
     """Wait no longer for a process to say that it is ready."""
     if slot.wid in state.slots.current and not slot.ready and not slot.is_ready_once_approved:
+        if state.spec.ready.sign is Sign.AUTO:
+            # It may have its sockets for something else: do not wait for the next one, either.
+            state.never_waits = True
         note_ready(state, slot, now)
         state.issue(Emit(events.NotReady(state.spec.name, slot.wid, slot.pid)))
 
@@ -105,7 +146,8 @@ def note_notice(state: WatcherState, pid: int, notice: Notice, now: float) -> No
         state.wake(slot.ready_by, AlarmKind.LATE, slot)
     if notice.interval is not None and slot.ping_interval:
         slot.ping_interval = notice.interval
-    if notice.ready:
+    if notice.ready and not (state.spec.ready.sign is Sign.AUTO and slot.is_serving):
+        # Servers say so before their workers have loaded anything: sockets tell better.
         note_ready(state, slot, now)
     if slot.ping_interval and (notice.alive or notice.ready or notice.interval is not None):
         _expect_ping(state, slot, now + slot.ping_interval)

@@ -249,7 +249,7 @@ def _note_spawn_failed(state: WatcherState, failed: SpawnFailed) -> None:
 def _note_ready(state: WatcherState, pid: int, now: float) -> None:
     slot = state.slots.by_pid.get(pid)
     if slot is not None:
-        readiness.note_ready(state, slot, now)
+        readiness.note_seen_ready(state, slot, now)
 
 
 def _note_alarms(state: WatcherState, now: float) -> None:
@@ -260,7 +260,7 @@ def _note_alarms(state: WatcherState, now: float) -> None:
             case AlarmKind.KILL:
                 state.note(GraceOver(slot))
             case AlarmKind.READY:
-                readiness.note_ready(state, slot, now)
+                readiness.note_lived(state, slot, now)
             case AlarmKind.EXPIRE:
                 process.note_expired(state, slot)
             case AlarmKind.LATE:

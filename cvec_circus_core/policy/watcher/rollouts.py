@@ -1,7 +1,7 @@
 """A new generation of processes, and the way back where it does not get ready.
 
 A rollout fails when a new process takes longer than ready_timeout, when new ones keep ending before
-they are ready (five of them in one slot, or max_retry), or can not be started that often. Then
+they are ready (three of them in one slot, or max_retry), or can not be started that often. Then
 
 * old processes that still run stay, and are up to date again;
 * new ones that are ready have taken an old one's place and keep it, the others are stopped;
@@ -26,9 +26,9 @@ from cvec_circus_core.policy.watcher.rollout import Rollout
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.spec_change import taken_back
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.tickets import fail_rollout
+from cvec_circus_core.policy.watcher.tickets import fail_rollout, fail_unready
 
-TRIES = 5
+TRIES = 3
 """So many failures in a row are enough where max_retry sets no limit."""
 
 
@@ -61,6 +61,9 @@ def judge_late(state: WatcherState, slot: Slot, now: float) -> None:
         if state.reason and slot.unready_ends:
             why = f"{why}; {state.reason}"
         abandon(state, why, now)
+    elif slot.phase is Phase.RUNNING:
+        seconds = f"{state.spec.ready_timeout:g} s"
+        fail_unready(state, f"process {slot.pid} was not ready in {seconds}; it is left as it is")
     take_as_it_is(state, slot, now)
 
 

@@ -63,6 +63,10 @@ class Slot(Struct, eq=False):
     needs_approval: bool = False
     """Whether its process may not be ready before a hook has answered."""
     is_ready_once_approved: bool = False
+    is_serving: bool = False
+    """Whether its process has managed sockets on which it can be seen to wait."""
+    is_settling: bool = False
+    """Whether its process is well, and has to stay so for a while before it counts as ready."""
     ready_at: float = 0.0
     ready_by: float | None = None
     """When it has taken too long to be ready."""
@@ -88,5 +92,6 @@ class Slot(Struct, eq=False):
         self.failed_tries = self.spawn_failures = 0
         self.ready, self.kill_at, self.stable_at = False, None, None
         self.needs_approval, self.is_ready_once_approved = False, False
+        self.is_serving, self.is_settling = False, False
         self.exit_reason, self.status = ExitReason.EXITED, None
         self.ping_interval, self.ping_check_at = 0.0, None

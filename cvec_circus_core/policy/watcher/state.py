@@ -64,6 +64,8 @@ class WatcherState(Struct, eq=False):
     rolling: bool = False
     previous_spec: WatcherSpec | None = None
     rollout_error: str | None = None
+    never_waits: bool = False
+    """Its processes have sockets and were not seen to wait on them: time proves them instead."""
     finished: int = 0
     """Processes that ended for good since the start, where respawn is off or on_demand is on."""
     listening: bool = False

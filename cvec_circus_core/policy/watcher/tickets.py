@@ -1,10 +1,10 @@
 """Tickets: what each waits for, when it is kept, and when it can not be kept any more.
 
-    UP        the watcher is active
+    UP        the watcher is active and all its processes are ready
     DOWN      it is stopped
-    ANEW      it is active again after having been down
+    ANEW      the same, after it has been down
     RENEWED   nothing of an older generation is left, and all new ones are there
-    SIZED     there are as many processes as wanted, and those too many have ended
+    SIZED     there are as many ready processes as wanted, and those too many have ended
     GONE      these processes have ended
 
 A wish that makes another impossible supersedes it: the older ticket fails and says so.
@@ -67,7 +67,7 @@ def give_up(state: WatcherState, why: str) -> None:
     _fail(state, waiting, lambda _: GaveUp(why))
 
 
-def fail_delayed(state: WatcherState, why: str) -> None:
+def fail_unready(state: WatcherState, why: str) -> None:
     """Tell every caller who waits for all processes to be there that one may not come for now."""
     _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(why))
 
@@ -89,7 +89,7 @@ def settle(state: WatcherState) -> None:
     """Settle every ticket whose goal is reached."""
     if not state.tickets:
         return
-    is_active = state.status is WatcherStatus.ACTIVE
+    is_active = state.status is WatcherStatus.ACTIVE and not state.slots.not_yet_ready
     is_up = state.wanted is Wanted.UP and not state.restart_when_down
     is_reached = {
         Goal.UP: is_active,
@@ -114,7 +114,7 @@ def _is_renewed(state: WatcherState) -> bool:
 def _is_sized(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
         return not state.restart_when_down
-    return state.slots.coming == state.target and not state.slots.never_spawned
+    return state.slots.coming == state.target and not state.slots.not_yet_ready
 
 
 def _done(state: WatcherState, ticket: OpenTicket) -> Done:

@@ -54,7 +54,7 @@ from cvec_circus_core.policy.watcher.rollouts import (
 )
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.tickets import fail_delayed, give_up
+from cvec_circus_core.policy.watcher.tickets import fail_unready, give_up
 
 _SIGHUP, _SIGKILL = 1, 9
 _SURELY_PAUSED = 2
@@ -115,6 +115,8 @@ def _judge_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
 def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
     slot = fact.slot
     if not state.spec.respawn or (state.spec.on_demand and fact.code == 0):
+        if fact.code != 0 and not slot.ready:
+            fail_unready(state, _end_in_words(fact.code))
         state.slots.free(slot)
         finish(state)
         return
@@ -129,8 +131,13 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
     slot.unready_ends += not slot.ready
     pause = pause_after(slot.deaths, state.spec) if counts else 0.0
     retry_later(state, slot, pause, now)
-    if state.is_replacing and is_hopeless(state, slot.unready_ends):
-        abandon(state, f"{state.reason} ({slot.unready_ends} tries)", now)
+    if not is_hopeless(state, slot.unready_ends):
+        return
+    why = f"{state.reason} before it was ready ({slot.unready_ends} tries)"
+    if state.is_replacing:
+        abandon(state, why, now)
+    else:
+        fail_unready(state, f"{why}; it is tried again")
 
 
 def _end_in_words(code: int | None) -> str:
@@ -158,7 +165,7 @@ def _judge_failed_start(state: WatcherState, fact: CouldNotStart, now: float) ->
     else:
         _retry_start(state, slot, reason, now)
         if slot.failed_tries >= max(TRIES, state.spec.max_retry):
-            fail_delayed(state, f"{why}; it is tried again")
+            fail_unready(state, f"{why}; it is tried again")
     if is_up and not is_overtaken and is_enough:
         if goes_back:
             abandon(state, why, now)
@@ -191,7 +198,7 @@ def _judge_refused_start(state: WatcherState, slot: Slot, why: str, now: float) 
     state.reason = why
     _retry_start(state, slot, why, now)
     if state.wanted is Wanted.UP:
-        fail_delayed(state, f"{why}; it is asked again")
+        fail_unready(state, f"{why}; it is asked again")
 
 
 def _judge_refused_stay(state: WatcherState, slot: Slot, why: str, now: float) -> None:
@@ -212,7 +219,7 @@ def _hold_back(state: WatcherState, slot: Slot, why: str, now: float) -> None:
     successor.deaths = max(slot.deaths + 1, _SURELY_PAUSED)
     state.reason = why
     _retry_start(state, successor, why, now)
-    fail_delayed(state, f"{why}; it is asked again")
+    fail_unready(state, f"{why}; it is asked again")
 
 
 def _stop_one(state: WatcherState, fact: StopAsked, now: float) -> None:

@@ -35,11 +35,13 @@ from cvec_circus_core.system.processes.exit_watch import (
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
+from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
     OnExit,
     OnGone,
+    OnServing,
     OnSignalled,
     OnSpawned,
     Owner,
@@ -66,6 +68,8 @@ class _Entry:
     # A dropped Popen is reaped by the next one's constructor, behind our back: keep it.
     child: Child
     on_exit: OnExit
+    sockets: frozenset[int]
+    """Inodes of the managed sockets that it got."""
 
 
 class LocalProcesses:
@@ -87,6 +91,7 @@ class LocalProcesses:
         self._launcher = launcher or Launcher()
         self._sockets = sockets or OwnedSockets(loop)
         self._entries: dict[int, _Entry] = {}
+        self._serving: ServingWatch | None = None
         self._refuses_spawns = False
         self._guard = HoldGuard()
 
@@ -130,7 +135,8 @@ class LocalProcesses:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             sentence = f"can not watch {plan.argv[0]!r}: {reason}"
             raise CannotSpawn(sentence, is_shortage(error)) from error
-        self._entries[child.pid] = _Entry(child, on_exit)
+        inodes = frozenset(os.fstat(number).st_ino for number in numbers.values())
+        self._entries[child.pid] = _Entry(child, on_exit, inodes)
         self._descendants.track(child.pid, leaf, tag)
         return child.pid
 
@@ -200,6 +206,14 @@ class LocalProcesses:
         request = IdleStopRequest(pid, signum, served, partial(self.__contains__, pid), send)
         IdleStop(self._loop, request, patience, self._guard).begin()
 
+    def tell_when_serving(self, pid: int, served: Served, on_serving: OnServing) -> None:
+        """Call back when a process, or a descendant, waits on the managed sockets that it got."""
+        if self._serving is None:
+            self._serving = ServingWatch(self._loop)
+        entry = self._entries.get(pid)
+        if entry is not None:
+            self._serving.add(pid, served, entry.sockets, lambda _: on_serving(pid))
+
     def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
         """Stop what an ended process left behind."""
         self._descendants.kill_leftovers(pid, signum, grace, on_gone)
@@ -225,6 +239,8 @@ class LocalProcesses:
         self._exits.close()
         self._descendants.close()
         self._guard.close()
+        if self._serving is not None:
+            self._serving.close()
         for entry in self._entries.values():
             entry.child.returncode = 0  # keeps Popen from complaining, and from reaping
         self._entries.clear()
@@ -252,6 +268,8 @@ class LocalProcesses:
 
     def _forget(self, pid: int, entry: _Entry, code: int | None) -> None:
         del self._entries[pid]
+        if self._serving is not None:
+            self._serving.discard(pid)
         entry.child.returncode = 0 if code is None else code
         left_behind = self._descendants.forget(pid)
         try:

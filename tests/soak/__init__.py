@@ -1,0 +1,1 @@
+"""A daemon under everything at once, for as long as one likes."""
