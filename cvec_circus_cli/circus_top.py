@@ -24,7 +24,7 @@ from cvec_circus_cli.top.sources import (
     locate,
 )
 from cvec_circus_cli.top.view import View
-from cvec_circus_core.api import __version__, open_missing_streams
+from cvec_circus_core.api import CallError, __version__, open_missing_streams
 
 SORTS = ("cpu", "memory", "resident", "age", "time", "name", "pid", "user", "threads", "files")
 
@@ -48,7 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_missing_streams()
     parser = _parser()
     args = parser.parse_args(arguments)
-    options = EndpointOptions(args.endpoint, args.control, args.ssh, args.ssh_keyfile, args.timeout)
+    options = EndpointOptions(
+        args.endpoint,
+        args.control,
+        args.ssh,
+        args.ssh_keyfile,
+        args.timeout,
+        tuple(args.trust_user),
+    )
     order = Order(
         _mode(args),
         View(
@@ -72,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoStatistics as error:
         complain(f"circus-top: {error}")
         return error.code
+    except CallError as error:
+        complain(f"circus-top: {error}")
+        return exit_codes.NO_ANSWER
     except KeyboardInterrupt:
         return exit_codes.OK
     except BrokenPipeError:
@@ -131,6 +141,13 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         f"else ${VARIABLE}, else {CONTROL_ENDPOINT}",
     )
     group.add_argument("--ssh", metavar="USER@HOST[:PORT]", help="go through ssh")
+    group.add_argument(
+        "--trust-user",
+        action="append",
+        default=[],
+        metavar="USER",
+        help="who may listen on this machine, beside root and you; repeatable",
+    )
     group.add_argument("--ssh_keyfile", "--ssh-keyfile", metavar="FILE", help="key for ssh")
     group.add_argument(
         "--timeout",

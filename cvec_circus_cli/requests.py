@@ -15,7 +15,7 @@ from cvec_circus_cli.settings import DEFAULT_TIMEOUT
 from cvec_circus_core import api
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_cli.settings import Settings
     from cvec_circus_core.api import CircusClient
@@ -169,7 +169,7 @@ def _still_running(message: Mapping[str, Any], waited: float) -> str:
     )
 
 
-def check_listener(endpoint: str, trusted_users: list[str]) -> None:
+def check_listener(endpoint: str, trusted_users: Sequence[str]) -> None:
     """Raise CallError where another user of this machine listens; nothing has been sent then."""
     uid = api.listener_uid(endpoint)
     if uid is None or uid in (0, os.geteuid()):

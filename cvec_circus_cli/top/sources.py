@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
+from cvec_circus_cli.requests import check_listener
 from cvec_circus_cli.session import reachable
 from cvec_circus_cli.settings import VARIABLE
 from cvec_circus_core import api
@@ -46,6 +47,12 @@ class EndpointOptions:
     ssh: str | None = None
     ssh_keyfile: str | None = None
     timeout: float = 5.0
+    trusted_users: tuple[str, ...] = ()
+
+    def check(self, endpoint: str) -> None:
+        """Raise CallError where somebody listens on this machine who is not trusted."""
+        if self.ssh is None:
+            check_listener(endpoint, self.trusted_users)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,7 @@ def locate(options: EndpointOptions) -> Place:
 def subscribed(options: EndpointOptions, place: Place) -> CircusConsumer:
     """Return a connection that the statistics come over. Raises NoStatistics."""
     try:
+        options.check(place.stats)
         consumer = api.CircusConsumer(
             ["stat."],
             endpoint=place.stats,
@@ -99,6 +107,7 @@ def subscribed(options: EndpointOptions, place: Place) -> CircusConsumer:
 
 def client_of(options: EndpointOptions, control: str, timeout: float) -> CircusClient:
     """Return a client for the control endpoint. Raises CallError."""
+    options.check(control)
     return api.CircusClient(
         endpoint=control, timeout=timeout, ssh_server=options.ssh, ssh_keyfile=options.ssh_keyfile
     )
