@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         option_names,
     )
     from cvec_circus_core.model.outcome import Done
+    from cvec_circus_core.model.quantities import DURATION, SIZE
     from cvec_circus_core.model.regex import Regex
     from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec, SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -136,6 +137,7 @@ __all__ = [
     "ACCOUNT",
     "BOOLEAN",
     "CAN_TELL_SENDERS",
+    "DURATION",
     "INTEGER",
     "NAMES",
     "NUMBER",
@@ -143,6 +145,7 @@ __all__ = [
     "PLUGIN_STOP_GRACE",
     "REQUIRED",
     "SIGNAL",
+    "SIZE",
     "TEXT",
     "WORDS",
     "AlreadyExists",
@@ -309,6 +312,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.kinds": "ACCOUNT BOOLEAN INTEGER NAMES NUMBER OCTAL SIGNAL TEXT WORDS "
     "Kind at_least between each one_of or_none read_signal signal_name",
     "cvec_circus_core.model.names": "name_key topic_name",
+    "cvec_circus_core.model.quantities": "DURATION SIZE",
     "cvec_circus_core.model.options": "Option declared_families declared_options option "
     "option_names",
     "cvec_circus_core.model.outcome": "Done",

@@ -13,6 +13,7 @@ from typing import Any
 
 from cvec_circus_core.api import (
     BOOLEAN,
+    DURATION,
     INTEGER,
     NUMBER,
     Fault,
@@ -43,8 +44,8 @@ class Rule:
     """When a watcher flaps, and what follows."""
 
     attempts: int = option(2, INTEGER, "deaths of one worker that are too many")
-    window: float = option(1.0, NUMBER, "seconds within which they have to fall")
-    retry_in: float = option(7.0, NUMBER, "seconds of rest before it is tried again")
+    window: float = option(1.0, DURATION, "seconds within which they have to fall")
+    retry_in: float = option(7.0, DURATION, "seconds of rest before it is tried again")
     share: float = option(
         0.5, between(NUMBER, 0, 1), "stops all processes when more than this share of them flap"
     )

@@ -10,8 +10,8 @@ import logging
 from dataclasses import dataclass
 
 from cvec_circus_core.api import (
+    DURATION,
     INTEGER,
-    NUMBER,
     TEXT,
     CallError,
     at_least,
@@ -36,7 +36,7 @@ class ProbeSettings(ObserverSettings):
     """How long a look may take, and what follows when it finds something."""
 
     timeout: float = option(
-        10.0, at_least(NUMBER, 0.01), "seconds after which an answer does not count any more"
+        10.0, at_least(DURATION, 0.01), "seconds after which an answer does not count any more"
     )
     restart_on_error: str | None = option(
         None,

@@ -43,7 +43,7 @@ FULL_REFRESH = 60.0
 class ReloaderSettings:
     """Which files count, for whom, and what follows."""
 
-    loop_rate: float = option(1.0, api.at_least(api.NUMBER, 0.01), "seconds between two looks")
+    loop_rate: float = option(1.0, api.at_least(api.DURATION, 0.01), "seconds between two looks")
     watchers: tuple[str, ...] = option(
         ("*",), NAMES, "names of watchers, or patterns such as ``web*``"
     )
@@ -63,7 +63,7 @@ class ReloaderSettings:
     ignore: tuple[str, ...] = option((), NAMES, "files and directories that do not count")
     settle: float = option(
         0.5,
-        api.at_least(api.NUMBER, 0),
+        api.at_least(api.DURATION, 0),
         "seconds of rest in directories until changes count: tools write many files",
     )
 

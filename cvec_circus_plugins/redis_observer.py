@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from cvec_circus_core.api import NUMBER, TEXT, ConfigError, at_least, escaped, option
+from cvec_circus_core.api import DURATION, TEXT, ConfigError, at_least, escaped, option
 from cvec_circus_plugins._probe import Probe, ProbeFailure, ProbeSettings
 
 try:
@@ -46,7 +46,7 @@ class RedisSettings(ProbeSettings):
         secret=True,
     )
     timeout: float = option(
-        5.0, at_least(NUMBER, 0.01), "seconds after which an answer does not count any more"
+        5.0, at_least(DURATION, 0.01), "seconds after which an answer does not count any more"
     )
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from statsd import StatsClient
 
 from cvec_circus_core.api import (
+    DURATION,
     INTEGER,
     NUMBER,
     TEXT,
@@ -52,7 +53,7 @@ class StatsdSettings:
 class ObserverSettings(StatsdSettings):
     """How often one looks."""
 
-    loop_rate: float = option(60.0, at_least(NUMBER, 0.01), "seconds between two looks")
+    loop_rate: float = option(60.0, at_least(DURATION, 0.01), "seconds between two looks")
 
 
 class StatsdEmitter(CircusPlugin):

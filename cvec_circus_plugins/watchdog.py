@@ -56,7 +56,7 @@ REGEX, NAME_REGEX = _regex(ignores_case=False), _regex(ignores_case=True)
 class WatchDogSettings:
     """Who has to beat, how often, and where."""
 
-    loop_rate: float = option(60.0, api.at_least(api.NUMBER, 0.01), "seconds between two looks")
+    loop_rate: float = option(60.0, api.at_least(api.DURATION, 0.01), "seconds between two looks")
     max_count: float = option(
         3.0, api.at_least(api.NUMBER, 1), "so many times ``loop_rate`` may pass without a beat"
     )

@@ -6,6 +6,7 @@ import resource
 from collections.abc import Mapping
 
 from cvec_circus_core.model.kinds import LARGEST, Kind
+from cvec_circus_core.model.quantities import SIZE
 
 RLIMIT_NAMES = frozenset(
     name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")
@@ -45,7 +46,7 @@ def _parse_limit(text: str) -> int | None:
     if word in ("", "-1", "unlimited", "infinity"):
         return None
     try:
-        return _check_limit(int(word))
+        return _check_limit(SIZE.parse(word))
     except ValueError:
         raise ValueError("a number of units, or nothing for unlimited") from None
 

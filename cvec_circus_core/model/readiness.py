@@ -16,6 +16,7 @@ from __future__ import annotations
 from enum import Enum
 
 from cvec_circus_core.model.kinds import Kind
+from cvec_circus_core.model.quantities import DURATION
 from cvec_circus_core.model.regex import Regex
 from cvec_circus_core.model.values import Struct
 
@@ -92,7 +93,7 @@ def _parse(text: str) -> Readiness:
 
 def _seconds(text: str) -> float:
     try:
-        seconds = float(text)
+        seconds: float = DURATION.parse(text)
     except ValueError:
         raise ValueError(_FORM) from None
     if not 0 <= seconds < float("inf"):

@@ -21,7 +21,6 @@ from cvec_circus_core.model.kinds import (
     INTEGER,
     LOWER,
     NAMES,
-    NUMBER,
     OCTAL,
     SIGNAL,
     TEXT,
@@ -33,11 +32,13 @@ from cvec_circus_core.model.kinds import (
     or_none,
 )
 from cvec_circus_core.model.options import Needs, Spec, family, free_form, option
+from cvec_circus_core.model.quantities import DURATION, SIZE
 from cvec_circus_core.model.readiness import AUTO, READINESS, Readiness
 from cvec_circus_core.model.words import split_words
 
 COUNT = at_least(INTEGER, 0)
-SECONDS = at_least(NUMBER, 0)
+SECONDS = at_least(DURATION, 0)
+BYTES = at_least(SIZE, 0)
 
 PORT = between(INTEGER, 0, 65535)
 OPTIONAL_TEXT = or_none(TEXT)
@@ -273,7 +274,7 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     )
     keep_output: int = option(
         65_536,
-        COUNT,
+        BYTES,
         "bytes of the last output that are kept of each process and channel, for tail; 0 for none",
         changing=_NEW,
     )
@@ -330,7 +331,7 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     )
     statsd: bool = option(False, BOOLEAN, "run the statistics process")
     stats_interval: float = option(
-        1.0, between(NUMBER, 0.1, 3600), "seconds between two samples while somebody listens"
+        1.0, between(DURATION, 0.1, 3600), "seconds between two samples while somebody listens"
     )
     stats_pss: bool = option(
         False, BOOLEAN, "statistics tell memory with shared parts counted in parts (PSS), too"

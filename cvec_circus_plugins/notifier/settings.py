@@ -8,8 +8,8 @@ from pathlib import Path
 from string import Template
 
 from cvec_circus_core.api import (
+    DURATION,
     INTEGER,
-    NUMBER,
     TEXT,
     ConfigError,
     Kind,
@@ -73,11 +73,11 @@ class NotifierSettings:
         (), NAMES_OR_PATTERNS, "of events that have a reason, such as reap, only those with these"
     )
     at_most: int = option(10, at_least(INTEGER, 1), "messages within the seconds of per")
-    per: float = option(60.0, at_least(NUMBER, 0.01), "seconds that at_most is about")
-    timeout: float = option(10.0, at_least(NUMBER, 0.01), "seconds that one attempt may take")
+    per: float = option(60.0, at_least(DURATION, 0.01), "seconds that at_most is about")
+    timeout: float = option(10.0, at_least(DURATION, 0.01), "seconds that one attempt may take")
     retries: int = option(3, at_least(INTEGER, 0), "attempts after the first one has failed")
     retry_pause: float = option(
-        2.0, at_least(NUMBER, 0), "seconds before the second attempt; doubled for each one after"
+        2.0, at_least(DURATION, 0), "seconds before the second attempt; doubled for each one after"
     )
     queue: int = option(
         100, at_least(INTEGER, 1), "messages that may wait for a receiver; more are thrown away"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BOOLEAN, NUMBER, TEXT, CircusPlugin, between, option, or_none
+from cvec_circus_core.api import BOOLEAN, DURATION, TEXT, CircusPlugin, between, option, or_none
 from cvec_circus_plugins.stats.process_list import ProcessList, RequestRefused
 from cvec_circus_plugins.stats.sampler import Sampler, Sources
 from cvec_circus_plugins.stats.sampling_timer import SamplingTimer
@@ -32,7 +32,7 @@ class StatisticsSettings:
     )
     interval: float = option(
         1.0,
-        between(NUMBER, 0.1, 3600),
+        between(DURATION, 0.1, 3600),
         "seconds between two samples; in a file, stats_interval of the daemon",
     )
     pss: bool = option(

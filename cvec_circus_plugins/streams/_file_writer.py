@@ -17,6 +17,7 @@ TEXT_OR_NONE = api.or_none(api.TEXT)
 ACCOUNT_OR_NONE = api.or_none(api.ACCOUNT)
 MODE_OR_NONE = api.or_none(api.OCTAL)
 COUNT = api.at_least(api.INTEGER, 0)
+BYTES = api.at_least(api.SIZE, 0)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cvec_circus_core import api
 from cvec_circus_core.api import Fault, option
 from cvec_circus_plugins.streams._backups import pack, shift
-from cvec_circus_plugins.streams._file_writer import COUNT
+from cvec_circus_plugins.streams._file_writer import BYTES, COUNT
 from cvec_circus_plugins.streams._rotation import RotatingFileWriter
 
 _LINE_END = ord("\n")
@@ -24,7 +24,7 @@ class FileStream(RotatingFileWriter):
 
     rotation_option = "max_bytes"
 
-    max_bytes: int = option(0, COUNT, "size at which a new file is begun; 0 for never")
+    max_bytes: int = option(0, BYTES, "size at which a new file is begun; 0 for never")
     backup_count: int = option(0, COUNT, "how many older files are kept")
     gzip: bool = option(False, api.BOOLEAN, "compress older files")
     _is_mid_line: bool = field(init=False, repr=False, default=False)

@@ -12,6 +12,7 @@ from cvec_circus_core import api
 from cvec_circus_core.api import Stream, option
 from cvec_circus_plugins.streams._file_writer import (
     ACCOUNT_OR_NONE,
+    BYTES,
     COUNT,
     MODE_OR_NONE,
     TEXT_OR_NONE,
@@ -37,7 +38,7 @@ class JsonStream(Stream):
     filename: str | None = option(
         None, TEXT_OR_NONE, "file to append to; standard output when not given"
     )
-    max_bytes: int = option(0, COUNT, "size at which a new file is begun; 0 for never")
+    max_bytes: int = option(0, BYTES, "size at which a new file is begun; 0 for never")
     backup_count: int = option(0, COUNT, "how many older files are kept")
     gzip: bool = option(False, api.BOOLEAN, "compress older files")
     mode: int | None = option(None, MODE_OR_NONE, "permissions of the file")
