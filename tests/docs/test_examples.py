@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
 
@@ -166,5 +167,14 @@ def test_the_hardened_server_has_few_rights(tmp_path: Path) -> None:
         wanted |= dict.fromkeys(("CapPrm", "CapEff", "CapBnd", "CapAmb"), f"{1 << 10:016x}")
         assert {key: status[key] for key in wanted} == wanted
         assert read(Path(f"/proc/{pid}/oom_score_adj")) == "300\n"
-        assert read(Path(f"/proc/{pid}/environ")) == "PATH=/usr/local/bin:/usr/bin:/bin\0"
+        nobody = getpwuid(65534)
+        environ = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": nobody.pw_dir,
+            "USER": nobody.pw_name,
+            "LOGNAME": nobody.pw_name,
+            "SHELL": nobody.pw_shell,
+        }
+        lines = read(Path(f"/proc/{pid}/environ")).removesuffix("\0").split("\0")
+        assert dict(line.split("=", 1) for line in lines) == environ
         assert ask("quit", "--waiting")[:2] == (0, "ok\n")

@@ -96,6 +96,11 @@ stop_signal = usr1
 cmd = sh -c 'trap "" TERM; echo > HOUSE/deaf; while :; do sleep 0.05; done'
 graceful_timeout = 0.7
 
+[watcher:settle]
+cmd = sleep 1000
+ready = spawned
+settle = 1.5
+
 [watcher:send_hup]
 cmd = sh -c 'trap "echo hup > HOUSE/hup" HUP; echo > HOUSE/hears; while :; do sleep 0.05; done'
 send_hup = yes
@@ -215,6 +220,24 @@ def test_a_reload_by_sighup_keeps_the_process(house: House) -> None:
     house.ok("reload", name="send_hup", waiting=True)
     until(lambda: (house.folder / "hup").exists())
     assert house.pids("send_hup") == before
+
+
+def test_a_new_process_settles_before_the_old_one_goes(house: House) -> None:
+    before = house.until_active("settle", 1)
+    begun = time.monotonic()
+    house.ok("reload", name="settle", waiting=True)
+    assert 1.5 <= time.monotonic() - begun < 10
+    assert house.pids("settle") != before
+
+
+def test_a_shutdown_timeout_ends_every_grace(build: Build) -> None:
+    deaf = "sh -c 'trap \"\" TERM; echo > HOUSE/deaf; while :; do sleep 0.05; done'"
+    house = build(f"[watcher:w]\ncmd = {deaf}\ngraceful_timeout = 600\n", "shutdown_timeout = 1\n")
+    until(lambda: (house.folder / "deaf").exists())
+    begun = time.monotonic()
+    house.process.terminate()
+    assert house.process.wait(30) == 0
+    assert time.monotonic() - begun < 10
 
 
 def test_a_death_is_noticed_at_once_whatever_check_delay_says(house: House) -> None:

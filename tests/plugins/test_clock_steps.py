@@ -29,6 +29,7 @@ WALL_TIME = {
     "cvec_circus_plugins/streams/_file_writer.py": "output without a time of its own",
     "cvec_circus_plugins/streams/fancy.py": "output without a time of its own",
     "cvec_circus_plugins/streams/json.py": "output without a time of its own",
+    "cvec_circus_plugins/commands/tail.py": "which lines are shown, by the time of each",
     "cvec_circus_cli/top/feed.py": "the time of a picture",
 }
 """Where the time of day is asked for, and what for: always to show it."""
