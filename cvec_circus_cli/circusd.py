@@ -43,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.config:
         parser.error("which configuration file? give its path")
     older_names.install()
-    flags = Flags(
-        config=args.config,
+    flags = Flags.entered(
+        args.config,
+        os.environ,
         skip_bad=args.skip_bad,
         background=args.daemon,
         pidfile=args.pidfile,

@@ -63,6 +63,7 @@ from cvec_circus_core.system.processes.local import MakeOwner, local_owner
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.stats.run_queue import Load
+from cvec_circus_core.system.working_dir import entered_through
 
 log = logging.getLogger(__name__)
 
@@ -315,6 +316,7 @@ def _surroundings(hooks: Hooks) -> SpawnEnvironment:
     return SpawnEnvironment(
         environ=environ,
         import_path=tuple(path for path in sys.path if path),
+        working_dir=entered_through(os.environ),
         python=f"python{sys.version_info.major}.{sys.version_info.minor}",
     )
 

@@ -35,7 +35,7 @@ def program_files(options: Mapping[str, Any], *, with_arguments: bool) -> tuple[
     candidates = (_program(str(word), directory, options) for word in words)
     files = [path for path in candidates if path is not None]
     if with_arguments:
-        files += [path for word in arguments if (path := directory / word).is_file()]
+        files += [path for word in arguments if os.path.isfile(path := directory / word)]
     return tuple(dict.fromkeys(files))
 
 

@@ -9,6 +9,7 @@ nothing is started that is only half written.
 from __future__ import annotations
 
 import logging
+import os.path
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -122,12 +123,12 @@ class WatchedProgram:
         """Return the program that options tell of, with what is known of it already."""
         files = set(program_files(options, with_arguments=settings.arguments))
         paths = [working_dir(options) / name for name in settings.paths]
-        files.update(path for path in paths if path.is_file())
+        files.update(path for path in paths if os.path.isfile(path))
         before = previous.files if previous is not None else {}
         program = cls(
             settings,
             {path: before.get(path) or fingerprint(path) for path in files},
-            tuple(path for path in paths if not path.is_file()),
+            tuple(path for path in paths if not os.path.isfile(path)),
         )
         if previous is not None:
             program.changing, program.touched = previous.changing, previous.touched

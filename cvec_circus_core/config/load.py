@@ -6,6 +6,7 @@ the main file says wins over what its includes say.
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import glob
 from pathlib import Path
@@ -67,7 +68,7 @@ def load(
     files = [Path(path)]
     warnings: list[Problem] = []
     for file in _included(Path(path), main, environ, warnings):
-        if file.resolve() in {other.resolve() for other in files}:
+        if os.path.realpath(file) in map(os.path.realpath, files):
             continue
         files.append(file)
         parts.append(_without_includes(_read(file, formats), warnings))
@@ -147,7 +148,7 @@ def _included(
                 matches = [
                     path.parent / name for name in sorted(glob(glob_pattern, root_dir=path.parent))
                 ]
-                yield from (match for match in matches if match.is_file())
+                yield from (match for match in matches if os.path.isfile(match))
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
 

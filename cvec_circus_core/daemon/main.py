@@ -73,6 +73,7 @@ from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, p
 from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
+from cvec_circus_core.system.working_dir import by_entrance
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,11 @@ class Flags(Struct, frozen=True):
     loglevel: str | None = None
     logoutput: str | None = None
     loggerconfig: str | None = None
+
+    @classmethod
+    def entered(cls, config: str, environ: Mapping[str, str], **others: Any) -> Flags:
+        """Return flags whose file is found by the name of the folder that we came through."""
+        return cls(by_entrance(config, environ), **others)
 
     def over(self, loaded: Loaded) -> Loaded:
         """Return the configuration with what the command line overrides."""

@@ -87,7 +87,7 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
         argv=argv,
         executable=spec.executable,
         env=env,
-        working_dir=spec.working_dir or around.working_dir,
+        working_dir=_working_dir(spec, around),
         uid=spec.uid,
         gid=spec.gid,
         umask=spec.umask,
@@ -154,6 +154,12 @@ def _environment(
     return env
 
 
+def _working_dir(spec: WatcherSpec, around: SpawnEnvironment) -> str | None:
+    if around.working_dir is None or spec.working_dir is None:
+        return spec.working_dir or around.working_dir
+    return os.path.join(around.working_dir, spec.working_dir)
+
+
 def _account_env(spec: WatcherSpec) -> tuple[str, ...]:
     """Return the variables that follow the user; what the operator has set stays."""
     if spec.uid is None:
@@ -206,7 +212,7 @@ def _values(spec: WatcherSpec, around: SpawnEnvironment) -> dict[str, str]:
     values = {key.lower(): _as_text(value) for key, value in spec.extra.items()}
     for name, option in declared_options(WatcherSpec).items():
         values[name] = _as_text(option.kind.show(getattr(spec, name)))
-    values["working_dir"] = spec.working_dir or around.working_dir or ""
+    values["working_dir"] = _working_dir(spec, around) or ""
     values["name"] = spec.name
     values.update(_variables(around.environ.items()))
     return values

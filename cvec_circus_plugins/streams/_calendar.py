@@ -29,10 +29,15 @@ class Calendar:
         """The strftime format of the end of an old file's name."""
         return _LABELS.get(self.when, _DAILY)
 
+    @property
+    def length(self) -> float | None:
+        """The seconds of a period, where it is no matter of the calendar."""
+        return _SECONDS[self.when] * self.interval if self.when in _SECONDS else None
+
     def next(self, after: float) -> float:
         """Return the Unix time of the first rotation after a moment at which a file was begun."""
-        if self.when in _SECONDS:
-            return after + _SECONDS[self.when] * self.interval
+        if self.length is not None:
+            return after + self.length
         start = self._moment(after)
         if self.when == "D":
             return _timestamp(start + timedelta(days=self.interval))
@@ -45,8 +50,8 @@ class Calendar:
 
     def label(self, rotation: float) -> str:
         """Return how the file that ends with a rotation is called: by its period's beginning."""
-        if self.when in _SECONDS:
-            begin = self._moment(rotation - _SECONDS[self.when] * self.interval)
+        if self.length is not None:
+            begin = self._moment(rotation - self.length)
         else:
             days = 7 * self.interval if self.when in WEEKDAYS else self.interval
             begin = self._moment(rotation) - timedelta(days=days)

@@ -48,6 +48,9 @@ class TimedRotatingFileStream(RotatingFileWriter):
     gzip: bool = option(False, api.BOOLEAN, "compress older files")
     _calendar: Calendar = field(init=False, repr=False)
     _rotation: float | None = field(init=False, repr=False, default=None)
+    _clock: api.SystemClock = field(init=False, repr=False, default_factory=api.SystemClock)
+    _due_at: float = field(init=False, repr=False, default=float("inf"))
+    """When a period of so many seconds is over, whatever becomes of the time of day (monotonic)."""
 
     def __post_init__(self) -> None:
         """Read all options. Raises `Fault`."""
@@ -63,14 +66,23 @@ class TimedRotatingFileStream(RotatingFileWriter):
             return
         if self._rotation is None:
             changed_at = self._file.changed_at()
-            self._rotation = self._calendar.next(at if changed_at is None else changed_at)
-        if at < self._rotation:
+            self._rotation = self._await(at if changed_at is None else changed_at, at)
+        if at < self._rotation and self._clock.now() < self._due_at:
             return
         if not self._file.check_path():
             self.reopen()
         if self._file.size:
             self._rotate(self._rotation)
-        self._rotation = self._calendar.next(at)
+        self._rotation = self._await(at, at)
+
+    def _await(self, begin: float, at: float) -> float:
+        """Return when the period ends that has begun at some time of day; it is ``at`` now."""
+        rotation = self._calendar.next(begin)
+        length = self._calendar.length
+        if length is not None:
+            # What has begun in the future was begun by another clock.
+            self._due_at = self._clock.now() + min(length, rotation - at)
+        return rotation
 
     def _rotate(self, rotation: float) -> None:
         path = self._file.path

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_core.api import Fault
+from cvec_circus_core.system.fakes import FakeClock
 from cvec_circus_plugins.streams._calendar import WHENS, Calendar
 from cvec_circus_plugins.streams.timed_file import TimedRotatingFileStream
 from tests.streams.pieces import piece
@@ -124,6 +125,40 @@ def test_a_name_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for second in range(4):
         stream(piece(b"x\n", at=START + second))
     assert sorted(os.listdir()) == ["out.log", "out.log.20240305123458"]
+
+
+@pytest.mark.parametrize(("when", "seconds"), [("S", 1), ("M", 60), ("H", 3600)])
+def test_a_clock_that_goes_back_makes_no_period_longer(
+    tmp_path: Path, when: str, seconds: int
+) -> None:
+    path = tmp_path / "out.log"
+    stream = stream_at(path, when)
+    clock = FakeClock()
+    stream._clock = clock  # type: ignore[assignment]
+    stream(piece(b"one\n", at=START))
+    back = START - DAY
+    clock.advance(seconds / 2)
+    stream(piece(b"two\n", at=back))
+    assert path.read_bytes() == b"one\ntwo\n"
+    clock.advance(seconds / 2)
+    stream(piece(b"three\n", at=back + seconds / 2))
+    assert path.read_bytes() == b"three\n"
+    clock.advance(seconds)
+    stream(piece(b"four\n", at=back + seconds / 2 + seconds))
+    assert path.read_bytes() == b"four\n"
+
+
+def test_a_file_that_was_begun_in_the_future_is_rotated_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "out.log"
+    path.write_bytes(b"old\n")
+    os.utime(path, (START + DAY, START + DAY))
+    stream = stream_at(path, "M")
+    clock = FakeClock()
+    stream._clock = clock  # type: ignore[assignment]
+    stream(piece(b"one\n", at=START))
+    clock.advance(60)
+    stream(piece(b"two\n", at=START + 60))
+    assert path.read_bytes() == b"two\n"
 
 
 def test_a_clock_that_goes_back_overwrites_nothing(tmp_path: Path) -> None:

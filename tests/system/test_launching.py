@@ -233,3 +233,32 @@ def test_children_get_the_original_limit_of_descriptors(held: int) -> None:
     soft, hard = said.stdout.split()
     assert soft == "256"
     assert int(hard) > 256
+
+
+@as_root
+def test_a_folder_of_path_that_may_not_be_searched_has_no_program(tmp_path: Path) -> None:
+    # Root may search every folder: the plan is looked at by somebody else.
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    script = (
+        "import os, sys; "
+        "from cvec_circus_core.model.launch import LaunchPlan; "
+        "from cvec_circus_core.model.errors import CannotSpawn; "
+        "from cvec_circus_core.system.processes.launcher import Launcher; "
+        "os.setuid(65534)\n"
+        "for sealed in (False, True):\n"
+        "  for program in ('nope', sys.argv[1] + '/nope'):\n"
+        "    try: Launcher(sealed=sealed).launch(LaunchPlan(\n"
+        "        argv=(program,), env={'PATH': sys.argv[1] + ':/usr/bin'}))\n"
+        "    except CannotSpawn as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(closed)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    in_path = f"can not start 'nope': there is no such program in PATH ({closed}:/usr/bin)"
+    by_name = f"can not start '{closed}/nope': there is no such program"
+    assert done.stdout.splitlines() == [in_path, by_name] * 2

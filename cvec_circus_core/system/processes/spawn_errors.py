@@ -88,7 +88,7 @@ def _bad_text(plan: LaunchPlan) -> str | None:
 def _folder_problem(folder: Path, who: Identity | None) -> str | None:
     if not os.path.lexists(folder):
         return f"there is no folder {str(folder)!r} to start in"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return f"{str(folder)!r} is not a folder to start in"
     if who is None and not os.access(folder, os.X_OK):
         return f"user {_name(who)!r} may not enter the folder {str(folder)!r}"
@@ -101,7 +101,7 @@ def _program_problem(program: str, plan: LaunchPlan, who: Identity | None, numbe
         if "/" in program:
             return "there is no such program"
         return f"there is no such program in PATH ({plan.env.get('PATH', os.defpath)})"
-    if path.is_dir():
+    if os.path.isdir(path):
         return "it is a folder, not a program"
     if not os.access(path, os.X_OK):
         return "it is not executable"
@@ -124,7 +124,7 @@ def _find(program: str, plan: LaunchPlan) -> Path | None:
     second_best = None
     for folder in os.get_exec_path(dict(plan.env)):
         path = start / folder / program
-        if path.is_file():
+        if os.path.isfile(path):
             if os.access(path, os.X_OK):
                 return path
             second_best = second_best or path
