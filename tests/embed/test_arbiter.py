@@ -103,7 +103,7 @@ def test_one_watcher_that_can_not_start_stops_no_other() -> None:
     arbiter = Arbiter([bad, Watcher("good", "sleep 100")], None, None, background=True)
     arbiter.start()
     try:
-        assert arbiter.statuses() == {"bad": "stopped", "good": "active"}
+        wait_until(lambda: arbiter.statuses() == {"bad": "stopped", "good": "active"})
         assert "no such program" in str(arbiter.get_watcher("bad").view().health.reason)
         assert arbiter.endpoints is None
     finally:

@@ -27,13 +27,19 @@ numprocesses = 2
 graceful_timeout = 5
 env = A=1,B=2
 flapping.active = False
+ready = spawned
+settle = 0
 
 [watcher:single]
 cmd = sleep 1000
 singleton = True
+ready = spawned
+settle = 0
 
 [watcher:family]
 cmd = sh -c 'sleep 1000 & exec sleep 999'
+ready = spawned
+settle = 0
 
 [watcher:off]
 cmd = sleep 1000

@@ -161,7 +161,7 @@ def test_without_respawn_a_process_runs_once(start: Start, listen: Listen) -> No
     daemon = start(f"[watcher:once]\n{once}")
     ear = listen(daemon)
     for turn in (1, 2):
-        daemon.ok("start", name="once", waiting=True)
+        assert daemon.refused("start", name="once", waiting=True)[1] == "a process exited with 3"
         ear.wait_for("stop", "once", count=turn)
         assert len(ear.of("spawn", "once")) == 2 * turn
         assert len(ear.of("reap", "once", exit_code=3, reason="exited")) == 2 * turn

@@ -145,6 +145,15 @@ class TestSettling:
         }
         assert web.pids == [101]
 
+    def test_one_that_grows_too_old_meanwhile_takes_the_place_first(self) -> None:
+        web = up(settle=2.0, max_age=1.0, max_age_variance=0.0)
+        assert web.hears(Tick(), at=1.0) == spawns([2])
+        web.hears(serving(2), at=1.0)
+        assert web.hears(Tick(), at=2.0) == [], "it is too old, and not ready"
+        web.hears(Ready(102), at=2.5)
+        assert web.hears(Tick(), at=4.0) == [], "and has not settled"
+        assert web.hears(Tick(), at=4.5) == asked(1)
+
     def test_a_first_start_does_not_wait_for_it(self) -> None:
         web = starting(come(1), settle=2.0, ready=SPAWNED)
         assert web.state.slots.ready == 1

@@ -21,7 +21,7 @@ from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.effects import Emit
 from cvec_circus_core.policy.watcher.facts import PingMissed
-from cvec_circus_core.policy.watcher.process import ask_to_go, finish
+from cvec_circus_core.policy.watcher.process import ask_to_go, finish, note_expired
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
 
@@ -101,6 +101,8 @@ def note_lived(state: WatcherState, slot: Slot, now: float) -> None:
 def _mark_ready(state: WatcherState, slot: Slot, now: float) -> None:
     slot.is_settling, slot.unready_ends = False, 0
     state.slots.mark_ready(slot)
+    if slot.expires_at is not None and slot.expires_at <= now:
+        note_expired(state, slot)
     if is_stable(state, slot, now):
         slot.deaths = 0
 
