@@ -109,7 +109,7 @@ def test_who_is_too_old_is_replaced_new_before_old(start: Start, listen: Listen)
     daemon = start(f"[watcher:w]\n{text}autostart = no\n")
     ear = listen(daemon)
     daemon.ok("start", name="w", waiting=True)
-    first = daemon.pids("w")
+    first = [spawn.pid for spawn in ear.wait_for("spawn", "w", count=2)[:2]]
     reaps = ear.wait_for("reap", "w", count=2)
     born = {one.pid: one.body["time"] for one in ear.of("spawn", "w")}
     assert {reap.pid for reap in reaps[:2]} == set(first)

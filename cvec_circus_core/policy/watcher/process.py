@@ -46,10 +46,10 @@ def note_started(
 def note_expired(state: WatcherState, slot: Slot) -> None:
     """Let a process be replaced because of its age, or end for good where respawn is off.
 
-    One that is to take the place of another does that first: else none would ever be replaced where
-    processes are to live for a shorter time than it takes to be ready and to settle.
+    One that is not ready yet has to be that first: else none would ever be replaced where processes
+    are to live for a shorter time than it takes to be ready and to settle.
     """
-    if not slot.ready and state.is_replacing:
+    if not slot.ready:
         return
     state.slots.outdate(slot, ExitReason.EXPIRED)
     if not state.spec.respawn:

@@ -89,7 +89,7 @@ def settle(state: WatcherState) -> None:
     """Settle every ticket whose goal is reached."""
     if not state.tickets:
         return
-    is_active = state.status is WatcherStatus.ACTIVE and not state.slots.not_yet_ready
+    is_active = state.status is WatcherStatus.ACTIVE and _are_ready(state)
     is_up = state.wanted is Wanted.UP and not state.restart_when_down
     is_reached = {
         Goal.UP: is_active,
@@ -114,7 +114,16 @@ def _is_renewed(state: WatcherState) -> bool:
 def _is_sized(state: WatcherState) -> bool:
     if state.wanted is not Wanted.UP:
         return not state.restart_when_down
-    return state.slots.coming == state.target and not state.slots.not_yet_ready
+    slots = state.slots
+    return slots.coming == state.target and not slots.never_spawned and _are_ready(state)
+
+
+def _are_ready(state: WatcherState) -> bool:
+    """Tell whether as many processes as wanted are ready, old ones included."""
+    missing = state.target - state.slots.ready
+    if missing <= 0:
+        return True
+    return missing <= sum(slot.ready for slot in state.slots.outdated.values())
 
 
 def _done(state: WatcherState, ticket: OpenTicket) -> Done:
