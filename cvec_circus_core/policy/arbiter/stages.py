@@ -106,8 +106,9 @@ def configuration(
     removals = [step for step in plan.steps if step.action is Action.REMOVE]
     for priority, group in groupby(removals, key=lambda step: step.priority):
         moves = (removal(state.watchers[step.key]) for step in group)
-        # Those of a higher priority wait for these to be gone; nothing else does.
-        is_last = priority == removals[-1].priority
+        # Those of a higher priority wait for these to be gone; nothing else does, unless something
+        # new needs what they hold.
+        is_last = priority == removals[-1].priority and not _needs_room(plan, reading)
         yield tuple(replace(move, wait=Wait.LATER) if is_last else move for move in moves)
     staying = [step for step in plan.steps if step.action is not Action.REMOVE]
     for _, group in groupby(staying, key=lambda step: step.priority):
@@ -145,6 +146,19 @@ def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
             ask = ChangeWatcher(step.key, spec, then)
             yield Move(ask, wait, prefix=f"watcher {step.watcher}: ")
     yield from (Move(SendWish(key, Go.START), Wait.READY, is_paced=True) for key in added)
+
+
+def _needs_room(plan: ConfigPlan, reading: ConfigRead) -> bool:
+    """Tell whether a new watcher may have to bind an address that a removed one still holds.
+
+    One that was renamed does. What has managed sockets comes at once: the daemon keeps those open,
+    so that new processes and old ones can have them side by side, and no gap is needed.
+    """
+    sockets = tuple(spec.name for spec in reading.configuration.sockets)
+    return any(
+        spec.autostart and not socket_use(spec, sockets).names
+        for spec in plan.watchers.add.values()
+    )
 
 
 def _is_replaced(state: ArbiterState, plan: ConfigPlan, key: str) -> bool:

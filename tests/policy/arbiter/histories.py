@@ -151,6 +151,8 @@ class World(Struct):
     state: ArbiterState = field(default_factory=lambda: ArbiterState(ArbiterSpec()))
     tickets: dict[TicketId, str] = field(default_factory=dict)
     """Open ones, and what they are for."""
+    present: set[str] = field(default_factory=set)
+    """Watchers that are there for certain, not only asked for."""
     count: int = 0
     settled: int = 0
     asks: dict[AskId, Ask] = field(default_factory=dict)
@@ -224,11 +226,14 @@ class World(Struct):
         return effects
 
     def _add_at_once(self, effect: AddWatcher) -> None:
-        """Answer what needs no time; each seventh can not be had."""
+        """Answer what needs no time; each seventh can not be had, and no name is there twice."""
         del self.asks[effect.ask]
-        if effect.ask % 7 == 0:
+        if effect.watcher in self.present:
+            self.say(Answered(effect.ask, Failed(Conflict("its name is taken"))))
+        elif effect.ask % 7 == 0:
             self.say(Answered(effect.ask, Failed(Conflict("its stream can not be had"))))
         else:
+            self.present.add(effect.watcher)
             added = Added(effect.watcher, WatcherFacts(effect.spec))
             self.say(added, Answered(effect.ask, Done()))
 
@@ -281,10 +286,11 @@ class World(Struct):
         ticket = self.state.asks[ask_id].ticket
         if isinstance(ask, SendWish) and ask.go is Go.START and ticket in self.starting:
             not_ready = self.starting[ticket].not_ready
-            if well and ask.watcher in self.state.watchers:
-                not_ready[ask.watcher] = True
-            else:
+            if not well or ask.watcher not in self.state.watchers:
                 not_ready.pop(ask.watcher, None)
+            elif ask.watcher in not_ready:
+                # One that was in trouble meanwhile is in nobody's way any more.
+                not_ready[ask.watcher] = True
         if isinstance(ask, SendWish) and ticket in self.stopping:
             self.stopping[ticket].asked_at.pop(ask.watcher, None)
         if not facts and isinstance(ask, SendWish) and ask.watcher in self.state.watchers:
@@ -337,6 +343,7 @@ class World(Struct):
     def _add(self, spec: WatcherSpec) -> None:
         key = name_key(spec.name)
         if not self.has_quit and key not in self.state.watchers:
+            self.present.add(key)
             self.say(Added(key, WatcherFacts(spec)))
 
     def _same(self) -> None:
@@ -394,6 +401,7 @@ class World(Struct):
                 self.hastened.add(watcher)
             case ForgetWatcher(watcher):
                 require(watcher not in self.state.watchers, "knows whom it forgets")
+                self.present.discard(watcher)
                 self.wished.pop(watcher, None)
                 for starting in self.starting.values():
                     if starting.not_ready.get(watcher):

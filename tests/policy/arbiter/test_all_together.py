@@ -87,6 +87,14 @@ class TestStart:
         assert all_.hears(answer(1)) == []
         assert all_.hears(Troubled("db")) == starts({"web": 2})
 
+    def test_one_in_trouble_before_its_answer_is_in_nobodys_way(self) -> None:
+        all_ = Watchers(spec("b", 1), spec("c"), warmup_delay=2.0)
+        assert all_.hears(StartAll(ticket())) == starts({"b": 1})
+        all_.hears(Troubled("b"))
+        all_.become(WatcherStatus.ACTIVE, "b", is_ready=False)
+        assert all_.hears(answer(1)) == []
+        assert all_.hears(Tick(), at=2.0) == starts({"c": 2})
+
     def test_of_nobody_is_done_at_once(self) -> None:
         assert Watchers().hears(StartAll(ticket())) == [kept()]
 

@@ -54,8 +54,9 @@ def test_the_same_file_asks_nothing_of_anybody() -> None:
 
 
 def test_removals_are_asked_first_then_group_after_group_and_all_are_awaited() -> None:
-    all_ = active(A, B, spec("old", 3))
-    new = spec("new", 1)
+    socket = SocketSpec(name="web", port=80)
+    all_ = active(A, B, spec("old", 3), sockets=[socket])
+    new = spec("new", 1, use_sockets=True)
     assert all_.reload_config(OTHER_A, B, new) == [
         wish("old", Go.STOP, 1, closes=True),
         change("a", OTHER_A, 2),
@@ -64,6 +65,25 @@ def test_removals_are_asked_first_then_group_after_group_and_all_are_awaited() -
     assert all_.hears(answer(3), answer(4)) == []
     assert all_.hears(answer(1)) == [ForgetWatcher("old"), kept()]
     assert all_.is_at_rest()
+
+
+def test_what_may_bind_an_address_itself_comes_when_those_removed_are_gone() -> None:
+    all_ = active(A, spec("old", 3), spec("older", 3))
+    new = spec("new", 3)
+    assert all_.reload_config(A, new) == stops({"older": 1, "old": 2}, closes=True)
+    assert all_.hears(answer(1)) == [ForgetWatcher("older")]
+    assert all_.hears(answer(2)) == [ForgetWatcher("old"), add(new, 3), *starts({"new": 4})]
+    assert all_.hears(answer(3), answer(4)) == [kept()]
+    assert all_.is_at_rest()
+
+
+def test_one_that_does_not_go_keeps_what_is_new_only_for_a_while() -> None:
+    all_ = active(A, spec("old", graceful_timeout=10.0, hook_timeout=0.5, finish_timeout=1.0))
+    new = spec("new")
+    assert all_.reload_config(A, new) == stops({"old": 1}, closes=True)
+    patience = wake_at(all_.state)
+    assert patience == 27.0
+    assert all_.hears(Tick(), at=patience) == [add(new, 2), *starts({"new": 3})]
 
 
 def test_what_does_not_start_by_itself_is_only_added() -> None:
@@ -101,6 +121,24 @@ def test_added_ones_keep_the_pause() -> None:
     assert effects == [add(one, 1), add(two, 2), *starts({"one": 3})]
     assert wake_at(all_.state) == 1.0
     assert all_.hears(Tick(), at=1.0) == starts({"two": 4})
+
+
+def test_one_that_another_reading_has_added_keeps_its_state_and_is_waited_for() -> None:
+    all_ = Watchers()
+    db, web, other_web = spec("db", 1), spec("web"), spec("web", cmd="y")
+    all_.reload_config(db, web)
+    all_.hears(answer(1))
+    all_.reload_config(db, other_web, number=2)
+    all_.become(WatcherStatus.ACTIVE, "web", is_ready=False)
+    all_.hears(answer(3), answer(4))
+    all_.become(WatcherStatus.ACTIVE, "db")
+    assert all_.hears(answer(2)) == [add(web, 5), *starts({"web": 6})]
+    all_.hears(answer(5, Conflict("taken")), answer(6))
+    assert all_.state.watchers["web"].spec is other_web
+    effects = all_.become(WatcherStatus.ACTIVE, "web")
+    assert errors(effects) == {1: "taken"}
+    assert kept(2) in effects
+    assert all_.is_at_rest()
 
 
 def test_one_that_can_not_be_added_keeps_nobody() -> None:
