@@ -191,6 +191,15 @@ class Engine:
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.subscribers = self._publisher
 
+    def mend_endpoints(self) -> None:
+        """Make the files of endpoints again that were taken away, as when /tmp is swept."""
+        for served in (self._server, self._publisher):
+            try:
+                if served is not None and served.mend():
+                    log.warning("%s was taken away; it is made again", served.endpoint)
+            except CannotBind as error:
+                log.error("%s", error)
+
     def host(self, plugins: Iterable[PluginSpec]) -> None:
         """Run exactly these plugins in threads of ours from now on; needs endpoints."""
         specs = tuple(plugins)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from typing import Any
 
 import zmq
@@ -73,6 +74,17 @@ class BindTarget(Struct, frozen=True):
             raise CannotBind(f"{self.key} {self.endpoint} {REACHED_BY_OTHERS}")
         give(got, self.owner, to_others=self.to_others)
         return Bound(got, by_key=False)
+
+    def mend(self, bound: zmq.Socket[Any]) -> bool:
+        """Bind a socket once more if its file is gone, and tell so. Raises `CannotBind`.
+
+        The connections that are there stay. So does the listener without a name, which costs a
+        descriptor: libzmq would end it later, and take the new file away then.
+        """
+        if path_of(self.endpoint) is None or _listener(self.endpoint) in (0, os.getpid()):
+            return False
+        self.bind(bound)
+        return True
 
     def _bind_by_key(self, bound: zmq.Socket[Any], secret: str) -> Bound:
         if not zmq.has("curve"):

@@ -39,6 +39,7 @@ class Broadcast:
         self.topics: frozenset[bytes] = frozenset()
         """The beginnings of topics that are subscribed to."""
         self._authentication = authentication
+        self._place = place
         self._on_audience = on_audience
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queued)
@@ -57,6 +58,12 @@ class Broadcast:
         finally:
             self._drain.look_again()
         return True
+
+    def mend(self) -> bool:
+        """Make the file of the endpoint again if it is gone, and tell so. Raises `CannotBind`."""
+        is_mended = self._place.mend(self._socket)
+        self._drain.look_again()
+        return is_mended
 
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""

@@ -58,6 +58,10 @@ class EventPublisher:
         if not self._broadcast.send(topic.encode(), encode_event(dict(body))):
             log.debug("nobody could take a piece of %s", topic)
 
+    def mend(self) -> bool:
+        """Make the file of the endpoint again if it is gone, and tell so. Raises `CannotBind`."""
+        return self._broadcast.mend()
+
     def close(self, linger: float = 0.0) -> None:
         """Publish nothing more; what waits may take ``linger`` seconds to leave."""
         self._broadcast.close(linger)

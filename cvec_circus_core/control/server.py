@@ -54,6 +54,7 @@ class ControlServer:
         daemon_id: str = "",
     ) -> None:
         self._daemon_id = daemon_id
+        self._place = place
         self._authentication = authentication
         self._requests = requests
         self._clock = clock
@@ -67,6 +68,12 @@ class ControlServer:
         """Answer on one more endpoint."""
         self._socket.bind(endpoint)
         self._reader.look_again()
+
+    def mend(self) -> bool:
+        """Make the file of the endpoint again if it is gone, and tell so. Raises `CannotBind`."""
+        is_mended = self._place.mend(self._socket)
+        self._reader.look_again()
+        return is_mended
 
     def close(self, linger: float = 0.0) -> None:
         """Answer nobody any more; replies already given may take ``linger`` seconds to leave."""

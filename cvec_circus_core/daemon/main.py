@@ -25,6 +25,7 @@ from cvec_circus_core.config.load import (
     sentences_of_left_out,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.daemon.left_behind import sentence_of
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
     join_priority,
@@ -57,6 +58,7 @@ from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.processes.abandoned import find_abandoned
 from cvec_circus_core.system.processes.descriptors import (
     make_room,
     raise_nofile_limit,
@@ -241,6 +243,8 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
+        if sentence := sentence_of(find_abandoned(), loaded.watchers):
+            log.warning("%s", sentence)
         way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
         engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
         precedence.spread()
@@ -291,6 +295,7 @@ def _wonder(number: signal.Signals) -> None:
 def _reload(engine: Engine) -> None:
     log.info("SIGHUP: reloading everything")
     reopen()
+    engine.mend_endpoints()
     surface = engine.seen_by(insider("SIGHUP"))
     surface.reopen_all()
     surface.reload_all()
@@ -299,6 +304,7 @@ def _reload(engine: Engine) -> None:
 def _reopen(engine: Engine) -> None:
     log.info("SIGUSR1: opening the log and the files of all streams anew")
     reopen()
+    engine.mend_endpoints()
     engine.seen_by(insider("SIGUSR1")).reopen_all()
 
 

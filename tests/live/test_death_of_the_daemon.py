@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.daemon import Daemon, is_alive, until
+from tests.live.daemon import BIN, Daemon, is_alive, until
 
 WATCHERS = """
 [watcher:goes]
@@ -61,3 +61,52 @@ def test_a_stop_is_as_ever(daemon: Daemon) -> None:
     daemon.until_active("goes", 3)
     assert daemon.stop(signal.SIGTERM) == 0
     assert not daemon.alive()
+
+
+LEFT = """
+[watcher:alone]
+cmd = sleep 1001
+[watcher:twin]
+cmd = sleep 1002
+[watcher:other-twin]
+cmd = sleep 1002
+"""
+
+
+def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
+    daemon.stop()
+    daemon.write(LEFT)
+    daemon.start()
+    (alone,), (twin,) = daemon.until_active("alone", 1), daemon.until_active("twin", 1)
+    daemon.process.kill()
+    daemon.process.wait()
+    daemon.start()
+    sentence = "left behind by a circusd that was killed"
+    lines = daemon.text().splitlines()
+    [line] = [line for line in lines if sentence in line and f" {alone} (" in line]
+    assert "[WARNING]" in line
+    assert f" {alone} (watcher alone)" in line
+    assert f" {twin} (sleep 1002)" in line
+    # Another daemon's are not named, nor those of a daemon above.
+    living = daemon.until_active("alone", 1)
+    other = Daemon("[watcher:w]\ncmd = sleep 1000\n")
+    try:
+        other.start()
+        assert f" {alone} (sleep 1001)" in other.text()
+        assert not any(f" {pid} (" in other.text() for pid in living)
+    finally:
+        other.clean_up()
+        shutil.rmtree(other.folder)
+
+
+def test_a_daemon_below_another_names_none_of_its_processes(daemon: Daemon) -> None:
+    inner = Daemon("[watcher:w]\ncmd = sleep 1000\n")
+    line = f"{BIN}/circusd --log-output {inner.log} {inner.file}"
+    try:
+        siblings = daemon.until_active("stays", 1)
+        daemon.ok("add", name="inner", cmd=line, start=True, waiting=True)
+        until(lambda: inner.said("Arbiter now waiting"))
+        assert not any(f" {pid} (" in inner.text() for pid in siblings)
+    finally:
+        inner.clean_up()
+        shutil.rmtree(inner.folder)

@@ -35,6 +35,9 @@ class Bindable(Protocol):
     def bind(self, bound: zmq.Socket[Any]) -> Bound:
         """Bind a socket. Raises `CannotBind`."""
 
+    def mend(self, bound: zmq.Socket[Any]) -> bool:
+        """Bind a socket once more if its file is gone, and tell so. Raises `CannotBind`."""
+
 
 class Authentication(Protocol):
     """Where messages come in, and who tells from whom they are."""

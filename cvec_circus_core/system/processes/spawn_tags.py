@@ -69,6 +69,11 @@ def tag_of(pid: int) -> int | None:
     return tag if tag >= _FIRST else None
 
 
+def daemon_of(tag: int) -> int:
+    """Return what all tags of one daemon have in common."""
+    return tag >> _SERIALS
+
+
 def _are_kept() -> bool:
     if not HAS_PROC:
         return False

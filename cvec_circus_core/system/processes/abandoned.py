@@ -1,0 +1,68 @@
+"""What still lives of daemons that were killed: processes that were spawned by one, and nobody has.
+
+Spawn tags (`spawn_tags.py`) tell that a process began with a spawn. While its daemon lives, it is a
+child of the daemon, which takes in orphans, too; once the daemon is dead, it is given to the next
+process above that takes orphans, in the end to process 1. That one is above us as well, so we look
+at the children of those whose descendant we are. A daemon above us has children with tags, too, and
+they are not abandoned: our own tag, or that of somebody above us, names it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from cvec_circus_core.system.proc import HAS_PROC, read_or_none
+from cvec_circus_core.system.processes.process_table import child_pids, read_row
+from cvec_circus_core.system.processes.spawn_tags import daemon_of, tag_of
+
+_LIMIT = 0.3
+"""Seconds that looking may take."""
+_DEEPEST = 64
+
+
+class Abandoned(NamedTuple):
+    """One process that is left of another daemon."""
+
+    pid: int
+    words: tuple[str, ...]
+    """Its command line."""
+
+
+def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
+    """Return the processes that no daemon has any more; what was found when the time is over."""
+    if not HAS_PROC:
+        return []
+    end_at = time.monotonic() + limit
+    above = _above()
+    living = {daemon_of(tag) for pid in (os.getpid(), *above) if (tag := tag_of(pid)) is not None}
+    abandoned: list[Abandoned] = []
+    for parent in above:
+        for pid in child_pids(parent):
+            if time.monotonic() > end_at:
+                return abandoned
+            tag = None if pid in above else tag_of(pid)
+            if tag is None or daemon_of(tag) in living:
+                continue
+            row = read_row(pid)
+            if row is not None and not row.is_dead and row.parent == parent:
+                abandoned.append(Abandoned(pid, _words(pid)))
+    return abandoned
+
+
+def _above() -> list[int]:
+    """Return the pids of those whose descendant we are, the nearest first."""
+    pids: list[int] = []
+    row = read_row(os.getpid())
+    while row is not None and row.parent > 0 and len(pids) < _DEEPEST:
+        pids.append(row.parent)
+        row = read_row(row.parent)
+    if pids and pids[-1] != 1:
+        pids.append(1)
+    return pids
+
+
+def _words(pid: int) -> tuple[str, ...]:
+    line = read_or_none(pid, "cmdline") or b""
+    return tuple(os.fsdecode(word) for word in line.removesuffix(b"\0").split(b"\0"))
