@@ -185,6 +185,7 @@ def _on_answered(state: ArbiterState, answer: Answered) -> list[ArbiterEffect]:
         facts = state.watchers.get(move.ask.watcher)
         if facts is not None and facts.spec is move.ask.spec:
             del state.watchers[move.ask.watcher]
+            state.leaving.discard(move.ask.watcher)
     operation = state.operations.get(open_ask.ticket)
     if operation is not None:
         _note_answer(state, operation, move, answer)

@@ -13,7 +13,7 @@ from cvec_circus_core.policy.arbiter.effects import (
     ForgetWatcher,
     ReplaceProcesses,
 )
-from cvec_circus_core.policy.arbiter.inputs import RestartAll, StartAll, StopAll
+from cvec_circus_core.policy.arbiter.inputs import RemoveWatcher, RestartAll, StartAll, StopAll
 from cvec_circus_core.policy.arbiter.machine import wake_at
 from cvec_circus_core.policy.config_steps import Condition
 from cvec_circus_core.policy.watcher.inputs import Go, Tick
@@ -153,6 +153,17 @@ def test_one_that_can_not_be_added_keeps_nobody() -> None:
         "b": "keep",
         "last": "keep",
     }
+
+
+def test_one_that_is_to_go_before_it_could_be_added_is_forgotten_by_nobody() -> None:
+    all_ = Watchers()
+    all_.reload_config(spec("new"))
+    all_.hears(RemoveWatcher(ticket(2), "new"))
+    assert all_.hears(answer(1, Conflict("no"))) == []
+    assert "new" not in all_.state.watchers
+    assert all_.hears(answer(3)) == [kept(2)]
+    assert errors(all_.hears(answer(2))) == {1: "no"}
+    assert all_.is_at_rest()
 
 
 class TestWhatAWatcherIsAskedFor:
