@@ -216,10 +216,12 @@ class EffectRunner:
 
     def _on_exit(self, pid: int, exit_: Exit) -> None:
         grace = self._spec().graceful_timeout if exit_.left_behind else 0.0
+        # What ends well has not failed to listen.
+        in_use = exit_.code != 0 and self._streams.says_address_in_use(pid)
         self._streams.process_ended(pid, grace)
         self._notices.process_ended(pid)
         self._served.pop(pid, None)
-        self._post(Exited(pid, exit_.code, exit_.left_behind))
+        self._post(Exited(pid, exit_.code, exit_.left_behind, in_use))
 
     def _on_swept(self, pid: int) -> None:
         self._post(Swept(pid))

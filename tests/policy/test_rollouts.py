@@ -14,9 +14,10 @@ from cvec_circus_core.model.readiness import NOTIFY, alive
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.effects import Effect, Emit
-from cvec_circus_core.policy.watcher.inputs import Change, Ready, Renew, SpawnFailed, Tick
+from cvec_circus_core.policy.watcher.inputs import Change, Exited, Ready, Renew, SpawnFailed, Tick
 from cvec_circus_core.policy.watcher.machine import wake_at
 from cvec_circus_core.policy.watcher.rollout import ONE_BY_ONE
+from cvec_circus_core.policy.watcher.rollouts import ADDRESS_HINT
 from cvec_circus_core.policy.watcher.views import health_of
 from tests.policy.table import (
     NAME,
@@ -73,6 +74,57 @@ class TestNotToBeHad:
         effects = web.hears(SpawnFailed(2, "gone"))
         assert spawns([2]) == effects[1:]
         assert web.hears(come(2))[0] == told_spawn(2)
+
+
+def met(wid: int) -> Exited:
+    """Say that a process has ended because its address is in use."""
+    return Exited(100 + wid, 1, address_in_use=True)
+
+
+class TestAnAddressInUse:
+    def test_a_plain_reload_says_what_helps_and_the_old_one_stays(self) -> None:
+        web = ready_ones(max_retry=1)
+        web.hears(Renew(None, ticket()))
+        web.hears(come(2))
+        why = f"a process exited with 1 before it was ready (1 tries); {ADDRESS_HINT}"
+        assert str(broken(web.hears(met(2)))[1]) == why + STAY
+        assert web.pids == [101]
+
+    def test_for_a_changed_option_old_ones_go_first(self) -> None:
+        web = ready_ones(numprocesses=2, max_retry=1)
+        spec = replace(web.state.spec, cmd="other")
+        web.hears(Change(spec, ("cmd",), ticket(), renew=True))
+        web.hears(come(3), come(4))
+        effects = web.hears(met(3), met(4))
+        assert effects[-4:] == asked(1, 2)
+        assert not broken(effects)
+        assert web.hears(end(1))[1:] == spawns([3])
+        assert web.hears(end(2))[1:] == spawns([4])
+        web.hears(come(3, 7), come(4, 8))
+        effects = web.hears(Ready(7), Ready(8))
+        assert effects[0] == RELOADED
+        assert web.state.spec is spec
+
+    def test_an_address_that_the_old_ones_do_not_hold_brings_the_old_options_back(self) -> None:
+        web = ready_ones(max_retry=1)
+        old = web.state.spec
+        web.hears(Change(replace(old, cmd="other"), ("cmd",), ticket(), renew=True))
+        web.hears(come(2))
+        assert web.hears(met(2))[1:] == asked(1)
+        assert web.hears(end(1))[1:] == spawns([2])
+        web.hears(come(2, 7))
+        effects = web.hears(Exited(7, 1, address_in_use=True), at=1.0)
+        why = "a process exited with 1 before it was ready (1 tries); the old options stay"
+        assert str(broken(effects)[1]) == why
+        assert web.state.spec.cmd == old.cmd
+
+    def test_with_managed_sockets_no_old_one_has_to_go(self) -> None:
+        web = ready_ones(max_retry=1, use_sockets=True)
+        spec = replace(web.state.spec, cmd="other")
+        web.hears(Change(spec, ("cmd",), ticket(), renew=True))
+        web.hears(come(2))
+        assert broken(web.hears(met(2)))
+        assert web.pids == [101]
 
 
 class TestNeverReady:

@@ -28,6 +28,8 @@ class ProcessEnded(Struct, frozen=True):
     left_behind: bool
     grace: float
     """Seconds that what it left behind may still take."""
+    address_in_use: bool = False
+    """Whether it has said that somebody else listens at its address."""
 
 
 class CouldNotStart(Struct, frozen=True):

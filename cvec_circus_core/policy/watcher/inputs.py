@@ -154,6 +154,8 @@ class Exited(Struct, frozen=True):
     pid: int
     code: int | None
     left_behind: bool = False
+    address_in_use: bool = False
+    """Whether the last that it wrote says that somebody else listens at its address."""
 
 
 class Swept(Struct, frozen=True):

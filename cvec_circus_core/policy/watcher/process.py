@@ -76,7 +76,17 @@ def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
     state.issue(
         Emit(events.ProcessReaped(name, slot.wid, exited.pid, exited.code, slot.exit_reason))
     )
-    state.note(ProcessEnded(slot, exited.pid, exited.code, was_to_go, exited.left_behind, grace))
+    state.note(
+        ProcessEnded(
+            slot,
+            exited.pid,
+            exited.code,
+            was_to_go,
+            exited.left_behind,
+            grace,
+            exited.address_in_use,
+        )
+    )
 
 
 def ask_to_go(

@@ -9,6 +9,10 @@ they are ready (three of them in one slot, or max_retry), or can not be started 
   ones, and so is whatever ends later;
 * a caller who waits for the rollout is told why it failed.
 
+Where a new process ends because its address is in use, an old one is likely to hold it. A changed
+option is brought all the same: old ones are stopped before new ones start, and come back if the new
+ones can not do without them either. A plain reload leaves them, and says what helps.
+
 Where neither an old process nor an old spec is left to go back to (a reload of a singleton, say),
 nothing is stopped: the new ones are taken as they are.
 """
@@ -17,16 +21,21 @@ from __future__ import annotations
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.backoff import expiry
 from cvec_circus_core.policy.watcher.effects import Emit
 from cvec_circus_core.policy.watcher.process import ask_to_go
 from cvec_circus_core.policy.watcher.readiness import take_as_it_is
-from cvec_circus_core.policy.watcher.rollout import Rollout
+from cvec_circus_core.policy.watcher.rollout import OLD_BEFORE_NEW, Rollout
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.spec_change import taken_back
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import fail_rollout, fail_unready
+
+ADDRESS_HINT = (
+    "its address is in use, and the old process holds it: use a managed socket, or restart"
+)
 
 TRIES = 3
 """So many failures in a row are enough where max_retry sets no limit."""
@@ -76,6 +85,24 @@ def is_hopeless(state: WatcherState, tries: int) -> bool:
 def can_go_back(state: WatcherState) -> bool:
     """Tell whether something older is left that works."""
     return state.is_replacing and (bool(state.slots.outdated) or state.previous_spec is not None)
+
+
+def may_stop_old_first(state: WatcherState) -> bool:
+    """Tell whether old processes may go before new ones are ready, as their address is needed.
+
+    Only for a changed option, which can be taken back. With managed sockets no old process holds
+    what a new one needs.
+    """
+    if state.previous_spec is None:
+        return False
+    return not (state.spec.use_sockets or socket_use(state.spec, ()).names)
+
+
+def stop_old_first(state: WatcherState, slot: Slot) -> None:
+    """Go on with the rollout, old before new; the tries so far say nothing of the new ones."""
+    state.rollout = OLD_BEFORE_NEW
+    state.slots.start_over(slot)
+    state.due.append((slot.wid, slot.serial))
 
 
 def abandon(state: WatcherState, why: str, now: float) -> None:

@@ -46,11 +46,14 @@ from cvec_circus_core.policy.watcher.process import (
 )
 from cvec_circus_core.policy.watcher.readiness import abort_unresponsive, is_stable
 from cvec_circus_core.policy.watcher.rollouts import (
+    ADDRESS_HINT,
     TRIES,
     abandon,
     can_go_back,
     is_hopeless,
     judge_late,
+    may_stop_old_first,
+    stop_old_first,
 )
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
@@ -131,11 +134,15 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
     slot.unready_ends += not slot.ready
     pause = pause_after(slot.deaths, state.spec) if counts else 0.0
     retry_later(state, slot, pause, now)
+    met_old = fact.address_in_use and not slot.was_ready and bool(state.slots.outdated)
+    if met_old and may_stop_old_first(state):
+        stop_old_first(state, slot)
+        return
     if not is_hopeless(state, slot.unready_ends):
         return
     why = f"{state.reason} before it was ready ({slot.unready_ends} tries)"
     if state.is_replacing:
-        abandon(state, why, now)
+        abandon(state, f"{why}; {ADDRESS_HINT}" if met_old else why, now)
     else:
         fail_unready(state, f"{why}; it is tried again")
 

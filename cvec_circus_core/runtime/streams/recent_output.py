@@ -242,6 +242,11 @@ class WatcherRecentOutput:
         matching.sort(key=lambda recent: (recent.wid, not recent.ended))
         return [recent.view(lines) for recent in matching]
 
+    def last_of(self, pid: int, lines: int) -> bytes:
+        """Return the last lines that a process has written, of all its channels."""
+        recents = (self._by_process.get((pid, channel)) for channel in ("stdout", "stderr"))
+        return b"\n".join(recent.last(lines) for recent in recents if recent is not None)
+
     def lines(self, query: OutputQuery) -> list[OutputLine]:
         """Return the last lines of each slot, all of them in the order in which they came."""
         by_wid: dict[int, list[tuple[int, OutputLine]]] = {}

@@ -1,0 +1,82 @@
+"""Servers that bind their own port: changed, renamed and reloaded while the old one holds it."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.live.daemon import Daemon, free_port, until
+
+pytestmark = pytest.mark.live
+
+SERVER = """
+import socket, sys
+try:
+    listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+except OSError as error:
+    sys.exit(str(error))
+while True:
+    connection, _ = listener.accept()
+    with connection:
+        connection.sendall(sys.argv[2].encode())
+"""
+
+
+class Site:
+    """A daemon with one server, which answers with the word that it was given."""
+
+    def __init__(self, start: Callable[..., Daemon], script: Path) -> None:
+        self.script = script
+        self.port = free_port()
+        self.daemon = start(self.body("web", "old"))
+        until(lambda: self.answer() == "old")
+
+    def body(self, name: str, word: str) -> str:
+        """Return the configuration."""
+        return (
+            f"[watcher:{name}]\ncmd = {sys.executable} {self.script} {self.port} {word}\n"
+            "ready = alive:2\ngraceful_timeout = 5\nmax_retry = 3\n"
+        )
+
+    def answer(self) -> str:
+        """Ask the server for its word; an empty one where nobody listens."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+                return connection.recv(100).decode()
+        except OSError:
+            return ""
+
+
+@pytest.fixture
+def site(start: Callable[..., Daemon], tmp_path: Path) -> Site:
+    """Start a daemon and its server."""
+    script = tmp_path / "server.py"
+    script.write_text(SERVER)
+    return Site(start, script)
+
+
+def test_a_changed_one_takes_the_place_of_the_old_one(site: Site) -> None:
+    site.daemon.write(site.body("web", "new"))
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode == 0, outcome
+    assert site.answer() == "new"
+
+
+def test_a_renamed_one_starts_when_its_old_self_is_gone(site: Site) -> None:
+    site.daemon.write(site.body("other", "new"))
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode == 0, outcome
+    assert site.answer() == "new"
+    text = site.daemon.text().lower()
+    assert "address already in use" not in text, "the new one has not met the old one"
+
+
+def test_a_plain_reload_says_what_helps(site: Site) -> None:
+    outcome = site.daemon.control("reload", "web", "--waiting")
+    assert outcome.returncode != 0, outcome
+    assert "its address is in use" in outcome.stdout + outcome.stderr
+    assert site.answer() == "old"
