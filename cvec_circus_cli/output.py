@@ -9,9 +9,11 @@ Plain lines are what scripts read: they never change with the terminal's width o
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
+from cvec_circus_core import api
 from cvec_circus_core.api import Command
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ class Page:
 
     def _text(self, name: str, reply: Mapping[str, Any]) -> str:
         tables = as_table(self._settings, self._command, reply)
-        return self._command.show_among(name, reply) if tables is None else f"{name}:\n{tables}"
+        if tables is None:
+            return shown(self._settings, self._command.show_among(name, reply))
+        return f"{shown(self._settings, name)}:\n{tables}"
 
     def _joined(self) -> str:
         joined = self._command.joined(self._replies)
@@ -77,7 +81,8 @@ class Page:
         if tables is not None:
             return tables
         replies = self._replies.items()
-        return "\n".join(self._command.show_among(name, reply) for name, reply in replies)
+        text = "\n".join(self._command.show_among(name, reply) for name, reply in replies)
+        return shown(self._settings, text)
 
 
 def print_reply(
@@ -95,7 +100,7 @@ def print_reply(
         complain(f"error: {refusal(reply, name, nearest)}")
         return exit_codes.REFUSED
     tables = as_table(settings, command, reply)
-    text = command.show(reply) if tables is None else tables
+    text = shown(settings, command.show(reply)) if tables is None else tables
     if text or not command.nothing:
         print(text)
     elif sys.stdout.isatty():
@@ -155,7 +160,7 @@ def failure(code: int, reason: object, **more: object) -> dict[str, Any]:
 def complain(sentence: str) -> None:
     """Print something on standard error."""
     sys.stdout.flush()
-    print(sentence, file=sys.stderr)
+    print(api.visible(sentence) if sys.stderr.isatty() else sentence, file=sys.stderr)
 
 
 def json_text(settings: Settings, content: object) -> str:
@@ -172,6 +177,11 @@ def json_text(settings: Settings, content: object) -> str:
     return coloured_json(text)
 
 
+def shown(settings: Settings, text: str) -> str:
+    """Return a text of others as it is printed: on a terminal its escapes are shown."""
+    return api.visible(text) if settings.shows_escapes else text
+
+
 def as_table(settings: Settings, command: Command, reply: Mapping[str, Any]) -> str | None:
     """Return the table of a reply on a terminal; None where there is none."""
     if not sys.stdout.isatty():
@@ -181,4 +191,4 @@ def as_table(settings: Settings, command: Command, reply: Mapping[str, Any]) -> 
         return None
     from cvec_circus_cli.tables import tables_text
 
-    return tables_text(tables, colours=not settings.colourless)
+    return tables_text(tables, colours=not settings.colourless, show=partial(shown, settings))

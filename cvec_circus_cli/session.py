@@ -41,7 +41,10 @@ def _print_piece(settings: Settings, piece: Piece) -> None:
         print(json.dumps(dict(piece.content), sort_keys=settings.prettify), flush=True)
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(piece.data)
+    data = piece.data
+    if settings.shows_escapes:
+        data = api.visible(data.decode(errors="backslashreplace")).encode(errors="backslashreplace")
+    sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from cvec_circus_cli.arguments import UsageError
@@ -20,6 +21,7 @@ SWITCHES = {
     "--json": "print the reply as JSON",
     "--prettify": "print it indented and sorted",
     "--wait-for-daemon": "where nothing listens, wait for it, as long as for an answer",
+    "--raw": "do not make escapes of others visible on a terminal",
     "--no-color": "print without colours, as NO_COLOR in the environment does",
 }
 _OTHER_SPELLINGS = {
@@ -54,6 +56,7 @@ class Settings:
         self.trusted_users: list[str] = []
         self.json = False
         self.prettify = False
+        self.raw = False
         self.waits_for_daemon = False
         self.colourless = bool(os.environ.get("NO_COLOR"))
 
@@ -61,6 +64,11 @@ class Settings:
     def is_json(self) -> bool:
         """Whether standard output is JSON, one way or the other."""
         return self.json or self.prettify
+
+    @property
+    def shows_escapes(self) -> bool:
+        """Whether escapes in what others have written are shown, and not obeyed."""
+        return not self.raw and sys.stdout.isatty()
 
     @property
     def control_endpoint(self) -> str:
@@ -105,6 +113,7 @@ class Settings:
             self.prettify = self.prettify or name == "--prettify"
             self.waits_for_daemon = self.waits_for_daemon or name == "--wait-for-daemon"
             self.colourless = self.colourless or name == "--no-color"
+            self.raw = self.raw or name == "--raw"
             return True
         if name not in VALUES:
             return False

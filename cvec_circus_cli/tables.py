@@ -8,9 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cvec_circus_core.api import Table
+
+    Show = Callable[[str], str]
 
 RESET = "\x1b[0m"
 BOLD = "\x1b[1m"
@@ -29,9 +31,18 @@ STATE = "STATE"
 """The title of a column whose words have the colour of a state."""
 
 
-def tables_text(tables: Sequence[Table], *, colours: bool) -> str:
-    """Return tables with their columns aligned, an empty line between two."""
-    return "\n\n".join(_aligned(table, colours=colours) for table in tables)
+def tables_text(tables: Sequence[Table], *, colours: bool, show: Show = str) -> str:
+    """Return tables with their columns aligned, an empty line between two.
+
+    What stands in them, others have written: it is printed as ``show`` has it.
+    """
+    return "\n\n".join(_aligned(_shown(table, show), colours=colours) for table in tables)
+
+
+def _shown(table: Table, show: Show) -> Table:
+    rows = [tuple(show(cell) for cell in row) for row in table.rows]
+    notes = {number: show(note) for number, note in table.notes.items()}
+    return type(table)(table.titles, rows, table.numbers, notes)
 
 
 def coloured_json(text: str) -> str:

@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.regex import Regex
     from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec, SocketSpec
     from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-    from cvec_circus_core.model.text import escaped, quoted
+    from cvec_circus_core.model.text import escaped, quoted, visible
     from cvec_circus_core.model.values import JsonObject, JsonValue, replace
     from cvec_circus_core.model.views import (
         Health,
@@ -272,6 +272,7 @@ __all__ = [
     "topic_name",
     "trust",
     "unix_time",
+    "visible",
     "write_all",
     "write_standard",
 ]
@@ -319,7 +320,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.regex": "Regex",
     "cvec_circus_core.model.socket_specs": "PLUGIN_STOP_GRACE PluginSpec SocketSpec",
     "cvec_circus_core.model.specs": "ArbiterSpec WatcherSpec",
-    "cvec_circus_core.model.text": "escaped quoted",
+    "cvec_circus_core.model.text": "escaped quoted visible",
     "cvec_circus_core.model.values": "JsonObject JsonValue replace",
     "cvec_circus_core.model.views": "Health WatcherStatus OutputLine OutputQuery OutputView "
     "ProcessView SocketView StatsSubject WatcherView",

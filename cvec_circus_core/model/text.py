@@ -35,6 +35,23 @@ def quoted(text: object, longest: int = LONGEST_SHOWN) -> str:
     return f"{mark}{visible}{mark}"
 
 
+def visible(text: str) -> str:
+    """Return a text of any length with its lines and tabs as they are, and no other control in it.
+
+    What is a control, or has no look of its own, is shown by its escape.
+    """
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return _NOT_PLAIN.sub(_visible_letter, text)
+
+
+_NOT_PLAIN = re.compile(r"[^\n\t -~]")
+
+
+def _visible_letter(match: re.Match[str]) -> str:
+    return match[0] if match[0].isprintable() else _escape(match[0])
+
+
 def _as_text(text: object, longest: int) -> str:
     if isinstance(text, bytes):
         # Four bytes are a character at most.

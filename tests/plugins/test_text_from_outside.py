@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_cli.tables import tables_text
+from cvec_circus_core import api
 from cvec_circus_core.hosting.classes import PluginFacts, make
 from cvec_circus_plugins import _http
 from cvec_circus_plugins.notifier.message import LONGEST_VALUE, MOST_FACTS, Message
@@ -138,3 +140,25 @@ def test_nobody_fills_the_memory_of_prometheus() -> None:
     assert len(counts) == MOST_SERIES + 1
     assert counts["", "others"] == 500
     assert counts[VISIBLE, "event7"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\nc\n", "a\tb\nc\n"),
+        ("größe → 日本\n", "größe → 日本\n"),
+        ("\x1b[2J\x07\r\n", "\\x1b[2J\\x07\\r\n"),
+        ("\x9b31m\x7f\0", "\\x9b31m\\x7f\\x00"),
+        ("\u202eexe.txt\u2028\udc80", "\\u202eexe.txt\\u2028\\udc80"),
+    ],
+)
+def test_only_lines_and_tabs_act_on_a_terminal(text: str, shown: str) -> None:
+    assert api.visible(text) == shown
+
+
+@pytest.mark.parametrize("name", ["web\x1b[31m", "web\rapi"])
+def test_cells_of_tables_do_not_paint(name: str) -> None:
+    table = api.Table(("NAME",), [(name,)], notes={0: f"{name} says"})
+    text = tables_text([table], colours=False, show=api.visible)
+    assert text.replace("\n", "").isprintable()
+    assert api.visible(name) in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.live.daemon import Daemon
@@ -106,3 +108,36 @@ def test_listen_prints_events_until_it_is_interrupted(bash: Terminal, daemon: Da
     bash.press("C-c")
     bash.wait_for("code 0\n$")
     assert "Traceback" not in bash.screen()
+
+
+PAINT = r"printf '\033[31mred\033]0;title\007 \302\233 back\rover\n'; exec sleep 1000"
+
+
+@pytest.fixture
+def painter(daemon: Daemon, bash: Terminal) -> Iterator[Terminal]:
+    """Have a watcher whose output paints, and let the shell know it."""
+    daemon.ok("add", name="painter", cmd=PAINT, options={"shell": True}, start=True, waiting=True)
+    wait_until(lambda: bool(daemon.ok("tail", name="painter")["output"][0]["data"]))
+    yield bash
+    daemon.ok("rm", name="painter", waiting=True)
+
+
+@pytest.mark.parametrize("follow", ["", "--follow "])
+def test_escapes_of_others_are_shown_and_not_obeyed(painter: Terminal, follow: str) -> None:
+    painter.enter(f"clear; circusctl tail {follow}painter")
+    painter.wait_for(r"\x1b[31mred\x1b]0;title\x07 \x9b back\rover")
+    assert RED not in painter.coloured_screen()
+    if follow:
+        painter.press("C-c")
+
+
+def test_they_are_obeyed_where_that_is_wanted(painter: Terminal) -> None:
+    painter.enter("clear; circusctl --raw tail painter")
+    painter.wait_for("over")
+    assert "x1b" not in painter.screen()
+    assert RED in painter.coloured_screen()
+
+
+def test_a_pipe_gets_what_was_written(painter: Terminal) -> None:
+    painter.enter("clear; circusctl tail painter | od -c | head -1")
+    painter.wait_for("033   [   3   1   m")
