@@ -78,12 +78,13 @@ class Runner:
         )
         notices = WatcherNotices(world, self.posted.append, self._spec)
         view: Any = None
+        self.streams = WatcherStreams(world, self._spec, notices.on_output)
         self.runner = EffectRunner(
             world,
             self.posted.append,
             lambda ticket, outcome: self.settled.append((ticket, outcome)),
             self._spec,
-            WatcherStreams(world, self._spec, notices.on_output),
+            self.streams,
             notices,
             WatcherHooks(world, self.posted.append, self._spec, view),
         )
@@ -115,6 +116,30 @@ async def test_a_spawn_is_answered_by_its_pid(answers_later: bool) -> None:
     assert runner.posted == [Spawned(3, 1000, 0.25)]
     assert runner.processes.plans[1000].argv == ("serve",)
     assert runner.processes.stdio[1000] == Stdio()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "is_in_use"),
+    [
+        (b"OSError: [Errno 98] Address already in use\n", 1, True),
+        (b"Error: listen EADDRINUSE: :::80\n    at node\n", 1, True),
+        (b"bind(): address in use", 1, True),
+        (b"address already in use\n", 0, False),
+        (b"EADDRINUSE\n" + 30 * b"other\n", 1, False),
+        (b"no such module\n", 1, False),
+    ],
+)
+@in_memory
+async def test_an_end_says_whether_the_address_was_in_use(
+    text: bytes, code: int, is_in_use: bool
+) -> None:
+    runner = Runner(close_child_stdout=True, close_child_stderr=True)
+    await runner.perform(Spawn(1))
+    recent = runner.streams._recent
+    recent.note(recent.begin(1, 1000, "stderr"), text)
+    runner.processes.crash(1000, code)
+    await runner.settle()
+    assert runner.posted[-1] == Exited(1000, code, address_in_use=is_in_use)
 
 
 @later
