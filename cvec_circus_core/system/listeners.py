@@ -90,6 +90,6 @@ def _spelled(packed: bytes) -> bytes:
 def _rows(name: str) -> list[list[bytes]]:
     try:
         with open(f"/proc/net/{name}", "rb") as file:
-            return [line.split() for line in file.read().splitlines()[1:]]
+            return [line.split() for line in file.read().split(b"\n")[1:] if line]
     except OSError:
         return []

@@ -8,6 +8,7 @@ what they were given.
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -182,6 +183,11 @@ def check(daemon: Daemon, pid: int, own: dict[str, str], differs: dict[Any, Any]
     assert has.folder == differs.get("folder", str(ROOT))
     assert has.nofile == "256"
     wanted = dict(differs.get("env", own)) | differs.get("added", {})
+    uid = int(status["Uid"].split()[0])
+    if uid != os.geteuid():
+        account = pwd.getpwuid(uid)
+        wanted |= {"HOME": account.pw_dir, "SHELL": account.pw_shell}
+        wanted |= {"USER": account.pw_name, "LOGNAME": account.pw_name}
     found = dict(has.environment)
     for name in {*differs.get("told", ()), *(OF_A_ROW if 3 in differs else ())}:
         assert found.pop(name) != OF_THE_MANAGER[name]

@@ -33,7 +33,7 @@ KINDS = [
     "cmd = sh -c 'trap \"\" TERM; sleep 1000 & wait; sleep 1000'\ngraceful_timeout = 0.2\n",
     "cmd = sleep 1000\nsingleton = True\n",
     "cmd = sleep 0.5\nrespawn = False\n",
-    "cmd = sleep 1000\nmax_age = 1\nmax_age_variance = 1\n",
+    "cmd = sleep 1000\nmax_age = 1\nmax_age_variance = 1\nready = spawned\nsettle = 0\n",
     "cmd = /nowhere/x\nmax_retry = 3\n",
     "cmd = sh -c 'exit 7'\n",
 ]
@@ -161,8 +161,8 @@ def peace(daemon: Daemon) -> None:
     def numbers_match() -> bool:
         details = daemon.ok("status", long=True)["details"]
         settled = all(
-            detail["state"] in ("active", "stopped")
-            and (detail["running"] == detail["wanted"] or detail["reason"] is not None)
+            detail["reason"] is not None
+            or (detail["state"] in ("active", "stopped") and detail["running"] == detail["wanted"])
             for detail in details.values()
         )
         listed = {pid for name in details for pid in daemon.pids(name)}

@@ -25,7 +25,7 @@ from tests.rollout.servers import BROKEN, SERVERS, WRONG_PORT, Server, write_rel
 
 ALLOWED = 0.1
 """Seconds that a request may take longer than the slowest one of a quiet while."""
-READY_TIMEOUT = 6
+READY_TIMEOUT = 12
 QUIET = 2.0
 
 

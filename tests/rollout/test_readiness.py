@@ -85,7 +85,10 @@ def test_options_that_never_get_ready_are_taken_back(start: Start, tmp_path: Pat
     daemon = start(watcher(good, "ready = notify", "max_retry = 2"))
     before = daemon.until_active("w", 1)
     errno, reason = daemon.refused("set", name="w", options={"cmd": bad}, waiting=True)
-    assert (errno, reason) == (5, "a process exited with 3 (2 tries); the old processes stay")
+    assert (errno, reason) == (
+        5,
+        "a process exited with 3 before it was ready (2 tries); the old processes stay",
+    )
     assert daemon.ok("get", name="w", keys=["cmd"])["options"] == {"cmd": good}
     assert daemon.pids("w") == before
 

@@ -120,8 +120,9 @@ def _await_peace(daemon: Daemon) -> None:
         unsettled = {
             name: detail
             for name, detail in details.items()
-            if detail["state"] not in ("active", "stopped")
-            or (detail["running"] != detail["wanted"] and detail["reason"] is None)
+            if detail["reason"] is None
+            and (detail["state"], detail["running"])
+            not in (("active", detail["wanted"]), ("stopped", detail["wanted"]))
         }
         strangers = {pid: daemon.alive().get(pid) for pid in children ^ set(listed)}
         raise AssertionError(f"no peace: {unsettled}, {strangers}") from None

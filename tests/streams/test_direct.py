@@ -18,6 +18,7 @@ pytestmark = pytest.mark.live
 Start = Callable[..., Daemon]
 
 DIRECT = "stdout_stream.class = DirectFileStream\nstdout_stream.filename = {}\n"
+UNSEEN = f"keep_output = 0\n{DIRECT}"
 
 
 def target(pid: int, fd: int = 1) -> str:
@@ -85,7 +86,7 @@ def test_output_goes_on_when_the_daemon_is_killed(tmp_path: Path) -> None:
 
 def test_what_the_daemon_does_not_see_it_does_not_show(start: Start, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    daemon = start(f"[watcher:w]\ncmd = {chatter('x', 3, 0, 'stay')}\n{DIRECT.format(out)}")
+    daemon = start(f"[watcher:w]\ncmd = {chatter('x', 3, 0, 'stay')}\n{UNSEEN.format(out)}")
     until(lambda: all_there(tmp_path, "out", 1, 3))
     refused = daemon.control("tail", "w")
     assert (refused.returncode, refused.stdout) == (3, "")
@@ -134,7 +135,7 @@ def test_set_replaces_processes_and_loses_nothing(start: Start, tmp_path: Path, 
 def test_readiness_by_output_says_that_it_never_sees_any(start: Start, tmp_path: Path) -> None:
     daemon = start(
         f"[watcher:w]\ncmd = {chatter('x', 3, 0, 'stay')}\nready = log:x\nmax_retry = 0\n"
-        f"{DIRECT.format(tmp_path / 'out')}[watcher:other]\ncmd = sleep 1000\n"
+        f"{UNSEEN.format(tmp_path / 'out')}[watcher:other]\ncmd = sleep 1000\n"
     )
     daemon.until_active("other", 1)
     reason = "ready = log: needs a stream that passes the daemon"

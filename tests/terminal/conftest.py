@@ -20,15 +20,19 @@ WATCHERS = """
 [watcher:web]
 cmd = sleep 300
 numprocesses = 2
+ready = spawned
 
 [watcher:db]
 cmd = sleep 301
+ready = spawned
 
 [watcher:api:v1]
 cmd = sleep 302
+ready = spawned
 
 [watcher:back office]
 cmd = sleep 303
+ready = spawned
 
 [watcher:off]
 cmd = sleep 304

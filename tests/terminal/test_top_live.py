@@ -250,7 +250,7 @@ def test_somebody_who_may_not_look(make: Make) -> None:
 # Everything is imported before, since another user may not be able to read Python's own files.
 AS_SOMEBODY_ELSE = f"""
 import encodings.idna, json, os, socket, sys
-from cvec_circus_cli import circus_top, follow, output
+from cvec_circus_cli import circus_top, output
 from cvec_circus_cli.top import feed, plain, run, sources, terminal
 from cvec_circus_core import api
 circus_top._parser()
