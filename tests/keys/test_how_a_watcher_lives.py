@@ -81,12 +81,16 @@ flapping.active = no
 cmd = sleep 1000
 max_age = 1
 max_age_variance = 0
+ready = spawned
+settle = 0
 
 [watcher:max_age_variance]
 cmd = sleep 1000
 numprocesses = 10
 max_age = 0.5
 max_age_variance = 5
+ready = spawned
+settle = 0
 
 [watcher:stop_signal]
 cmd = sh -c 'trap "echo > HOUSE/heard; exit" USR1; echo > HOUSE/on; while sleep 0.1; do :; done'
