@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from cvec_circus_core.embed.portal import Portal, Result, portal_here
@@ -43,12 +44,11 @@ class Home:
 
         What is wrong with the wish itself is raised at once.
         """
+        if not self.portal.is_inside:
+            # In one go: the loop of an arbiter that quits may be gone by the time of a second one.
+            return self.do(partial(_outcome, make, result))
         ticket = self.ask(make)
-
-        async def outcome() -> T:
-            return result(await ticket)
-
-        return self.do(outcome)
+        return self.do(partial(_outcome, lambda: ticket, result))
 
     def watcher(self, name: str) -> WatcherPort:
         """Return a watcher; only to be used in the loop."""
@@ -63,3 +63,7 @@ class Home:
         """Whether its loop still runs."""
         loop: asyncio.AbstractEventLoop = self.portal.loop
         return loop.is_running() and not loop.is_closed()
+
+
+async def _outcome(make: Callable[[], Ticket], result: Callable[[Done], T]) -> T:
+    return result(await make())

@@ -33,6 +33,7 @@ autostart = False
 
 [watcher:one]
 cmd = sleep 302
+ready = spawned
 singleton = True
 
 [watcher:slow]

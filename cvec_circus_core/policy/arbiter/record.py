@@ -116,6 +116,9 @@ def _release(state: ArbiterState, watcher: str, *, has_failed: bool = False) -> 
 
 
 def _on_request(state: ArbiterState, request: ArbiterRequest, now: float) -> list[ArbiterEffect]:
+    if isinstance(request, RemoveWatcher) and request.watcher not in state.watchers:
+        # An earlier removal has just come to its end.
+        return [Settle(request.ticket, Done())]
     is_removal = isinstance(request, RemoveWatcher) and not request.nostop
     if state.is_quitting and not is_removal:
         return [Settle(request.ticket, Failed(ShuttingDown()))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cvec_circus_core.model.errors import CannotBind, Conflict, GaveUp, Superseded
+from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.arbiter.effects import (
     AddWatcher,
@@ -14,9 +16,11 @@ from cvec_circus_core.policy.arbiter.effects import (
     ReplaceProcesses,
 )
 from cvec_circus_core.policy.arbiter.inputs import RemoveWatcher, RestartAll, StartAll, StopAll
-from cvec_circus_core.policy.arbiter.machine import wake_at
+from cvec_circus_core.policy.arbiter.machine import step, wake_at
+from cvec_circus_core.policy.arbiter.state import ArbiterState
 from cvec_circus_core.policy.config_steps import Condition
-from cvec_circus_core.policy.watcher.inputs import Go, Tick
+from cvec_circus_core.policy.watcher.effects import Settle
+from cvec_circus_core.policy.watcher.inputs import Go, Tick, TicketId
 from tests.policy.arbiter.table import (
     Watchers,
     answer,
@@ -299,3 +303,8 @@ def test_a_restart_applies_the_file_between_stop_and_start() -> None:
     assert all_.hears(answer(7)) == starts({"b": 8})
     assert errors(all_.hears(answer(8))) == {}
     assert all_.is_at_rest()
+
+
+def test_a_second_removal_of_one_that_has_just_left_is_done() -> None:
+    state = ArbiterState(ArbiterSpec())
+    assert step(state, [RemoveWatcher(TicketId(1), "gone")], 0.0) == [Settle(TicketId(1), Done())]
