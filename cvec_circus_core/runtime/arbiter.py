@@ -48,6 +48,7 @@ from cvec_circus_core.policy.config_plan import (
 )
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick, TicketId
+from cvec_circus_core.runtime.alarm import Alarm
 from cvec_circus_core.runtime.managed_sockets import Exchange
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher import WatcherActor
@@ -121,7 +122,7 @@ class ArbiterActor:
         self._is_stepping = self._is_scheduled = False
         self._tickets: dict[TicketId, TicketFuture] = {}
         self._ticket_count = 0
-        self._alarm: tuple[float, Callable[[], None]] | None = None
+        self._alarm = Alarm(world.clock, self._on_alarm)
         self._quit: TicketFuture | None = None
         self._last_hooks: asyncio.Task[None] | None = None
         world.neighbours.watchers = self.actors
@@ -281,7 +282,7 @@ class ArbiterActor:
                     self._perform(effect)
         finally:
             self._is_stepping = False
-        self._set_alarm()
+        self._alarm.set(wake_at(self._state))
 
     def _perform(self, effect: ArbiterEffect) -> None:
         match effect:
@@ -321,17 +322,5 @@ class ArbiterActor:
         finally:
             self._answer(ask, Done())
 
-    def _set_alarm(self) -> None:
-        at = wake_at(self._state)
-        if self._alarm is not None:
-            if self._alarm[0] == at:
-                return
-            self._alarm[1]()
-            self._alarm = None
-        if at is not None:
-            pause = max(0.0, at - self.world.clock.now())
-            self._alarm = (at, self.world.clock.wait(pause, self._on_alarm))
-
     def _on_alarm(self) -> None:
-        self._alarm = None
         self._post(Tick())

@@ -30,6 +30,7 @@ from cvec_circus_core.policy.watcher.inputs import Input, TicketId, Wanted
 from cvec_circus_core.policy.watcher.machine import step, wake_at
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
+from cvec_circus_core.runtime.alarm import Alarm
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.world import World
 
@@ -59,7 +60,7 @@ class WatcherInbox:
         self._effects: deque[Effect] = deque()
         self._tickets: dict[TicketId, TicketFuture] = {}
         self._ticket_count = 0
-        self._alarm: tuple[float, Callable[[], None]] | None = None
+        self._alarm = Alarm(world.clock, self._on_alarm)
         self._view: WatcherView | None = None
         self._facts = WatcherFacts(spec)
 
@@ -131,7 +132,7 @@ class WatcherInbox:
         self._effects.extend(step(self.state, batch, self._world.clock.now()))
         if idle and self._effects:
             self._world.turns.add(self._perform_next)
-        self._set_alarm()
+        self._alarm.set(wake_at(self.state))
         old_facts = self._facts
         if self.facts() is not old_facts:
             self.listener(Became(name_key(self.state.spec.name), self._facts))
@@ -146,17 +147,5 @@ class WatcherInbox:
         if self._effects:
             self._world.turns.add(self._perform_next)
 
-    def _set_alarm(self) -> None:
-        at = wake_at(self.state)
-        if self._alarm is not None:
-            if self._alarm[0] == at:
-                return
-            self._alarm[1]()
-            self._alarm = None
-        if at is not None:
-            pause = max(0.0, at - self._world.clock.now())
-            self._alarm = (at, self._world.clock.wait(pause, self._on_alarm))
-
     def _on_alarm(self) -> None:
-        self._alarm = None
         self.post(inputs.Tick())
