@@ -33,6 +33,7 @@ from cvec_circus_core.hosting.classes import PluginFacts
 from cvec_circus_core.hosting.threads import PluginThreads
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.events import Told, WatcherStopped
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
@@ -132,6 +133,9 @@ class Engine:
         self.requests = RequestService(dispatcher, self.clock, self.loop)
         self._server: ControlServer | None = None
         self._publisher: EventPublisher | None = None
+        self.failure: str | None = None
+        """Why it ends, where it ends by itself: a watcher has failed."""
+        self.bus.listen("failures", self._note_failure)
         self._plugins: PluginThreads | None = None
 
     @property
@@ -190,6 +194,13 @@ class Engine:
         security.is_bound(self._publisher.endpoint)
         self.bus.listen("publisher", self._publisher.publish)
         self.outputs.subscribers = self._publisher
+
+    def _note_failure(self, notice: Told) -> None:
+        event = notice.event
+        if isinstance(event, WatcherStopped) and event.fatal and self.failure is None:
+            self.failure = f"watcher {event.watcher} has failed: {event.reason}"
+            # Its machine is in the middle of a step.
+            self.loop.call_soon(self.seen_by(insider(f"on_failure of {event.watcher}")).quit)
 
     def mend_endpoints(self) -> None:
         """Make the files of endpoints again that were taken away, as when /tmp is swept."""

@@ -140,7 +140,8 @@ class Flapping(CircusPlugin):
         )
 
     def _stop(self, name: str, record: Record) -> None:
-        reply = self._ask("stop", name=name, match="simple", reason=record.reason)
+        final = {"for_good": True} if record.is_final else {}
+        reply = self._ask("stop", name=name, match="simple", reason=record.reason, **final)
         if reply.get("errno") == BUSY and self.loop is not None and record.timer is None:
             record.timer = self.loop.call_later(BUSY_PAUSE, self._stop_again, name, record)
         elif reply.get("status") == "error":

@@ -79,7 +79,7 @@ from cvec_circus_core.system.working_dir import by_entrance
 
 log = logging.getLogger(__name__)
 
-OK = 0
+OK, FAILED = 0, 1
 _OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
 _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
@@ -198,8 +198,11 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
         seal_descriptors()
         if spec.debug_gc:
             gc.set_debug(_GC_DEBUG)
-        asyncio.run(_run(flags, loaded, caller))
-    return OK
+        failure = asyncio.run(_run(flags, loaded, caller))
+        if failure is not None:
+            caller.failed(f"circusd: {failure}")
+            log.critical("%s; with on_failure = exit, that ends circusd", failure)
+    return OK if failure is None else FAILED
 
 
 def _has_hanging_threads() -> bool:
@@ -217,7 +220,9 @@ def _tell(loaded: Loaded) -> None:
         log.error("%s", sentence)
 
 
-async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
+async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | None:
+    """Run until the end, and return what failed where that brought it about."""
+
     def configure() -> Configuration:
         again = read(flags, os.environ)
         _tell(again)
@@ -260,6 +265,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> None:
         await ending.wait()
         manager.stopping()
     log.info("Everything is stopped, bye")
+    return engine.failure
 
 
 def _is_given_orphans() -> bool:

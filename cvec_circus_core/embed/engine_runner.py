@@ -20,6 +20,7 @@ from functools import partial
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Portal
 from cvec_circus_core.engine import Engine
+from cvec_circus_core.model.errors import GaveUp
 from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.signals import DaemonSignals
 
@@ -77,6 +78,8 @@ class Running:
 
         try:
             asyncio.run(main())
+        except GaveUp as error:
+            log.critical("%s; with on_failure = exit, that ends the arbiter", error)
         except Exception:
             if not self._ready.done() or self._ready.exception() is None:
                 log.exception("the arbiter in the background failed")
@@ -103,6 +106,8 @@ class Running:
             engine.started()
             self._ready.set_result(home)
             await engine.supervisor.ended.wait()
+            if engine.failure is not None:
+                raise GaveUp(engine.failure)
         finally:
             await _leave_nobody(engine)
             signals.restore()

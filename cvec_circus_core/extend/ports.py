@@ -46,11 +46,12 @@ class WatcherPort(Protocol):
     def start(self) -> Ticket:
         """Bring it up; settled when it is active."""
 
-    def stop(self, reason: str | None = None) -> Ticket:
+    def stop(self, reason: str | None = None, *, for_good: bool = False) -> Ticket:
         """Bring it down; settled when the last process is gone.
 
         With a ``reason`` the watcher gives up, and its view tells why. Then the wish means nothing
-        where an operator has stopped it meanwhile, or restarts it.
+        where an operator has stopped it meanwhile, or restarts it. ``for_good`` says that nobody
+        will start it again, so that what on_failure says follows.
         """
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:

@@ -99,6 +99,8 @@ class WatcherStopped(Event, frozen=True):
     reason: str | None = None
     gave_up: bool = False
     """Whether it could not do what was wanted."""
+    fatal: bool = False
+    """Whether the daemon ends because of it."""
 
     def facts(self) -> Mapping[str, Any]:
         return {} if self.reason is None else {"reason": self.reason}

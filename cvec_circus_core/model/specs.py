@@ -52,6 +52,9 @@ ENDPOINT = endpoint("tcp", "ipc", "inproc")
 OPTIONAL_ENDPOINT = or_none(ENDPOINT)
 MULTICAST = or_none(endpoint("udp"))
 
+RETRY, STOP, EXIT = "retry", "stop", "exit"
+"""What may follow on a failure."""
+
 _NEW = Needs.NEW_PROCESSES
 _LATER = Needs.NEW_DAEMON
 
@@ -158,7 +161,14 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         -1,
         at_least(INTEGER, -1),
         "failures in a row to start a process before a watcher that has no other is given up; "
-        "-1 for never",
+        "-1 for never, or 5 where on_failure asks for giving up",
+    )
+    on_failure: str = option(
+        RETRY,
+        one_of(RETRY, STOP, EXIT),
+        "what follows when processes fail in a row until none is left: retry, for ever and with "
+        "growing pauses; stop, which gives the watcher up; exit, which ends circusd, too, "
+        "with code 1",
     )
     max_age: float = option(
         0.0, SECONDS, "seconds after which a process is replaced; 0 for never", changing=_NEW

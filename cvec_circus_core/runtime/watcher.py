@@ -123,9 +123,13 @@ class WatcherActor:
         """Bring it up."""
         return self._own_wish(Go.START)
 
-    def stop(self, reason: str | None = None) -> TicketFuture:
+    def stop(self, reason: str | None = None, *, for_good: bool = False) -> TicketFuture:
         """Bring it down; with a ``reason`` it gives up."""
-        return self._own_wish(Go.STOP) if reason is None else self.wish(Go.STOP, reason=reason)
+        if reason is None:
+            return self._own_wish(Go.STOP)
+        return self.inbox.request(
+            lambda ticket: inputs.Wish(Go.STOP, ticket, reason=reason, for_good=for_good)
+        )
 
     def restart(self) -> TicketFuture:
         """Bring it down and, once all is gone, up again."""
@@ -136,11 +140,11 @@ class WatcherActor:
         self.inbox.listener(Wished(name_key(self.name)))
         return self.wish(go)
 
-    def wish(self, go: Go, *, closes: bool = False, reason: str | None = None) -> TicketFuture:
+    def wish(self, go: Go, *, closes: bool = False) -> TicketFuture:
         """Want it up, down or anew."""
         if go is Go.LEAVE:
             self.streams.close_later()
-        return self.inbox.request(lambda ticket: inputs.Wish(go, ticket, closes, reason))
+        return self.inbox.request(lambda ticket: inputs.Wish(go, ticket, closes))
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:
         """Publish an event on behalf of a caller."""

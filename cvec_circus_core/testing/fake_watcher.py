@@ -97,11 +97,12 @@ class FakeWatcher:
         kept = tuple(self.pids.values())
         return self._wish("start", lambda: Done(started=self._fill(), kept=kept))
 
-    def stop(self, reason: str | None = None) -> FakeTicket:
+    def stop(self, reason: str | None = None, *, for_good: bool = False) -> FakeTicket:
         """Bring it down."""
         if reason is not None and self.status is not WatcherStatus.STOPPED:
             self.reason = reason
         why = f" because {reason}" if reason else ""
+        why += " for good" if for_good else ""
         return self._wish(f"stop{why}", lambda: Done(stopped=self._empty()))
 
     def announce(self, event: str, body: Mapping[str, Any]) -> None:

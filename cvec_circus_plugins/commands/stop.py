@@ -17,6 +17,7 @@ class StopRequest(MatchRequest):
     """What stop takes."""
 
     reason: str | None = prop(None, "why a program, not an operator, stops it", hidden=True)
+    for_good: bool = prop(False, "that program will not start it again", hidden=True)
 
 
 class Stop(Command):
@@ -37,7 +38,8 @@ class Stop(Command):
 
     A program that stops a watcher because it fares badly gives a `reason`, which `status` tells
     from then on. Such a stop does nothing where an operator has stopped the watcher already, or is
-    restarting it.
+    restarting it. With `for_good` it says that it will not start the watcher again, so that what
+    `on_failure` says follows.
 
     Command line::
 
@@ -55,7 +57,10 @@ class Stop(Command):
                 await everything
             return {}
         watchers = selected(supervisor, request.name, request.match)
-        tickets = [watcher.stop(request.reason) for watcher in reversed(watchers)]
+        tickets = [
+            watcher.stop(request.reason, for_good=request.for_good)
+            for watcher in reversed(watchers)
+        ]
         if not request.waiting:
             return {}
         done = await all_done(tickets)

@@ -122,6 +122,7 @@ WATCHER: list[Row] = [
     ("finish_timeout", "0", 0.0, "-1", SECONDS),
     ("death_signal", "KILL", 9, "SIGNOTHING", "the name or number of a signal"),
     ("max_retry", "-1", -1, "-2", "an integer at least -1"),
+    ("on_failure", "exit", "exit", "halt", "retry, stop or exit"),
     ("max_age", "1h", 3600.0, "1y", SECONDS),
     ("max_age_variance", "0", 0.0, "-30", SECONDS),
     ("rollout_surge", "50%", Amount(50, percent=True), "-1", AMOUNT),

@@ -15,7 +15,15 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core import AlreadyExists, Arbiter, BadMessage, CircusClient, Watcher, get_arbiter
+from cvec_circus_core import (
+    AlreadyExists,
+    Arbiter,
+    BadMessage,
+    CircusClient,
+    CircusError,
+    Watcher,
+    get_arbiter,
+)
 
 pytestmark = pytest.mark.live
 
@@ -108,6 +116,24 @@ def test_one_watcher_that_can_not_start_stops_no_other() -> None:
         assert arbiter.endpoints is None
     finally:
         arbiter.stop()
+
+
+@pytest.mark.parametrize("cmd", ["false", "no-such-program-anywhere"])
+def test_a_watcher_that_fails_for_good_ends_the_program_that_wants_it(cmd: str) -> None:
+    bad = Watcher("bad", cmd, on_failure="exit", retry_pause=0.001)
+    arbiter = Arbiter([bad, Watcher("good", "sleep 100")], None, None)
+    with pytest.raises(CircusError, match=r"watcher bad has failed: .*5 t"):
+        arbiter.start()
+    assert not arbiter.running
+
+
+def test_one_in_a_loop_raises_what_failed_from_the_task_of_its_run() -> None:
+    async def main() -> None:
+        arbiter = Arbiter([Watcher("bad", "false", on_failure="exit", max_retry=1)], None, None)
+        with pytest.raises(CircusError, match="watcher bad has failed"):
+            await (await arbiter.start())
+
+    asyncio.run(main())
 
 
 def test_an_endpoint_that_is_taken_is_told() -> None:

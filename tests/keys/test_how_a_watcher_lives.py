@@ -51,6 +51,11 @@ cmd = /no/such/program
 max_retry = 3
 retry_pause = 0.01
 
+[watcher:on_failure]
+cmd = false
+on_failure = stop
+retry_pause = 0.01
+
 [watcher:retry_pause]
 cmd = false
 retry_pause = 60
@@ -172,6 +177,11 @@ def test_the_daemons_warmup_delay_lies_between_two_watchers(build: Build) -> Non
 def test_after_so_many_tries_a_watcher_is_stopped(house: House) -> None:
     until(lambda: house.status("max_retry")["status"] == "stopped")
     assert "(3 tries)" in house.status("max_retry")["reason"]
+
+
+def test_after_so_many_deaths_a_watcher_is_stopped_where_that_is_wanted(house: House) -> None:
+    until(lambda: house.status("on_failure")["status"] == "stopped")
+    assert house.status("on_failure")["reason"] == "a process exited with 1 (5 times in a row)"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """A real daemon for a test: started, asked, listened to, and called to account at its end.
 
-The account has three lines, checked after every test: the daemon ended with exit code 0, each
-process that it started was told ended exactly once, and nothing of what it started is left. The
+The account has three lines, checked after every test: the daemon ended with exit code 0 (or the one
+that the test expects), each process that it started was told ended exactly once, and nothing of
+what it started is left. The
 first two are read in its log, which unlike a subscription misses nothing; the last in the process
 table, where everything that descends from a daemon carries a mark in its environment.
 """
@@ -70,6 +71,7 @@ class Daemon:
         self.tracebacks = tracebacks
         self.keys = keys
         self.flags = [*flags, "--log-output", str(self.log)] if logs_to_file else list(flags)
+        self.exit_code = 0
         self.adrift: set[int] = set()
         """Pids that were left running on purpose."""
         self.write(body)
@@ -213,7 +215,7 @@ class Daemon:
 
     def account(self) -> None:
         """Check what has to be so when a daemon is gone."""
-        assert self.stop() == 0, self.text()[-3000:]
+        assert self.stop() == self.exit_code, self.text()[-3000:]
         text = self.text()
         assert text.count("Traceback") == self.tracebacks, text[text.find("Traceback") :][:3000]
         told = [int(one or other) for one, other in _REAPED.findall(text)]

@@ -85,6 +85,7 @@ def random_spec(chance: Random) -> WatcherSpec:
         graceful_timeout=chance.choice((0.0, 2.0, 30.0)),
         stop_children=chance.random() < 0.3,
         max_retry=chance.choice((-1, 0, 1, 3, 5)),
+        on_failure=chance.choice(("retry", "stop", "exit")),
         max_age=chance.choice((0.0, 0.0, 0.0, 4.0)),
         max_age_variance=chance.choice((0.0, 3.0)),
         stable_after=chance.choice((0.0, 1.0, 10.0)),
@@ -293,7 +294,7 @@ class Life:
         raise Broken("does not come to rest")
 
     def _calm(self) -> None:
-        calm = replace(self.state.spec, max_age=0.0, max_retry=-1, watchdog=0.0)
+        calm = replace(self.state.spec, max_age=0.0, max_retry=-1, on_failure="retry", watchdog=0.0)
         self.say([Change(calm, ("max_age",))])
 
 

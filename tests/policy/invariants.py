@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.effects import Effect, Signal, Spawn
 from cvec_circus_core.policy.watcher.hook_questions import BEFORE_STOP, has_passed
-from cvec_circus_core.policy.watcher.inputs import HookAnswered, Input, SpawnFailed, Wanted
+from cvec_circus_core.policy.watcher.inputs import Exited, HookAnswered, Input, SpawnFailed, Wanted
 from cvec_circus_core.policy.watcher.machine import wake_at
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
@@ -114,9 +114,10 @@ def _check_bounds(state: WatcherState, world: World) -> None:
 def check_given_up(state: WatcherState, batch: list[Input], effects: list[Effect]) -> None:
     """What holds when a watcher has just been given up."""
     has_answer = any(isinstance(received, HookAnswered) for received in batch)
-    is_asked_for = state.spec.max_retry >= 0 or has_answer
-    require(is_asked_for, "gave up, and neither max_retry nor a hook wants that")
-    if len(batch) == 1 and isinstance(batch[0], SpawnFailed):
+    is_asked_for = state.spec.max_retry >= 0 or state.spec.on_failure != "retry" or has_answer
+    require(is_asked_for, "gave up, and neither an option nor a hook wants that")
+    require(state.fatal == (state.spec.on_failure == "exit"), "the daemon ends, or not")
+    if len(batch) == 1 and isinstance(batch[0], SpawnFailed | Exited):
         signals = [effect for effect in effects if isinstance(effect, Signal)]
         require(not signals, "stops processes because another one can not be started")
 

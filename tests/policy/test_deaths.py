@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_core.model.events import WatcherStopped
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.readiness import NOTIFY, alive
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.backoff import expiry, is_quick, pause_after
-from cvec_circus_core.policy.watcher.effects import Spawn
+from cvec_circus_core.policy.watcher.effects import Effect, Emit, Spawn
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Go,
@@ -310,6 +311,125 @@ class TestSpawnThatFails:
         web.hears(end(1))
         web.hears(SpawnFailed(2, "no"))
         assert web.state.status is WatcherStatus.STOPPED
+
+
+def told_failure_of_all(reason: str, *, fatal: bool = False) -> Emit:
+    return Emit(WatcherStopped("web", reason, gave_up=True, fatal=fatal))
+
+
+def die(web: Watcher, wid: int, now: float, times: int) -> tuple[list[Effect], float]:
+    """Let the process of a slot die so often in a row; return what followed on the last death."""
+    effects: list[Effect] = []
+    for _ in range(times):
+        now = max(now, wake_at(web.state) or now)
+        if web.state.slots.waiting:
+            web.hears(Tick(), at=now)
+        if wid in web.state.slots.spawning:
+            web.hears(come(wid), at=now)
+        effects = web.hears(end(wid, 1), at=now)
+    return effects, now
+
+
+class TestOnFailure:
+    @pytest.mark.parametrize(("limit", "deaths"), [(-1, 5), (0, 1), (1, 1), (2, 2), (7, 7)])
+    @pytest.mark.parametrize(("on_failure", "fatal"), [("stop", False), ("exit", True)])
+    def test_gives_up_after_so_many_deaths(
+        self, limit: int, deaths: int, on_failure: str, fatal: bool
+    ) -> None:
+        web = active(max_retry=limit, on_failure=on_failure)
+        _, now = die(web, 1, 0.0, deaths - 1)
+        assert web.state.status is WatcherStatus.ACTIVE
+        effects, _ = die(web, 1, now, 1)
+        why = f"a process exited with 1 ({deaths} times in a row)"
+        assert effects == [told_reap(1, 1), told_failure_of_all(why, fatal=fatal)]
+        assert wake_at(web.state) is None
+
+    @pytest.mark.parametrize(("on_failure", "fatal"), [("stop", False), ("exit", True)])
+    def test_gives_up_after_so_many_tries_to_start(self, on_failure: str, fatal: bool) -> None:
+        web, now = Watcher(on_failure=on_failure), 0.0
+        web.hears(START)
+        for _ in range(4):
+            web.hears(SpawnFailed(1, "no"), at=now)
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+        assert web.hears(SpawnFailed(1, "no"), at=now)[-1] == told_failure_of_all(
+            "no (5 tries)", fatal=fatal
+        )
+
+    def test_spares_a_watcher_that_has_a_process(self) -> None:
+        web = active(numprocesses=2, on_failure="exit")
+        _, now = die(web, 2, 0.0, 12)
+        assert (web.state.status, web.pids) == (WatcherStatus.ACTIVE, [101])
+        web.hears(end(1, 1), at=now)
+        assert web.state.slots.under_way == 1, "the first has hope"
+        rounds = 0
+        while web.state.status is WatcherStatus.ACTIVE:
+            rounds += 1
+            for wid in tuple(web.state.slots.spawning):
+                web.hears(come(wid), at=now)
+                web.hears(end(wid, 1), at=now)
+            now = max(now, wake_at(web.state) or now)
+            web.hears(Tick(), at=now)
+        assert (web.state.fatal, rounds) == (True, 4)
+
+    def test_counts_only_in_a_row(self) -> None:
+        web, now = active(max_retry=2, on_failure="exit"), 0.0
+        for _ in range(9):
+            _, now = die(web, 1, now, 1)
+            now += 100.0
+            web.hears(Tick(), come(1), at=now)
+            now += 100.0
+            web.hears(Tick(), at=now)
+        assert web.state.status is WatcherStatus.ACTIVE
+
+    def test_counts_neither_normal_exits_nor_a_machine_without_room(self) -> None:
+        web, now = active(max_retry=2, on_failure="exit"), 0.0
+        for pid in range(101, 120):
+            web.hears(end(1, 0, pid=pid), at=now)
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+            web.hears(SpawnFailed(1, "too many processes", shortage=True), at=now)
+            now = wake_at(web.state) or now
+            web.hears(Tick(), at=now)
+            web.hears(come(1, pid + 1), at=now)
+        web.hears(end(1, 1, pid=120), at=now)
+        assert web.state.status is WatcherStatus.ACTIVE
+
+    def test_leaves_a_rollout_to_its_own_rules(self) -> None:
+        web = active(max_retry=1, on_failure="exit", ready=alive(5))
+        web.hears(Renew(NEW_BEFORE_OLD))
+        web.hears(come(2))
+        web.hears(end(2, 1), at=1.0)
+        assert (web.state.status, web.pids) == (WatcherStatus.ACTIVE, [101])
+
+    @pytest.mark.parametrize(
+        ("codes", "reason", "gave_up"),
+        [
+            ((0, 0), SPENT, False),
+            ((3, 0), "a process exited with 3, and respawn is off", True),
+            ((0, -9), "a process was ended by SIGKILL, and respawn is off", True),
+        ],
+    )
+    def test_judges_ends_where_respawn_is_off(
+        self, codes: tuple[int, int], reason: str, gave_up: bool
+    ) -> None:
+        web = active(numprocesses=2, respawn=False, on_failure="exit")
+        web.hears(end(1, codes[0]), at=50.0)
+        effects = web.hears(end(2, codes[1]), at=50.0)
+        assert effects[-1] == Emit(WatcherStopped("web", reason, gave_up, fatal=gave_up))
+
+    def test_forgets_ends_of_an_earlier_run(self) -> None:
+        web = active(respawn=False, on_failure="stop")
+        web.hears(end(1, 3), at=50.0)
+        web.hears(START, at=51.0)
+        web.hears(come(1, 7), at=51.0)
+        assert web.hears(end(1, 0, pid=7), at=60.0)[-1] == told_stop(SPENT)
+
+    @pytest.mark.parametrize("for_good", [True, False])
+    def test_follows_on_a_stop_for_good_alone(self, for_good: bool) -> None:
+        web = active(on_failure="exit")
+        web.hears(Wish(Go.STOP, reason="it flaps", for_good=for_good))
+        assert web.hears(end(1, -15))[-1] == told_failure_of_all("it flaps", fatal=for_good)
 
 
 class TestWithoutRespawn:

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
+from cvec_circus_core.model.specs import RETRY
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.activation import end_run, note_run, sync_listening
 from cvec_circus_core.policy.watcher.effects import Emit
@@ -29,7 +30,7 @@ from cvec_circus_core.policy.watcher.process import ask_to_go, drop_all_idle, dr
 from cvec_circus_core.policy.watcher.readiness import begin_try
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.tickets import note_surplus, settle
+from cvec_circus_core.policy.watcher.tickets import give_up, note_surplus, settle
 from cvec_circus_core.policy.watcher.verdicts import judge_facts
 
 SPAWNS_UNDER_WAY = 16
@@ -163,7 +164,7 @@ def _tell_status(state: WatcherState, now: float) -> None:
     if state.status is not WatcherStatus.STOPPED:
         state.status = WatcherStatus.STOPPED
         if not is_detached:
-            state.issue(Emit(events.WatcherStopped(name, state.reason, state.gave_up)))
+            state.issue(Emit(events.WatcherStopped(name, state.reason, state.gave_up, state.fatal)))
     if state.restart_when_down and not is_detached:
         settle(state)
         begin_run(state, now)
@@ -173,6 +174,8 @@ def _tell_status(state: WatcherState, now: float) -> None:
 def _end_run(state: WatcherState, now: float) -> None:
     if state.spec.on_demand:
         end_run(state, now)
+    elif state.bad_end is not None and state.spec.on_failure != RETRY:
+        give_up(state, f"{state.bad_end}, and respawn is off")
     else:
         state.want(Wanted.DOWN, "all processes have ended, respawn is off")
 
@@ -185,7 +188,7 @@ def begin_run(state: WatcherState, now: float) -> None:
     state.rolling, state.rollout, state.previous_spec = False, None, None
     state.rollout_error = None
     state.gates.clear()
-    state.finished, state.last_spawn_at = 0, -inf
+    state.finished, state.bad_end, state.last_spawn_at = 0, None, -inf
 
 
 def _tell_up(state: WatcherState) -> None:

@@ -8,7 +8,10 @@ makes no row of deaths shorter, either. All numbers are options of the watcher.
 
 from __future__ import annotations
 
-from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.specs import RETRY, WatcherSpec
+
+FAILURES_ALLOWED = 5
+"""So many in a row where on_failure asks for giving up and max_retry sets no limit."""
 
 
 def pause_after(deaths: int, spec: WatcherSpec) -> float:
@@ -28,6 +31,13 @@ def is_quick(lived: float, spec: WatcherSpec) -> bool:
 def is_death(code: int | None, lived: float, spec: WatcherSpec) -> bool:
     """Tell whether an end that nobody asked for counts."""
     return code != 0 or is_quick(lived, spec)
+
+
+def failures_allowed(spec: WatcherSpec) -> int | None:
+    """Return how many failures in a row are the end of a watcher, or None for no limit."""
+    if spec.max_retry >= 0:
+        return max(1, spec.max_retry)
+    return None if spec.on_failure == RETRY else FAILURES_ALLOWED
 
 
 def expiry(started_at: float, chance: float, spec: WatcherSpec) -> float | None:

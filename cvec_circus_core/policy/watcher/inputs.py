@@ -44,6 +44,8 @@ class Wish(Struct, frozen=True):
     reason: str | None = None
     """Why it is stopped, where no operator wants that: it gives up. Means nothing to one that is
     not wanted up any more, because an operator's word counts more."""
+    for_good: bool = False
+    """With a reason: the caller will not start it again."""
 
 
 class Close(Struct, frozen=True):

@@ -104,7 +104,7 @@ def _mark_ready(state: WatcherState, slot: Slot, now: float) -> None:
     if slot.expires_at is not None and slot.expires_at <= now:
         note_expired(state, slot)
     if is_stable(state, slot, now):
-        slot.deaths = 0
+        slot.forget_deaths()
 
 
 def expect_stability(state: WatcherState, slot: Slot, now: float) -> None:
@@ -123,7 +123,7 @@ def note_stable(state: WatcherState, slot: Slot, now: float) -> None:
     """Forget the deaths of a slot; one that is not ready yet has to be that first."""
     slot.stable_at = None
     if is_stable(state, slot, now):
-        slot.deaths = 0
+        slot.forget_deaths()
 
 
 def take_as_it_is(state: WatcherState, slot: Slot, now: float) -> None:

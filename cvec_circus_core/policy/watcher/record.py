@@ -147,7 +147,7 @@ def _note_reasoned_stop(state: WatcherState, wish: Wish, reason: str) -> None:
     if state.wanted is not Wanted.UP:
         _settle(state, wish.ticket, Done())
         return
-    give_up(state, reason)
+    give_up(state, reason, for_good=wish.for_good)
     state.previous_spec = None
     open_ticket(state, wish.ticket, Goal.DOWN)
 

@@ -139,7 +139,8 @@ class SlotTable(Struct, eq=False):
         """Let nothing that a slot without a process has been through count any more."""
         self.make_current(slot)
         slot.retry_at, slot.ready_by = 0.0, None
-        slot.deaths = slot.failed_tries = slot.spawn_failures = slot.unready_ends = 0
+        slot.forget_deaths()
+        slot.failed_tries = slot.spawn_failures = slot.unready_ends = 0
         self.never_spawned += slot.has_spawned
         self.not_yet_ready += slot.was_ready
         slot.has_spawned = slot.was_ready = False

@@ -46,6 +46,8 @@ class Slot(Struct, eq=False):
     """Whether it has had a process since it was opened, or since a reload found it waiting."""
     deaths: int = 0
     """In a row, since a process here was stable; failures to start one count, too."""
+    bad_ends: int = 0
+    """Those among them that were neither a normal exit nor a failure to start one."""
     failed_tries: int = 0
     """Tries in a row to start a process."""
     spawn_failures: int = 0
@@ -84,6 +86,10 @@ class Slot(Struct, eq=False):
     """When its process has lived for so long that the deaths before do not count any more."""
     exit_reason: ExitReason = ExitReason.EXITED
     """What the reap event will say."""
+
+    def forget_deaths(self) -> None:
+        """Let no death count any more that was before."""
+        self.deaths = self.bad_ends = 0
 
     def begin_process(self, pid: int, now: float) -> None:
         """Forget what was so of the process before."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 
 from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed, Superseded
 from cvec_circus_core.model.outcome import Done, Failed
+from cvec_circus_core.model.specs import EXIT
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Go, TicketId, Wanted
@@ -60,9 +61,10 @@ def supersede(state: WatcherState, goals: tuple[Goal, ...], by: Go) -> None:
     _fail(state, goals, lambda ticket: Superseded(ticket.goal.value, by.value))
 
 
-def give_up(state: WatcherState, why: str) -> None:
+def give_up(state: WatcherState, why: str, *, for_good: bool = True) -> None:
     """Want nothing any more, and tell every caller who waits for processes why."""
-    state.want(Wanted.DOWN, why, gave_up=True)
+    fatal = for_good and state.spec.on_failure == EXIT
+    state.want(Wanted.DOWN, why, gave_up=True, fatal=fatal)
     waiting = tuple(goal for goal in Goal if goal not in (Goal.DOWN, Goal.GONE))
     _fail(state, waiting, lambda _: GaveUp(why))
 

@@ -12,7 +12,8 @@ from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.kinds import signal_name
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.policy.watcher.backoff import is_death, pause_after
+from cvec_circus_core.model.specs import RETRY
+from cvec_circus_core.policy.watcher.backoff import failures_allowed, is_death, pause_after
 from cvec_circus_core.policy.watcher.effects import (
     Emit,
     KillLeftovers,
@@ -118,16 +119,19 @@ def _judge_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
 def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
     slot = fact.slot
     if not state.spec.respawn or (state.spec.on_demand and fact.code == 0):
-        if fact.code != 0 and not slot.ready:
-            fail_unready(state, _end_in_words(fact.code))
+        if fact.code != 0:
+            state.bad_end = _end_in_words(fact.code)
+            if not slot.ready:
+                fail_unready(state, state.bad_end)
         state.slots.free(slot)
         finish(state)
         return
     state.restarts += 1
     if is_stable(state, slot, now):
-        slot.deaths = 0
+        slot.forget_deaths()
     counts = is_death(fact.code, now - slot.started_at, state.spec)
     slot.deaths += counts
+    slot.bad_ends += fact.code != 0
     state.reason = _end_in_words(fact.code)
     if slot.ready:
         slot.ready_by = None
@@ -137,6 +141,9 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
     met_old = fact.address_in_use and not slot.was_ready and bool(state.slots.outdated)
     if met_old and may_stop_old_first(state):
         stop_old_first(state, slot)
+        return
+    if fact.code != 0 and not state.is_replacing and _is_worn_out(state, slot):
+        give_up(state, f"{state.reason} ({slot.bad_ends} times in a row)")
         return
     if not is_hopeless(state, slot.unready_ends):
         return
@@ -185,10 +192,23 @@ def _is_given_up(state: WatcherState, slot: Slot) -> bool:
 
     One that has other processes goes on: they must not pay for it.
     """
-    limit, slots = state.spec.max_retry, state.slots
-    if limit < 0 or slot.spawn_failures < max(1, limit) or slots.current or slots.outdated:
+    limit, slots = failures_allowed(state.spec), state.slots
+    if limit is None or slot.spawn_failures < limit or slots.current or slots.outdated:
         return False
     return not any(other.was_ready and not other.failed_tries for other in slots.spawning.values())
+
+
+def _is_worn_out(state: WatcherState, slot: Slot) -> bool:
+    """Tell whether an operator wants a watcher given up whose processes keep dying.
+
+    As long as a slot has a process, or has hope to have one, the watcher is not out of processes.
+    """
+    limit, slots = failures_allowed(state.spec), state.slots
+    if state.spec.on_failure == RETRY or limit is None or slot.bad_ends < limit:
+        return False
+    if slots.current or slots.outdated or slots.under_way:
+        return False
+    return all(waiting.bad_ends >= limit for waiting in slots.waiting.values())
 
 
 def _retry_start(state: WatcherState, slot: Slot, why: str, now: float) -> None:
