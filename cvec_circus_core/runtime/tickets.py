@@ -12,10 +12,12 @@ from cvec_circus_core.model.outcome import Done, Failed, Outcome
 class TicketFuture:
     """A promise that is settled once. Awaiting it gives `Done` or raises the reason why not."""
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "is_awaited")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._future: asyncio.Future[Done] = loop.create_future()
+        self.is_awaited = False
+        """Whether anybody has ever waited for the outcome."""
 
     def is_settled(self) -> bool:
         """Tell whether the outcome is known."""
@@ -45,10 +47,12 @@ class TicketFuture:
 
     def when_settled(self, then: Callable[[], None]) -> None:
         """Call back, from the loop, once the outcome is known."""
+        self.is_awaited = True
         self._future.add_done_callback(lambda _: then())
 
     def __await__(self) -> Generator[object, None, Done]:
         # A waiter that gives up must not take the promise away from the others.
+        self.is_awaited = True
         return asyncio.shield(self._future).__await__()
 
 

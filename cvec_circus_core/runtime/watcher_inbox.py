@@ -31,7 +31,7 @@ from cvec_circus_core.policy.watcher.machine import step, wake_at
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
 from cvec_circus_core.runtime.alarm import Alarm
-from cvec_circus_core.runtime.tickets import TicketFuture, settled
+from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -83,12 +83,9 @@ class WatcherInbox:
         return self._view
 
     def request(self, make: Callable[[TicketId], Input]) -> TicketFuture:
-        """Post an input with a ticket of its own, and return the ticket."""
+        """Post an input with a ticket of its own, and return the ticket. Raises `Conflict`."""
         if len(self._tickets) >= MOST_TICKETS:
-            refusal = Conflict(
-                f"watcher {self.state.spec.name} has {MOST_TICKETS} requests waiting already"
-            )
-            return settled(self._world.loop, Failed(refusal))
+            self._make_room()
         self._ticket_count += 1
         number = TicketId(self._ticket_count)
         ticket = self._tickets[number] = TicketFuture(self._world.loop)
@@ -97,9 +94,28 @@ class WatcherInbox:
         self._step()
         return ticket
 
+    def _make_room(self) -> None:
+        """Forget the oldest ticket for which nobody waits.
+
+        What was wished with it is done all the same. A watcher whose processes never become ready
+        keeps its tickets open for as long, and must stay one that can be commanded.
+        """
+        for number, ticket in self._tickets.items():
+            if not ticket.is_awaited:
+                del self._tickets[number]
+                ticket.settle(Failed(Conflict(f"{MOST_TICKETS} newer requests are waiting")))
+                self._inbox.append(inputs.Forget(number))
+                return
+        raise Conflict(
+            f"watcher {self.state.spec.name} has {MOST_TICKETS} requests waiting already"
+        )
+
     def settle(self, number: TicketId, outcome: Outcome) -> None:
         """Settle a ticket, as an effect says."""
-        self._tickets.pop(number).settle(outcome)
+        ticket = self._tickets.pop(number, None)
+        # One that was forgotten may have been on its way.
+        if ticket is not None:
+            ticket.settle(outcome)
 
     def post(self, fact: Input) -> None:
         """Put an input in; it is stepped on the next pass of the loop."""

@@ -22,6 +22,7 @@ from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Close,
+    Forget,
     Go,
     Hangup,
     Hasten,
@@ -202,6 +203,8 @@ class Life:
             (10, lambda: Resize(chance.choice((0, 1, 1, 2, 4, 6)), self._ticket())),
             (6, self._change),
             (8, self._retire),
+            # Beside other inputs it could come after what has settled the same ticket.
+            (3 * alone, self._forget),
             (3, lambda: Hangup(self._ticket())),
             (8, lambda: Ready(self._somebody())),
             (8, lambda: Noticed(self._somebody(), self._notice())),
@@ -211,6 +214,13 @@ class Life:
             (1, lambda: Wish(Go.STOP, self._ticket(), closes=True)),
         )
         return self._one_of(makers)
+
+    def _forget(self) -> Input:
+        """Drop a ticket that is open, or one that was never handed out."""
+        tickets = [ticket.ticket for ticket in self.state.tickets]
+        number = self.chance.choice([*tickets, TicketId(self.tickets + 1)])
+        self.world.requests.pop(number, None)
+        return Forget(number)
 
     def _somebody(self) -> int:
         """Return a pid, mostly of a process that is there."""

@@ -279,10 +279,25 @@ async def test_a_view_is_the_same_until_something_happens() -> None:
 async def test_too_many_requests_that_wait_are_refused() -> None:
     scene = Scene(warmup_delay=60.0, numprocesses=2)
     for _ in range(MOST_TICKETS):
+        scene.actor.start().when_settled(lambda: None)
+    with pytest.raises(Conflict, match="Web has 1000 requests waiting already"):
         scene.actor.start()
-    outcome = scene.actor.start().outcome()
-    assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, Conflict)
+
+
+@in_memory
+async def test_requests_for_which_nobody_waits_are_never_too_many() -> None:
+    scene = Scene(warmup_delay=60.0, numprocesses=2)
+    first, second = scene.actor.start(), scene.actor.start()
+    second.when_settled(lambda: None)
+    for number in range(3 * MOST_TICKETS):
+        scene.actor.resize(number)
+    assert scene.actor.spec.numprocesses == 3 * MOST_TICKETS - 1
+    assert isinstance(first.outcome(), Failed)
+    assert not second.is_settled()
+    assert len(scene.actor.inbox.state.tickets) <= MOST_TICKETS
+    scene.actor.stop()
+    await scene.settle()
+    assert second.is_settled()
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,12 @@ class Retire(Struct, frozen=True):
     ticket: TicketId | None = None
 
 
+class Forget(Struct, frozen=True):
+    """Nobody waits for this ticket, and there are too many."""
+
+    ticket: TicketId
+
+
 class Spawned(Struct, frozen=True):
     """A `Spawn` effect worked.
 
@@ -192,6 +198,7 @@ Input = (
     | Hangup
     | Change
     | Retire
+    | Forget
     | Spawned
     | Found
     | SpawnFailed

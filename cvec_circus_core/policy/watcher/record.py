@@ -33,6 +33,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Close,
     Exited,
+    Forget,
     Found,
     Go,
     Hangup,
@@ -57,7 +58,7 @@ from cvec_circus_core.policy.watcher.open_tickets import Goal
 from cvec_circus_core.policy.watcher.slots import Phase
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.takeover import note_found
-from cvec_circus_core.policy.watcher.tickets import give_up, open_ticket, supersede
+from cvec_circus_core.policy.watcher.tickets import forget, give_up, open_ticket, supersede
 
 
 def record(state: WatcherState, received: Input, now: float) -> None:
@@ -80,6 +81,8 @@ def record(state: WatcherState, received: Input, now: float) -> None:
             _note_change(state, received)
         case Retire():
             _note_retire(state, received)
+        case Forget(ticket):
+            forget(state, ticket)
         case Spawned():
             _note_spawned(state, received, now)
         case Found():

@@ -33,6 +33,11 @@ def open_ticket(
         state.tickets.append(OpenTicket(ticket, goal, ends))
 
 
+def forget(state: WatcherState, number: TicketId) -> None:
+    """Drop a ticket for which nobody waits; what was wished with it goes on."""
+    state.tickets[:] = [ticket for ticket in state.tickets if ticket.ticket != number]
+
+
 def note_spawned(state: WatcherState, pid: int) -> None:
     """Tell every open ticket of a process that has started."""
     for ticket in state.tickets:
