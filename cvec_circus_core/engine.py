@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +22,7 @@ from cvec_circus_core.config.mappings import (
     spec_as_json,
     watcher_from_mapping,
 )
+from cvec_circus_core.control.endpoint_repair import EndpointOnFile, EndpointRepair
 from cvec_circus_core.control.endpoints import EndpointSecurity, InternalEndpoints
 from cvec_circus_core.control.publisher import EventPublisher
 from cvec_circus_core.control.server import ControlServer
@@ -35,6 +36,7 @@ from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.events import Told, WatcherStopped
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
+from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.model.views import PluginView
@@ -55,6 +57,7 @@ from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.census_cache import BlockingCensus, SharedCensus
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
+from cvec_circus_core.runtime.socket_files import socket_files
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
 from cvec_circus_core.runtime.world import SpecReader, World
@@ -129,6 +132,7 @@ class Engine:
         )
         self._context: zmq.Context[Any] | None = None
         self._security: EndpointSecurity | None = None
+        self._repair: EndpointRepair | None = None
         dispatcher = Dispatcher(parts.commands, self.supervisor, self._audit)
         self.requests = RequestService(dispatcher, self.clock, self.loop)
         self._server: ControlServer | None = None
@@ -161,17 +165,18 @@ class Engine:
             raise CannotBind("; ".join(problems))
         for problem in problems:
             log.warning("%s", problem)
-        if not self._parts.serves:
-            return
+        if self._parts.serves:
+            self._open_endpoints(spec, realtime)
+        self._repair = EndpointRepair(self.loop, self._files)
+        self.sockets.on_change = self._repair.watch
+
+    def _open_endpoints(self, spec: ArbiterSpec, realtime: int | None) -> None:
         # Made here and not earlier: a context does not survive the forks of daemonizing.
         self._context = self._parts.context if _needs_given(spec) else None
-        self._context = self._context or zmq.Context()
+        self._context = context = self._context or zmq.Context()
         if realtime is not None:
-            self._context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_RR)
-            self._context.set(zmq.THREAD_PRIORITY, realtime)
-        self._open_endpoints(self._context)
-
-    def _open_endpoints(self, context: zmq.Context[Any]) -> None:
+            context.set(zmq.THREAD_SCHED_POLICY, os.SCHED_RR)
+            context.set(zmq.THREAD_PRIORITY, realtime)
         self._security = security = EndpointSecurity(
             context, self.supervisor, self.clock, self.loop, self._audit, self._parts.inner
         )
@@ -203,13 +208,19 @@ class Engine:
             self.loop.call_soon(self.seen_by(insider(f"on_failure of {event.watcher}")).quit)
 
     def mend_endpoints(self) -> None:
-        """Make the files of endpoints again that were taken away, as when /tmp is swept."""
-        for served in (self._server, self._publisher):
-            try:
-                if served is not None and served.mend():
-                    log.warning("%s was taken away; it is made again", served.endpoint)
-            except CannotBind as error:
-                log.error("%s", error)
+        """Make files of endpoints and sockets again that were taken away, as when /tmp is swept."""
+        if self._repair is not None:
+            self._repair.mend()
+
+    def _files(self) -> Iterator[EndpointOnFile]:
+        """Yield what has a file that others may take away."""
+        yield from (served for served in (self._server, self._publisher) if served is not None)
+        yield from socket_files(self.sockets, self._renew_users)
+
+    def _renew_users(self, socket: str) -> None:
+        for actor in self.supervisor.actors():
+            if socket in socket_use(actor.spec, self.sockets.names).names:
+                actor.renew()
 
     def host(self, plugins: Iterable[PluginSpec]) -> None:
         """Run exactly these plugins in threads of ours from now on; needs endpoints."""
@@ -265,6 +276,8 @@ class Engine:
     async def close(self) -> None:
         """Take everything down. Processes that still run are left alone."""
         self._parts.hooks.gather("circus_stopping", supervisor=self.supervisor)
+        if self._repair is not None:
+            self._repair.close()
         all_ended = self._plugins is None or await self._plugins.close(
             self._left(PLUGIN_STOP_GRACE)
         )

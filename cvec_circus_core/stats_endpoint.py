@@ -15,6 +15,7 @@ import zmq
 
 from cvec_circus_core.config.mappings import arbiter_from_mapping
 from cvec_circus_core.control.broadcast import Broadcast
+from cvec_circus_core.control.endpoint_repair import EndpointRepair
 from cvec_circus_core.control.endpoints import EndpointSecurity
 from cvec_circus_core.model.access import ACCESS
 from cvec_circus_core.model.events import Event
@@ -80,6 +81,7 @@ class StatsEndpoint:
             raise
         self.endpoint = self._broadcast.endpoint
         security.is_bound(self.endpoint)
+        self._repair = EndpointRepair(loop, lambda: (self._broadcast,))
 
     @property
     def has_audience(self) -> bool:
@@ -104,6 +106,7 @@ class StatsEndpoint:
 
     def close(self) -> None:
         """Send nothing more; what waits may leave within half a second."""
+        self._repair.close()
         self._broadcast.close(_LAST_WORDS)
         self._end()
 

@@ -38,7 +38,14 @@ ROOMS: Mapping[str, Room] = {
     ),
     CONTROL: Room(
         (
-            *(MODEL, EXTEND, REQUESTS, f"{NET}.peers", f"{NET}.endpoint_files"),
+            *(
+                MODEL,
+                EXTEND,
+                REQUESTS,
+                f"{NET}.peers",
+                f"{NET}.endpoint_files",
+                f"{NET}.lost_files",
+            ),
             *(
                 f"{SYSTEM}.deadline",
                 f"{SYSTEM}.protocols",

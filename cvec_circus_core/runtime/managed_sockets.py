@@ -8,7 +8,7 @@ owner of the sockets, behind the port `Sockets`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
@@ -24,6 +24,10 @@ from cvec_circus_core.system.protocols import Sockets
 log = logging.getLogger(__name__)
 
 _FIELDS = tuple(BindPlan.__dataclass_fields__)
+
+
+def _nobody_cares() -> None:
+    pass
 
 
 class ManagedSocket(Struct, frozen=True):
@@ -55,6 +59,7 @@ class ManagedSockets:
         self._pending = Exchange(self, SocketPlan())
         self.names: tuple[str, ...] = ()
         """In order; another object whenever a socket has come or gone."""
+        self.on_change: Callable[[], None] = _nobody_cares
 
     @property
     def specs(self) -> Mapping[str, SocketSpec]:
@@ -177,8 +182,19 @@ class ManagedSockets:
             raise
         self.keep(ManagedSocket(spec, opened))
 
+    def files(self) -> Mapping[str, str]:
+        """Return the file of each that has one, by name."""
+        paths = {name: each.opened.path for name, each in self._managed.items()}
+        return {name: path for name, path in paths.items() if path is not None}
+
+    def reopen(self, name: str) -> None:
+        """Open one once more whose file is gone. Raises `CannotBind`."""
+        spec = self._managed[name].spec
+        self.keep(ManagedSocket(spec, self._sockets.open(bind_plan(spec))))
+
     def _changed(self) -> None:
         self.names = tuple(sorted(self._managed))
+        self.on_change()
 
 
 class Exchange(Struct, frozen=True):
