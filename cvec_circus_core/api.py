@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.consumer import CircusConsumer
     from cvec_circus_core.control.keygen import new_pair
     from cvec_circus_core.control.stats_client import StatsClient
+    from cvec_circus_core.control.subscriber import Subscriber
     from cvec_circus_core.control.unreachable import is_open
     from cvec_circus_core.extend.command import Command, Table
     from cvec_circus_core.extend.extra_stats import ExtraStats
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.extend.plugin_settings import read_settings
     from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
+    from cvec_circus_core.extend.registry import load_commands
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.session import Events, Piece, Questions, Refused, Session
     from cvec_circus_core.extend.sink import Stream, TakesLong
     from cvec_circus_core.hosting.classes import plugin_target
-    from cvec_circus_core.model.access import ACCESS, KnownKey
+    from cvec_circus_core.model.access import ACCESS, KnownKey, Person, Role
     from cvec_circus_core.model.curve_keys import (
         BadKeys,
         CurveKeys,
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
         WatcherStatus,
         WatcherView,
     )
+    from cvec_circus_core.requests.properties import schema_of
     from cvec_circus_core.stats_endpoint import StatsEndpoint
     from cvec_circus_core.system.clock import AsyncioClock, SystemClock, thread_seconds, unix_time
     from cvec_circus_core.system.deadline import Deadline
@@ -128,6 +131,7 @@ if TYPE_CHECKING:
         process_owners,
     )
     from cvec_circus_core.system.net.socket_table import read_sockets
+    from cvec_circus_core.system.private_files import read_private, rewrite
     from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.std_streams import open_missing_streams
     from cvec_circus_core.system.trusted_paths import Spot, hold
@@ -187,6 +191,7 @@ __all__ = [
     "OutputLine",
     "OutputQuery",
     "OutputView",
+    "Person",
     "Piece",
     "PluginSpec",
     "Problem",
@@ -200,6 +205,7 @@ __all__ = [
     "Regex",
     "Request",
     "RequestError",
+    "Role",
     "Session",
     "SignalSelection",
     "SocketSpec",
@@ -209,6 +215,7 @@ __all__ = [
     "StatsEndpoint",
     "StatsSubject",
     "Stream",
+    "Subscriber",
     "Supervisor",
     "SystemClock",
     "SystemProblem",
@@ -242,6 +249,7 @@ __all__ = [
     "keys_folder",
     "known_keys",
     "listener_uid",
+    "load_commands",
     "make_json",
     "make_message",
     "name_key",
@@ -261,11 +269,14 @@ __all__ = [
     "read_key",
     "read_name",
     "read_option",
+    "read_private",
     "read_role",
     "read_settings",
     "read_signal",
     "read_sockets",
     "replace",
+    "rewrite",
+    "schema_of",
     "shown_option",
     "signal_name",
     "thread_seconds",
@@ -289,6 +300,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.control.client_sockets": "keys_folder",
     "cvec_circus_core.control.unreachable": "is_open",
     "cvec_circus_core.control.consumer": "CircusConsumer",
+    "cvec_circus_core.control.subscriber": "Subscriber",
     "cvec_circus_core.control.keygen": "new_pair",
     "cvec_circus_core.control.stats_client": "StatsClient",
     "cvec_circus_core.extend.command": "Command Table",
@@ -299,13 +311,14 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
     "cvec_circus_core.extend.extra_stats": "ExtraStats",
     "cvec_circus_core.extend.inventory": "Extension extensions",
+    "cvec_circus_core.extend.registry": "load_commands",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
     "cvec_circus_core.extend.sink": "Stream TakesLong",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher",
     "cvec_circus_core.hosting.classes": "plugin_target",
-    "cvec_circus_core.model.access": "ACCESS KnownKey",
+    "cvec_circus_core.model.access": "ACCESS KnownKey Person Role",
     "cvec_circus_core.model.events": "own_events",
     "cvec_circus_core.model.curve_keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
     "cvec_circus_core.model.faults": "Fault",
@@ -324,6 +337,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.model.values": "JsonObject JsonValue replace",
     "cvec_circus_core.model.views": "Health WatcherStatus OutputLine OutputQuery OutputView "
     "ProcessView SocketView StatsSubject WatcherView",
+    "cvec_circus_core.requests.properties": "schema_of",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
@@ -334,6 +348,7 @@ _NAMES_BY_MODULE = {
     "process_owners",
     "cvec_circus_core.system.listeners": "listener_uid",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
+    "cvec_circus_core.system.private_files": "read_private rewrite",
     "cvec_circus_core.system.std_streams": "open_missing_streams",
     "cvec_circus_core.system.trusted_paths": "Spot hold",
 }

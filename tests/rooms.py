@@ -23,6 +23,7 @@ class Room:
 
 
 NET = f"{SYSTEM}.net"
+HTTPD = f"{PLUGINS}.httpd"
 REQUESTS, CONTROL = f"{CORE}.requests", f"{CORE}.control"
 DAEMON, HOSTING = f"{CORE}.daemon", f"{CORE}.hosting"
 
@@ -88,10 +89,12 @@ ROOMS: Mapping[str, Room] = {
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
+    HTTPD: Room((HTTPD, f"{CORE}.api"), ("starlette", "uvicorn", "jinja2", "argon2", "zmq")),
     CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
     f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
+    f"{CLI}.circushttpd": Room((CLI, HTTPD, f"{CORE}.api", f"{HOSTING}.runner")),
     f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
 }
 DOORS = {CORE: Room((CORE,))}
@@ -126,10 +129,12 @@ PURPOSES: Mapping[str, str] = {
     f"{PLUGINS}.redis_observer": "asks Redis how it fares",
     f"{PLUGINS}.prometheus": "numbers for Prometheus",
     f"{PLUGINS}._directories": "changes in folders",
+    HTTPD: "the web console and the HTTP interface, which act for the people who signed in",
     CLI: "the programs, and how answers are shown",
     f"{CLI}.top.screen": "the live console",
     f"{CLI}.circusd": "the daemon's program",
     f"{CLI}.circusd_stats": "the program of statistics",
+    f"{CLI}.circushttpd": "the program of the web console",
     f"{CLI}.circus_plugin": "the program that runs any plugin",
 }
 """What lives in each room."""

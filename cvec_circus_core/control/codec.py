@@ -7,8 +7,12 @@ from typing import Any, NoReturn
 
 import msgspec.json
 
+from cvec_circus_core.model.access import Person, Role
 from cvec_circus_core.model.errors import BadMessage, Errno, InvalidJson
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
+
+_LONGEST_NAME = 128
+"""Characters in the name of a person."""
 
 
 def _no_number(text: str) -> NoReturn:
@@ -42,7 +46,19 @@ def request_of(value: object) -> RequestMessage:
     daemon = value.get("daemon")
     if daemon is not None and not isinstance(daemon, str):
         raise BadMessage("'daemon' must be a text")
-    return RequestMessage(command.strip().lower(), properties, value.get("id"), cast, daemon)
+    person = None if value.get("person") is None else _person(value["person"])
+    return RequestMessage(
+        command.strip().lower(), properties, value.get("id"), cast, daemon, person
+    )
+
+
+def _person(value: object) -> Person:
+    match value:
+        case {"name": str(name), "role": str(word)} if 0 < len(name) <= _LONGEST_NAME:
+            roles = {role.value: role for role in Role}
+            if word in roles:
+                return Person(name, roles[word])
+    raise BadMessage("'person' must have a name and a role: operator, viewer or guest")
 
 
 def id_of(value: object) -> object:

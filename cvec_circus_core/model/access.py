@@ -74,6 +74,25 @@ class Stranger(Struct, frozen=True):
 PeerIdentity = LocalUser | KeyHolder | Anybody | Stranger
 
 
+class Person(Struct, frozen=True):
+    """Who has signed in at a program that asks on their behalf, and what they may there."""
+
+    name: str
+    role: Role
+
+
+class SignedIn(Struct, frozen=True):
+    """A person whom a program has signed in, such as the web console, and that program."""
+
+    person: Person
+    program: PeerIdentity
+    program_name: str
+    """What the program's caller is called."""
+
+
+Identity = PeerIdentity | SignedIn
+
+
 class Rights(Struct, frozen=True):
     """What a caller may: everything, or read, or act on the watchers that list them."""
 
@@ -95,7 +114,7 @@ class Rights(Struct, frozen=True):
 class Caller(Struct, frozen=True):
     """A caller with a name for people and with rights, worked out once per connection."""
 
-    identity: PeerIdentity
+    identity: Identity
     name: str
     rights: Rights
 

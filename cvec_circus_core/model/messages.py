@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cvec_circus_core.model.access import Person
 from cvec_circus_core.model.values import Struct, field
 
 
@@ -18,6 +19,8 @@ class RequestMessage(Struct, frozen=True):
     """The sender wants no reply."""
     daemon: str | None = None
     """The daemon that is meant, where the sender is a helper of one; no other may answer."""
+    person: Person | None = None
+    """On whose behalf a program asks; what they may not, it may not for them."""
 
 
 class Success(Struct, frozen=True):

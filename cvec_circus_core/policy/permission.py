@@ -67,6 +67,19 @@ def rights_of(rules: Rules, caller: PeerIdentity, words: Iterable[str] = ()) -> 
             assert_never(caller)
 
 
+def narrowed(rights: Rights, role: Role) -> Rights:
+    """Return what a person may for whom a program with these rights asks: never more than it."""
+    match role:
+        case Role.OPERATOR:
+            return rights
+        case Role.VIEWER:
+            return Rights(reading=rights.reading)
+        case Role.GUEST:
+            return Rights()
+        case _:
+            assert_never(role)
+
+
 def _of_key(rules: Rules, known: KnownKey | None) -> Rights:
     if known is None:
         return Rights()

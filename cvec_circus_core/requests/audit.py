@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
-from cvec_circus_core.model.access import Caller, KeyHolder, LocalUser
+from cvec_circus_core.model.access import Caller, Identity, KeyHolder, LocalUser, SignedIn
 from cvec_circus_core.model.errors import Errno
 from cvec_circus_core.model.events import CommandAudited, Event
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage
@@ -70,7 +70,10 @@ class Audit:
             log.warning("%s: cast %s was refused: %s", *words)
 
     def _is_worth_a_line(self, caller: Caller) -> bool:
-        share = self._quota.take(caller.name, self._clock.now())
+        identity = caller.identity
+        # The same program may name any number of people.
+        account = identity.program_name if isinstance(identity, SignedIn) else caller.name
+        share = self._quota.take(account, self._clock.now())
         if share is Share.LAST:
             log.info("%s: further refusals are not told for a while", _who(caller))
         return share is Share.SHOWN
@@ -78,6 +81,8 @@ class Audit:
 
 def _who(caller: Caller) -> str:
     match caller.identity:
+        case SignedIn(_, program, name):
+            return f"{caller.name} by {_who(Caller(program, name, caller.rights))}"
         case LocalUser(uid, None):
             return f"{caller.name} (uid {uid})"
         case LocalUser(uid, pid):
@@ -95,15 +100,24 @@ def _event(
 ) -> Event:
     name = command if command.isidentifier() and len(command) <= LONGEST_SHOWN else "unknown"
     facts: dict[str, Any] = {"command": name, "outcome": outcome, "who": caller.name}
-    match caller.identity:
-        case LocalUser(uid, pid):
-            facts |= {"uid": uid, "pid": pid}
-        case KeyHolder(key, address):
-            facts |= {"key": key, "address": address}
+    facts |= _origin(caller.identity)
     if reason:
         facts["reason"] = escaped(reason)
     watcher = str(details.get("name", ""))
     return CommandAudited(watcher, name, {**facts, "properties": dict(details)})
+
+
+def _origin(identity: Identity) -> dict[str, Any]:
+    match identity:
+        case LocalUser(uid, pid):
+            return {"uid": uid, "pid": pid}
+        case KeyHolder(key, address):
+            return {"key": key, "address": address}
+        case SignedIn(person, program, name):
+            signed_in = {"person": escaped(person.name), "role": person.role.value, "by": name}
+            return signed_in | _origin(program)
+        case _:
+            return {}
 
 
 def _details(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from cvec_circus_core.model.errors import CircusError, Errno, UnknownCommand
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.requests.admission import admitted
 from cvec_circus_core.requests.audit import Audit
+from cvec_circus_core.requests.behalf import on_behalf
 from cvec_circus_core.requests.properties import convert
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Dispatcher:
 
     async def answer(self, message: RequestMessage, caller: Caller) -> Reply:
         """Run the command that a request names, and return its reply."""
+        caller = on_behalf(caller, message.person)
         command = self._commands.get(message.command)
         reply = await self._reply(command, message, caller)
         self._audit.tell(caller, message, reply, acts=command is not None and command.acts)

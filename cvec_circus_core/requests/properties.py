@@ -34,6 +34,27 @@ def convert(request: type[Request], given: Mapping[str, Any]) -> Request:
     return request(**checked)
 
 
+def schema_of(request: type[Request]) -> dict[str, Any]:
+    """Return the JSON schema of what a command takes."""
+    hints = _hints(request)
+    msgspec = import_module("msgspec")
+    declared = properties(request)
+    own_schemas: dict[str, Any] = {}
+    for prop in declared:
+        schema = {**msgspec.json.schema(hints[prop.name]), "description": prop.help}
+        if prop.choices:
+            schema["enum"] = list(prop.choices)
+        if prop.default is not None and not prop.required:
+            schema["default"] = prop.default
+        own_schemas[prop.name] = schema
+    return {
+        "type": "object",
+        "properties": own_schemas,
+        "required": [prop.name for prop in declared if prop.required],
+        "additionalProperties": True,
+    }
+
+
 def _checked(name: str, value: object, hint: object) -> object:
     if value.__class__ is hint or value.__class__ in _members(hint):
         return value

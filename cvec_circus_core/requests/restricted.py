@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from cvec_circus_core.extend.ports import SocketsPort, Supervisor, Ticket, WatcherPort
-from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou
+from cvec_circus_core.model.access import Caller, KeyHolder, NotAllowed, NotForYou, SignedIn
 from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.requests.proxy import PortProxy, with_verbs_of
@@ -73,6 +73,8 @@ class Restrictions:
         remedy = f"allow_users in [watcher:{watcher}] or [circus]"
         if isinstance(self.caller.identity, KeyHolder):
             remedy = f"allow_users in [watcher:{watcher}] or {self._remedy('allow_users')}"
+        elif isinstance(self.caller.identity, SignedIn):
+            remedy = self._remedy("allow_users")
         return self._refusal(f" on {watcher}", remedy)
 
     def refusal_of_size(self, watcher: WatcherSpec) -> NotAllowed:
@@ -89,6 +91,8 @@ class Restrictions:
         if isinstance(self.caller.identity, KeyHolder):
             role = "viewer" if lists == "viewers" else "operator"
             return f"circusctl authorize --role {role}"
+        if isinstance(self.caller.identity, SignedIn):
+            return "the role operator" if lists == "allow_users" else "the role viewer"
         return f"{lists} in [circus]"
 
 

@@ -1,0 +1,63 @@
+"""The ASGI application of a console, for any server that speaks ASGI."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cvec_circus_core.api import BadKeys
+from cvec_circus_plugins.httpd import pages
+from cvec_circus_plugins.httpd.accounts import Accounts
+from cvec_circus_plugins.httpd.console import Console
+from cvec_circus_plugins.httpd.gate import Gate
+from cvec_circus_plugins.httpd.responses import problem
+from cvec_circus_plugins.httpd.settings import ConsoleSettings
+from cvec_circus_plugins.httpd.static_files import StaticFiles
+from cvec_circus_plugins.httpd.templating import OWN_STATIC, Templates
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: ConsoleSettings) -> Starlette:
+    """Return the application. Raises `ConfigError` and `BadKeys`."""
+    accounts = Accounts(settings)
+    static = StaticFiles({"": OWN_STATIC})
+    console = Console(settings, accounts, Templates(static, {}))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await console.start()
+        try:
+            yield
+        finally:
+            await console.close()
+
+    app = Starlette(
+        routes=pages.routes(static),
+        lifespan=lifespan,
+        middleware=[Middleware(Gate, settings=settings, accounts=accounts)],
+        exception_handlers={HTTPException: _http_problem, BadKeys: _bad_file, Exception: _fault},
+    )
+    app.state.console = console
+    return app
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, error.detail, error.headers)
+
+
+async def _bad_file(request: Request, error: Exception) -> Response:
+    log.error("%s", error)
+    return problem(500, "a file of the console can not be used; its log says which")
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    return problem(500, f"unexpected {type(error).__name__}")

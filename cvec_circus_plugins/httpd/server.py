@@ -1,0 +1,104 @@
+"""The server that comes with the console: uvicorn, bound where it is safe to be."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Sequence
+
+import uvicorn
+
+from cvec_circus_core.api import ConfigError, Person, Role
+from cvec_circus_plugins.httpd.app import create_app
+from cvec_circus_plugins.httpd.links import Links
+from cvec_circus_plugins.httpd.people import People
+from cvec_circus_plugins.httpd.settings import ConsoleSettings
+
+log = logging.getLogger(__name__)
+
+QUEUED = 512
+_LAST_WORDS = 3
+"""Seconds that requests may still take at the end."""
+
+
+def check_safe(settings: ConsoleSettings) -> None:
+    """Raise `ConfigError` where other machines would reach passwords in the clear."""
+    if settings.certfile is None and settings.keyfile is not None:
+        raise ConfigError("httpd_keyfile needs httpd_certfile")
+    is_covered = settings.certfile is not None or bool(settings.proxies) or settings.insecure
+    if not is_covered and not _is_loopback(settings.host):
+        raise ConfigError(
+            f"the console does not listen at {settings.host}, where other machines reach it: give "
+            "httpd_certfile, or httpd_proxies, or say httpd_insecure = True"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def bind(settings: ConsoleSettings) -> socket.socket:
+    """Return a socket that listens. Raises `ConfigError`."""
+    try:
+        infos = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        # A name may stand for both kinds of address: the older one is what others type.
+        family, kind, protocol, _, address = sorted(infos, key=lambda info: info[0])[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(QUEUED)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(
+            f"the console can not listen at {settings.host}:{settings.port}: {reason}"
+        ) from None
+    return listener
+
+
+def address_of(settings: ConsoleSettings, port: int) -> str:
+    """Return where a browser of this machine finds the console."""
+    scheme = "http" if settings.certfile is None else "https"
+    host = "localhost" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown_host}:{port}{settings.root_path}/"
+
+
+def first_link(settings: ConsoleSettings, address: str, name: str) -> str | None:
+    """Return a one-time link for the operator where nobody could sign in else. Raises `BadKeys`."""
+    if People(settings.path).has_any or settings.proxy_header is not None:
+        return None
+    return new_link(settings, address, name, Role.OPERATOR)
+
+
+def new_link(settings: ConsoleSettings, address: str, name: str, role: Role) -> str:
+    """Return a link with which somebody can sign in once. Raises `BadKeys`."""
+    return f"{address}sign-in?link={Links(settings.path).make(Person(name, role))}"
+
+
+def serve(settings: ConsoleSettings, listeners: Sequence[socket.socket]) -> None:
+    """Serve until a signal says to end."""
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=1 << 16,
+        ssl_certfile=settings.certfile,
+        ssl_keyfile=settings.keyfile,
+        timeout_graceful_shutdown=_LAST_WORDS,
+        timeout_keep_alive=30,
+    )
+    uvicorn.Server(config).run(sockets=list(listeners))

@@ -1,0 +1,66 @@
+"""Pages from templates: everything that is put into one is escaped, and a missing name is an error.
+
+A template knows ``static(name)`` and ``url(path)`` for addresses below wherever a proxy has put the
+console, ``session`` (None where nobody is signed in), ``console`` and ``version``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
+from starlette.requests import HTTPConnection
+from starlette.responses import HTMLResponse
+
+from cvec_circus_core.api import __version__
+from cvec_circus_plugins.httpd.static_files import StaticFiles
+
+OWN_TEMPLATES = Path(__file__).parent / "templates"
+OWN_STATIC = Path(__file__).parent / "static"
+
+
+class Templates:
+    """All templates, ours and those of packages, each package below a prefix of its own."""
+
+    def __init__(self, static: StaticFiles, packages: Mapping[str, Path]) -> None:
+        loaders = {prefix: FileSystemLoader(folder) for prefix, folder in packages.items()}
+        self._static = static
+        self._environment = Environment(
+            loader=ChoiceLoader([FileSystemLoader(OWN_TEMPLATES), PrefixLoader(loaders)]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def page(
+        self,
+        connection: HTTPConnection,
+        name: str,
+        status: int = 200,
+        /,
+        **values: object,
+    ) -> HTMLResponse:
+        """Return a page."""
+        text = self.text(connection, name, **values)
+        return HTMLResponse(text, status)
+
+    def text(self, connection: HTTPConnection, name: str, /, **values: object) -> str:
+        """Return the text of a page, or of a part of one."""
+        root_path: str = connection.scope.get("root_path", "")
+
+        def url(path: str, *segments: str) -> str:
+            return root_path + path.format(*(quote(segment, safe="") for segment in segments))
+
+        return self._environment.get_template(name).render(
+            {
+                "session": connection.state.session,
+                "console": connection.app.state.console,
+                "version": __version__,
+                "url": url,
+                "static": lambda file: root_path + self._static.address(file),
+                **values,
+            }
+        )
