@@ -50,7 +50,7 @@ class Page:
         if self._settings.is_json:
             self._replies[name] = reply
         elif is_refused:
-            complain(f"error: {refusal(reply, name, nearest, is_labelled=True)}")
+            complain_of(self._command, reply, refusal(reply, name, nearest, is_labelled=True))
         elif self._is_joined:
             self._replies[name] = reply
         else:
@@ -97,7 +97,7 @@ def print_reply(
         print(json_text(settings, reply))
         return _exit_code(command, reply)
     if is_error(reply):
-        complain(f"error: {refusal(reply, name, nearest)}")
+        complain_of(command, reply, refusal(reply, name, nearest))
         return exit_codes.REFUSED
     tables = as_table(settings, command, reply)
     text = shown(settings, command.show(reply)) if tables is None else tables
@@ -155,6 +155,11 @@ def fail(settings: Settings, code: int, reason: object, sentence: str = "", **mo
 def failure(code: int, reason: object, **more: object) -> dict[str, Any]:
     """Return what stands for a reply where there is none."""
     return {"status": "error", "reason": str(reason), "exit_code": code, **more}
+
+
+def complain_of(command: Command, reply: Mapping[str, Any], reason: str) -> None:
+    """Print why the daemon refused, and what the command shows besides."""
+    complain("\n".join(filter(None, (f"error: {reason}", command.show_failure(reply)))))
 
 
 def complain(sentence: str) -> None:

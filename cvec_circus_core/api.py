@@ -63,6 +63,8 @@ if TYPE_CHECKING:
         UnknownOption,
         UnknownProcess,
         UnknownWatcher,
+        WatcherFailed,
+        among_several,
     )
     from cvec_circus_core.model.events import own_events
     from cvec_circus_core.model.faults import Fault
@@ -225,11 +227,13 @@ __all__ = [
     "UnknownOption",
     "UnknownProcess",
     "UnknownWatcher",
+    "WatcherFailed",
     "WatcherPort",
     "WatcherSpec",
     "WatcherStatus",
     "WatcherView",
     "__version__",
+    "among_several",
     "at_least",
     "between",
     "cast_message",
@@ -316,7 +320,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.sink": "Stream TakesLong",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
-    "UnknownOption UnknownProcess UnknownWatcher",
+    "UnknownOption UnknownProcess UnknownWatcher WatcherFailed among_several",
     "cvec_circus_core.hosting.classes": "plugin_target",
     "cvec_circus_core.model.access": "ACCESS KnownKey Person Role",
     "cvec_circus_core.model.events": "own_events",

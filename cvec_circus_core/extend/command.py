@@ -108,6 +108,10 @@ class Command:
         lines = self.show(reply).rstrip("\n").split("\n")
         return "\n".join(f"{name}: {line}" for line in lines)
 
+    def show_failure(self, reply: Mapping[str, Any]) -> str:
+        """Return what circusctl prints below the reason of a reply that is an error."""
+        return ""
+
     def tables(self, reply: Mapping[str, Any]) -> Sequence[Table]:
         """Return what a terminal shows instead of `show`; none where plain lines serve better."""
         return ()

@@ -7,7 +7,7 @@ door can answer without knowing the error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -139,16 +139,43 @@ class ShuttingDown(Conflict):
         super().__init__("the daemon is quitting")
 
 
-class GaveUp(CircusError):
-    """The watcher could not do what it promised, and stopped."""
+class WatcherFailed(CircusError):
+    """A watcher does not have the processes that were wanted of it.
+
+    ``pid`` is the process that failed, where there was one: its last output may say why.
+    """
 
     errno = Errno.COMMAND_ERROR
 
+    def __init__(self, why: str, watcher: str = "", pid: int | None = None) -> None:
+        super().__init__(why)
+        self.watcher = watcher
+        self.pid = pid
+        self.last_output: Sequence[Mapping[str, Any]] = ()
 
-class RolloutFailed(CircusError):
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """The last output of the process that failed."""
+        return {"last_output": self.last_output} if self.last_output else {}
+
+
+class GaveUp(WatcherFailed):
+    """The watcher could not do what it promised; it has stopped, or tries again."""
+
+
+class RolloutFailed(WatcherFailed):
     """New processes were not ready, so that the old ones go on."""
 
-    errno = Errno.COMMAND_ERROR
+
+def among_several(failures: Sequence[CircusError]) -> CircusError:
+    """Return the first failure, naming its watcher and the others that have failed."""
+    first = failures[0]
+    if not isinstance(first, WatcherFailed) or not first.watcher:
+        return first
+    later = [error.watcher for error in failures[1:] if isinstance(error, WatcherFailed)]
+    names = ", ".join(dict.fromkeys(name for name in later if name not in ("", first.watcher)))
+    also = f"; failed, too: {names}" if names else ""
+    return type(first)(f"{first.watcher}: {first}{also}", first.watcher, first.pid)
 
 
 class ConfigError(CircusError):

@@ -101,5 +101,12 @@ class LinePrinter:
         return b"".join(parts)
 
 
+def output_lines(reply: Mapping[str, Any]) -> list[str]:
+    """Return the lines that a reply has as ``last_output``, as tail prints them."""
+    printer = LinePrinter(prefixes=True)
+    data = b"".join(printer.text_of(entry) for entry in reply.get("last_output", ()))
+    return data.decode(errors="replace").removesuffix("\n").split("\n") if data else []
+
+
 def _source(line: OutputLine) -> tuple[int, str]:
     return line.pid, line.channel

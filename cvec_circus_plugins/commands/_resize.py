@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, prop
-from cvec_circus_plugins.commands._wishes import WishRequest
+from cvec_circus_plugins.commands._wishes import WishRequest, all_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ async def resized(supervisor: Supervisor, request: ResizeRequest, sign: int) -> 
     number = max(0, watcher.spec.numprocesses + sign * request.nb)
     ticket = watcher.resize(number)
     if request.waiting:
-        await ticket
+        await all_done(supervisor, [ticket])
     return {"numprocesses": number}
 
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import Request, prop
+from cvec_circus_core.api import Command, Request, prop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cvec_circus_core.api import Done, Supervisor, Ticket, WatcherPort
 
+_LAST_LINES, _SEARCHED_LINES = 10, 1000
+_LAST_BYTES = 4096
 WAYS_TO_MATCH = ("glob", "simple", "regex")
 
 
@@ -57,17 +59,41 @@ def selected(supervisor: Supervisor, name: str, match: str = "glob") -> Sequence
     return supervisor.matching(name, match)
 
 
-async def all_done(tickets: Iterable[Ticket]) -> list[Done]:
-    """Wait for all and return what was done; then raise the first error, if there was outcome."""
-    done, first_error = [], None
+class WishCommand(Command):
+    """A command that begins something, and tells what processes have said that failed."""
+
+    def show_failure(self, reply: Mapping[str, Any]) -> str:
+        """Show the last lines of the process that has failed."""
+        from cvec_circus_plugins.commands._output_entries import output_lines
+
+        return "\n".join(output_lines(reply))
+
+
+async def all_done(supervisor: Supervisor, tickets: Sequence[Ticket]) -> list[Done]:
+    """Wait for all and return what was done; then raise the first error, if there was one."""
+    done, failures = [], []
     for ticket in tickets:
         try:
             done.append(await ticket)
         except api.CircusError as error:
-            first_error = first_error or error
-    if first_error is not None:
-        raise first_error
+            failures.append(error)
+    if failures:
+        failure = api.among_several(failures) if len(tickets) > 1 else failures[0]
+        if isinstance(failure, api.WatcherFailed) and failure.pid is not None:
+            failure.last_output = _last_output(supervisor, failure.watcher, failure.pid)
+        raise failure
     return done
+
+
+def _last_output(supervisor: Supervisor, name: str, pid: int) -> Sequence[Mapping[str, Any]]:
+    try:
+        lines = supervisor.watcher(name).recent_lines(api.OutputQuery(lines=_SEARCHED_LINES))
+    except api.RequestError:
+        return ()  # it is gone meanwhile, or its output does not pass the daemon
+    from cvec_circus_plugins.commands._output_entries import merged_entries
+
+    own = [line for line in lines if line.pid == pid]
+    return merged_entries(name, own[-_LAST_LINES:], _LAST_BYTES)
 
 
 def replaced(done: Sequence[Done]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import REQUIRED, Command, prop
-from cvec_circus_plugins.commands._wishes import WishRequest
+from cvec_circus_core.api import REQUIRED, prop
+from cvec_circus_plugins.commands._wishes import WishCommand, WishRequest, all_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ class AddLine(WishRequest):
     start: bool = prop(False, "start it at once")
 
 
-class Add(Command):
+class Add(WishCommand):
     """Add a watcher.
 
     It stays stopped unless `start` is true. Options are those of a watcher's section in the
@@ -84,9 +84,10 @@ class Add(Command):
         if not request.waiting:
             return {}
         try:
-            done = await ticket
+            (done,) = await all_done(supervisor, [ticket])
         except api.GaveUp as error:
-            raise api.BadMessage(error.reason) from None  # who gave the command is to blame
+            error.errno = api.Errno.MESSAGE_ERROR  # who gave the command is to blame
+            raise
         return {"started": list(done.started), "kept": list(done.kept)}
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command
 from cvec_circus_plugins.commands._resize import ResizeRequest, resized, show_number
+from cvec_circus_plugins.commands._wishes import WishCommand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.api import Supervisor
 
 
-class Decr(Command):
+class Decr(WishCommand):
     """Take processes away from a watcher.
 
     One is taken away, or `nb`, but never more than there are. A singleton stays as it is.

@@ -6,9 +6,9 @@ from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvec_circus_core import api
-from cvec_circus_core.api import REQUIRED, Command, prop
+from cvec_circus_core.api import REQUIRED, prop
 from cvec_circus_plugins.commands._signals import checked_signal
-from cvec_circus_plugins.commands._wishes import WishRequest
+from cvec_circus_plugins.commands._wishes import WishCommand, WishRequest, all_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,7 @@ class KillLine(WishRequest):
     )
 
 
-class Kill(Command):
+class Kill(WishCommand):
     """Stop one process of a watcher, or all; the watcher replaces them.
 
     A process gets the signal, and SIGKILL when the graceful timeout is over.
@@ -78,7 +78,7 @@ class Kill(Command):
             raise api.BadMessage(f"{_NO_GRACE}: {grace}")
         ticket = supervisor.watcher(request.name).kill(pid, signum, grace)
         if request.waiting:
-            await ticket
+            await all_done(supervisor, [ticket])
         return {}
 
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, prop
-from cvec_circus_plugins.commands._wishes import WatchersRequest, all_done, replaced, selected
+from cvec_circus_core.api import prop
+from cvec_circus_plugins.commands._wishes import (
+    WatchersRequest,
+    WishCommand,
+    all_done,
+    replaced,
+    selected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +33,7 @@ class ReloadLine(WatchersRequest):
     terminate: bool = prop(False, "not gracefully: the same as restart")
 
 
-class Reload(Command):
+class Reload(WishCommand):
     """Replace the processes of a watcher, of several, or of all, by new ones.
 
     New processes are started first, then the old ones are stopped; with `sequential` one after the
@@ -59,13 +65,13 @@ class Reload(Command):
         if request.name is None:
             everything = supervisor.reload_all(graceful=graceful, sequential=sequential)
             if request.waiting:
-                await everything
+                await all_done(supervisor, [everything])
             return {}
         tickets = [
             watcher.reload(graceful=graceful, sequential=sequential)
             for watcher in selected(supervisor, request.name)
         ]
-        return replaced(await all_done(tickets)) if request.waiting else {}
+        return replaced(await all_done(supervisor, tickets)) if request.waiting else {}
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Turn the switch --terminate into its opposite."""

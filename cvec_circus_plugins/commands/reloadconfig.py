@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from cvec_circus_core.api import Command, prop
-from cvec_circus_plugins.commands._wishes import WishRequest
+from cvec_circus_core.api import prop
+from cvec_circus_plugins.commands._wishes import WishCommand, WishRequest, all_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class ReloadConfigRequest(WishRequest):
     allow_empty: bool = prop(False, "remove all watchers where the file has none any more")
 
 
-class ReloadConfig(Command):
+class ReloadConfig(WishCommand):
     """Read the configuration again and apply what differs.
 
     Watchers that are new are started, those that are gone are stopped, and those whose options
@@ -67,7 +67,7 @@ class ReloadConfig(Command):
             return {"plan": supervisor.plan_config(allow_empty=request.allow_empty).as_json()}
         plan, ticket = supervisor.reload_config(allow_empty=request.allow_empty)
         if request.waiting:
-            await ticket
+            await all_done(supervisor, [ticket])
         return {"plan": plan.as_json()}
 
     def show(self, reply: Mapping[str, Any]) -> str:

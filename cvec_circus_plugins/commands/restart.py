@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import Command, prop
-from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, replaced, selected
+from cvec_circus_core.api import prop
+from cvec_circus_plugins.commands._wishes import (
+    MatchRequest,
+    WishCommand,
+    all_done,
+    replaced,
+    selected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +29,7 @@ class RestartRequest(MatchRequest):
     rolling: bool = prop(False, "let new processes take over from the old ones, as reload does")
 
 
-class Restart(Command):
+class Restart(WishCommand):
     """Restart a watcher, several, or the daemon itself.
 
     All processes of a watcher are stopped; when the last one is gone, new ones are started. With
@@ -58,7 +64,7 @@ class Restart(Command):
                 _end(supervisor.watchers())
             everything = supervisor.restart_all()
             if request.waiting:
-                await everything
+                await all_done(supervisor, [everything])
             return {}
         watchers = selected(supervisor, request.name, request.match)
         if request.terminate:
@@ -66,7 +72,7 @@ class Restart(Command):
         tickets = [
             watcher.reload() if request.rolling else watcher.restart() for watcher in watchers
         ]
-        return replaced(await all_done(tickets)) if request.waiting else {}
+        return replaced(await all_done(supervisor, tickets)) if request.waiting else {}
 
 
 def _end(watchers: Iterable[WatcherPort]) -> None:

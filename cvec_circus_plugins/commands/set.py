@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import REQUIRED, Command, prop
-from cvec_circus_plugins.commands._wishes import WishRequest
+from cvec_circus_core.api import REQUIRED, prop
+from cvec_circus_plugins.commands._wishes import WishCommand, WishRequest, all_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class SetLine(WishRequest):
     )
 
 
-class Set(Command):
+class Set(WishCommand):
     """Set options of a watcher.
 
     All values are checked before the first one is set. What follows depends on the option: some
@@ -71,7 +71,7 @@ class Set(Command):
 
             raise with_nearest(error, options, of_watchers()) from None
         if request.waiting:
-            await ticket
+            await all_done(supervisor, [ticket])
         return {}
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import Command, WatcherStatus, prop
-from cvec_circus_plugins.commands._wishes import MatchRequest, all_done, selected
+from cvec_circus_core.api import WatcherStatus, prop
+from cvec_circus_plugins.commands._wishes import (
+    MatchRequest,
+    WishCommand,
+    all_done,
+    selected,
+)
 
 if TYPE_CHECKING:
     from cvec_circus_core.api import Supervisor, WatcherPort
@@ -19,7 +24,7 @@ class StartRequest(MatchRequest):
     )
 
 
-class Start(Command):
+class Start(WishCommand):
     """Start a watcher, several, or all.
 
     Without a name, every watcher with autostart is started. In a watcher that is active already,
@@ -50,7 +55,7 @@ class Start(Command):
         if request.name is None:
             everything = supervisor.start_all()
             if request.waiting:
-                await everything
+                await all_done(supervisor, [everything])
             return {}
         watchers = selected(supervisor, request.name, request.match)
         if request.stopped_for is not None:
@@ -59,12 +64,12 @@ class Start(Command):
             ]
             tickets = [watcher.start() for watcher in chosen]
             if request.waiting:
-                await all_done(tickets)
+                await all_done(supervisor, tickets)
             return {"started": [watcher.name for watcher in chosen]}
         tickets = [watcher.start() for watcher in watchers]
         if not request.waiting:
             return {}
-        done = await all_done(tickets)
+        done = await all_done(supervisor, tickets)
         if len(done) != 1:
             return {}
         return {"info": {"started": list(done[0].started), "kept": list(done[0].kept)}}

@@ -181,11 +181,9 @@ def _last_output(watcher: WatcherPort) -> dict[str, Any]:
 def _output_lines(reply: Mapping[str, Any]) -> list[str]:
     if "last_output" not in reply:
         return []
-    from cvec_circus_plugins.commands._output_entries import LinePrinter
+    from cvec_circus_plugins.commands._output_entries import output_lines
 
-    printer = LinePrinter(prefixes=True)
-    data = b"".join(printer.text_of(entry) for entry in reply["last_output"])
-    return data.decode(errors="replace").removesuffix("\n").split("\n") if data else []
+    return output_lines(reply)
 
 
 def _health(watcher: WatcherPort) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Stop(Command):
         ]
         if not request.waiting:
             return {}
-        done = await all_done(tickets)
+        done = await all_done(supervisor, tickets)
         return {"info": None} if len(done) == 1 else {}
 
     def question(self, properties: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from cvec_circus_core.model.errors import (
     AlreadyExists,
     BadMessage,
     CircusError,
+    Errno,
     GaveUp,
     UnknownProcess,
     UnknownWatcher,
@@ -165,8 +166,9 @@ def test_a_command_that_can_not_run_is_a_mistake_of_the_request(
     failing = FakeTicket(error=GaveUp("there is no such program"))
     monkeypatch.setattr(FakeWatcher, "start", lambda self: failing)
     assert run("add", name="x", cmd="/no", start=True) == {}
-    with pytest.raises(BadMessage, match="there is no such program"):
+    with pytest.raises(GaveUp, match="there is no such program") as refusal:
         run("add", name="y", cmd="/no", start=True, waiting=True)
+    assert refusal.value.errno is Errno.MESSAGE_ERROR
 
 
 def test_a_name_with_marks_of_a_pattern_is_a_name_first(run: Run, daemon: FakeSupervisor) -> None:

@@ -253,7 +253,7 @@ class TestConfiguration:
         daemon.file = Configuration(ArbiterSpec(), (spec("web", cmd="bad"), spec("db", cmd="good")))
         _, ticket = daemon.arbiter.reload_config()
         why = await daemon.refused(ticket)
-        assert why.startswith("watcher web: ")
+        assert why.startswith("web: no such program")
         assert [step.action.value for step in daemon.arbiter.plan_config().steps] == [
             "keep",
             "reload",

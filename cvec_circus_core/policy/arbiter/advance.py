@@ -66,7 +66,7 @@ def supersede(state: ArbiterState) -> list[ArbiterEffect]:
     for operation in tuple(state.operations.values()):
         if operation.is_supersedable:
             error = Superseded(operation.name, "wish for all watchers")
-            operation.failure = (AskId(0), error)
+            operation.failures[AskId(0)] = error
             effects.append(_end(state, operation))
     return effects
 
@@ -111,7 +111,8 @@ def _lose_patience(
         for ask in operation.awaited:
             watcher = state.asks[ask].move.watcher
             subject = f"watcher {watcher}" if watcher else "a hook"
-            operation.fail(ask, CircusError(f"{subject} does not come to its end"))
+            failure = CircusError(f"{subject} does not come to its end")
+            operation.failures.setdefault(ask, failure)
         operation.open -= operation.awaited
         operation.awaited.clear()
 
@@ -182,7 +183,7 @@ def _planned(state: ArbiterState, operation: Operation, stage: LaterStage) -> li
     try:
         return _configured(state, operation, operation.reading)
     except ConfigError as error:
-        operation.fail(AskId(state.last_ask), error)
+        operation.failures[AskId(state.last_ask)] = error
         return []
 
 

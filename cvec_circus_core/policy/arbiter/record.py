@@ -9,8 +9,6 @@ from typing import assert_never
 
 from cvec_circus_core.model.errors import (
     Conflict,
-    GaveUp,
-    RolloutFailed,
     ShuttingDown,
 )
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
@@ -228,8 +226,6 @@ def _note_answer(state: ArbiterState, operation: Operation, move: Move, answer: 
         case Failed(error):
             # Somebody wants something else of it by now; what it was given stays.
             is_applied = isinstance(error, Conflict) and isinstance(move.ask, ChangeWatcher)
-            if isinstance(error, GaveUp | RolloutFailed):
-                error = type(error)(f"{move.prefix}{error}")
-            operation.fail(answer.ask, error)
+            operation.failures[answer.ask] = error
     if is_applied and (move.forgets or isinstance(move.ask, ChangeWatcher)):
         operation.unapplied.pop(move.watcher or "", None)

@@ -81,7 +81,7 @@ def reload(state: ArbiterState, *, graceful: bool, sequential: bool) -> Iterator
         key = key_of(facts)
         ask = ReloadWatcher(key, sequential) if graceful else SendWish(key, Go.RESTART)
         wait = Wait.ENDED if graceful else Wait.READY
-        yield (Move(ask, wait, only_if_up=True, prefix=f"{facts.spec.name}: "),)
+        yield (Move(ask, wait, only_if_up=True),)
 
 
 def removal(facts: WatcherFacts, go: Go = Go.STOP) -> Move:
@@ -144,7 +144,7 @@ def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
             then = _WISHES.get(step.action)
             wait = Wait.ENDED if then is None else Wait.READY
             ask = ChangeWatcher(step.key, spec, then)
-            yield Move(ask, wait, prefix=f"watcher {step.watcher}: ")
+            yield Move(ask, wait)
     yield from (Move(SendWish(key, Go.START), Wait.READY, is_paced=True) for key in added)
 
 

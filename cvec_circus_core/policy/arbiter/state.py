@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from enum import Enum
 from math import inf
 
-from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.errors import CircusError, among_several
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
@@ -54,8 +54,6 @@ class Move(Struct, frozen=True):
     """Whether its watcher is forgotten when it is done."""
     patience: float = inf
     """Seconds after which the next stage goes ahead all the same."""
-    prefix: str = ""
-    """What stands before the sentence where its watcher gives up."""
 
     @property
     def watcher(self) -> str | None:
@@ -92,8 +90,7 @@ class Operation(Struct, eq=False):
     open: set[AskId] = field(default_factory=set)
     """What the operation waits for."""
     done: dict[AskId, Done] = field(default_factory=dict)
-    failure: tuple[AskId, CircusError] | None = None
-    """The failure of the earliest move that has failed."""
+    failures: dict[AskId, CircusError] = field(default_factory=dict)
     has_paced: bool = False
     paced_from: float = -inf
     """When the next paced move may be made."""
@@ -106,15 +103,10 @@ class Operation(Struct, eq=False):
     unapplied: dict[str, WatcherSpec | None] = field(default_factory=dict)
     """What the file had, by watcher, or None."""
 
-    def fail(self, ask: AskId, error: CircusError) -> None:
-        """Note a failure; the earliest move's is the one that is told."""
-        if self.failure is None or ask < self.failure[0]:
-            self.failure = (ask, error)
-
     def outcome(self) -> Outcome:
-        """Return what has become of it: the first failure, or what all moves have done."""
-        if self.failure is not None:
-            return Failed(self.failure[1])
+        """Return what has become of it: the earliest move's failure, or what all have done."""
+        if self.failures:
+            return Failed(among_several([self.failures[ask] for ask in sorted(self.failures)]))
         parts = [self.done[ask] for ask in sorted(self.done)]
         return Done(
             stopped=tuple(pid for part in parts for pid in part.stopped),

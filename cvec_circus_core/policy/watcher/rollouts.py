@@ -62,17 +62,19 @@ def judge_late(state: WatcherState, slot: Slot, now: float) -> None:
     slot.ready_by = None
     if slot.phase is Phase.STOPPING or slot.outdated is not None or slot.ready:
         return
+    seconds = f"{state.spec.ready_timeout:g} s"
     if state.is_replacing:
-        seconds = f"{state.spec.ready_timeout:g} s"
+        pid = None
         why = f"no process was ready in {seconds}"
         if slot.phase is Phase.RUNNING:
-            why = f"process {slot.pid} was not ready in {seconds}"
+            pid = slot.pid
+            why = f"process {pid} was not ready in {seconds}"
         if state.reason and slot.unready_ends:
             why = f"{why}; {state.reason}"
-        abandon(state, why, now)
+        abandon(state, why, now, pid)
     elif slot.phase is Phase.RUNNING:
-        seconds = f"{state.spec.ready_timeout:g} s"
-        fail_unready(state, f"process {slot.pid} was not ready in {seconds}; it is left as it is")
+        why = f"process {slot.pid} was not ready in {seconds}; it is left as it is"
+        fail_unready(state, why, slot.pid)
     take_as_it_is(state, slot, now)
 
 
@@ -105,12 +107,12 @@ def stop_old_first(state: WatcherState, slot: Slot) -> None:
     state.due.append((slot.wid, slot.serial))
 
 
-def abandon(state: WatcherState, why: str, now: float) -> None:
-    """End a rollout that does not succeed."""
+def abandon(state: WatcherState, why: str, now: float, pid: int | None = None) -> None:
+    """End a rollout that does not succeed; ``pid`` is the process that has failed."""
     slots, back = state.slots, can_go_back(state)
     state.rollout_error, state.rolling, state.rollout = why, False, None
     state.issue(Emit(events.WatcherRolloutFailed(state.spec.name, why)))
-    fail_rollout(state, f"{why}; {_what_stays(state)}")
+    fail_rollout(state, f"{why}; {_what_stays(state)}", pid)
     if not back:
         return
     _take_back_options(state)

@@ -71,17 +71,17 @@ def give_up(state: WatcherState, why: str, *, for_good: bool = True) -> None:
     fatal = for_good and state.spec.on_failure == EXIT
     state.want(Wanted.DOWN, why, gave_up=True, fatal=fatal)
     waiting = tuple(goal for goal in Goal if goal not in (Goal.DOWN, Goal.GONE))
-    _fail(state, waiting, lambda _: GaveUp(why))
+    _fail(state, waiting, lambda _: GaveUp(why, state.spec.name))
 
 
-def fail_unready(state: WatcherState, why: str) -> None:
+def fail_unready(state: WatcherState, why: str, pid: int | None = None) -> None:
     """Tell every caller who waits for all processes to be there that one may not come for now."""
-    _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(why))
+    _fail(state, (Goal.UP, Goal.ANEW, Goal.SIZED), lambda _: GaveUp(why, state.spec.name, pid))
 
 
-def fail_rollout(state: WatcherState, why: str) -> None:
+def fail_rollout(state: WatcherState, why: str, pid: int | None) -> None:
     """Tell every caller who waits for new processes in the place of old ones why there are none."""
-    _fail(state, (Goal.RENEWED,), lambda _: RolloutFailed(why))
+    _fail(state, (Goal.RENEWED,), lambda _: RolloutFailed(why, state.spec.name, pid))
 
 
 def _fail(

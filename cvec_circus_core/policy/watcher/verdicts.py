@@ -122,7 +122,7 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         if fact.code != 0:
             state.bad_end = _end_in_words(fact.code)
             if not slot.ready:
-                fail_unready(state, state.bad_end)
+                fail_unready(state, state.bad_end, fact.pid)
         state.slots.free(slot)
         finish(state)
         return
@@ -149,9 +149,9 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         return
     why = f"{state.reason} before it was ready ({slot.unready_ends} tries)"
     if state.is_replacing:
-        abandon(state, f"{why}; {ADDRESS_HINT}" if met_old else why, now)
+        abandon(state, f"{why}; {ADDRESS_HINT}" if met_old else why, now, fact.pid)
     else:
-        fail_unready(state, f"{why}; it is tried again")
+        fail_unready(state, f"{why}; it is tried again", fact.pid)
 
 
 def _end_in_words(code: int | None) -> str:
@@ -232,7 +232,7 @@ def _judge_refused_stay(state: WatcherState, slot: Slot, why: str, now: float) -
     if slot.phase is not Phase.RUNNING or slot.outdated is not None:
         return
     if can_go_back(state):
-        abandon(state, why, now)
+        abandon(state, why, now, slot.pid)
     elif state.wanted is Wanted.UP and state.slots.ready:
         _hold_back(state, slot, why, now)
     elif state.wanted is Wanted.UP:
@@ -246,7 +246,7 @@ def _hold_back(state: WatcherState, slot: Slot, why: str, now: float) -> None:
     successor.deaths = max(slot.deaths + 1, _SURELY_PAUSED)
     state.reason = why
     _retry_start(state, successor, why, now)
-    fail_unready(state, f"{why}; it is asked again")
+    fail_unready(state, f"{why}; it is asked again", slot.pid)
 
 
 def _stop_one(state: WatcherState, fact: StopAsked, now: float) -> None:

@@ -195,11 +195,11 @@ class TestReload:
         assert all_.hears(ReloadAll(ticket(), sequential=True)) == [
             ReloadWatcher("cache", sequential=True, ask=AskId(1))
         ]
-        assert all_.hears(answer(1, GaveUp("not ready"))) == [
+        assert all_.hears(answer(1, GaveUp("not ready", "cache"))) == [
             ReloadWatcher("db", sequential=True, ask=AskId(2))
         ]
-        all_.hears(answer(2))
-        assert errors(all_.hears(answer(3))) == {1: "cache: not ready"}
+        all_.hears(answer(2, GaveUp("nor is this", "db")))
+        assert errors(all_.hears(answer(3))) == {1: "cache: not ready; failed, too: db"}
 
     @pytest.mark.parametrize("status", [WatcherStatus.STOPPED, WatcherStatus.STOPPING])
     def test_leaves_out_whoever_is_down_when_their_turn_comes(self, status: WatcherStatus) -> None:

@@ -191,14 +191,14 @@ class TestWhatFailsIsTriedAgain:
     def test_a_change_that_failed(self) -> None:
         all_ = active(A)
         all_.reload_config(OTHER_A)
-        assert errors(all_.hears(answer(1, GaveUp("not ready")))) == {1: "watcher a: not ready"}
+        assert errors(all_.hears(answer(1, GaveUp("not ready", "a")))) == {1: "a: not ready"}
         assert all_.actions(OTHER_A) == {"a": "reload"}
 
     def test_of_one_that_was_in_no_file_before(self) -> None:
         all_ = active(A)
         all_.state.watchers_in_file.clear()
         all_.reload_config(OTHER_A)
-        all_.hears(answer(1, GaveUp("not ready")))
+        all_.hears(answer(1, GaveUp("not ready", "a")))
         assert all_.actions(OTHER_A) == {"a": "reload"}
 
     def test_but_not_where_somebody_wants_something_else_by_now(self) -> None:
