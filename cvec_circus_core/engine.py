@@ -299,6 +299,7 @@ class Engine:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
         self.processes.close()
+        self.supervisor.world.notify.close()
         self.sockets.close_all()
         self._load.close()
 

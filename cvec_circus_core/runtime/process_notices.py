@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import read_notice
@@ -47,6 +48,9 @@ class WatcherNotices:
         self._sockets: dict[int, NotifySocket] = {}
         self._awaited: dict[int, dict[str, bytes]] = {}
         """By pid and channel, the beginning of a line of those that have yet to say the word."""
+        self._plan_without: LaunchPlan | None = None
+        self._plan_with = LaunchPlan(argv=(), env={})
+        """The same, with the address of the shared notify socket."""
 
     def equip(self, plan: LaunchPlan) -> Equipment:
         """Prepare to hear a process. Raises `SystemProblem` where there can be no notify socket."""
@@ -55,7 +59,18 @@ class WatcherNotices:
             return NotifyEquipment(plan, spec.watchdog, self)
         if spec.ready.sign is Sign.LOG:
             return LogEquipment(plan, self)
+        if spec.ready.sign is Sign.AUTO and "NOTIFY_SOCKET" not in plan.env:
+            return SharedEquipment(self._with_shared_socket(plan), self)
         return Equipment(plan)
+
+    def _with_shared_socket(self, plan: LaunchPlan) -> LaunchPlan:
+        # Made once, not for each process: it copies the whole environment.
+        if plan is not self._plan_without:
+            address = self._world.notify.address(self._world.loop)
+            self._plan_without = self._plan_with = plan
+            if address:
+                self._plan_with = replace(plan, env={**plan.env, "NOTIFY_SOCKET": address})
+        return self._plan_with
 
     def open_socket(self, on_message: Callable[[bytes], None]) -> NotifySocket:
         """Open a notify socket. Raises `SystemProblem`."""
@@ -70,6 +85,10 @@ class WatcherNotices:
         self._sockets[pid] = socket
         socket.listen_to(pid)
 
+    def listen_to_shared(self, pid: int) -> None:
+        """Hear a process on the socket that all share."""
+        self._world.notify.listen_to(pid, partial(self.on_message, pid))
+
     def await_line(self, pid: int) -> None:
         """Look for the line by which a process says that it is ready."""
         self._awaited[pid] = {}
@@ -80,6 +99,7 @@ class WatcherNotices:
         if notify is not None:
             notify.close()
         self._awaited.pop(pid, None)
+        self._world.notify.forget(pid)
 
     def on_output(self, pid: int, channel: str, data: bytes) -> None:
         """Look at output of a process, in whatever pieces it comes."""
@@ -106,6 +126,19 @@ class LogEquipment(Equipment):
         """Look at its lines from now on."""
         super().started(pid)
         self._notices.await_line(pid)
+
+
+class SharedEquipment(Equipment):
+    """For a process that may say how it is, and does not have to."""
+
+    def __init__(self, plan: LaunchPlan, notices: WatcherNotices) -> None:
+        super().__init__(plan)
+        self._notices = notices
+
+    def started(self, pid: int) -> None:
+        """Hear it from now on."""
+        super().started(pid)
+        self._notices.listen_to_shared(pid)
 
 
 class NotifyEquipment(Equipment):

@@ -18,6 +18,7 @@ from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.outputs import Outputs
+from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.protocols import Clock, Processes
 
 
@@ -72,6 +73,7 @@ class World(Struct, frozen=True):
     options: SpecReader = NO_READER
     seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen
     """A watcher as the hooks of the one that is named act on it: what they do is audited."""
+    notify: SharedNotifySocket = field(default_factory=SharedNotifySocket)
     line_quota: LineQuota = field(default_factory=LineQuota)
     """Bounds what is told of processes that speak where they are not heard."""
     thread: int = field(default_factory=threading.get_ident)

@@ -12,7 +12,7 @@ import pytest
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import Notice
-from cvec_circus_core.model.readiness import NOTIFY, logged
+from cvec_circus_core.model.readiness import NOTIFY, SPAWNED, logged
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.policy.watcher.inputs import Input, Noticed, Ready
 from cvec_circus_core.runtime.fair_queue import FairQueue
@@ -45,7 +45,7 @@ def notices(**options: Any) -> tuple[WatcherNotices, list[Input]]:
 
 @in_memory
 async def test_who_says_nothing_needs_nothing() -> None:
-    watcher, posted = notices()
+    watcher, posted = notices(ready=SPAWNED)
     equipment = watcher.equip(PLAN)
     equipment.started(7)
     watcher.on_output(7, "stdout", b"ready\n")
@@ -122,6 +122,42 @@ async def test_a_notify_socket_is_heard_from_the_beginning_to_the_end() -> None:
     ]
     with pytest.raises(ConnectionRefusedError):
         say(env["NOTIFY_SOCKET"], b"READY=1")
+
+
+@on_linux
+@in_memory
+async def test_who_may_speak_is_heard_on_a_socket_that_all_share() -> None:
+    watcher, posted = notices()
+    equipment = watcher.equip(PLAN)
+    address = equipment.plan.env["NOTIFY_SOCKET"]
+    assert watcher.equip(PLAN).plan is equipment.plan, "the environment is copied once"
+    say(address, b"STATUS=early")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    watcher.equip(PLAN).started(4_194_303)
+    equipment.started(os.getpid())
+    say(address, b"READY=1")
+    async with asyncio.timeout(LIMIT):
+        while len(posted) < 2:  # noqa: ASYNC110 - there is no event for a fact of somebody else
+            await asyncio.sleep(0)
+    watcher.process_ended(os.getpid())
+    say(address, b"STATUS=too late")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert posted == [
+        Noticed(os.getpid(), Notice(status="early")),
+        Noticed(os.getpid(), Notice(ready=True)),
+    ]
+    watcher._world.notify.close()
+    with pytest.raises(ConnectionRefusedError):
+        say(address, b"READY=1")
+
+
+@in_memory
+async def test_an_address_of_its_own_is_left_alone() -> None:
+    watcher, _ = notices()
+    plan = LaunchPlan(argv=("x",), env={"NOTIFY_SOCKET": "@other"})
+    assert watcher.equip(plan).plan is plan
 
 
 @on_linux
