@@ -82,7 +82,13 @@ ROOMS: Mapping[str, Room] = {
     f"{DAEMON}.log_queue": Room((f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")),
     f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
     f"{DAEMON}.logger_config": Room((MODEL,), ("yaml",)),
-    f"{DAEMON}.preflight": Room((MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts")),
+    f"{DAEMON}.preflight": Room(
+        (
+            *(MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts"),
+            *(f"{CORE}.config.checks", f"{CORE}.runtime.managed_sockets"),
+            *(f"{NET}.endpoint_files", f"{NET}.sockets"),
+        )
+    ),
     f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
     f"{DAEMON}.lazy_modules": Room(),
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),

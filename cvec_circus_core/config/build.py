@@ -6,13 +6,15 @@ mistake is left out of the result, and its problem says so to anyone who decides
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from cvec_circus_core.config.checks import (
     FindFaultsAround,
     FindPluginFaults,
     FindStreamFaults,
+    Spec,
     arbiter_faults,
     socket_faults,
     stream_faults,
@@ -73,7 +75,7 @@ def take_any_plugin(_: PluginSpec) -> tuple[()]:
     return ()
 
 
-def take_anything(_: ArbiterSpec | WatcherSpec) -> tuple[()]:
+def take_anything(_: ArbiterSpec, __: Spec) -> tuple[()]:
     """Look at nothing around."""
     return ()
 
@@ -100,24 +102,29 @@ def build(
     socket_names = {socket.name for socket in sockets} | (
         {CONSOLE_SOCKET} if arbiter.httpd else set()
     )
-    watchers = [
-        _watcher(name, section, environments, socket_names, findings)
+    watchers = {
+        section.name: _watcher(name, section, environments, socket_names, findings)
         for name, section in _named("watcher", raw.sections, findings)
-    ]
+    }
     plugins = [
         plugin_spec(name, section, environments, socket_names, findings)
         for name, section in _named("plugin", raw.sections, findings)
     ]
-    with_streams = {f"watcher:{watcher.name}": watcher for watcher in watchers if watcher}
+    with_streams = {f"watcher:{watcher.name}": watcher for watcher in watchers.values() if watcher}
     with_streams |= {f"plugin:{plugin.name}": plugin.watcher for plugin in plugins if plugin}
     faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
     _refuse_plugins(
         raw.sections, [plugin for plugin in plugins if plugin], find_plugin_faults, findings
     )
-    _look_around(raw.sections, {"circus": arbiter, **with_streams}, find_faults_around, findings)
+    specs: dict[str, Spec] = {}
+    specs |= {f"socket:{name}": socket for (name, _), socket in zip(sections, sockets, strict=True)}
+    specs |= {"circus": arbiter, **with_streams}
+    _look_around(raw.sections, specs, partial(find_faults_around, arbiter), findings)
     return Loaded(
         arbiter=arbiter,
-        watchers=tuple(watcher for watcher in watchers if watcher and watcher not in faulty),
+        watchers=tuple(
+            spec for name, spec in watchers.items() if spec and not findings.is_bad(name)
+        ),
         sockets=tuple(socket for socket in sockets if socket.name not in bad),
         plugins=tuple(plugin for plugin in plugins if plugin and plugin.watcher not in faulty),
         problems=_in_order(findings.problems, raw.sections),
@@ -160,6 +167,7 @@ def _watcher(
     sockets: Collection[str],
     findings: Findings,
 ) -> WatcherSpec | None:
+    """Return the spec of a watcher; where its section has mistakes, of what is good of it."""
     env = environments.of(name)
     draft = Draft(WatcherSpec(name=name))
     for entry in given_options(WatcherSpec, section, environments.seen(env), findings):
@@ -183,7 +191,12 @@ def _watcher(
         if draft["shell"] and key in section.values and section.values[key].is_cut:
             sentence = "ends where a comment begins: white space and ; cut off the rest of the line"
             findings.doubt(section, Fault(key, sentence))
-    return None if findings.is_bad(section.name) else draft.spec()
+    try:
+        return draft.spec()
+    except ValueError:
+        if not findings.is_bad(section.name):
+            raise
+        return None
 
 
 def _named(
@@ -267,14 +280,16 @@ def _refuse_plugins(
 
 def _look_around(
     sections: Iterable[RawSection],
-    specs: Mapping[str, ArbiterSpec | WatcherSpec],
-    find: FindFaultsAround,
+    specs: Mapping[str, Spec],
+    find: Callable[[Spec], Iterable[Fault]],
     findings: Findings,
 ) -> None:
     for section in sections:
         kind, colon, name = section.name.partition(":")
         spec = specs.get(f"{kind.strip()}{colon}{name.strip()}")
         for fault in find(spec) if spec else ():
+            if fault.key in findings.bad_keys(section.name):
+                continue
             written = (key for key in section.values if canonical_key(type(spec), key) == fault.key)
             _add(fault, next(written, fault.key), section, findings)
 

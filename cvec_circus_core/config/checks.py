@@ -52,8 +52,10 @@ FindPluginFaults = Callable[[PluginSpec], Iterable[Fault]]
 """Finds what is wrong with the options of a plugin; its class is not known to this room."""
 
 
-FindFaultsAround = Callable[[ArbiterSpec | WatcherSpec], Iterable[Fault]]
-"""Finds what is not there of what a spec names; this room does not look at the machine."""
+Spec = ArbiterSpec | SocketSpec | WatcherSpec
+FindFaultsAround = Callable[[ArbiterSpec, Spec], Iterable[Fault]]
+"""Finds what is not there of what a spec names, given the daemon's own options; this room does not
+look at the machine."""
 
 
 def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Fault]:

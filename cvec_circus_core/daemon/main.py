@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded, take_anything
+from cvec_circus_core.config.checks import Spec
 from cvec_circus_core.config.load import (
     accepted,
     flawless,
@@ -51,7 +52,7 @@ from cvec_circus_core.hosting.threads import PLUGIN_THREAD
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.socket_specs import PluginSpec
-from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.requests.audited import insider
@@ -138,9 +139,9 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     return flags.over(good)
 
 
-def _faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[Fault]:
+def _faults_around(arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
     look = import_module("cvec_circus_core.daemon.preflight").faults_around
-    yield from look(spec)
+    yield from look(arbiter, spec)
 
 
 def _faults_of_all(plugin: PluginSpec) -> Iterator[Fault]:

@@ -1,4 +1,4 @@
-"""What a configuration counts on and the machine may not have: accounts, folders, files, modules.
+"""What a configuration counts on and the machine may not have: accounts, files, free addresses.
 
 For ``circusd --check`` alone. Most of it is a doubt, for it may be there when the daemon starts.
 """
@@ -6,30 +6,44 @@ For ``circusd --check`` alone. Most of it is a doubt, for it may be there when t
 from __future__ import annotations
 
 import os
+import socket
+import stat
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from shutil import which
-from typing import Any
+from typing import Any, assert_never
 
+from cvec_circus_core.config.checks import Spec
 from cvec_circus_core.daemon.logger_config import read_loggerconfig
 from cvec_circus_core.extend.dotted import first_missing
 from cvec_circus_core.extend.gates import find_gate
 from cvec_circus_core.extend.sink import Sinks
-from cvec_circus_core.model.errors import CircusError, ConfigError
+from cvec_circus_core.model.errors import CannotBind, CircusError, ConfigError
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.hook_specs import GATE
+from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.runtime.managed_sockets import bind_plan
 from cvec_circus_core.system.accounts import gid_of, uid_of
+from cvec_circus_core.system.net.endpoint_files import listener_of, path_of
+from cvec_circus_core.system.net.sockets import CircusSocket
 
+_CONNECT_TIMEOUT = 1.0
 _IPC = "ipc://"
 _VARIABLES = ("$(", "((", "$WID")
 
 
-def faults_around(spec: ArbiterSpec | WatcherSpec) -> Iterator[Fault]:
-    """Find what is not there of what a spec names."""
-    if isinstance(spec, ArbiterSpec):
-        yield from _around_daemon(spec)
-    else:
-        yield from _around_watcher(spec)
+def faults_around(arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
+    """Find what is not there of what a spec names, or is not free."""
+    match spec:
+        case ArbiterSpec():
+            yield from _around_daemon(spec)
+        case SocketSpec():
+            yield from _around_socket(arbiter, spec)
+        case WatcherSpec():
+            yield from _around_watcher(spec)
+        case _:
+            assert_never(spec)
 
 
 def _around_daemon(spec: ArbiterSpec) -> Iterator[Fault]:
@@ -51,6 +65,46 @@ def _around_daemon(spec: ArbiterSpec) -> Iterator[Fault]:
     for key, file in files.items():
         if not file.startswith("@"):
             yield from _missing_home(key, file)
+
+
+def _around_socket(arbiter: ArbiterSpec, spec: SocketSpec) -> Iterator[Fault]:
+    """Tell where its address is not free, unless a daemon runs here, which may have it already."""
+    if _is_served(arbiter.endpoint) or spec.port == 0:
+        return
+    if spec.path is not None:
+        yield from _around_socket_file(spec.path, replace=spec.replace)
+        return
+    try:
+        with closing(CircusSocket.of(bind_plan(spec))) as probe:
+            probe.bind_only()
+    except CannotBind as error:
+        sentence = str(error).removeprefix(f"[socket:{spec.name}] ")
+        yield Fault("port", sentence, is_doubt=True)
+
+
+def _around_socket_file(path: str, *, replace: bool) -> Iterator[Fault]:
+    yield from _missing_home("path", path)
+    try:
+        is_there, pid = os.path.exists(path), listener_of(path)
+    except OSError:
+        is_there, pid = os.path.exists(path) and not replace, None
+    if pid is not None:
+        who = f"process {pid}" if pid else "another process"
+        yield Fault("path", f"is in use: {who} listens there", is_doubt=True)
+    elif is_there and not replace and not stat.S_ISSOCK(os.stat(path).st_mode):
+        yield Fault("path", "is the name of a file that is no socket", is_doubt=True)
+
+
+def _is_served(endpoint: str) -> bool:
+    """Tell whether somebody listens at an endpoint."""
+    try:
+        if (path := path_of(endpoint)) is not None:
+            return listener_of(path) is not None
+        host, _, port = endpoint.rpartition("://")[2].rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port)), _CONNECT_TIMEOUT):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
@@ -77,7 +131,10 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
 
 def _missing_program(spec: WatcherSpec) -> Iterator[Fault]:
     key = "executable" if spec.executable else "cmd"
-    name = spec.executable or spec.command_words[0]
+    try:
+        name = spec.executable or spec.command_words[0]
+    except ValueError:
+        return  # its quotes do not match, which is told
     if not _is_plain(name + (spec.working_dir or "")):
         return
     if os.path.dirname(name):

@@ -226,15 +226,17 @@ ANYTHING = Kind("anything", "anything", _parse_text, _as_it_is)
 
 def _bounded(kind: Kind, low: float, high: float | None) -> Kind:
     limit = f"at least {low:.12g}" if high is None else f"from {low:.12g} to {high:.12g}"
+    # Right behind examples, a limit would read as if it were of the last one.
+    allowed = f"{kind.allowed}{',' if ' such as ' in kind.allowed else ''} {limit}"
 
     def bound(number: float) -> float:
         if number < low or (high is not None and number > high):
-            raise ValueError(f"{kind.allowed} {limit}")
+            raise ValueError(f"{'an' if kind.name == 'integer' else 'a'} {kind.name} {limit}")
         return number
 
     return Kind(
         kind.name,
-        f"{kind.allowed} {limit}",
+        allowed,
         lambda text: bound(kind.parse(text)),
         lambda value: bound(kind.check(value)),
         kind.show,

@@ -75,7 +75,9 @@ def _check_size(value: object) -> int:
     return size
 
 
-DURATION = Kind("number", NUMBER.allowed, _parse_duration, _check_duration)
+DURATION = Kind(
+    "number", "seconds, or a time such as 250ms or 1h30m", _parse_duration, _check_duration
+)
 """Seconds; 1h30m and 250ms are taken, too."""
-SIZE = Kind("integer", INTEGER.allowed, _parse_size, _check_size)
+SIZE = Kind("integer", "bytes, or a size such as 64k or 10MB", _parse_size, _check_size)
 """Bytes; 10MB and 64k are taken, too, by powers of 1024."""

@@ -268,6 +268,7 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         1.0, SECONDS, "a process that exits with 0 after fewer seconds counts as a death, too"
     )
     check_flapping: bool = option(True, BOOLEAN, "taken from older files", inert=True)
+    use_papa: bool = option(False, BOOLEAN, "taken from older files", inert=True)
     stdout_stream: Mapping[str, Any] = family(
         "stdout_stream.",
         ANYTHING,

@@ -315,7 +315,7 @@ class FakeSocketOwner:
         if opened.location in self.taken or (self._is_held(opened) and not stands_aside):
             raise CannotBind(
                 f"[socket:{plan.name}] can not listen at {opened.location}: "
-                "somebody listens there already"
+                "another process listens there already"
             )
         self.aside[opened.number] = opened
         return opened

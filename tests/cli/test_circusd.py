@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -174,3 +176,59 @@ def test_check_warns_of_what_is_not_there(tmp_path: Path, line: str, told: str |
         assert lines[0].startswith(f"{place} {line.replace(str(tmp_path), '')}: {told}")
     elif "$" not in line:
         assert len(lines) == 1
+
+
+def test_check_tells_of_addresses_that_are_in_use(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as tcp,
+        socket.socket(socket.AF_UNIX) as unix,
+    ):
+        unix.bind(str(path))
+        unix.listen()
+        port = tcp.getsockname()[1]
+        text = (
+            f"[socket:tcp]\nhost = 127.0.0.1\nport = {port}\n"
+            "[socket:unix]\npath = s\n"
+            f"[socket:far]\npath = {tmp_path}/none/s\n"
+            "[socket:any]\nport = 0\n"
+        )
+        code, lines = run(tmp_path, text, "--check")
+        unix.close()
+        assert code == 0
+        assert [line.partition(": ")[2].replace(f"{tmp_path}/", "") for line in lines[:3]] == [
+            f"app.ini:6: [socket:tcp] port = {port}: can not listen at 127.0.0.1:{port}: "
+            "another process listens there already",
+            f"app.ini:8: [socket:unix] path = s: is in use: process {os.getpid()} listens there",
+            "app.ini:10: [socket:far] path = none/s: is in a folder that is not there",
+        ]
+    # What the running daemon has may be its own.
+    with socket.socket(socket.AF_UNIX) as daemon, socket.create_server(("127.0.0.1", 0)) as tcp:
+        daemon.bind(str(tmp_path / "c"))
+        daemon.listen()
+        text = f"[socket:tcp]\nhost = 127.0.0.1\nport = {tcp.getsockname()[1]}\n"
+        assert run(tmp_path, text, "--check") == (0, ["app.ini is good: 0 watchers"])
+
+
+def test_all_mistakes_of_a_watcher_are_told_at_once(tmp_path: Path) -> None:
+    text = (
+        "[watcher:w]\ncmd = nosuchprogram\nnumprocesses = x\nmax_age = 3y\nuse_papa = yes\n"
+        "stdout_stream.class = FileStream\nstdout_stream.filename = /no/such/folder/x\n"
+        "stdout_stream.max_bytes = 10XB\n"
+    )
+    code, lines = run(tmp_path, text, "--check")
+    assert code == 1
+    assert [line.partition("]")[2].partition(" = ")[0].strip() for line in lines[:-1]] == [
+        "cmd",
+        "use_papa",
+        "stdout_stream.filename",
+        "numprocesses",
+        "max_age",
+        "stdout_stream.max_bytes",
+    ]
+    assert lines[4].endswith(
+        "isn't a number (allowed: seconds, or a time such as 250ms or 1h30m, at least 0)"
+    )
+    assert lines[5].endswith(
+        "isn't an integer (allowed: bytes, or a size such as 64k or 10MB, at least 0)"
+    )

@@ -24,7 +24,8 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 NUL = "a\0b"
 INTEGER = "an integer"
 COUNT = "an integer at least 0"
-SECONDS = "a number at least 0"
+BYTES = "bytes, or a size such as 64k or 10MB, at least 0"
+SECONDS = "seconds, or a time such as 250ms or 1h30m, at least 0"
 BOOLEAN = "yes, true, on, 1, no, false, off or 0"
 WORDS = "words, split like a shell would"
 ACCOUNT = "a name or number"
@@ -50,7 +51,7 @@ CIRCUS: list[Row] = [
     ("pubsub_endpoint", "ipc:///run/x", "ipc:///run/x", "tcp://127.0.0.1", ENDPOINT),
     ("stats_endpoint", "tcp://[::1]:0", "tcp://[::1]:0", "tcp://127.0.0.1:70000", ENDPOINT),
     ("statsd", "on", True, "perhaps", BOOLEAN),
-    ("stats_interval", "0.5", 0.5, "0.01", "a number from 0.1 to 3600"),
+    ("stats_interval", "0.5", 0.5, "0.01", SECONDS.replace("at least 0", "from 0.1 to 3600")),
     ("stats_pss", "on", True, "perhaps", BOOLEAN),
     ("check_delay", "0.4", 0.4, "soon", SECONDS),
     ("include", "", (), NUL, NAMES),
@@ -150,7 +151,8 @@ WATCHER: list[Row] = [
     ("stable_after", "20", 20.0, "x", SECONDS),
     ("quick_death", "2", 2.0, "x", SECONDS),
     ("check_flapping", "no", False, "x", BOOLEAN),
-    ("keep_output", "1000", 1000, "-1", COUNT),
+    ("use_papa", "yes", True, "x", BOOLEAN),
+    ("keep_output", "1000", 1000, "-1", BYTES),
     ("redirect_stderr", "yes", True, "x", BOOLEAN),
     ("allow_users", "bob @staff", ("bob", "@staff"), NUL, NAMES),
     ("hook_timeout", "1", 1.0, "x", SECONDS),

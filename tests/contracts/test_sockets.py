@@ -39,7 +39,7 @@ def test_datagrams_have_no_connections(world: Any) -> None:
 
 def test_an_address_is_taken_once(world: Any) -> None:
     port = kept(world).port
-    with pytest.raises(CannotBind, match=r"\[socket:b\] can not listen at .*: somebody listens"):
+    with pytest.raises(CannotBind, match=r"\[socket:b\] can not .*: another process listens"):
         world.sockets.open(world.bind_plan("b", port=port))
 
 

@@ -166,7 +166,7 @@ WRONG = [
     ("[watcher:w]", "respawn", "perhaps", "no"),
     ("[circus]", "endpoint", "nowhere", "tcp"),
     ("[circus]", "loglevel", "loud", "critical, error, warning, info or debug"),
-    ("[circus]", "warmup_delay", "soon", "a number at least 0"),
+    ("[circus]", "warmup_delay", "soon", "1h30m, at least 0"),
 ]
 
 

@@ -194,14 +194,17 @@ def test_with_bad_sockets_nothing_starts() -> None:
             + watcher("sleep 1000"),
         )
     assert code == 1
-    assert f"[socket:a] can not listen at 127.0.0.1:{port}: somebody listens there already" in said
+    assert (
+        f"[socket:a] can not listen at 127.0.0.1:{port}: another process listens there already"
+        in said
+    )
     assert "[socket:b] can not listen at /no/such/b: the folder is not there" in said
     assert "Traceback" not in said
     assert "running" not in said
 
 
 BAD = {
-    "taken": ("host = 127.0.0.1\nport = {taken}", "somebody listens there already"),
+    "taken": ("host = 127.0.0.1\nport = {taken}", "another process listens there already"),
     "folder": ("path = /no/such/file", "the folder is not there"),
     "forbidden": ("path = /sys/kernel/file", "permission denied"),
     "family": ("family = AF_NOPE", "isn't one of AF_INET, AF_INET6 or AF_UNIX"),

@@ -56,6 +56,13 @@ def test_a_reload_waits_for_the_word(start: Start, tmp_path: Path, listen: Liste
     assert "at work" in daemon.control("status", "w", "--long").stdout
 
 
+def test_who_need_not_speak_is_heard_all_the_same(start: Start, tmp_path: Path) -> None:
+    daemon = start(watcher(program(tmp_path, READY + STAY), "numprocesses = 3"))
+    until(lambda: str(daemon.ok("status", name="w")["said"]).count("at work") == 3)
+    daemon.ok("restart", name="w", waiting=True)
+    until(lambda: str(daemon.ok("status", name="w")["said"]).count("at work") == 3)
+
+
 def test_a_release_that_is_never_ready_changes_nothing(
     start: Start, tmp_path: Path, listen: Listen
 ) -> None:

@@ -111,7 +111,7 @@ def test_two_may_share_a_port_if_both_say_so(make: Make) -> None:
     one = make(so_reuseport=True, **HERE)
     one.bind_and_listen()
     make(host="127.0.0.1", port=one.port, so_reuseport=True).bind_and_listen()
-    assert "somebody listens there" in refusal(make(host="127.0.0.1", port=one.port))
+    assert "another process listens there" in refusal(make(host="127.0.0.1", port=one.port))
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root may bind to a device")
@@ -240,7 +240,7 @@ def test_a_file_that_was_left_over_goes(make: Make, folder: Path, kind: str) -> 
     [
         ("SOCK_STREAM", "process {pid}"),
         ("SOCK_SEQPACKET", "process {pid}"),
-        ("SOCK_DGRAM", "somebody"),
+        ("SOCK_DGRAM", "another process"),
     ],
 )
 def test_a_socket_that_somebody_has_stays(
@@ -294,7 +294,8 @@ def test_a_taken_port(make: Make) -> None:
     one.bind_and_listen()
     said = refusal(make(host="127.0.0.1", port=one.port))
     assert said == (
-        f"[socket:web] can not listen at 127.0.0.1:{one.port}: somebody listens there already"
+        f"[socket:web] can not listen at 127.0.0.1:{one.port}: "
+        "another process listens there already"
     )
 
 
@@ -302,7 +303,7 @@ def test_a_taken_port_of_datagrams(make: Make) -> None:
     one = make(type="SOCK_DGRAM", **HERE)
     one.bind_and_listen()
     said = refusal(make(type="SOCK_DGRAM", host="127.0.0.1", port=one.port))
-    assert "somebody listens there already" in said
+    assert "another process listens there already" in said
 
 
 @pytest.mark.skipif(IS_ROOT, reason="root may bind low ports")

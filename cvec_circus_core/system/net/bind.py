@@ -93,7 +93,7 @@ def _is_left_over(path: str) -> bool:
     except OSError:
         return False
     if pid is not None:
-        raise Refusal(f"{f'process {pid}' if pid else 'somebody'} listens there already")
+        raise Refusal(f"{f'process {pid}' if pid else 'another process'} listens there already")
     return True
 
 
@@ -173,7 +173,7 @@ def _explained(error: BaseException, plan: BindPlan) -> str:
     number = getattr(error, "errno", None)
     match number:
         case errno.EADDRINUSE:
-            return "somebody listens there already"
+            return "another process listens there already"
         case errno.EACCES | errno.EPERM if plan.is_unix:
             return "permission denied"
         case errno.EACCES | errno.EPERM if 0 < plan.port < 1024:
