@@ -66,12 +66,14 @@ def supersede(state: WatcherState, goals: tuple[Goal, ...], by: Go) -> None:
     _fail(state, goals, lambda ticket: Superseded(ticket.goal.value, by.value))
 
 
-def give_up(state: WatcherState, why: str, *, for_good: bool = True) -> None:
+def give_up(
+    state: WatcherState, why: str, *, for_good: bool = True, pid: int | None = None
+) -> None:
     """Want nothing any more, and tell every caller who waits for processes why."""
     fatal = for_good and state.spec.on_failure == EXIT
     state.want(Wanted.DOWN, why, gave_up=True, fatal=fatal)
     waiting = tuple(goal for goal in Goal if goal not in (Goal.DOWN, Goal.GONE))
-    _fail(state, waiting, lambda _: GaveUp(why, state.spec.name))
+    _fail(state, waiting, lambda _: GaveUp(why, state.spec.name, pid))
 
 
 def fail_unready(state: WatcherState, why: str, pid: int | None = None) -> None:

@@ -143,7 +143,7 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         stop_old_first(state, slot)
         return
     if fact.code != 0 and not state.is_replacing and _is_worn_out(state, slot):
-        give_up(state, f"{state.reason} ({slot.bad_ends} times in a row)")
+        give_up(state, f"{state.reason} ({slot.bad_ends} times in a row)", pid=fact.pid)
         return
     if not is_hopeless(state, slot.unready_ends):
         return
