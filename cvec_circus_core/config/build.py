@@ -50,6 +50,16 @@ _FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
 _OLD_SECTIONS = {"program": "watcher", "supervisord": "circus", "eventlistener": "plugin"}
 
 
+class FilePart(Struct, frozen=True):
+    """One file of a configuration."""
+
+    file: str
+    watchers: frozenset[str]
+    """The names of those that have a section there."""
+    is_whole: bool
+    """Whether it has a text whose last line has an end, as it has not in the middle of a save."""
+
+
 class Loaded(Struct, frozen=True, kw_only=True):
     """A configuration that was read: what is good of it, and what is not."""
 
@@ -61,7 +71,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...] = ()
     left_out: tuple[Problem, ...] = ()
     """Why watchers and sockets are missing, where bad ones may be left out."""
-    files: tuple[str, ...] = ()
+    parts: tuple[FilePart, ...] = ()
     """The files that were read, the main one first."""
 
 

@@ -7,12 +7,13 @@ the main file says wins over what its includes say.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from glob import glob
 from pathlib import Path
 from typing import Any
 
 from cvec_circus_core.config.build import (
+    FilePart,
     Loaded,
     build,
     take_any_plugin,
@@ -25,6 +26,9 @@ from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.text import TooLong
 from cvec_circus_core.model.values import replace
+
+ReadFile = Callable[[Path], bytes]
+"""Reads a file. Raises OSError."""
 
 _INCLUDES = ("include", "include_dir")
 _OF_INCLUDED_FOLDERS = "*.ini"
@@ -57,13 +61,14 @@ def load(
     find_stream_faults: FindStreamFaults = take_any_stream,
     find_plugin_faults: FindPluginFaults = take_any_plugin,
     find_faults_around: FindFaultsAround = take_anything,
+    read_file: ReadFile = Path.read_bytes,
 ) -> Loaded:
     """Read a configuration file and all that it includes. Never raises for what is in them.
 
     Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
     not without ``find_plugin_faults``; nor is the machine without ``find_faults_around``.
     """
-    main = _read(Path(path), formats)
+    main = _read(Path(path), formats, read_file)
     parts = [main]
     files = [Path(path)]
     warnings: list[Problem] = []
@@ -71,7 +76,7 @@ def load(
         if os.path.realpath(file) in map(os.path.realpath, files):
             continue
         files.append(file)
-        parts.append(_without_includes(_read(file, formats), warnings))
+        parts.append(_without_includes(_read(file, formats, read_file), warnings))
     warnings += _mixed(parts[1:])
     raw = RawConfig(
         merged(section for part in parts for section in part.sections),
@@ -79,7 +84,23 @@ def load(
         (*(warning for part in parts for warning in part.warnings), *warnings),
     )
     loaded = build(raw, environ, find_stream_faults, find_plugin_faults, find_faults_around)
-    return replace(loaded, files=tuple(map(str, files)))
+    pairs = zip(files, parts, strict=True)
+    return replace(loaded, parts=tuple(_part(str(file), part) for file, part in pairs))
+
+
+def torn(before: Loaded, now: Loaded) -> Iterator[str]:
+    """Yield a sentence for each file that seems to be read in the middle of a save.
+
+    It has lost watchers, and is empty or has lost the end of its last line.
+    """
+    earlier = {part.file: part for part in before.parts}
+    for part in now.parts:
+        old = earlier.get(part.file)
+        if old is None or part.is_whole or not old.watchers - part.watchers:
+            continue
+        if old.is_whole or not part.watchers:
+            lost = ", ".join(sorted(old.watchers - part.watchers))
+            yield f"{part.file} has no watcher {lost} any more, and seems to be cut off"
 
 
 def accepted(loaded: Loaded, *, skip_bad: bool = False) -> Loaded:
@@ -115,17 +136,27 @@ def _is_skippable(problem: Problem) -> bool:
     return problem.section.startswith(_SKIPPABLE)
 
 
-def _read(path: Path, formats: Sequence[Format]) -> RawConfig:
+def _read(path: Path, formats: Sequence[Format], read_file: ReadFile) -> RawConfig:
     file = str(path)
     try:
-        text = path.read_bytes().decode()
+        text = read_file(path).decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         return RawConfig(problems=(Problem(sentence="isn't UTF-8 text", file=file, line=line),))
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         return RawConfig(problems=(Problem(sentence=f"can not be read: {reason}", file=file),))
-    return _format(path, formats).read(text, file)
+    return replace(_format(path, formats).read(text, file), is_whole=_is_whole(text))
+
+
+def _is_whole(text: str) -> bool:
+    return text.endswith("\n") and not text.isspace()
+
+
+def _part(file: str, raw: RawConfig) -> FilePart:
+    names = [section.name.partition(":") for section in raw.sections]
+    watchers = frozenset(name.strip() for kind, _, name in names if kind == "watcher")
+    return FilePart(file, watchers, raw.is_whole)
 
 
 def _format(path: Path, formats: Sequence[Format]) -> Format:
@@ -148,9 +179,14 @@ def _included(
                 matches = [
                     path.parent / name for name in sorted(glob(glob_pattern, root_dir=path.parent))
                 ]
-                yield from (match for match in matches if os.path.isfile(match))
+                yield from (match for match in matches if _is_file(match))
                 if not matches and raw:
                     warnings.append(_no_match(section, key, pattern, raw.file, raw.line))
+
+
+def _is_file(path: Path) -> bool:
+    """Tell whether there is something to be read, or that can not be, which is told then."""
+    return os.path.exists(path) and not os.path.isdir(path)
 
 
 def _mixed(parts: Iterable[RawConfig]) -> Iterator[Problem]:

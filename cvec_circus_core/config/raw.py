@@ -63,6 +63,8 @@ class RawConfig(Struct, frozen=True):
     sections: tuple[RawSection, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    is_whole: bool = True
+    """Whether it has a text whose last line has an end, as it has not in the middle of a save."""
 
     def section(self, name: str) -> RawSection:
         """Return the section of this name, an empty one where there is none."""

@@ -6,10 +6,12 @@ import configparser
 import json
 import logging.config
 from collections.abc import Mapping
-from typing import IO
 
 from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.system.whole_files import bounded, read_whole
 
+_READING = 5.0
+"""Seconds that reading the file may take."""
 _REFUSALS = (OSError, ValueError, RuntimeError, TypeError, AttributeError)
 """What logging.config raises for what it can not use."""
 
@@ -33,8 +35,8 @@ def read_loggerconfig(path: str) -> Mapping[str, object] | configparser.RawConfi
     """Return what a logging configuration says. Raises ConfigError with a reason in one line."""
     try:
         if path.endswith((".json", ".yaml", ".yml")):
-            with open(path, encoding="utf-8") as file:
-                config = json.load(file) if path.endswith(".json") else _from_yaml(file)
+            text = _read(path)
+            config = json.loads(text) if path.endswith(".json") else _from_yaml(text)
             if not isinstance(config, dict):
                 raise ConfigError("it is no mapping")
             return config
@@ -48,8 +50,7 @@ def read_loggerconfig(path: str) -> Mapping[str, object] | configparser.RawConfi
 def _from_ini(path: str) -> configparser.RawConfigParser:
     parser = configparser.ConfigParser()
     try:
-        with open(path, encoding="utf-8") as file:
-            parser.read_file(file)
+        parser.read_string(_read(path), path)
     except configparser.MissingSectionHeaderError as error:
         line = repr(error.line.strip())
         raise ConfigError(f"line {error.lineno}, {line}, is in no section") from None
@@ -63,13 +64,17 @@ def _from_ini(path: str) -> configparser.RawConfigParser:
     return parser
 
 
-def _from_yaml(file: IO[str]) -> object:
+def _read(path: str) -> str:
+    return bounded(lambda: read_whole(path), _READING).decode()
+
+
+def _from_yaml(text: str) -> object:
     try:
         import yaml  # only who writes YAML needs the package
     except ImportError:
         raise ConfigError("it needs the package pyyaml") from None
     try:
-        content: object = yaml.safe_load(file)
+        content: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(" ".join(str(error).split())) from None
     return content

@@ -20,10 +20,12 @@ from typing import Any
 from cvec_circus_core.config.build import Loaded, take_anything
 from cvec_circus_core.config.checks import Spec
 from cvec_circus_core.config.load import (
+    ReadFile,
     accepted,
     flawless,
     load,
     sentences_of_left_out,
+    torn,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
 from cvec_circus_core.daemon.left_behind import sentence_of
@@ -49,7 +51,7 @@ from cvec_circus_core.hosting.classes import (
 )
 from cvec_circus_core.hosting.placement import Hosts, assign, place, watcher_of
 from cvec_circus_core.hosting.threads import PLUGIN_THREAD
-from cvec_circus_core.model.errors import CircusError
+from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
@@ -76,6 +78,7 @@ from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, p
 from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
+from cvec_circus_core.system.whole_files import bounded, read_again, read_whole
 from cvec_circus_core.system.working_dir import by_entrance
 
 log = logging.getLogger(__name__)
@@ -85,6 +88,8 @@ _OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
 _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
 """Our own and those of connections; and a process's end and its two pipes."""
+_READING = 5.0
+"""Seconds that reading the configuration again may take."""
 _STOPPING = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU, signal.SIGTRAP),
     *(number for name in ("SIGPWR", "SIGSTKFLT") if (number := getattr(signal, name, None))),
@@ -120,7 +125,13 @@ class Flags(Struct, frozen=True):
         return replace(loaded, arbiter=replace(loaded.arbiter, **chosen))
 
 
-def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) -> Loaded:
+def read(
+    flags: Flags,
+    environ: Mapping[str, str],
+    *,
+    thoroughly: bool = False,
+    read_file: ReadFile = read_whole,
+) -> Loaded:
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
 
     A plugin that can not be found is a mistake. Its options are looked at where it is to run in a
@@ -131,7 +142,7 @@ def read(flags: Flags, environ: Mapping[str, str], *, thoroughly: bool = False) 
     """
     find = _faults_of_all if thoroughly else _faults_of_threads
     around = _faults_around if thoroughly else take_anything
-    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find, around)
+    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find, around, read_file)
     good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
@@ -224,11 +235,17 @@ def _tell(loaded: Loaded) -> None:
 async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | None:
     """Run until the end, and return what failed where that brought it about."""
 
+    whole = loaded
+
     def configure() -> Configuration:
-        again = read(flags, os.environ)
+        nonlocal whole
+        again = _read_again(flags)
         _tell(again)
         hosts = _hosts(again, hooks)
-        return _configuration(again, hosts, inner)
+        doubts = tuple(torn(whole, again))
+        if not doubts:
+            whole = again
+        return replace(_configuration(again, hosts, inner), doubts=doubts)
 
     inner = InternalEndpoints()
     hooks = Hooks.installed()
@@ -267,6 +284,14 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | Non
         manager.stopping()
     log.info("Everything is stopped, bye")
     return engine.failure
+
+
+def _read_again(flags: Flags) -> Loaded:
+    """Read the configuration while the loop waits, so not for long. Raises `ConfigError`."""
+    try:
+        return bounded(lambda: read(flags, os.environ, read_file=read_again), _READING)
+    except TimeoutError as error:
+        raise ConfigError(f"{flags.config} can not be read: {error.strerror}") from None
 
 
 def _is_given_orphans() -> bool:

@@ -31,6 +31,8 @@ class Configuration(Struct, frozen=True):
     sockets: tuple[SocketSpec, ...] = ()
     plugins: tuple[PluginSpec, ...] = ()
     """Those that run in threads of the daemon."""
+    doubts: tuple[str, ...] = ()
+    """Sentences that say why it may not be whole."""
 
 
 class Present(Struct, frozen=True):
@@ -110,15 +112,19 @@ def plan_config(configuration: Configuration, present: Present) -> ConfigPlan:
 
 
 def refuse_emptied(configuration: Configuration, plan: ConfigPlan) -> None:
-    """Refuse a configuration that has lost all its watchers; those of plugins do not count.
+    """Refuse a configuration that has lost all its watchers, or some where it seems to be torn.
 
-    A full disk, or half a save, leaves such a file. Raises `ConfigError`.
+    A full disk, or half a save, leaves such a file. Those of plugins do not count. Raises
+    `ConfigError`.
     """
     own = [spec for spec in configuration.watchers if not _is_of_plugin(name_key(spec.name))]
     lost = [key for key in plan.watchers.remove if not _is_of_plugin(key)]
-    if lost and not own:
+    if not lost:
+        return
+    doubt = "the configuration has no watcher any more" if not own else None
+    if doubt := doubt or "; ".join(configuration.doubts):
         raise ConfigError(
-            f"the configuration has no watcher any more, and {len(lost)} would be removed: "
+            f"{doubt}, and {len(lost)} would be removed: "
             "is the file whole? reloadconfig with allow_empty (--allow-empty) removes them"
         )
 

@@ -17,7 +17,7 @@ class ReloadConfigRequest(WishRequest):
     """What reloadconfig takes."""
 
     plan: bool = prop(False, "only tell what would be done")
-    allow_empty: bool = prop(False, "remove all watchers where the file has none any more")
+    allow_empty: bool = prop(False, "remove watchers, too, where the file seems not to be whole")
 
 
 class ReloadConfig(WishCommand):
@@ -27,8 +27,8 @@ class ReloadConfig(WishCommand):
     differ get them, in the gentlest way that will do. What did not change is left alone, and so are
     watchers that were added at run time, options that were set at run time unless the file changed
     them, and watchers that somebody has stopped. A file with mistakes changes nothing.
-    Nor does one that has no watcher any more: a full disk, or half a save, leaves such a file.
-    `allow_empty` says that it is meant.
+    Nor does one that has no watcher any more, or has lost some and the end of its last line: a full
+    disk, or half a save, leaves such a file. `allow_empty` says that it is meant.
 
     Request::
 

@@ -17,6 +17,10 @@ def watcher(name: str, more: str = "") -> str:
     return f"[watcher:{name}]\ncmd = {name}\n{more}\n"
 
 
+def files_of(loaded: Loaded) -> list[str]:
+    return [part.file for part in loaded.parts]
+
+
 def test_files_wildcards_and_folders(read: Reader) -> None:
     loaded = read(
         "[circus]\ninclude = one.ini sub*/t*.ini\n  last.conf\ninclude_dir = conf.d more\n",
@@ -36,7 +40,7 @@ def test_files_wildcards_and_folders(read: Reader) -> None:
     assert not loaded.problems
     assert not loaded.warnings
     assert [one.name for one in loaded.watchers] == ["a", "b", "last", "one", "three", "two", "z"]
-    assert [Path(file).name for file in loaded.files] == [
+    assert [Path(file).name for file in files_of(loaded)] == [
         *("app.ini", "one.ini", "two.ini", "three.ini", "last.conf", "a.ini", "b.ini", "z.ini")
     ]
 
@@ -80,7 +84,7 @@ def test_includes_are_not_followed_further(read: Reader, told: Teller) -> None:
 
 def test_a_file_is_read_once(read: Reader) -> None:
     loaded = read("[circus]\ninclude = *.ini one.ini ./app.ini\n", beside={"one.ini": watcher("x")})
-    assert [Path(file).name for file in loaded.files] == ["app.ini", "one.ini"]
+    assert [Path(file).name for file in files_of(loaded)] == ["app.ini", "one.ini"]
     assert not loaded.warnings
 
 

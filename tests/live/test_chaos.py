@@ -157,8 +157,10 @@ def test_chaos(start: Callable[..., Daemon], request: pytest.FixtureRequest) -> 
 def peace(daemon: Daemon) -> None:
     """Wait until the numbers are those that are wanted, in the daemon and in the kernel."""
     children = psutil.Process(daemon.process.pid).children
+    odd_before: set[int] | None = None
 
     def numbers_match() -> bool:
+        nonlocal odd_before
         details = daemon.ok("status", long=True)["details"]
         settled = all(
             detail["reason"] is not None
@@ -167,8 +169,11 @@ def peace(daemon: Daemon) -> None:
         )
         listed = {pid for name in details for pid in daemon.pids(name)}
         # The daemon may have a helper of its own, which carries no mark of the test.
-        marked = {one.pid for one in children()} & set(daemon.alive())
-        return settled and listed == marked
+        odd = listed ^ ({one.pid for one in children()} & set(daemon.alive()))
+        # What comes and goes between two looks is nothing; what is odd in both is.
+        is_odd = odd_before is None or bool(odd & odd_before)
+        odd_before = odd
+        return settled and not is_odd
 
     until(numbers_match)
     for name, said in daemon.ok("status", long=True)["details"].items():
