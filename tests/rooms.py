@@ -79,7 +79,9 @@ ROOMS: Mapping[str, Room] = {
             f"{SYSTEM}.processes.priority",
         )
     ),
-    f"{DAEMON}.log_queue": Room((f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")),
+    f"{DAEMON}.log_queue": Room(
+        (f"{DAEMON}.log_targets", f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")
+    ),
     f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
     f"{DAEMON}.logger_config": Room((MODEL, f"{SYSTEM}.whole_files"), ("yaml",)),
     f"{DAEMON}.preflight": Room(

@@ -5,20 +5,27 @@ syslog that hangs, a disk that is full. Each of them keeps a thread waiting, and
 loop only appends to the queue. When the queue is full, records are dropped and counted, and the
 log tells how many as soon as it takes something again.
 
+A wake-up of the thread costs the loop more than ten records do, and most of all while it starts
+processes: the two compete for the interpreter. So what the loop logs gathers before the thread is
+woken, and is written together where the handler can.
+
 Whatever else touches the handler, such as opening its file anew, is done by the same thread. The
 handler's own lock is never taken: `logging.shutdown` waits for it at the end of the program.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from functools import partial
+from typing import ClassVar, NoReturn
 
+from cvec_circus_core.daemon.log_targets import LineTarget
 from cvec_circus_core.system.files import write_standard
 from cvec_circus_core.system.processes.priority import precedence
 
@@ -28,15 +35,41 @@ RECORDS = 10_000
 LENGTH = 4 * 1024 * 1024
 """Characters that wait at most, in all of them."""
 
+GATHERING = 0.02
+"""Seconds that a record of the loop's waits for others."""
+
+TOGETHER = 40
+"""Records that are written at once at most: a pipe takes 4 KB without mixing them with others'."""
+
 Job = Callable[[], None]
+
+
+class Gathering:
+    """Puts off the wake-ups of the threads by what is logged in the loop that is running."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    def is_in_loop(self) -> bool:
+        """Tell whether this is the loop's thread."""
+        return threading.get_ident() == self._thread
+
+    def put_off(self, wake: Job) -> None:
+        """Wake a little later."""
+        self._loop.call_later(GATHERING, wake)
 
 
 class LogQueue(logging.Handler):
     """Hands records to another handler, in a thread of its own."""
 
+    gathering: ClassVar[Gathering | None] = None
+    """Of the daemon's loop, while that runs."""
+
     def __init__(self, target: logging.Handler) -> None:
         super().__init__(target.level)
         self._target = target
+        self._together = TOGETHER if isinstance(target, LineTarget) else 1
         target.handleError = _raise  # type: ignore[method-assign]
         self._entries: deque[logging.LogRecord | Job] = deque()
         self._length_queued = 0
@@ -45,6 +78,7 @@ class LogQueue(logging.Handler):
         self._failures = 0
         self._changed = threading.Condition()
         self._is_idle = False
+        self._is_wake_planned = False
         self._is_closed = False
         threading.Thread(target=self._run, name="log", daemon=True).start()
 
@@ -81,6 +115,7 @@ class LogQueue(logging.Handler):
     def wait_written(self, seconds: float) -> bool:
         """Wait until everything is written, but not longer than so; tell whether it is."""
         with self._changed:
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: self._is_idle and not self._entries, seconds)
 
     def retire(self) -> None:
@@ -89,15 +124,23 @@ class LogQueue(logging.Handler):
 
     def _append(self, entry: logging.LogRecord | Job) -> None:
         self._entries.append(entry)
-        if self._is_idle:
-            with self._changed:
-                self._changed.notify_all()
+        if not self._is_idle:
+            return
+        if self.gathering is None or not self.gathering.is_in_loop():
+            self._wake()
+        elif not self._is_wake_planned:
+            self._is_wake_planned = True
+            self.gathering.put_off(self._wake)
+
+    def _wake(self) -> None:
+        self._is_wake_planned = False
+        with self._changed:
+            self._changed.notify_all()
 
     def _run(self) -> None:
         precedence.join()
         while not self._is_closed:
-            while self._entries:
-                self._write(self._entries.popleft())
+            self._write_waiting()
             if self._dropped:
                 self.acquire()
                 try:
@@ -117,22 +160,40 @@ class LogQueue(logging.Handler):
             self._changed.wait_for(lambda: self._entries or self._is_closed)
             self._is_idle = False
 
-    def _write(self, entry: logging.LogRecord | Job) -> None:
-        try:
+    def _write_waiting(self) -> None:
+        records: list[logging.LogRecord] = []
+        while self._entries:
+            entry = self._entries.popleft()
+            if isinstance(entry, logging.LogRecord):
+                records.append(entry)
+                if len(records) < self._together and self._entries:
+                    continue
+            if records:
+                self._write(records)
+                records = []
             if not isinstance(entry, logging.LogRecord):
-                entry()
-                return
-            self._length_written += len(entry.msg)
-            self._target.emit(entry)
-        except Exception as error:
-            self._failed(error)
+                self._attempt(entry, 0)
+
+    def _write(self, records: list[logging.LogRecord]) -> None:
+        self._length_written += sum(len(record.msg) for record in records)
+        if isinstance(self._target, LineTarget):
+            self._attempt(partial(self._target.emit_all, records), len(records))
         else:
-            if self._failures:
+            self._attempt(partial(self._target.emit, records[0]), 1)
+
+    def _attempt(self, job: Job, records: int) -> None:
+        try:
+            job()
+        except Exception as error:
+            self._failed(error, records)
+        else:
+            if self._failures and records:
                 self._works_again()
 
-    def _failed(self, error: Exception) -> None:
-        self._failures += 1
-        if self._failures == 1:
+    def _failed(self, error: Exception, records: int) -> None:
+        is_first = not self._failures
+        self._failures += records
+        if is_first:
             sentence = f"circusd: the log can not be written ({error}); log records are lost\n"
             with suppress(OSError, ValueError):
                 write_standard(sys.stderr, sentence.encode(errors="backslashreplace"))
@@ -141,7 +202,7 @@ class LogQueue(logging.Handler):
         failures, self._failures = self._failures, 0
         notice = _record("the log can be written again; %d records are lost", failures)
         self._length_written -= len(notice.msg)
-        self._write(notice)
+        self._write([notice])
 
     def _take_notice(self) -> logging.LogRecord:
         dropped, self._dropped = self._dropped, 0

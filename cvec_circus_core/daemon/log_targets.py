@@ -11,20 +11,33 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.files import open_append, write_all, write_standard
 
 
-class StandardError(logging.Handler):
-    """The daemon's standard error, written to the last byte, no matter who has set O_NONBLOCK."""
+class LineTarget(logging.Handler):
+    """Takes several records at once."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line. Raises OSError."""
-        write_standard(sys.stderr, line_of(self, record))
+        """Write a line."""
+        self.emit_all([record])
+
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write a line for each."""
+        raise NotImplementedError
 
 
-class LogFile(logging.Handler):
+class StandardError(LineTarget):
+    """The daemon's standard error, written to the last byte, no matter who has set O_NONBLOCK."""
+
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write a line for each. Raises OSError."""
+        write_standard(sys.stderr, lines_of(self, records))
+
+
+class LogFile(LineTarget):
     """A log file, opened as safely as the files of streams. Raises `SystemProblem`."""
 
     def __init__(self, path: str) -> None:
@@ -32,13 +45,14 @@ class LogFile(logging.Handler):
         self._path = os.path.abspath(path)
         self._fd = open_append(self._path)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line, to standard error where the file can not be written."""
+    def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
+        """Write a line for each, to standard error where the file can not be written."""
         try:
             self._follow_name()
-            write_all(self._fd, line_of(self, record))
+            write_all(self._fd, lines_of(self, records))
         except (OSError, SystemProblem) as error:
-            write_instead(self, record, f"not in the log: {error}")
+            for record in records:
+                write_instead(self, record, f"not in the log: {error}")
 
     def reopen(self) -> None:
         """Open the file anew by its name. Raises `SystemProblem`."""
@@ -70,12 +84,14 @@ class LogFile(logging.Handler):
                 raise
 
 
-def line_of(handler: logging.Handler, record: logging.LogRecord) -> bytes:
-    """Return a record as a handler formats it, with a line's end."""
-    return f"{handler.format(record)}\n".encode(errors="backslashreplace")
+def lines_of(handler: logging.Handler, records: Iterable[logging.LogRecord]) -> bytes:
+    """Return records as a handler formats them, each with a line's end."""
+    return "".join(f"{handler.format(record)}\n" for record in records).encode(
+        errors="backslashreplace"
+    )
 
 
 def write_instead(handler: logging.Handler, record: logging.LogRecord, reason: str) -> None:
     """Write a record to standard error, with the reason why it is not where it belongs."""
-    line = line_of(handler, record).removesuffix(b"\n")
+    line = lines_of(handler, [record]).removesuffix(b"\n")
     write_standard(sys.stderr, line + f" ({reason})\n".encode(errors="backslashreplace"))

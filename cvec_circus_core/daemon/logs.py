@@ -12,9 +12,10 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
-from cvec_circus_core.daemon.log_queue import LogQueue
+from cvec_circus_core.daemon.log_queue import Gathering, LogQueue
 from cvec_circus_core.daemon.log_targets import LogFile, StandardError
 from cvec_circus_core.model.errors import ConfigError, SystemProblem
 from cvec_circus_core.model.events import (
@@ -101,6 +102,16 @@ def _log_unraisable(failure: sys.UnraisableHookArgs) -> None:
 def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
     name = failure.thread.name if failure.thread is not None else "that has ended"
     log.error("the thread %s failed", name, exc_info=failure.exc_value)
+
+
+@contextmanager
+def gathering() -> Iterator[None]:
+    """Let records gather a little before they are written, for as long as the loop runs."""
+    LogQueue.gathering = Gathering()
+    try:
+        yield
+    finally:
+        LogQueue.gathering = None
 
 
 def join_priority() -> None:

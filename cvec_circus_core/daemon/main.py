@@ -31,6 +31,7 @@ from cvec_circus_core.control.endpoints import InternalEndpoints
 from cvec_circus_core.daemon.left_behind import sentence_of
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
+    gathering,
     join_priority,
     log_event,
     reopen,
@@ -261,6 +262,7 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | Non
     )
     manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
+        stack.enter_context(gathering())
         hosts = _hosts(loaded, hooks)
         engine = Engine(_configuration(loaded, hosts, inner), parts)
         stack.push_async_callback(engine.close)

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import zmq
@@ -28,6 +29,10 @@ QUEUED = 10_000
 
 GATHERING = 0.001
 """Seconds that an event may wait for others, where the one before came so short a time ago."""
+
+GATHERING_INSIDE = 0.005
+"""Seconds that an event waits for others before it wakes a plugin's thread. That thread competes
+with the daemon's for the interpreter, which is busy just then: it has a process to replace."""
 
 LAST_WORDS = 1.0
 """Seconds for casts that are still on their way at the end."""
@@ -210,16 +215,20 @@ class InsideLink(PluginLink):
             self.lost += 1
             return
         self._events.append(told)
-        if self._sleeping and self._loop is not None:
+        if self._sleeping:
             self._sleeping = False
-            try:
-                self._loop.call_soon_threadsafe(self._rouse)
-            except RuntimeError:
-                pass  # The plugin has just come to its end.
+            asyncio.get_running_loop().call_later(GATHERING_INSIDE, self._wake_thread)
 
-    def _rouse(self) -> None:
-        if self._awake is not None:
-            _set(self._awake)
+    def _wake_thread(self) -> None:
+        """Let the plugin's thread take what waits; called in the daemon's."""
+
+        def rouse() -> None:
+            if self._awake is not None:
+                _set(self._awake)
+
+        if self._loop is not None:
+            with suppress(RuntimeError):  # The plugin has just come to its end.
+                self._loop.call_soon_threadsafe(rouse)
 
     def _subscribe(self, topics: tuple[str, ...]) -> None:
         self._topics = topics

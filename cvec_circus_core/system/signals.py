@@ -85,8 +85,9 @@ class DaemonSignals:
             self._loop.call_soon_threadsafe(heard)
         elif not self._is_told_of_deaths:
             # Deaths come in crowds, and are counted elsewhere: one word for all of them will do.
+            # This is the loop's thread, and the byte of the signal wakes the loop.
             self._is_told_of_deaths = True
-            self._loop.call_soon_threadsafe(self._tell_of_deaths, heard)
+            self._loop.call_soon(self._tell_of_deaths, heard)
 
     def _tell_of_deaths(self, heard: Heard) -> None:
         self._is_told_of_deaths = False
