@@ -31,6 +31,7 @@ ROOMS: Mapping[str, Room] = {
     MODEL: Room(third_party=("msgspec", "re2")),
     f"{CORE}.policy": Room((MODEL,)),
     SYSTEM: Room((MODEL,), ("psutil",)),
+    f"{SYSTEM}.env_files": Room((MODEL,), ("dotenv",)),
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
@@ -89,6 +90,7 @@ ROOMS: Mapping[str, Room] = {
             *(MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts"),
             *(f"{CORE}.config.checks", f"{CORE}.runtime.managed_sockets"),
             *(f"{NET}.endpoint_files", f"{NET}.sockets"),
+            *(f"{CORE}.policy.launch", f"{SYSTEM}.env_files"),
         )
     ),
     f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
@@ -112,6 +114,7 @@ PURPOSES: Mapping[str, str] = {
     MODEL: "nouns: names, options (each declared once) and their reader, specs, events, errors",
     f"{CORE}.policy": "decisions, pure: the machine of a watcher, that of all watchers, rights",
     SYSTEM: "the only room that knows the operating system: processes, sockets, accounts, files",
+    f"{SYSTEM}.env_files": "files of environment variables, such as .env",
     EXTEND: "what a package may bring, and how it is found: commands, plugins, streams, hooks",
     f"{CORE}.config": "text becomes types: sections with file and line, then specs or all problems",
     f"{CORE}.runtime": "the asyncio shell, without judgement: it does what the machines decide",

@@ -12,7 +12,7 @@ MEANT = {
     **dict.fromkeys(("startretries", "max_restarts", "retries"), "max_retry"),
     **dict.fromkeys(("cwd", "workdir", "chdir", "workingdirectory"), "working_dir"),
     **dict.fromkeys(("environment", "environ", "envs"), "the section [env:NAME]"),
-    **dict.fromkeys(("env_file", "environmentfile"), "the section [env:NAME], in an included file"),
+    **dict.fromkeys(("environmentfile", "envfile", "dotenv"), "env_file"),
     **dict.fromkeys(("stdout_logfile", "out_file", "standardoutput"), "stdout_stream.filename"),
     **dict.fromkeys(("stderr_logfile", "error_file", "standarderror"), "stderr_stream.filename"),
     **dict.fromkeys(("logfile", "log_file", "output"), "stdout_stream.filename"),
@@ -33,7 +33,6 @@ MEANT = {
 
 NONE_OF_OURS = {
     "process_name": "workers go by their number, $(circus.wid) in cmd and args",
-    "exitcodes": "every exit of a process is answered, or none with respawn = False",
     "serverurl": "processes are told nothing of the daemon",
     "depends_on": "priority says who starts first",
 }

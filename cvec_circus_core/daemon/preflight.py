@@ -18,13 +18,15 @@ from cvec_circus_core.daemon.logger_config import read_loggerconfig
 from cvec_circus_core.extend.dotted import first_missing
 from cvec_circus_core.extend.gates import find_gate
 from cvec_circus_core.extend.sink import Sinks
-from cvec_circus_core.model.errors import CannotBind, CircusError, ConfigError
+from cvec_circus_core.model.errors import CannotBind, CircusError, ConfigError, SystemProblem
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.hook_specs import GATE
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.policy.launch import SpawnEnvironment, env_files
 from cvec_circus_core.runtime.managed_sockets import bind_plan
 from cvec_circus_core.system.accounts import gid_of, uid_of
+from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.net.endpoint_files import listener_of, path_of
 from cvec_circus_core.system.net.sockets import CircusSocket
 
@@ -116,6 +118,11 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
             yield Fault(key, "is a folder that is not there", is_doubt=True)
     if spec.cmd and not (spec.shell or spec.virtualenv):
         yield from _missing_program(spec)
+    if all(map(_is_plain, (*spec.env_file, spec.working_dir or ""))):
+        try:
+            EnvFiles().variables(env_files(spec, SpawnEnvironment(working_dir=os.getcwd())))
+        except SystemProblem as error:
+            yield Fault("env_file", str(error).removeprefix("env_file "), is_doubt=True)
     sinks = Sinks()
     for key in ("stdout_stream", "stderr_stream"):
         settings: Mapping[str, Any] = getattr(spec, key)

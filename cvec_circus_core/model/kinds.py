@@ -40,6 +40,7 @@ class Kind(Struct, frozen=True):
 
 LARGEST = 2**63 - 1
 """What the system's own integers hold."""
+_LARGEST_EXIT_CODE = 255
 _LARGEST_ID = 2**32 - 2
 """The account after it means "leave it as it is" to the system."""
 
@@ -206,9 +207,45 @@ def _show_octal(value: int | None) -> str | None:
     return None if value is None else format(value, "03o")
 
 
+UNEXPECTED = "unexpected"
+
+
+def _parse_respawn(text: str) -> bool | str:
+    return UNEXPECTED if text.strip().lower() == UNEXPECTED else _parse_boolean(text)
+
+
+def _check_respawn(value: object) -> bool | str:
+    return UNEXPECTED if value == UNEXPECTED else _check_boolean(value)
+
+
+def _parse_exit_codes(text: str) -> tuple[int, ...]:
+    try:
+        return _check_exit_codes([int(word) for word in text.replace(",", " ").split()])
+    except ValueError:
+        raise ValueError("a list of exit codes") from None
+
+
+def _check_exit_codes(value: object) -> tuple[int, ...]:
+    if isinstance(value, str):
+        return _parse_exit_codes(value)
+    codes = [value] if isinstance(value, int) else value
+    if not isinstance(codes, list | tuple):
+        raise ValueError("a list of exit codes")
+    checked = tuple(_check_integer(code) for code in codes)
+    if not all(0 <= code <= _LARGEST_EXIT_CODE for code in checked):
+        raise ValueError("a list of exit codes")
+    return checked
+
+
 INTEGER = Kind("integer", "an integer", _parse_integer, _check_integer)
 NUMBER = Kind("number", "a number", _parse_number, _check_number)
 BOOLEAN = Kind("boolean", "yes, true, on, 1, no, false, off or 0", _parse_boolean, _check_boolean)
+RESPAWN = Kind(
+    "boolean or unexpected", f"{BOOLEAN.allowed}; or unexpected", _parse_respawn, _check_respawn
+)
+EXIT_CODES = Kind(
+    "exit codes", "numbers from 0 to 255, such as 0, 2", _parse_exit_codes, _check_exit_codes, list
+)
 TEXT = Kind("text", "any text", _parse_text, _check_text)
 WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words, list)
 NAMES = Kind("names", "names, separated by white space or commas", _parse_names, _check_names, list)

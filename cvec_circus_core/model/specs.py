@@ -18,10 +18,12 @@ from cvec_circus_core.model.kinds import (
     ACCOUNT,
     ANYTHING,
     BOOLEAN,
+    EXIT_CODES,
     INTEGER,
     LOWER,
     NAMES,
     OCTAL,
+    RESPAWN,
     SIGNAL,
     TEXT,
     WORDS,
@@ -104,6 +106,13 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         False, BOOLEAN, "put the daemon's sys.path into PYTHONPATH; needs copy_env", changing=_NEW
     )
     env: Mapping[str, str] = option({}, MAPPING, "environment variables", changing=_NEW)
+    env_file: tuple[str, ...] = option(
+        (),
+        WORDS,
+        "files of environment variables such as .env, read at each start of a process; later ones "
+        "win, and env wins over all; with - before its name, a file may be missing",
+        changing=_NEW,
+    )
     rlimits: Mapping[str, int | None] = family(
         "rlimit_",
         LIMIT,
@@ -207,7 +216,18 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         "seconds between two WATCHDOG=1 of a process, later it is replaced; 0 for never",
         changing=_NEW,
     )
-    respawn: bool = option(True, BOOLEAN, "replace processes that exit", aliases=("autorestart",))
+    respawn: bool | str = option(
+        True,
+        RESPAWN,
+        "replace processes that exit; unexpected: only those whose exit code is not in exit_codes",
+        aliases=("autorestart",),
+    )
+    exit_codes: tuple[int, ...] = option(
+        (0,),
+        EXIT_CODES,
+        "exit codes of a normal end, which is no failure where a process is not replaced",
+        aliases=("exitcodes",),
+    )
     autostart: bool = option(True, BOOLEAN, "start with the daemon")
     priority: int = option(0, INTEGER, "watchers with a higher one start first and stop last")
     singleton: bool = option(False, BOOLEAN, "never more than one process")

@@ -52,6 +52,8 @@ class Health(Struct, frozen=True):
     """Seconds until the next try, where one is waited for."""
     last_death: int | None = None
     """How the last process ended that nobody had asked to."""
+    completed: bool = False
+    """Whether it has stopped because all its processes have come to a normal end."""
 
 
 class WatcherView(Struct, frozen=True):

@@ -53,6 +53,8 @@ class SpawnEnvironment(Struct, frozen=True):
     working_dir: str | None = None
     python: str = "python3.11"
     """Name of the folder in a virtual environment's lib."""
+    file_variables: Mapping[str, str] = field(default_factory=dict)
+    """What the watcher's env_file has."""
 
 
 class Launch(Struct, frozen=True):
@@ -102,11 +104,22 @@ def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:
         stdin_socket=spec.stdin_socket,
         numbered_sockets=() if use.listed else use.numbered,
         listen_sockets=use.in_a_row,
-        account_env=_account_env(spec),
+        account_env=_account_env(spec, around),
         contain=spec.control_group,
     )
     texts = (spec.cmd, *spec.args, *spec.shell_args, *spec.env.values())
     return Launch(spec, around, values, plan, any(map(_SLOT.search, texts)), use)
+
+
+def env_files(spec: WatcherSpec, around: SpawnEnvironment) -> tuple[tuple[str, bool], ...]:
+    """Return the paths of a watcher's files of variables, and which of them may be missing."""
+    if not spec.env_file:
+        return ()
+    values, folder = _values(spec, around), _working_dir(spec, around) or ""
+    words = (expand(word, values) for word in spec.env_file)
+    return tuple(
+        (os.path.join(folder, word.removeprefix("-")), word.startswith("-")) for word in words
+    )
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
@@ -139,6 +152,7 @@ def _environment(
     env = dict(around.environ) if spec.copy_env else {}
     for name in _OF_THE_DAEMON:
         env.pop(name, None)
+    env.update(around.file_variables)
     env.update(own)
     if names := socket_use(spec, around.sockets).listed:
         env["LISTEN_FDS"] = str(len(names))
@@ -160,11 +174,12 @@ def _working_dir(spec: WatcherSpec, around: SpawnEnvironment) -> str | None:
     return os.path.join(around.working_dir, spec.working_dir)
 
 
-def _account_env(spec: WatcherSpec) -> tuple[str, ...]:
+def _account_env(spec: WatcherSpec, around: SpawnEnvironment) -> tuple[str, ...]:
     """Return the variables that follow the user; what the operator has set stays."""
     if spec.uid is None:
         return ()
-    return tuple(name for name in _OF_THE_ACCOUNT if name not in spec.env)
+    given = {*spec.env, *around.file_variables}
+    return tuple(name for name in _OF_THE_ACCOUNT if name not in given)
 
 
 def _sockets(spec: WatcherSpec, around: SpawnEnvironment) -> SocketUse:
@@ -215,6 +230,7 @@ def _values(spec: WatcherSpec, around: SpawnEnvironment) -> dict[str, str]:
     values["working_dir"] = _working_dir(spec, around) or ""
     values["name"] = spec.name
     values.update(_variables(around.environ.items()))
+    values.update(_variables(around.file_variables.items()))
     return values
 
 

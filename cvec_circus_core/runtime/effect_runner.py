@@ -16,8 +16,8 @@ from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct
-from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, prepare
+from cvec_circus_core.model.values import Struct, replace
+from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, env_files, prepare
 from cvec_circus_core.policy.watcher.effects import (
     AskHook,
     Effect,
@@ -45,6 +45,7 @@ from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
 
@@ -93,6 +94,9 @@ class EffectRunner:
         self._notices = notices
         self._hooks = hooks
         self._launch: tuple[WatcherSpec, SpawnEnvironment, Launch] | None = None
+        self._env_files = EnvFiles()
+        self._around = (SpawnEnvironment(), SpawnEnvironment())
+        """What all processes get, and the same with what env_file has."""
         self._stop_listening: Callable[[], None] = _nothing
         self._served: dict[int, Served] = {}
         """What processes were given; the sockets may be others when they go."""
@@ -189,11 +193,23 @@ class EffectRunner:
         self._post(SocketReady())
 
     def launch(self) -> Launch:
-        """Return how processes of the present spec start, here and now. Raises ValueError."""
+        """Return how processes of the present spec start, here and now.
+
+        Raises ValueError, and `SystemProblem` where a file of variables can not be read.
+        """
         spec, around = self._spec(), self._world.around()
+        around = self._with_files(spec, around) if spec.env_file else around
         if self._launch is None or self._launch[0] is not spec or self._launch[1] is not around:
             self._launch = (spec, around, prepare(spec, around))
         return self._launch[2]
+
+    def _with_files(self, spec: WatcherSpec, around: SpawnEnvironment) -> SpawnEnvironment:
+        """Return what processes get, env_file included; the same object until something changes."""
+        variables = self._env_files.variables(env_files(spec, around))
+        known, with_files = self._around
+        if known is not around or with_files.file_variables is not variables:
+            self._around = (around, replace(around, file_variables=variables))
+        return self._around[1]
 
     def _ask_to_go(self, effect: Signal) -> None:
         self._world.processes.signal_when_idle(

@@ -22,7 +22,7 @@ def status_table(
     lines = [(name, _watcher_row(name, health), _note(health)) for name, health in details.items()]
     for plugin in threads:
         name = f"plugin:{plugin['name']}"
-        row = (name, str(plugin["state"]), "", "in circusd")
+        row = (name, str(plugin["state"]), "", "thread")
         lines.append((name, row, plugin["reason"] or ""))
     lines.sort(key=lambda line: line[0])
     notes = {number: note for number, (_, _, note) in enumerate(lines)}
@@ -46,6 +46,8 @@ def _watcher_row(name: str, health: Mapping[str, Any]) -> tuple[str, ...]:
 def shown_state(health: Mapping[str, Any]) -> str:
     """Return the state, told apart where the daemon's four words are too few."""
     state = str(health["state"])
+    if health.get("completed"):
+        return "completed"
     if state == "stopped" and health["reason"]:
         return "failed"
     if state in ("active", "starting") and health["retry_in"] is not None:

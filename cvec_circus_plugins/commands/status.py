@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _LAST_LINES = 5
 _LAST_BYTES = 4096
+COMPLETED = "completed"
 WILD = "*?["
 
 
@@ -34,7 +35,9 @@ class StatusRequest(Request):
 class Status(Command):
     """Tell the state of a watcher, or of all.
 
-    States are active, stopped, starting and stopping.
+    States are active, stopped, starting and stopping. A watcher that is stopped because its
+    processes have come to a normal end (see `respawn` and `exit_codes`) is shown as completed; the
+    reply has it as stopped, and names it under `completed`.
 
     Request::
 
@@ -49,10 +52,10 @@ class Status(Command):
     and what those that have a notify socket say of themselves, by pid::
 
         {"status": "ok", "time": 1332265655.9, "statuses": {"db": "stopped", "web": "active"},
-         "failed": []}
+         "failed": [], "completed": []}
         {"status": "active", "time": 1332265655.9, "running": 3, "wanted": 3, "restarts": 1,
-         "last_exit": -9, "last_death": -9, "reason": null, "retry_in": null, "numprocesses": 3,
-         "ready": 3, "said": {}}
+         "last_exit": -9, "last_death": -9, "reason": null, "retry_in": null, "completed": false,
+         "numprocesses": 3, "ready": 3, "said": {}}
 
     `failed` names the watchers that something is wrong with: they have fewer processes than wanted,
     or none, for a `reason`. circusctl ends with 3 where there is one. With `long`, the keys of a
@@ -95,6 +98,7 @@ class Status(Command):
         reply: dict[str, Any] = {
             "statuses": {watcher.name: watcher.view().status.value for watcher in watchers},
             "failed": [watcher.name for watcher in watchers if _is_amiss(_health(watcher))],
+            "completed": [watcher.name for watcher in watchers if watcher.view().health.completed],
         }
         if request.long:
             reply["details"] = await _details(supervisor, watchers, request)
@@ -111,8 +115,11 @@ class Status(Command):
         if "details" in reply:
             return "\n".join(_long_line(name, reply["details"][name]) for name in _sorted(reply))
         if "statuses" in reply:
-            return "\n".join(f"{name}: {reply['statuses'][name]}" for name in _sorted(reply))
-        return "\n".join((str(reply["status"]), *_output_lines(reply)))
+            ended = reply.get("completed", ())
+            states = {**reply["statuses"], **dict.fromkeys(ended, COMPLETED)}
+            return "\n".join(f"{name}: {states[name]}" for name in _sorted(reply))
+        state = COMPLETED if reply.get("completed") else str(reply["status"])
+        return "\n".join((state, *_output_lines(reply)))
 
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the name where it is not there anyway."""
@@ -196,6 +203,7 @@ def _health(watcher: WatcherPort) -> dict[str, Any]:
         "last_death": health.last_death,
         "reason": health.reason,
         "retry_in": health.retry_in,
+        "completed": health.completed,
         "numprocesses": watcher.spec.numprocesses,
         **_readiness(watcher),
     }
@@ -260,7 +268,8 @@ def _sorted(reply: Mapping[str, Any]) -> list[str]:
 
 def _long_line(name: str, health: Mapping[str, Any]) -> str:
     running = health["running"]
-    parts = [f"{health['state']} {running}/{health['wanted']}", f"restarts {health['restarts']}"]
+    state = COMPLETED if health.get("completed") else health["state"]
+    parts = [f"{state} {running}/{health['wanted']}", f"restarts {health['restarts']}"]
     if health["last_exit"] is not None:
         from cvec_circus_plugins.commands._exits import exit_text
 

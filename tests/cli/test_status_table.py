@@ -125,4 +125,4 @@ def test_plugins_without_a_process_stand_among_the_others() -> None:
         ["plugin:flapping", "running"],
         ["web", "active"],
     ]
-    assert lines[3].endswith("in circusd")
+    assert lines[3].endswith("thread")

@@ -23,7 +23,9 @@ def healthy(count: int, numprocesses: int | None = None) -> dict[str, Any]:
     counts = {"running": count, "wanted": count, "ready": count}
     untroubled = {"restarts": 0, "last_exit": None, "last_death": None, "reason": None}
     size = count if numprocesses is None else numprocesses
-    return {**counts, **untroubled, "said": {}, "retry_in": None, "numprocesses": size}
+    return {**counts, **untroubled, "said": {}, "retry_in": None, "numprocesses": size} | {
+        "completed": False
+    }
 
 
 @pytest.mark.parametrize(
@@ -67,16 +69,26 @@ def healthy(count: int, numprocesses: int | None = None) -> dict[str, Any]:
                     "Web.Admin": "active",
                 },
                 "failed": [],
+                "completed": [],
             },
         ),
         ("status", {"name": "web"}, {"status": "active", **healthy(2)}),
-        ("status", {"name": "o*"}, {"statuses": {"off": "stopped", "one": "active"}, "failed": []}),
+        (
+            "status",
+            {"name": "o*"},
+            {
+                "statuses": {"off": "stopped", "one": "active"},
+                "failed": [],
+                "completed": [],
+            },
+        ),
         (
             "status",
             {"name": "o*", "long": True},
             {
                 "statuses": {"off": "stopped", "one": "active"},
                 "failed": [],
+                "completed": [],
                 "details": {
                     "off": {"state": "stopped", **healthy(0, 1)},
                     "one": {"state": "active", **healthy(1)},

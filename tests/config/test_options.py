@@ -106,6 +106,7 @@ WATCHER: list[Row] = [
     ("copy_env", "off", False, "of", BOOLEAN),
     ("copy_path", "yes", True, "y", BOOLEAN),
     ("env", "A=1, B=x=y", {"A": "1", "B": "x=y"}, "A", PAIRS),
+    ("env_file", ".env -'b c'", (".env", "-b c"), "'", "words, split like a shell would"),
     ("no_new_privs", "yes", True, "perhaps", BOOLEAN),
     (
         "capabilities",
@@ -132,7 +133,8 @@ WATCHER: list[Row] = [
     ("settle", "0", 0.0, "-1", SECONDS),
     ("ready_timeout", "2.5", 2.5, "-1", SECONDS),
     ("watchdog", "20", 20.0, "never", SECONDS),
-    ("respawn", "no", False, "unexpected", BOOLEAN),
+    ("respawn", "no", False, "maybe", f"{BOOLEAN}; or unexpected"),
+    ("exit_codes", "0, 2", (0, 2), "300", "numbers from 0 to 255, such as 0, 2"),
     ("autostart", "false", False, "later", BOOLEAN),
     ("priority", "-3", -3, "1.5", INTEGER),
     ("singleton", "yes", True, "one", BOOLEAN),
@@ -324,6 +326,8 @@ def test_unknown_members_are_refused(read: Callable[..., Loaded], key: str, mean
         ("directory", "/", "working_dir", "/"),
         ("numprocs", "3", "numprocesses", 3),
         ("autorestart", "no", "respawn", False),
+        ("autorestart", "Unexpected", "respawn", "unexpected"),
+        ("exitcodes", "2", "exit_codes", (2,)),
         ("flapping_attempts", "4", "extra", {"flapping.attempts": "4"}),
         ("flapping_window", "2", "extra", {"flapping.window": "2"}),
         ("retry_in", "9", "extra", {"flapping.retry_in": "9"}),
@@ -347,7 +351,7 @@ def test_older_names_and_free_form_options(
 def test_every_alias_is_tried_above() -> None:
     aliases = {alias for alias, name in option_names(WatcherSpec).items() if alias != name}
     dotted = {"rollout.surge", "rollout.unavailable"}
-    older = {"command", "user", "group", "directory", "numprocs", "autorestart"}
+    older = {"command", "user", "group", "directory", "numprocs", "autorestart", "exitcodes"}
     assert aliases == older | dotted
 
 

@@ -15,6 +15,7 @@ from random import Random
 
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.hook_specs import HookSpec
+from cvec_circus_core.model.kinds import UNEXPECTED
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.readiness import AUTO, NOTIFY, SPAWNED, alive
 from cvec_circus_core.model.specs import WatcherSpec
@@ -80,7 +81,7 @@ def random_spec(chance: Random) -> WatcherSpec:
         cmd="web",
         numprocesses=chance.randint(0, 1) if singleton else chance.choice((0, 1, 1, 2, 3, 5, 20)),
         singleton=singleton,
-        respawn=chance.random() < 0.8,
+        respawn=chance.choice((True, True, True, False, UNEXPECTED)),
         on_demand=chance.random() < 0.3,
         warmup_delay=chance.choice((0.0, 0.0, 0.0, 0.5, 2.0)),
         graceful_timeout=chance.choice((0.0, 2.0, 30.0)),

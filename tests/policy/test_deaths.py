@@ -47,6 +47,7 @@ from tests.policy.table import (
 )
 
 SPENT = "all processes have ended, respawn is off"
+DONE = "all processes have ended"
 PAUSES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 60.0, 60.0)
 
 
@@ -405,7 +406,7 @@ class TestOnFailure:
     @pytest.mark.parametrize(
         ("codes", "reason", "gave_up"),
         [
-            ((0, 0), SPENT, False),
+            ((0, 0), DONE, False),
             ((3, 0), "a process exited with 3, and respawn is off", True),
             ((0, -9), "a process was ended by SIGKILL, and respawn is off", True),
         ],
@@ -423,13 +424,50 @@ class TestOnFailure:
         web.hears(end(1, 3), at=50.0)
         web.hears(START, at=51.0)
         web.hears(come(1, 7), at=51.0)
-        assert web.hears(end(1, 0, pid=7), at=60.0)[-1] == told_stop(SPENT)
+        assert web.hears(end(1, 0, pid=7), at=60.0)[-1] == told_stop(DONE)
 
     @pytest.mark.parametrize("for_good", [True, False])
     def test_follows_on_a_stop_for_good_alone(self, for_good: bool) -> None:
         web = active(on_failure="exit")
         web.hears(Wish(Go.STOP, reason="it flaps", for_good=for_good))
         assert web.hears(end(1, -15))[-1] == told_failure_of_all("it flaps", fatal=for_good)
+
+
+class TestUnexpectedEnds:
+    def test_a_normal_end_is_the_end(self) -> None:
+        web = active(numprocesses=2, respawn="unexpected", exit_codes=(0, 2))
+        assert web.hears(end(1, 2), at=50.0) == [told_reap(1, 2)]
+        assert web.state.target == 1
+        assert web.hears(end(2), at=60.0) == [told_reap(2), told_stop(DONE)]
+        health = health_of(web.state, 60.0)
+        assert (health.completed, health.reason, health.wanted) == (True, None, 0)
+
+    @pytest.mark.parametrize("code", [1, -9, None])
+    def test_all_others_are_replaced(self, code: int | None) -> None:
+        web = active(respawn="unexpected")
+        effects = web.hears(end(1, code), at=50.0)
+        assert effects[1:] == spawns([1])
+        assert not health_of(web.state, 50.0).completed
+
+    def test_one_that_is_killed_by_hand_comes_back(self) -> None:
+        web = active(respawn="unexpected")
+        effects = [*web.hears(Retire((101,))), *web.hears(end(1))]
+        assert spawns([2])[0] in effects
+        assert web.state.target == 1
+
+    def test_what_has_ended_stays_so_where_respawn_is_turned_off(self) -> None:
+        web = active(numprocesses=2, respawn="unexpected")
+        web.hears(end(1), at=50.0)
+        assert web.hears(Change(replace(web.state.spec, respawn=False), ())) == []
+        assert web.hears(Change(replace(web.state.spec, respawn=True), ())) == spawns([1])
+
+    def test_a_normal_end_of_another_code_is_none_without_respawn(self) -> None:
+        web = active(respawn=False, exit_codes=(3,))
+        web.hears(end(1, 3), at=50.0)
+        assert health_of(web.state, 50.0).completed
+        web = active(respawn=False, exit_codes=(3,), on_failure="stop")
+        why = "a process exited with 0, and respawn is off"
+        assert web.hears(end(1), at=50.0)[-1] == told_failure_of_all(why)
 
 
 class TestWithoutRespawn:
@@ -456,7 +494,7 @@ class TestWithoutRespawn:
             told_reap(1),
             STARTED,
             kept(),
-            told_stop(SPENT),
+            told_stop(DONE),
         ]
 
     def test_one_that_is_killed_by_hand_does_not_come_back(self) -> None:

@@ -176,6 +176,8 @@ def _end_run(state: WatcherState, now: float) -> None:
         end_run(state, now)
     elif state.bad_end is not None and state.spec.on_failure != RETRY:
         give_up(state, f"{state.bad_end}, and respawn is off")
+    elif state.bad_end is None and state.last_death in state.spec.exit_codes:
+        state.want(Wanted.DOWN, "all processes have ended", completed=True)
     else:
         state.want(Wanted.DOWN, "all processes have ended, respawn is off")
 

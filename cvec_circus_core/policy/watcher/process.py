@@ -1,8 +1,9 @@
 """One process from spawn to end: it starts, is asked to go, is killed, ends, is tried again.
 
 A process that ends unasked leaves its slot waiting: for nothing after a first death, longer and
-longer after quick ones. Where respawn is off it has ended for good: its slot is given back and the
-target is one less (`finished`); the same goes for one that is stopped by hand or grows too old.
+longer after quick ones. One that is not to be replaced has ended for good: its slot is given back
+and the target is one less (`finished`); where respawn is off, the same goes for one that is stopped
+by hand or grows too old.
 
 What a death or a failed start means for the watcher is judged in `verdicts.py`.
 """

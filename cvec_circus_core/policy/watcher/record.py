@@ -164,7 +164,7 @@ def _want_up(state: WatcherState) -> None:
     """Go up; a watcher on its way down goes down first, so that ports and locks are free.
 
     A start while it is up tries at once what waits for its next try, and launches again what has
-    ended where respawn is off.
+    ended for good.
     """
     if state.wanted is Wanted.UP:
         state.finished = 0
@@ -190,10 +190,10 @@ def _use_spec(state: WatcherState, spec: WatcherSpec) -> None:
     state.use_spec(spec)
     if state.wanted is Wanted.ON_DEMAND and not spec.on_demand:
         state.want(Wanted.DOWN, state.reason, restart_when_down=True)
-    if spec.respawn and not spec.on_demand:
+    if spec.respawn is True and not spec.on_demand:
         state.finished = 0
     elif previous.respawn and not spec.respawn:
-        state.finished = 0
+        state.finished = 0 if previous.respawn is True else state.finished
         for slot in tuple(state.slots.waiting.values()):
             if slot.has_spawned:
                 state.slots.free(slot)

@@ -16,6 +16,7 @@ The wish (``wanted``), the state word (``status``) and the flags beside them mea
                         start of one that is going down, a connection. Never with UP.
 ``gave_up``             with DOWN: it went down because it could not do what was wanted; ``reason``
                         says why. Any later word of a caller ends that.
+``completed``           with DOWN: its processes have come to a normal end.
 ``fatal``               with ``gave_up``: the daemon ends because of it (on_failure = exit).
 ``closed``              a later wish to come up is refused: it is removed, or the daemon quits.
 ``kill_at_once``        until the next start, nothing has a grace any more.
@@ -58,6 +59,7 @@ class WatcherState(Struct, eq=False):
     reason: str | None = None
     gave_up: bool = False
     fatal: bool = False
+    completed: bool = False
     kill_at_once: bool = False
     closed: bool = False
     status: WatcherStatus = WatcherStatus.STOPPED
@@ -69,7 +71,7 @@ class WatcherState(Struct, eq=False):
     never_waits: bool = False
     """Its processes have sockets and were not seen to wait on them: time proves them instead."""
     finished: int = 0
-    """Processes that ended for good since the start, where respawn is off or on_demand is on."""
+    """Processes that ended for good since the start, where not every end is answered."""
     bad_end: str | None = None
     """How one of them ended that failed."""
     listening: bool = False
@@ -118,10 +120,12 @@ class WatcherState(Struct, eq=False):
         restart_when_down: bool = False,
         gave_up: bool = False,
         fatal: bool = False,
+        completed: bool = False,
     ) -> None:
         """Take in a wish; what went with the one before does not count any more."""
         self.wanted, self.reason = wanted, reason
-        self.restart_when_down, self.gave_up, self.fatal = restart_when_down, gave_up, fatal
+        self.restart_when_down, self.completed = restart_when_down, completed
+        self.gave_up, self.fatal = gave_up, fatal
 
     def want_up_again(self) -> None:
         """Come up once all is down; until then it is down for the reason that it has."""
@@ -142,7 +146,8 @@ class WatcherState(Struct, eq=False):
     @property
     def target(self) -> int:
         """How many processes are wanted while the watcher is up."""
-        finished = self.finished if self.spec.on_demand or not self.spec.respawn else 0
+        may_finish = self.spec.on_demand or self.spec.respawn is not True
+        finished = self.finished if may_finish else 0
         return max(0, self.spec.numprocesses - finished)
 
     @property

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.model.kinds import signal_name
+from cvec_circus_core.model.kinds import UNEXPECTED, signal_name
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import RETRY
 from cvec_circus_core.policy.watcher.backoff import failures_allowed, is_death, pause_after
@@ -118,8 +118,9 @@ def _judge_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
 
 def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> None:
     slot = fact.slot
-    if not state.spec.respawn or (state.spec.on_demand and fact.code == 0):
-        if fact.code != 0:
+    spec, is_normal = state.spec, fact.code in state.spec.exit_codes
+    if not spec.respawn or (is_normal and (spec.on_demand or spec.respawn == UNEXPECTED)):
+        if not is_normal:
             state.bad_end = _end_in_words(fact.code)
             if not slot.ready:
                 fail_unready(state, state.bad_end, fact.pid)

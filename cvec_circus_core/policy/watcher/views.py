@@ -59,7 +59,8 @@ def health_of(state: WatcherState, now: float) -> Health:
         wanted=target,
         restarts=state.restarts,
         last_exit=state.last_exit,
-        reason=state.reason if is_amiss else state.rollout_error,
+        reason=state.reason if is_amiss and not state.completed else state.rollout_error,
         last_death=state.last_death,
         retry_in=None if retry_at is None else max(0.0, retry_at - now),
+        completed=state.completed and state.status is WatcherStatus.STOPPED,
     )
