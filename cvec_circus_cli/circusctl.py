@@ -77,6 +77,10 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
             return exit_codes.OK
         case "--help" | "-h" | "help":
             return show_help(settings, _with_json(settings, rest))
+        case "import":
+            from cvec_circus_cli.import_command import run_import
+
+            return run_import(settings, rest)
         case "completion":
             from cvec_circus_cli.completion import print_script
 

@@ -21,6 +21,7 @@ from cvec_circus_cli.arguments import (
     no_other_switch,
 )
 from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
+from cvec_circus_cli.import_command import ImportCommand
 from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
 from cvec_circus_cli.keys import key_command
 from cvec_circus_cli.output import fail, json_text
@@ -33,7 +34,7 @@ from cvec_circus_plugins.questions import NameQuestions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from cvec_circus_core.api import Prop
+    from cvec_circus_core.api import Command, Prop
 
     Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
     Take = Callable[[str, str | None, Iterator[str]], bool]
@@ -134,7 +135,7 @@ def candidates(
     if name in ("help", "--help", "-h", "?"):
         return _beginning(last, () if arguments else _names())
     try:
-        line = CommandLine(key_command(name) if name in KEY_COMMANDS else find(name))
+        line = CommandLine(_own_command(name) or find(name))
     except (UnknownName, BrokenCommand):
         return []
     place = _Place(line, ask)
@@ -143,6 +144,13 @@ def candidates(
     except UsageError:
         return []
     return _beginning(last, place.switches(last) or place.words(last))
+
+
+def _own_command(name: str) -> Command | None:
+    """Return a command that reaches no daemon."""
+    if name in KEY_COMMANDS:
+        return key_command(name)
+    return ImportCommand() if name == ImportCommand.name else None
 
 
 class _Place:

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.command import Command, Table
     from cvec_circus_core.extend.extra_stats import ExtraStats
     from cvec_circus_core.extend.hookspecs import hookimpl
+    from cvec_circus_core.extend.importer import (
+        Imported,
+        ImportedSection,
+        Importer,
+        ImportProblem,
+        SourceLine,
+        literal,
+    )
     from cvec_circus_core.extend.inventory import Extension, extensions
     from cvec_circus_core.extend.plugin import CircusPlugin
     from cvec_circus_core.extend.plugin_settings import read_settings
@@ -134,6 +142,7 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.system.net.socket_table import read_sockets
     from cvec_circus_core.system.private_files import read_private, rewrite
+    from cvec_circus_core.system.processes.program_output import program_output
     from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.std_streams import open_missing_streams
     from cvec_circus_core.system.trusted_paths import Spot, hold
@@ -181,6 +190,10 @@ __all__ = [
     "Fault",
     "GaveUp",
     "Health",
+    "ImportProblem",
+    "Imported",
+    "ImportedSection",
+    "Importer",
     "JsonObject",
     "JsonValue",
     "KeyPair",
@@ -212,6 +225,7 @@ __all__ = [
     "SignalSelection",
     "SocketSpec",
     "SocketView",
+    "SourceLine",
     "Spot",
     "StatsClient",
     "StatsEndpoint",
@@ -253,6 +267,7 @@ __all__ = [
     "keys_folder",
     "known_keys",
     "listener_uid",
+    "literal",
     "load_commands",
     "make_json",
     "make_message",
@@ -267,6 +282,7 @@ __all__ = [
     "own_events",
     "plugin_target",
     "process_owners",
+    "program_output",
     "prop",
     "properties",
     "quoted",
@@ -310,6 +326,8 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.command": "Command Table",
     "cvec_circus_core.extend.session": "Events Piece Questions Refused Session",
     "cvec_circus_core.extend.hookspecs": "hookimpl",
+    "cvec_circus_core.extend.importer": "Imported ImportedSection Importer ImportProblem "
+    "SourceLine literal",
     "cvec_circus_core.extend.plugin": "CircusPlugin",
     "cvec_circus_core.extend.plugin_settings": "read_settings",
     "cvec_circus_core.extend.ports": "SignalSelection Supervisor Ticket WatcherPort",
@@ -343,6 +361,7 @@ _NAMES_BY_MODULE = {
     "ProcessView SocketView StatsSubject WatcherView",
     "cvec_circus_core.requests.properties": "schema_of",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
+    "cvec_circus_core.system.processes.program_output": "program_output",
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",

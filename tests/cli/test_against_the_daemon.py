@@ -155,4 +155,4 @@ def test_every_command_is_in_the_conversation() -> None:
     )
     names = set(re.findall(r"^  ([a-z]+) +\w", listed.stdout.partition("\ncommands:\n")[2], re.M))
     said = {word for words, _, _ in CONVERSATION for word in words}
-    assert names - said == {"completion", "help", "listen", *KEY_COMMANDS}
+    assert names - said == {"completion", "help", "import", "listen", *KEY_COMMANDS}

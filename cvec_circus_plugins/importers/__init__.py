@@ -1,0 +1,1 @@
+"""Importers: the configuration of another tool becomes sections of ours."""

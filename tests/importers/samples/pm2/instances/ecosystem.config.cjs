@@ -1,0 +1,5 @@
+module.exports = {
+  apps: [{
+    name: "fork", script: "@HERE@/witness", interpreter: "none", instances: 3, exec_mode: "fork",
+  }],
+};

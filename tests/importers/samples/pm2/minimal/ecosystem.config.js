@@ -1,0 +1,3 @@
+module.exports = {
+  apps: [{ name: "minimal", script: "@HERE@/witness", interpreter: "none" }],
+};

@@ -1,0 +1,3 @@
+module.exports = {
+  apps: [{ name: "next app", script: "sh", args: "-c 'exec @HERE@/witness next start'" }],
+};

@@ -1,0 +1,4 @@
+import os
+import sys
+
+os.execv("@HERE@/witness", ["witness", "py", *sys.argv[1:]])
