@@ -34,9 +34,41 @@ PLUGIN_PREFIX = "plugin:"
 LONGEST_NAME = 200
 """Characters of one level of a name: a datagram has room for some."""
 
+_STATSD_PORT = 8125
+
 _NOT_IN_A_NAME = re.compile(r"[^\w-]", re.ASCII)
 _SIZE = re.compile(r"([\d.]+)([BKMGTPEZY])")
 _UNITS = "BKMGTPEZY"
+
+
+class StatsdClient(StatsClient):  # type: ignore[misc] # has no types
+    """A client of statsd that has the older words beside its own."""
+
+    def __init__(
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        prefix: str | None = None,
+        sample_rate: float = 1,
+    ) -> None:
+        super().__init__(host or "localhost", port or _STATSD_PORT, prefix=prefix)
+        self.sample_rate = sample_rate
+
+    def increment(self, bucket: str, delta: int = 1) -> None:
+        """Count up."""
+        self.incr(bucket, delta, self.sample_rate)
+
+    def decrement(self, bucket: str, delta: int = 1) -> None:
+        """Count down."""
+        self.decr(bucket, delta, self.sample_rate)
+
+    def timed(self, bucket: str, milliseconds: float) -> None:
+        """Tell how long something took."""
+        self.timing(bucket, milliseconds, self.sample_rate)
+
+    def stop(self) -> None:
+        """Close the socket."""
+        self.close()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +77,7 @@ class StatsdSettings:
 
     application_name: str = option("app", TEXT, "the second part of every name")
     host: str = option("localhost", TEXT, "where the statsd server listens")
-    port: int = option(8125, between(INTEGER, 1, 65535), "its UDP port")
+    port: int = option(_STATSD_PORT, between(INTEGER, 1, 65535), "its UDP port")
     sample_rate: float = option(1.0, between(NUMBER, 0, 1), "the share of the events that is sent")
 
 
@@ -72,7 +104,7 @@ class StatsdEmitter(CircusPlugin):
         host, port = self.settings.host, self.settings.port
         prefix = f"circus.{self.settings.application_name}.watcher"
         try:
-            self.statsd = StatsClient(host, port, prefix=prefix)
+            self.statsd = StatsdClient(host, port, prefix)
         except OSError as error:
             raise ConfigError(f"statsd server {host!r} is not known: {error}") from None
 

@@ -15,6 +15,7 @@ from cvec_circus_core.config.checks import (
     FindPluginFaults,
     FindStreamFaults,
     Spec,
+    arbiter_doubts,
     arbiter_faults,
     socket_faults,
     stream_faults,
@@ -157,6 +158,8 @@ def _arbiter(section: RawSection, seen: Mapping[str, str], findings: Findings) -
     spec = ArbiterSpec(**values)
     for refused in arbiter_faults({name: getattr(spec, name) for name in field_names(spec)}):
         findings.refuse(section, refused)
+    for doubtful in arbiter_doubts(spec):
+        findings.doubt(section, doubtful)
     return spec
 
 

@@ -118,6 +118,12 @@ def arbiter_faults(values: Mapping[str, Any]) -> Iterator[Fault]:
         addresses[address] = key
 
 
+def arbiter_doubts(spec: ArbiterSpec) -> Iterator[Fault]:
+    """Find what is allowed for the daemon and has no effect."""
+    if spec.check_delay < 0:
+        yield Fault("check_delay", "is taken, and has no effect: nothing waits for a check")
+
+
 def _command_faults(draft: Draft) -> Iterator[Fault]:
     if not draft["cmd"].strip():
         yield Fault("cmd", "is missing", "the command line to run")

@@ -29,6 +29,7 @@ from cvec_circus_core.model.option_reader import (
     Whole,
     check,
     locate,
+    parse,
 )
 from cvec_circus_core.model.options import Family, declared_families, declared_options
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
@@ -77,6 +78,31 @@ def changed_spec(
         kept = {PLUGIN_SETTINGS: spec.env[PLUGIN_SETTINGS]}
         return replace(changed, env={**changed.env, **kept})
     return changed
+
+
+def texts_read(of: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with texts read as a file's, where a text is not what the option takes.
+
+    Programs pass on what they have from the environment: ``numprocesses="2"``. What can not be read
+    is left for those who check it.
+    """
+    return {key: _text_read(locate(of, key), value) for key, value in options.items()}
+
+
+def _text_read(place: Place, value: object) -> object:
+    if isinstance(place, Whole) and isinstance(value, Mapping):
+        return {
+            member: _text_read(Member(place.family, member.lower()), item)
+            for member, item in value.items()
+        }
+    if not isinstance(value, str) or isinstance(place, Free | Whole):
+        return value
+    for read in (check, parse):
+        try:
+            return read(place, value)
+        except Fault:
+            continue
+    return value
 
 
 def spec_as_json(spec: WatcherSpec) -> dict[str, Any]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.mappings import arbiter_from_mapping, plugin_from_mapping
-from cvec_circus_core.embed.engine_runner import Running
+from cvec_circus_core.config.mappings import (
+    arbiter_from_mapping,
+    plugin_from_mapping,
+    texts_read,
+)
+from cvec_circus_core.embed.caller_objects import show_bound, through
+from cvec_circus_core.embed.engine_runner import MakeLoop, Running
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do, running_loop
 from cvec_circus_core.embed.watcher import Watcher
 from cvec_circus_core.engine import Engine, Parts
+from cvec_circus_core.extend.command import Command
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.ports import Supervisor, Ticket
 from cvec_circus_core.extend.registry import load_commands
@@ -29,8 +36,14 @@ from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.managed_sockets import spec_of
 from cvec_circus_core.system.net.sockets import CircusSocket
 
+log = logging.getLogger(__name__)
+
 ENDPOINT = "tcp://127.0.0.1:5555"
 PUBSUB_ENDPOINT = "tcp://127.0.0.1:5556"
+
+
+_WITHOUT_EFFECT = frozenset({"proc_name", "ssh_server"})
+"""Keywords of the older library that mean nothing inside a program."""
 
 
 class Arbiter:
@@ -42,6 +55,9 @@ class Arbiter:
     something to await; elsewhere they block, and ``background=True`` runs all in a thread. Each
     of ``plugins`` has a plugin's options, its class as ``use``, and a ``name`` if it needs one.
     """
+
+    _make_loop: MakeLoop | None = None
+    """Makes the loop that `start` runs where none runs; asyncio's own where not given."""
 
     def __init__(
         self,
@@ -66,11 +82,17 @@ class Arbiter:
             "pubsub_endpoint": pubsub_endpoint,
             "stats_endpoint": stats_endpoint,
             "check_delay": check_delay,
-            **options,
+            **{key: value for key, value in options.items() if key not in _WITHOUT_EFFECT},
         }
-        self._spec = arbiter_from_mapping({k: v for k, v in values.items() if v is not None})
-        self._sockets = tuple(spec_of(socket.plan) for socket in sockets)
-        self._context = context
+        if isinstance(values.get("loggerconfig"), Mapping):
+            # The log is the program's own, and so is its configuration.
+            values["loggerconfig"] = None
+        present = {key: value for key, value in values.items() if value is not None}
+        self._spec = arbiter_from_mapping(texts_read(ArbiterSpec, present))
+        if self._spec.check_delay < 0:
+            log.warning("check_delay %g is taken, and has no effect", self._spec.check_delay)
+        self._sockets = tuple(sockets)
+        self._zmq_context = context
         self._plugins = tuple(_plugin_specs(plugins or ()))
         self._hooks = Hooks.installed()
         self._background = background
@@ -86,7 +108,8 @@ class Arbiter:
     @property
     def running(self) -> bool:
         """Whether it has been started and not stopped."""
-        return self._home is not None
+        run = self._run
+        return run is not None and run.is_ready and not run.is_over
 
     def start(self) -> Result:
         """Bind the endpoints, start every autostart watcher, and keep them running.
@@ -95,21 +118,18 @@ class Arbiter:
         endpoint, or by SIGINT, SIGTERM or SIGQUIT. Raises `CannotBind` and whatever else keeps it
         from starting; a watcher that can not start does not.
         """
-        self._run = Running(self._engine, self._settle)
+        self._run = Running(self._engine, self._settle, self.stop if self._has_own_stop else None)
         if running_loop() is not None:
             return self._run.run_here()
-        return self._run.run_in_thread() if self._background else self._run.run()
+        return self._run.run_in_thread() if self._background else self._run.run(self._make_loop)
 
     def stop(self) -> Result:
-        """Stop every process, and end; does nothing where nothing runs."""
-        run, home = self._run, self._home
-        if run is None or home is None:
-            return nothing_to_do()
+        """Stop every process, and end; does nothing where nothing runs.
 
-        stopped = home.wish(home.supervisor.quit, _nothing)
-        if not home.portal.is_inside:
-            run.wait_over()
-        return stopped
+        Where a subclass overrides this, the first signal and ``quit`` call it.
+        """
+        run = self._run
+        return nothing_to_do() if run is None or run.is_over else run.stop()
 
     def reload(self, graceful: bool = True, sequential: bool = False) -> Result:
         """Reload every active watcher; ``prereload_fn`` is called with the arbiter first."""
@@ -169,7 +189,7 @@ class Arbiter:
         watcher = Watcher(name, cmd, **options)
         home = self._home
         if home is not None:
-            home.ask(lambda: watcher.attach(home))
+            home.ask(lambda: watcher.attach(home, self._spec.umask))
         else:
             _refuse_twins([*self._watchers, watcher])
             self._watchers.append(watcher)
@@ -188,18 +208,30 @@ class Arbiter:
         run = self._run
         return None if run is None or run.is_over else run.home
 
+    @property
+    def _has_own_stop(self) -> bool:
+        return type(self).stop is not Arbiter.stop
+
+    def _commands(self) -> Mapping[str, Command]:
+        commands = load_commands()
+        if not self._has_own_stop:
+            return commands
+        return {**commands, "quit": through(commands["quit"], self.stop)}
+
     def _engine(self) -> Engine:
         parts = Parts(
-            commands=load_commands() if self._serves else {},
+            commands=self._commands() if self._serves else {},
             hooks=self._hooks,
-            context=self._context,
+            context=self._zmq_context,
             serves=self._serves,
         )
-        return Engine(Configuration(self._spec, sockets=self._sockets), parts)
+        sockets = tuple(spec_of(socket.plan) for socket in self._sockets)
+        return Engine(Configuration(self._spec, sockets=sockets), parts)
 
     async def _settle(self, home: Home) -> None:
+        show_bound(self._sockets, home.engine.sockets.views())
         for watcher in self._watchers:
-            watcher.attach(home)
+            watcher.attach(home, self._spec.umask)
         self._host(home.engine)
         try:
             await home.engine.supervisor.start_all()

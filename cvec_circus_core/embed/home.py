@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-from cvec_circus_core.embed.portal import Portal, Result, portal_here
+from cvec_circus_core.embed.portal import Portal, Result, portal_here, running_loop
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.ports import Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
@@ -60,9 +59,9 @@ class Home:
 
     @property
     def is_usable(self) -> bool:
-        """Whether its loop still runs."""
-        loop: asyncio.AbstractEventLoop = self.portal.loop
-        return loop.is_running() and not loop.is_closed()
+        """Whether its loop can still be asked: it runs, or can be run here."""
+        loop = self.portal.loop
+        return loop.is_running() or not (loop.is_closed() or running_loop())
 
 
 async def _outcome(make: Callable[[], Ticket], result: Callable[[Done], T]) -> T:

@@ -1,7 +1,8 @@
 """Where ordinary code meets the event loop.
 
 A portal belongs to one loop. Inside that loop a call gives a task to await, which goes on even if
-nobody does; from any other thread the call blocks until it is done.
+nobody does; from any other thread the call blocks until it is done. A loop that was stopped and not
+closed is run for as long as the call takes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,12 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from cvec_circus_core.model.errors import CircusError
+
 T = TypeVar("T")
+
+_GLANCE = 0.2
+"""Seconds after which a caller who waits looks whether the loop still runs."""
 
 Result = Any
 """What a call gives: something to await in a running loop, and elsewhere the value itself. No type
@@ -30,14 +36,23 @@ class Portal:
         """Whether the caller runs in the loop."""
         return running_loop() is self.loop
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be done in the loop any more."""
+        return self.loop.is_closed()
+
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> Result:
-        """Run it: return a task inside the loop, and the result from outside."""
+        """Run it: return a task inside the loop, and the result from outside.
+
+        Raises `CircusError` where the loop is closed before it is done.
+        """
         if self.is_inside:
             task = self.loop.create_task(work())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(_take_note)
             return task
-        return asyncio.run_coroutine_threadsafe(work(), self.loop).result()
+        return self._outside(work())
 
     def ask(self, question: Callable[[], T]) -> T:
         """Ask something that takes no time, and return the answer."""
@@ -47,7 +62,28 @@ class Portal:
         async def answer() -> T:
             return question()
 
-        return asyncio.run_coroutine_threadsafe(answer(), self.loop).result()
+        return self._outside(answer())
+
+    def _outside(self, work: Coroutine[Any, Any, T]) -> T:
+        if not self.loop.is_running():
+            return self.loop.run_until_complete(work)
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        while True:
+            try:
+                return future.result(_GLANCE)
+            except TimeoutError:
+                if future.done():
+                    raise
+            if self.is_closed:
+                raise CircusError("the event loop of the arbiter was closed")
+            if not self.loop.is_running():
+                return self.loop.run_until_complete(asyncio.wrap_future(future, loop=self.loop))
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    # Nobody has to await a wish: what became of one that nobody awaited is no news for the log.
+    if not task.cancelled():
+        task.exception()
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

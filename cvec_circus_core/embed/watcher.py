@@ -6,19 +6,26 @@ and their like give something to await; elsewhere they block.
 
 from __future__ import annotations
 
-import os.path
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from cvec_circus_core.config.mappings import changed_spec, spec_as_json, watcher_from_mapping
+from cvec_circus_core.config.mappings import (
+    changed_spec,
+    spec_as_json,
+    texts_read,
+    watcher_from_mapping,
+)
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do
 from cvec_circus_core.embed.watcher_queries import WatcherQueries
 from cvec_circus_core.extend.ports import SignalSelection, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import ProcessView
+from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 from cvec_circus_core.runtime.manual_signals import Selection
 
 T = TypeVar("T")
@@ -85,7 +92,7 @@ class Watcher(WatcherQueries):
             **{f"rlimit_{limit}": value for limit, value in (rlimits or {}).items()},
             **options,
         }
-        self._spec = watcher_from_mapping(name, values)
+        self._spec = watcher_from_mapping(name, texts_read(WatcherSpec, values))
         self._home: Home | None = None
         self._is_alone = True
         self._prereload = prereload_fn
@@ -105,8 +112,13 @@ class Watcher(WatcherQueries):
         watcher._is_alone, watcher._prereload = False, None
         return watcher
 
-    def attach(self, home: Home) -> None:
-        """Become part of an arbiter; only to be called in its loop. Raises `AlreadyExists`."""
+    def attach(self, home: Home, umask: int | None = None) -> None:
+        """Become part of an arbiter; only to be called in its loop. Raises `AlreadyExists`.
+
+        ``umask`` is that of its processes, unless its options say another.
+        """
+        if umask is not None and self._spec.umask is None:
+            self._spec = replace(self._spec, umask=umask)
         home.engine.supervisor.add_spec(self._spec)
         self._home, self._is_alone = home, False
 
@@ -152,10 +164,30 @@ class Watcher(WatcherQueries):
 
     def set_opts(self, options: Mapping[str, Any]) -> Result:
         """Set some options, all or none; gives the number of processes wanted."""
+        options = texts_read(WatcherSpec, options)
         if self._home is None:
             self._spec = changed_spec(self._spec, options)
             return nothing_to_do(self._spec.numprocesses)
         return self._wish(lambda watcher: watcher.change(options), self._count)
+
+    def set_quietly(self, options: Mapping[str, Any]) -> None:
+        """Set some options for processes that are started later; those that run stay.
+
+        Raises `BadMessage`, and changes nothing then.
+        """
+        home, options = self._home, texts_read(WatcherSpec, options)
+        if home is None or not home.is_usable:
+            self._spec = changed_spec(self._spec, options, strict=False)
+        else:
+            home.ask(lambda: home.watcher(self.name).change(options, renew=False))
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the environment that a new process would get."""
+        home = self._home
+        if home is not None and home.is_usable:
+            return home.ask(lambda: home.watcher(self.name).environment(1))
+        around = SpawnEnvironment(environ=dict(os.environ))
+        return dict(prepare(self.spec, around).for_slot(1).env)
 
     def kill_processes(
         self, stop_signal: int | None = None, graceful_timeout: float | None = None

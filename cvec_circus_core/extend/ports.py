@@ -66,9 +66,10 @@ class WatcherPort(Protocol):
     def resize(self, count: int) -> Ticket:
         """Keep this many processes. A singleton stays as it is."""
 
-    def change(self, options: Mapping[str, Any]) -> Ticket:
+    def change(self, options: Mapping[str, Any], *, renew: bool = True) -> Ticket:
         """Set options, given as JSON values, after checking all of them.
 
+        Without ``renew``, processes stay that are not as the options say now: later ones will be.
         Raises `UnknownOption` and `BadMessage`, in which case nothing was changed.
         """
 

@@ -89,12 +89,16 @@ def option(
     aliases: tuple[str, ...] = (),
     inert: bool = False,
     secret: bool = False,
+    positional: bool = False,
 ) -> Any:
-    """Declare one option as the default of a field."""
+    """Declare one option as the default of a field.
+
+    ``positional``: the constructor takes it without its name, too.
+    """
     metadata = {"option": _Declared(kind, help, changing, aliases, inert, secret)}
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, kw_only=False if positional else MISSING)
 
 
 def family(prefix: str, kind: Kind, help: str, *, changing: Needs, **how: Any) -> Any:

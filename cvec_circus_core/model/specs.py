@@ -368,7 +368,7 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         False, BOOLEAN, "statistics tell memory with shared parts counted in parts (PSS), too"
     )
     check_delay: float = option(
-        5.0, SECONDS, "kept for plugins; deaths are noticed at once whatever it says"
+        5.0, at_least(DURATION, -1), "kept for plugins; deaths are noticed at once whatever it says"
     )
     include: tuple[str, ...] = option((), NAMES, "files to read too; wildcards allowed")
     include_dir: tuple[str, ...] = option((), NAMES, "folders whose *.ini are read too")

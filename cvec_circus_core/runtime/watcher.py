@@ -182,10 +182,13 @@ class WatcherActor:
             return settled(self._world.loop, done)
         return self.inbox.request(lambda ticket: inputs.Resize(max(0, count), ticket))
 
-    def change(self, options: Mapping[str, Any]) -> TicketFuture:
+    def change(self, options: Mapping[str, Any], *, renew: bool = True) -> TicketFuture:
         """Set options, all or none. Raises `UnknownOption`, `BadMessage`."""
         spec = self._world.options.changed(self.spec, options)
-        return self.change_spec(spec, tuple(options), changed(self.spec, spec).needs)
+        needs = changed(self.spec, spec).needs
+        if not renew:
+            needs -= {Needs.NEW_PROCESSES}
+        return self.change_spec(spec, tuple(options), needs)
 
     def change_spec(
         self, spec: WatcherSpec, keys: tuple[str, ...], needs: frozenset[Needs]

@@ -123,10 +123,11 @@ class FakeWatcher:
         """Keep this many processes."""
         return self._wish(f"resize to {count}", lambda: self._set({"numprocesses": count}))
 
-    def change(self, options: Mapping[str, Any]) -> FakeTicket:
+    def change(self, options: Mapping[str, Any], *, renew: bool = True) -> FakeTicket:
         """Set options, all or none."""
         changed_spec(self.spec, options)
-        return self._wish(f"change {dict(options)}", lambda: self._set(options))
+        later = "" if renew else " for later processes"
+        return self._wish(f"change {dict(options)}{later}", lambda: self._set(options))
 
     def kill(self, pid: int | None, signum: int | None, grace: float | None) -> FakeTicket:
         """Stop one process or all of them; they are replaced."""

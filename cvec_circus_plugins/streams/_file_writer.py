@@ -25,7 +25,7 @@ class FileKeeper(Stream):
     """Keeps a file open while its watcher runs."""
 
     filename: str | None = option(
-        None, TEXT_OR_NONE, "file to append to; a temporary one when not given"
+        None, TEXT_OR_NONE, "file to append to; a temporary one when not given", positional=True
     )
     mode: int | None = option(
         None, MODE_OR_NONE, "permissions of the file; what the umask leaves when not given"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,13 +23,18 @@ _RESET = "\x1b[0m"
 
 @dataclass(kw_only=True, eq=False)
 class FancyStdoutStream(Stream):
-    """Write every line that is not empty to standard output, coloured, with time and pid."""
+    """Write every line that is not empty to standard output, coloured, with time and pid.
+
+    It is coloured whatever standard output is, for the escapes may reach a terminal later. Where
+    ``NO_COLOR`` is set in the daemon's environment, it is not.
+    """
 
     color: str | None = option(
         None, api.or_none(api.TEXT), f"{', '.join(COLOURS)}; any of them when not given"
     )
     time_format: str = option(USUAL_TIME, api.TEXT, "strftime format of the time")
     _begin: str = field(init=False, repr=False)
+    _end: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Read all options, and choose the colour."""
@@ -36,7 +42,9 @@ class FancyStdoutStream(Stream):
         self.whole_lines = True
         colour = (self.color or "").strip().lower()
         self.color = colour if colour in COLOURS else secrets.choice(tuple(COLOURS))
-        self._begin = f"\x1b[{COLOURS[self.color]};{_BACKGROUND}m"
+        is_plain = bool(os.environ.get("NO_COLOR"))
+        self._begin = "" if is_plain else f"\x1b[{COLOURS[self.color]};{_BACKGROUND}m"
+        self._end = "" if is_plain else _RESET
 
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Write the lines of one piece."""
@@ -44,5 +52,5 @@ class FancyStdoutStream(Stream):
         moment = datetime.fromtimestamp(api.unix_time() if at is None else at)
         prefix = f"{self._begin}{moment.strftime(self.time_format)} [{data['pid']}] | "
         lines = data["data"].decode(errors="replace").split("\n")
-        text = "".join(f"{prefix}{line}{_RESET}\n" for line in lines if line)
+        text = "".join(f"{prefix}{line}{self._end}\n" for line in lines if line)
         write_stdout(text.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import sys
 import threading
 from pathlib import Path
@@ -21,11 +22,11 @@ def main() -> None:
     def take() -> None:
         with out.open("ab") as file:
             while True:
-                piece = stream.get(timeout=_LOOK_EVERY)
-                if piece is not None:
-                    file.write(piece["data"])
-                elif over.is_set():
-                    return
+                try:
+                    file.write(stream.get(timeout=_LOOK_EVERY)["data"])
+                except queue.Empty:
+                    if over.is_set():
+                        return
 
     taking = threading.Thread(target=take)
     taking.start()

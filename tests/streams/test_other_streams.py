@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import queue
 import re
 import socket
 import threading
@@ -106,7 +107,10 @@ class TestQueue:
         for data in (b"one\n", b"two\n"):
             stream(piece(data))
         assert [one["data"] for one in stream] == [b"one\n", b"two\n"]
-        assert stream.get(timeout=0) is None
+        assert isinstance(stream, queue.Queue)
+        assert (stream.qsize(), stream.empty()) == (0, True)
+        with pytest.raises(queue.Empty):
+            stream.get(timeout=0)
 
     def test_a_full_one_makes_wait(self) -> None:
         stream = QueueStream(maxsize=1)
@@ -114,7 +118,7 @@ class TestQueue:
         writer = threading.Thread(target=stream, args=(piece(b"two\n"),))
         writer.start()
         assert writer.is_alive()
-        assert [stream.get(5), stream.get(5)] == [piece(b"one\n"), piece(b"two\n")]
+        assert [stream.get(timeout=5), stream.get(timeout=5)] == [piece(b"one\n"), piece(b"two\n")]
         writer.join(5)
         assert not writer.is_alive()
 

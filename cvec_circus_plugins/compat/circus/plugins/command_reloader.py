@@ -1,0 +1,5 @@
+"""The plugin CommandReloader."""
+
+from cvec_circus_plugins.command_reloader import CommandReloader
+
+__all__ = ["CommandReloader"]

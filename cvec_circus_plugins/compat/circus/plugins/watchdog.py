@@ -1,0 +1,5 @@
+"""The plugin WatchDog."""
+
+from cvec_circus_plugins.watchdog import WatchDog
+
+__all__ = ["WatchDog"]

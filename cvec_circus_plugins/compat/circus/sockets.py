@@ -1,0 +1,5 @@
+"""Managed sockets."""
+
+from cvec_circus_core import CircusSocket, CircusSockets
+
+__all__ = ["CircusSocket", "CircusSockets"]

@@ -1,0 +1,1 @@
+"""Programs written for Circus 0.19, on the distribution cvec-circus-compat and on the real one."""
