@@ -53,7 +53,7 @@ CIRCUS: list[Row] = [
     ("statsd", "on", True, "perhaps", BOOLEAN),
     ("stats_interval", "0.5", 0.5, "0.01", SECONDS.replace("at least 0", "from 0.1 to 3600")),
     ("stats_pss", "on", True, "perhaps", BOOLEAN),
-    ("check_delay", "0.4", 0.4, "soon", SECONDS),
+    ("check_delay", "0.4", 0.4, "soon", SECONDS.replace("least 0", "least -1")),
     ("include", "", (), NUL, NAMES),
     ("include_dir", "", (), NUL, NAMES),
     ("stream_backend", "gevent", "gevent", NUL, TEXT),

@@ -437,3 +437,9 @@ def test_one_mistake_hides_no_other(read: Reader, told: Teller) -> None:
         *("app.ini:2", "app.ini:3", "app.ini:4", "app.ini:5", "app.ini:6", "app.ini:7"),
         *("app.ini:9", "app.ini:10", "app.ini:11"),
     ]
+
+
+def test_a_check_delay_of_never_is_taken_with_a_warning(read: Reader) -> None:
+    loaded = read("[circus]\ncheck_delay = -1\n[watcher:w]\ncmd = w\n")
+    assert (loaded.problems, loaded.arbiter.check_delay) == ((), -1.0)
+    assert "check_delay = -1: is taken, and has no effect" in str(loaded.warnings[0])
