@@ -8,7 +8,6 @@ from __future__ import annotations
 NOT_YET = frozenset(
     {
         *("multicast_endpoint", "fqdn_prefix"),
-        *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs"),
         "debug",
     }
 )

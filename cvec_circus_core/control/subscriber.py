@@ -22,7 +22,7 @@ from cvec_circus_core.model.curve_keys import CurveKeys
 log = logging.getLogger(__name__)
 
 QUEUED = 20_000
-"""Messages that wait for the subscriber at most; more are lost."""
+"""Messages that wait for the subscriber at most, unless it says otherwise; more are lost."""
 
 _SOONEST, _LATEST = 100, 2_000
 """Milliseconds between two tries to connect."""
@@ -45,12 +45,13 @@ class Subscriber:
         on_connection: OnConnection,
         ssh_server: str | None = None,
         keys: str | CurveKeys | None = None,
+        queued: int = QUEUED,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_connection = on_connection
         self._socket: zmq.Socket[bytes] = context.socket(zmq.SUB)
-        self._socket.set(zmq.RCVHWM, QUEUED)
+        self._socket.set(zmq.RCVHWM, queued)
         self._socket.set(zmq.RECONNECT_IVL, _SOONEST)
         self._socket.set(zmq.RECONNECT_IVL_MAX, _LATEST)
         self._monitor = self._socket.get_monitor_socket(_WATCHED)

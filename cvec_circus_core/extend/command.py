@@ -54,6 +54,8 @@ class Command:
     """What the command line takes, where that is not what the request takes; see `compose`."""
     acts: ClassVar[bool] = True
     """Whether it changes anything; a command that only reads says False."""
+    for_operators: ClassVar[bool] = False
+    """Whether only those may use it who may do everything, whatever it asks of the daemon."""
     prompt: ClassVar[bool] = False
     """Whether it may begin without a task of its own, which is quicker: it never asks for the
     current task before it waits (`asyncio.timeout` and `asyncio.TaskGroup` do)."""

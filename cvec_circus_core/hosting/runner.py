@@ -92,13 +92,23 @@ def run(order: Order) -> int:
         wait_written(END_LIMIT)
 
 
-def _run(order: Order) -> int:
+def prepare(order: Order) -> bool:
+    """Begin to log, and to end with the daemon that has given the order.
+
+    Returns False where that daemon is gone already.
+    """
     set_up(ArbiterSpec(loglevel=order.loglevel, logoutput=order.logoutput))
     if order.logoutput == "-" and not order.is_watched:
         for handler in logging.getLogger().handlers:
             handler.setFormatter(logging.Formatter(_PLAIN))
     if order.daemon_pid and not end_with_daemon(order.daemon_pid, _tell_of_the_end):
         log.error("plugin %s is not run: its daemon is gone", order.use)
+        return False
+    return True
+
+
+def _run(order: Order) -> int:
+    if not prepare(order):
         return FAILED
     log.info("Loading the plugin...")
     log.info("Endpoint: %r", order.endpoint)

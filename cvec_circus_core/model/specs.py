@@ -414,11 +414,47 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         None, MULTICAST, "udp group that answers discovery; off when not given", changing=_LATER
     )
     umask: int | None = option(None, OPTIONAL_OCTAL, "umask of the daemon", changing=_LATER)
-    httpd: bool = option(False, BOOLEAN, "run the web console", changing=_LATER)
-    httpd_host: str = option("localhost", TEXT, "where the web console listens", changing=_LATER)
-    httpd_port: int = option(8080, PORT, "port of the web console", changing=_LATER)
-    httpd_close_outputs: bool = option(
-        False, BOOLEAN, "throw the console's output away", changing=_LATER
+    httpd: bool = option(False, BOOLEAN, "run the web console; needs the extra web")
+    httpd_host: str = option("localhost", TEXT, "where the web console listens")
+    httpd_port: int = option(8080, PORT, "port of the web console")
+    httpd_close_outputs: bool = option(False, BOOLEAN, "throw the console's output away")
+    httpd_folder: str | None = option(
+        None,
+        OPTIONAL_TEXT,
+        "folder with the console's people, tokens and sessions; httpd in the folder of keys when "
+        "not given",
+    )
+    httpd_certfile: str | None = option(
+        None, OPTIONAL_TEXT, "file with the certificate by which the console speaks TLS"
+    )
+    httpd_keyfile: str | None = option(
+        None, OPTIONAL_TEXT, "file with its private key, where httpd_certfile does not hold it"
+    )
+    httpd_insecure: bool = option(
+        False, BOOLEAN, "let the console listen to other machines without TLS and without a proxy"
+    )
+    httpd_root_path: str = option("", TEXT, "where a proxy puts the console, such as /circus")
+    httpd_hosts: tuple[str, ...] = option(
+        (), NAMES, "further names by which browsers may call the console; * for any"
+    )
+    httpd_proxies: tuple[str, ...] = option(
+        (), NAMES, "addresses of proxies whose X-Forwarded headers the console believes"
+    )
+    httpd_proxy_header: str | None = option(
+        None, OPTIONAL_TEXT, "header in which such a proxy names the person that it has signed in"
+    )
+    httpd_proxy_secret: str | None = option(
+        None,
+        OPTIONAL_TEXT,
+        "file with the word that such a proxy sends as X-Circus-Proxy-Secret",
+    )
+    httpd_proxy_role: str = option(
+        "viewer",
+        one_of("operator", "viewer"),
+        "what people may whom such a proxy names and whom the console does not know",
+    )
+    httpd_endpoints: tuple[str, ...] = option(
+        (), NAMES, "control endpoints of further daemons that the console shows"
     )
     statsd_close_outputs: bool = option(
         False, BOOLEAN, "throw the statistics process's output away"

@@ -18,6 +18,8 @@ def admitted(supervisor: Supervisor, caller: Caller, command: Command) -> Superv
         raise NotAllowed(
             f"who calls can not be told ({caller.identity.why}), so nothing is allowed"
         )
+    if command.for_operators:
+        raise limits.refusal()
     is_listed = any(
         rights.may_operate(watcher.spec.allow_users) for watcher in supervisor.watchers()
     )

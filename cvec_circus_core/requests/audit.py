@@ -22,7 +22,7 @@ from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
-_TOLD = ("name", "match", "pid", "process", "childpid", "signum", "nb")
+_TOLD = ("name", "match", "pid", "process", "childpid", "signum", "nb", "act", "holder")
 _NAMED = ("options", "keys")
 
 

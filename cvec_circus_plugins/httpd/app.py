@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cvec_circus_core.api import BadKeys
-from cvec_circus_plugins.httpd import pages
+from cvec_circus_plugins.httpd import api, pages
 from cvec_circus_plugins.httpd.accounts import Accounts
 from cvec_circus_plugins.httpd.console import Console
 from cvec_circus_plugins.httpd.gate import Gate
@@ -40,7 +40,7 @@ def create_app(settings: ConsoleSettings) -> Starlette:
             await console.close()
 
     app = Starlette(
-        routes=pages.routes(static),
+        routes=[*pages.routes(static), *api.routes()],
         lifespan=lifespan,
         middleware=[Middleware(Gate, settings=settings, accounts=accounts)],
         exception_handlers={HTTPException: _http_problem, BadKeys: _bad_file, Exception: _fault},

@@ -24,11 +24,11 @@ NO_WORD = "the request does not carry the word of its session (X-CSRF-Token)"
 STATUS_OF_ERRNO: Mapping[int, int] = {
     Errno.NOT_ALLOWED: 403,
     Errno.UNKNOWN_COMMAND: 404,
-    Errno.OS_ERROR: 500,
+    Errno.OS_ERROR: 409,
     Errno.COMMAND_ERROR: 409,
     Errno.SERVER_ERROR: 500,
 }
-UNPROCESSABLE = 400
+OTHER_ERRORS = 400
 
 
 @resource
@@ -37,8 +37,7 @@ async def run_command(request: Request) -> Response:
     console, session = console_of(request), session_of(request)
     assert session is not None
     name = request.path_params["command"]
-    command = console.commands.get(name)
-    if command is None:
+    if name not in console.commands:
         return problem(404, f"no command is named {name}")
     # A command that only reads may still cost something: it needs the word all the same.
     if not carries_word(request, session):
@@ -46,12 +45,13 @@ async def run_command(request: Request) -> Response:
     try:
         daemon = console.daemon(request.query_params.get("daemon"))
         properties = await object_of(request)
-        timeout = TIMEOUT if properties.get("waiting") else PATIENCE
-        reply = await daemon.ask(name, properties, session.person, timeout)
     except UnknownDaemon:
         return problem(404, "no such daemon")
     except BadMessage as error:
-        return problem(UNPROCESSABLE, str(error))
+        return problem(400, str(error))
+    timeout = TIMEOUT if properties.get("waiting") else PATIENCE
+    try:
+        reply = await daemon.ask(name, properties, session.person, timeout)
     except CallError as error:
         return problem(504, str(error))
     return as_response(reply)
@@ -66,4 +66,4 @@ def status_of(reply: Mapping[str, Any]) -> int:
     """Return the status of HTTP that a reply has."""
     if reply.get("status") != "error":
         return 200
-    return STATUS_OF_ERRNO.get(reply.get("errno", 0), UNPROCESSABLE)
+    return STATUS_OF_ERRNO.get(reply.get("errno", 0), OTHER_ERRORS)

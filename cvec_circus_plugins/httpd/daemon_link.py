@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 TIMEOUT = 30.0
 """Seconds for which a reply is waited for; a restart that is waited for may take longer."""
 PATIENCE = 5.0
+EVENTS_QUEUED = 20_000
+OUTPUT_QUEUED = 256
+"""Pieces of output that wait for us at most: each may have 64 kB."""
 
 Reply = dict[str, Any]
 
@@ -25,7 +28,10 @@ class LinkListener(Protocol):
     """Who is told what comes."""
 
     def on_event(self, topic: bytes, body: bytes) -> None:
-        """Take an event, or a piece of output."""
+        """Take an event."""
+
+    def on_output(self, topic: bytes, body: bytes) -> None:
+        """Take a piece of output."""
 
     def on_statistic(self, topic: bytes, body: bytes) -> None:
         """Take a statistic."""
@@ -35,7 +41,7 @@ class LinkListener(Protocol):
 
 
 class DaemonLink:
-    """One connection for requests, one for events, and one for statistics while they are wanted."""
+    """Connections for requests and for events, and while they are wanted, for all else."""
 
     def __init__(
         self, context: zmq.Context[Any], address: DaemonAddress, listener: LinkListener
@@ -47,17 +53,19 @@ class DaemonLink:
         self._client: AsyncCircusClient | None = None
         self._events: Subscriber | None = None
         self._statistics: Subscriber | None = None
+        self._output: Subscriber | None = None
+        self._output_topics: frozenset[str] = frozenset()
+        self._pubsub = address.pubsub_endpoint
 
     async def open(self, topics: Iterable[str]) -> None:
         """Connect, and subscribe to events. Raises `CallError`."""
-        pubsub = self.address.pubsub_endpoint
-        if pubsub is None:
+        if self._pubsub is None:
             options = await self.ask("globaloptions", {"keys": ["pubsub_endpoint"]})
-            pubsub = options.get("options", {}).get("pubsub_endpoint")
-            if pubsub is None:
-                raise CallError(str(options.get("reason", "the daemon does not tell its events")))
+            self._pubsub = options.get("options", {}).get("pubsub_endpoint")
+        if self._pubsub is None:
+            raise CallError(str(options.get("reason", "the daemon does not tell its events")))
         self._events = self._subscriber(
-            pubsub, self._listener.on_event, self._listener.on_connected
+            self._pubsub, self._listener.on_event, self._listener.on_connected
         )
         self._events.subscribe(topics)
 
@@ -91,15 +99,20 @@ class DaemonLink:
                 f"{self.address.endpoint} has not answered within {patience:g} s"
             ) from None
 
-    def subscribe(self, topics: Iterable[str]) -> None:
-        """Hear further events."""
-        if self._events is not None:
-            self._events.subscribe(topics)
-
-    def unsubscribe(self, topics: Iterable[str]) -> None:
-        """Hear these no longer."""
-        if self._events is not None:
-            self._events.unsubscribe(topics)
+    def listen_to_output(self, topics: frozenset[str]) -> None:
+        """Hear the output under these topics, and no other."""
+        if self._output is None and topics and self._pubsub is not None:
+            self._output = self._subscriber(
+                self._pubsub, self._listener.on_output, _ignore, OUTPUT_QUEUED
+            )
+        if self._output is None:
+            return
+        self._output.subscribe(topics - self._output_topics)
+        self._output.unsubscribe(self._output_topics - topics)
+        self._output_topics = topics
+        if not topics:
+            self._output.close()
+            self._output = None
 
     def listen_to_statistics(self, endpoint: str | None) -> None:
         """Hear all statistics at an endpoint, or none any longer."""
@@ -113,6 +126,7 @@ class DaemonLink:
     async def close(self) -> None:
         """End all connections."""
         self.listen_to_statistics(None)
+        self.listen_to_output(frozenset())
         if self._events is not None:
             self._events.close()
             self._events = None
@@ -120,7 +134,9 @@ class DaemonLink:
         if client is not None:
             await client.stop()
 
-    def _subscriber(self, endpoint: str, on_message: Any, on_connected: Any) -> Subscriber:
+    def _subscriber(
+        self, endpoint: str, on_message: Any, on_connected: Any, queued: int = EVENTS_QUEUED
+    ) -> Subscriber:
         return Subscriber(
             self._context,
             endpoint,
@@ -128,6 +144,7 @@ class DaemonLink:
             on_connected,
             self.address.ssh_server,
             self.address.keys,
+            queued,
         )
 
 

@@ -37,10 +37,9 @@ STATISTICS_STAY = 20.0
 RETRY = 1.0
 
 TOPICS = ("watcher.", "audit.", "plugin.")
-OUTPUT = b"stream."
 
 Watcher = dict[str, Any]
-OnOutput = Callable[[str, bytes, bytes], None]
+OnOutput = Callable[[str, bytes], None]
 
 
 def daemon_key(endpoint: str) -> str:
@@ -101,7 +100,7 @@ class DaemonModel:
         return {
             "type": "snapshot",
             "daemon": self.key,
-            "connection": self._connection(),
+            "connection": self.connection(),
             "watchers": self.watchers,
             "usage": self.usage.sums,
             "history": self.usage.history(),
@@ -126,10 +125,7 @@ class DaemonModel:
     # What the link tells.
 
     def on_event(self, topic: bytes, body: bytes) -> None:
-        """Take an event, or a piece of output."""
-        if topic.startswith(OUTPUT):
-            self._on_output(self.key, topic, body)
-            return
+        """Take an event."""
         try:
             facts: dict[str, Any] = json.loads(body)
         except ValueError:
@@ -139,6 +135,10 @@ class DaemonModel:
         self.events.append(event)
         self._feed.event(event)
         self._note_change(name, facts)
+
+    def on_output(self, topic: bytes, body: bytes) -> None:
+        """Take a piece of output."""
+        self._on_output(self.key, body)
 
     def on_statistic(self, topic: bytes, body: bytes) -> None:
         """Take a statistic."""
@@ -240,9 +240,10 @@ class DaemonModel:
         self.connected, self.reason = False, reason
         if is_news:
             log.warning("daemon %s: %s; trying on", self.endpoint, reason)
-            self._feed.states("connection", self.key, self._connection())
+            self._feed.states("connection", self.key, self.connection())
 
-    def _connection(self) -> dict[str, Any]:
+    def connection(self) -> dict[str, Any]:
+        """Return whether it is there, and what it has."""
         return {
             "endpoint": self.endpoint,
             "connected": self.connected,

@@ -25,7 +25,9 @@ Message = Mapping[str, Any]
 class Mailbox:
     """What one browser has not been sent yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, wants_states: bool = True) -> None:
+        self.wants_states = wants_states
+        """Whether it is a page's; a stream of events or of output gets nothing else."""
         self._states: dict[tuple[str, str, str], Any] = {}
         self._snapshots: dict[str, Message] = {}
         self._events: deque[Message] = deque()
@@ -113,8 +115,8 @@ class Feed:
 
     @property
     def has_audience(self) -> bool:
-        """Whether any browser is there."""
-        return bool(self._mailboxes)
+        """Whether any page is open."""
+        return any(mailbox.wants_states for mailbox in self._mailboxes)
 
     def join(self, mailbox: Mailbox) -> None:
         """Send to one more browser."""
@@ -133,12 +135,14 @@ class Feed:
     def snapshot(self, daemon: str, message: Message) -> None:
         """Send the whole state of a daemon to all."""
         for mailbox in self._mailboxes:
-            mailbox.put_snapshot(daemon, message)
+            if mailbox.wants_states:
+                mailbox.put_snapshot(daemon, message)
 
     def states(self, kind: str, daemon: str, states: Mapping[str, Any]) -> None:
         """Send changed states to all."""
         for mailbox in self._mailboxes:
-            mailbox.put_states(kind, daemon, states)
+            if mailbox.wants_states:
+                mailbox.put_states(kind, daemon, states)
 
     def event(self, message: Message) -> None:
         """Send an event to those who want events."""

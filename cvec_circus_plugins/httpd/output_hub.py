@@ -31,7 +31,6 @@ class OutputHub:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._daemons: dict[str, Subscribable] = {}
-        self._heard: frozenset[tuple[str, str]] = frozenset()
         self._followers: dict[Follow, tuple[str, str]] = {}
 
     def add(self, daemon: Subscribable) -> None:
@@ -50,34 +49,45 @@ class OutputHub:
 
     def audience_changed(self) -> None:
         """Subscribe to what is followed, and to nothing else."""
-        wanted_sources = {
+        sources = {
             mailbox.watcher
             for mailbox in self._feed.mailboxes
             if mailbox.watcher is not None and "output" in mailbox.topics
         } | set(self._followers.values())
-        for daemon, watcher in wanted_sources - self._heard:
-            if daemon in self._daemons:
-                self._daemons[daemon].link.subscribe([_topic(watcher)])
-        for daemon, watcher in self._heard - wanted_sources:
-            if daemon in self._daemons:
-                self._daemons[daemon].link.unsubscribe([_topic(watcher)])
-        self._heard = frozenset(wanted_sources)
+        for daemon in self._daemons.values():
+            topics = frozenset(_topic(watcher) for key, watcher in sources if key == daemon.key)
+            daemon.link.listen_to_output(topics)
 
-    def take(self, daemon: str, topic: bytes, body: bytes) -> None:
+    def take(self, daemon: str, body: bytes) -> None:
         """Take a piece of output from a daemon."""
         try:
-            piece: Piece = json.loads(body)
-        except ValueError:
+            message = _message(daemon, json.loads(body))
+        except (ValueError, KeyError, TypeError):
             return
-        channel = topic.rpartition(b".")[2].decode(errors="replace")
-        source = (daemon, str(piece.get("watcher")))
-        message = {"type": "output", "daemon": daemon, "channel": channel, **piece}
+        source = (daemon, message["watcher"])
         for mailbox in self._feed.mailboxes:
             if mailbox.watcher == source and "output" in mailbox.topics:
-                mailbox.put_output(message, len(message.get("data", "")))
+                mailbox.put_output(message, len(message["data"]))
         for follow, followed in list(self._followers.items()):
             if followed == source:
                 follow(message)
+
+
+def _message(daemon: str, piece: Piece) -> Piece:
+    message = {
+        "type": "output",
+        "daemon": daemon,
+        "watcher": piece["watcher"],
+        "channel": piece["name"],
+        "process_id": piece["wid"],
+        "process_pid": piece["pid"],
+        "start": piece["start"],
+        "time": piece["time"],
+        "data": piece["data"],
+    }
+    if "encoding" in piece:
+        message["encoding"] = piece["encoding"]
+    return message
 
 
 def _topic(watcher: str) -> str:

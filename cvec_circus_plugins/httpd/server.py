@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import uvicorn
 
 from cvec_circus_core.api import ConfigError, Person, Role
 from cvec_circus_plugins.httpd.app import create_app
+from cvec_circus_plugins.httpd.connection_limits import LimitedProtocol
 from cvec_circus_plugins.httpd.links import Links
 from cvec_circus_plugins.httpd.people import People
 from cvec_circus_plugins.httpd.settings import ConsoleSettings
@@ -18,6 +20,17 @@ from cvec_circus_plugins.httpd.settings import ConsoleSettings
 log = logging.getLogger(__name__)
 
 QUEUED = 512
+PROTOCOL_SETTINGS: Mapping[str, Any] = {
+    "http": LimitedProtocol,
+    "proxy_headers": False,
+    "server_header": False,
+    "lifespan": "on",
+    "ws": "websockets-sansio",
+    "ws_per_message_deflate": False,
+    "ws_max_size": 1 << 16,
+    "timeout_keep_alive": 30,
+}
+"""How uvicorn is to speak, also as a worker of gunicorn."""
 _LAST_WORDS = 3
 """Seconds that requests may still take at the end."""
 
@@ -63,6 +76,15 @@ def bind(settings: ConsoleSettings) -> socket.socket:
     return listener
 
 
+def listener_at(fd: int) -> socket.socket:
+    """Return the socket of a descriptor that was inherited. Raises `ConfigError`."""
+    try:
+        return socket.socket(fileno=fd)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(f"descriptor {fd} is no socket to listen at: {reason}") from None
+
+
 def address_of(settings: ConsoleSettings, port: int) -> str:
     """Return where a browser of this machine finds the console."""
     scheme = "http" if settings.certfile is None else "https"
@@ -84,21 +106,15 @@ def new_link(settings: ConsoleSettings, address: str, name: str, role: Role) -> 
 
 
 def serve(settings: ConsoleSettings, listeners: Sequence[socket.socket]) -> None:
-    """Serve until a signal says to end."""
+    """Serve until a signal says to end. Raises `ConfigError` and `BadKeys`."""
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,
         access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        date_header=True,
-        lifespan="on",
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_max_size=1 << 16,
         ssl_certfile=settings.certfile,
         ssl_keyfile=settings.keyfile,
         timeout_graceful_shutdown=_LAST_WORDS,
-        timeout_keep_alive=30,
+        **PROTOCOL_SETTINGS,
     )
     uvicorn.Server(config).run(sockets=list(listeners))

@@ -68,6 +68,13 @@ class ConsoleSettings:
         return Path(self.folder)
 
 
+def of_options(options: Mapping[str, Any], own_daemon: DaemonAddress) -> ConsoleSettings:
+    """Return the settings of the console of a daemon, whose options these are."""
+    values = {key: value for key, value in options.items() if value is not None}
+    further = (DaemonAddress(endpoint=endpoint) for endpoint in values.pop("endpoints", ()))
+    return _made({**values, "daemons": (own_daemon, *further)})
+
+
 def to_environment(settings: ConsoleSettings) -> dict[str, str]:
     """Return the variable that carries settings to a console in another process."""
     return {VARIABLE: json.dumps(asdict(settings))}
@@ -79,16 +86,19 @@ def from_environment(environ: Mapping[str, str]) -> ConsoleSettings:
     Raises `ConfigError`.
     """
     text = environ.get(VARIABLE)
-    return ConsoleSettings() if text is None else settings_of(text)
-
-
-def settings_of(text: str) -> ConsoleSettings:
-    """Return the settings that a JSON text holds. Raises `ConfigError`."""
+    if text is None:
+        return ConsoleSettings()
     try:
         values: dict[str, Any] = json.loads(text)
         daemons = tuple(DaemonAddress(**daemon) for daemon in values.pop("daemons", [{}]))
-        for name in ("hosts", "proxies"):
-            values[name] = tuple(values.get(name, ()))
-        return ConsoleSettings(**values, daemons=daemons)
+        return _made({**values, "daemons": daemons})
     except (ValueError, TypeError, AttributeError) as error:
         raise ConfigError(f"{VARIABLE} holds no settings of a console: {error}") from None
+
+
+def _made(values: Mapping[str, Any]) -> ConsoleSettings:
+    lists = {name: tuple(values.get(name, ())) for name in ("hosts", "proxies")}
+    root_path = str(values.get("root_path", "")).rstrip("/")
+    if root_path and (not root_path.startswith("/") or root_path.startswith("//")):
+        raise ConfigError(f"httpd_root_path must begin with one slash, not {root_path!r}")
+    return ConsoleSettings(**{**values, **lists, "root_path": root_path})

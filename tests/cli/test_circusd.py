@@ -28,7 +28,7 @@ def run(folder: Path, text: str, *flags: str) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("flags", [(), ("--check",)])
 def test_warnings_are_told_beside_mistakes(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    text = "httpd = yes\n[wacher:x]\ncmd = 1\n[watcher:w]\ncmd = true\npriority = x\n"
+    text = "debug = yes\n[wacher:x]\ncmd = 1\n[watcher:w]\ncmd = true\npriority = x\n"
     code, lines = run(tmp_path, text, *flags)
     assert code == 1
     assert [line.partition(": [")[0] for line in lines[:3]] == [

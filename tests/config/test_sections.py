@@ -60,8 +60,8 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
         ),
         ("[circus]\nfoo = x\n", "app.ini:2: [circus] foo = x: is not known"),
         (
-            "[circus]\nhttpd = yes\ndebug = no\n",
-            "app.ini:2: [circus] httpd = yes: has no effect in this version",
+            "[circus]\ndebug = yes\nhttpd = no\n",
+            "app.ini:2: [circus] debug = yes: has no effect in this version",
         ),
         (
             "[circus]\nstream_backend = gevent\n",

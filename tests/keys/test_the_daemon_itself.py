@@ -199,9 +199,13 @@ ELSEWHERE = {
     *("endpoint", "pubsub_endpoint", "endpoint_owner"),
     *("allow_users", "allow_groups", "viewers", "insecure", "max_numprocesses"),
     *("curve_key", "curve_authorized"),
+    *("httpd", "httpd_host", "httpd_port", "httpd_close_outputs", "httpd_folder", "httpd_hosts"),
+    *("httpd_certfile", "httpd_keyfile", "httpd_insecure", "httpd_root_path", "httpd_endpoints"),
+    *("httpd_proxies", "httpd_proxy_header", "httpd_proxy_secret", "httpd_proxy_role"),
     *("stats_endpoint", "statsd", "stats_interval", "stats_pss", "statsd_close_outputs"),
 }
-"""Keys with tests of their own: sockets, reloads, streams, hooks, trees, callers, statistics."""
+"""Keys with tests of their own: sockets, reloads, streams, hooks, trees, callers, statistics and
+the console."""
 
 
 def shown_here() -> str:

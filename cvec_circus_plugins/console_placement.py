@@ -1,0 +1,63 @@
+"""How the web console comes to run: as a watcher of the daemon's own, where ``httpd`` says so.
+
+Beside the console's own package, because every daemon asks, and one that runs no console is to
+import nothing of it. The options go with the order: when one changes, the console is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cvec_circus_core.api import (
+    PLUGIN_STOP_GRACE,
+    ArbiterSpec,
+    PluginSpec,
+    WatcherSpec,
+    hookimpl,
+    name_key,
+)
+
+WATCHER = "circushttpd"
+RUNNER = "httpd"
+
+_PREFIX = "httpd_"
+_SETTINGS = (
+    *("host", "port", "folder", "certfile", "keyfile", "insecure", "root_path", "hosts"),
+    *("proxies", "proxy_header", "proxy_secret", "proxy_role", "endpoints"),
+)
+
+
+class ConsolePlacement:
+    """Tells the daemon where its console runs."""
+
+    @hookimpl
+    def circus_plugins(
+        self, daemon: ArbiterSpec, plugins: Sequence[PluginSpec], watchers: Sequence[str]
+    ) -> list[PluginSpec]:
+        """Return the console, unless the operator has a watcher of that name."""
+        if not daemon.httpd or any(name_key(name) == WATCHER for name in watchers):
+            return []
+        options = {key: getattr(daemon, _PREFIX + key) for key in _SETTINGS}
+        return [
+            PluginSpec(
+                name=WATCHER,
+                use=RUNNER,
+                runner=RUNNER,
+                isolate=True,
+                options=options,
+                watcher=_watcher(daemon),
+            )
+        ]
+
+
+def _watcher(daemon: ArbiterSpec) -> WatcherSpec:
+    return WatcherSpec(
+        name=WATCHER,
+        priority=-1,
+        singleton=True,
+        copy_env=True,
+        copy_path=True,
+        graceful_timeout=PLUGIN_STOP_GRACE,
+        close_child_stdout=daemon.httpd_close_outputs,
+        close_child_stderr=daemon.httpd_close_outputs,
+    )
