@@ -14,10 +14,12 @@ from collections.abc import Iterable, Sequence
 import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams
-from cvec_circus_core.daemon.main import OK, Flags, read, run
+from cvec_circus_core.daemon.kept import run_kept
+from cvec_circus_core.daemon.main import OK, Flags, finish, read, run
 
 FAILED = 1
 _USUAL_WIDTH = 80
+_AGAIN = (sys.executable, "-P", "-m", "cvec_circus_cli.circusd")
 
 _EPILOG = """\
 examples:
@@ -43,7 +45,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not args.config:
         parser.error("which configuration file? give its path")
     older_names.install()
-    flags = Flags.entered(
+    flags = _flags(args)
+    try:
+        if args.check:
+            return _check(flags)
+        if args.kept:
+            return finish(run_kept(flags))
+        return run(flags, read(flags, os.environ), (*_AGAIN, *words, "--kept"))
+    except BadConfig as error:
+        return _refuse(error, flags, is_check=args.check)
+    except CircusError as error:
+        return _say(f"circusd: {error}")
+
+
+def _flags(args: argparse.Namespace) -> Flags:
+    return Flags.entered(
         args.config,
         os.environ,
         skip_bad=args.skip_bad,
@@ -53,12 +69,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logoutput=args.log_output,
         loggerconfig=args.logger_config,
     )
-    try:
-        return _check(flags) if args.check else run(flags, read(flags, os.environ))
-    except BadConfig as error:
-        return _refuse(error, flags, is_check=args.check)
-    except CircusError as error:
-        return _say(f"circusd: {error}")
 
 
 def _check(flags: Flags) -> int:
@@ -139,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--logger-config", metavar="FILE", help="Python logging configuration (ini, json, yaml)"
     )
+    # How the keeper starts the rest of the daemon.
+    parser.add_argument("--kept", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"circusd {__version__}")
     return parser
 

@@ -47,10 +47,12 @@ from cvec_circus_core.requests.audited import audited, audited_watcher, insider
 from cvec_circus_core.requests.dispatch import Dispatcher
 from cvec_circus_core.requests.service import RequestService
 from cvec_circus_core.runtime.arbiter import (
+    Applied,
     ApplyDaemonOptions,
     Configure,
     DaemonCallbacks,
     apply_no_options,
+    note_nothing,
     nothing_to_read,
 )
 from cvec_circus_core.runtime.bus import Bus
@@ -60,10 +62,12 @@ from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.socket_files import socket_files
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
+from cvec_circus_core.runtime.takeover_notes import has_begun, note_begun
 from cvec_circus_core.runtime.world import SpecReader, World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import MakeOwner, local_owner
+from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.stats.run_queue import Load
@@ -89,6 +93,8 @@ class Parts(Struct, frozen=True):
     configure: Configure = nothing_to_read
     apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
+    applied: Applied = note_nothing
+    """Is called once a configuration that was read again is in force."""
     owner: MakeOwner = field(default_factory=local_owner)
     """Makes the owner of processes and managed sockets."""
     launcher: Launcher = field(default_factory=Launcher)
@@ -113,7 +119,8 @@ class Engine:
         self._audit = Audit(self.clock, self.bus.tell)
         self._parts = parts
         self.outputs = Outputs()
-        self.sockets = ManagedSockets(owner.sockets)
+        self.store = owner.store
+        self.sockets = ManagedSockets(owner.sockets, owner.store)
         self._configuration = configuration
         self._around = _surroundings(parts.hooks)
         census = SharedCensus(self.clock, _census)
@@ -128,7 +135,9 @@ class Engine:
             configuration,
             self._world(),
             introspection,
-            DaemonCallbacks(parts.configure, parts.apply_options, self.host, self._renew_access),
+            DaemonCallbacks(
+                parts.configure, parts.apply_options, self.host, self._renew_access, parts.applied
+            ),
         )
         self._context: zmq.Context[Any] | None = None
         self._security: EndpointSecurity | None = None
@@ -160,7 +169,7 @@ class Engine:
         that carries messages; the caller has made sure that it is allowed.
         """
         spec: ArbiterSpec = self.supervisor.spec
-        problems = self.sockets.open_all(self._configuration.sockets)
+        problems = self._open_sockets()
         if problems and not spec.skip_bad:
             raise CannotBind("; ".join(problems))
         for problem in problems:
@@ -169,6 +178,20 @@ class Engine:
             self._open_endpoints(spec, realtime)
         self._repair = EndpointRepair(self.loop, self._files)
         self.sockets.on_change = self._repair.watch
+
+    def _open_sockets(self) -> list[str]:
+        self.sockets.take_over()
+        if has_begun(self.store.inventory):
+            # What is not there was closed at run time.
+            return []
+        return self.sockets.open_all(self._configuration.sockets)
+
+    def begin(self) -> None:
+        """Start what is to be started; or go on where an earlier daemon was, if there was one."""
+        self.supervisor.take_over()
+        if not has_begun(self.store.inventory):
+            self.supervisor.start_all()
+        note_begun(self.store)
 
     def _open_endpoints(self, spec: ArbiterSpec, realtime: int | None) -> None:
         # Made here and not earlier: a context does not survive the forks of daemonizing.
@@ -324,6 +347,8 @@ class Engine:
             outputs=self.outputs,
             sockets=self.sockets,
             options=_spec_reader(self.sockets),
+            store=self.store,
+            notify=SharedNotifySocket(self.store),
             seen_by_hooks=self._seen_by_hooks,
         )
 

@@ -32,6 +32,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.policy": Room((MODEL,)),
     SYSTEM: Room((MODEL,), ("psutil",)),
     f"{SYSTEM}.env_files": Room((MODEL,), ("dotenv",)),
+    f"{CORE}.keeper": Room((MODEL, SYSTEM)),
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
@@ -104,7 +105,9 @@ ROOMS: Mapping[str, Room] = {
     f"{PLUGINS}.importers._tree": Room((PLUGINS, f"{CORE}.api"), ("yaml",)),
     CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
-    f"{CLI}.circusd": Room((CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.lazy_modules")),
+    f"{CLI}.circusd": Room(
+        (CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.kept", f"{DAEMON}.lazy_modules")
+    ),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
     f"{CLI}.circushttpd": Room((CLI, HTTPD, f"{CORE}.api", f"{HOSTING}.runner")),
     f"{CLI}.circus_plugin": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
@@ -117,6 +120,7 @@ PURPOSES: Mapping[str, str] = {
     f"{CORE}.policy": "decisions, pure: the machine of a watcher, that of all watchers, rights",
     SYSTEM: "the only room that knows the operating system: processes, sockets, accounts, files",
     f"{SYSTEM}.env_files": "files of environment variables, such as .env",
+    f"{CORE}.keeper": "what outlives the daemon: its children, pipes and sockets; no judgement",
     EXTEND: "what a package may bring, and how it is found: commands, plugins, streams, hooks",
     f"{CORE}.config": "text becomes types: sections with file and line, then specs or all problems",
     f"{CORE}.runtime": "the asyncio shell, without judgement: it does what the machines decide",

@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from importlib import import_module
@@ -28,6 +28,7 @@ from cvec_circus_core.config.load import (
     torn,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.daemon.keeper_start import become_keeper
 from cvec_circus_core.daemon.left_behind import sentence_of
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
@@ -70,6 +71,7 @@ from cvec_circus_core.system.processes.descriptors import (
 )
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import (
+    MakeOwner,
     choose_processes,
     local_owner,
     subreaper_processes,
@@ -172,21 +174,55 @@ def _faults_of_threads(plugin: PluginSpec) -> Iterator[Fault]:
         yield from (fault for fault in faults if fault.key != "use")
 
 
-def run(flags: Flags, loaded: Loaded) -> int:
+class Place:
+    """The process around the daemon: its own."""
+
+    is_kept = False
+    """Whether a keeper has the children, and will have them after us."""
+
+    def __init__(self, owner: MakeOwner, caller: WaitingCaller = NOBODY_WAITS) -> None:
+        self.owner = owner
+        self._caller = caller
+        self._manager = ServiceManager.from_environment()
+
+    def ready(self) -> None:
+        """Tell everybody who waits."""
+        self._caller.ready()
+        self._manager.ready()
+
+    def failed(self, message: str) -> None:
+        """Tell who waits in the foreground."""
+        self._caller.failed(message)
+
+    def stopping(self) -> None:
+        """Tell the service manager."""
+        self._manager.stopping()
+
+    def in_force(self, loaded: Loaded, options: ArbiterSpec) -> None:
+        """Be told which configuration is in force, with the daemon's present options."""
+
+
+def run(flags: Flags, loaded: Loaded, again: Sequence[str]) -> int:
     """Run the daemon until it is told to end, and return its exit code.
 
     In the background, the caller's process ends with the daemon's readiness or failure. Raises
     `CircusError` with one sentence where the start is not possible: nothing is left behind then.
+    ``again`` is the command by which a keeper starts it.
     """
     caller = daemonize() if flags.background else NOBODY_WAITS
     try:
-        code = _run_with_pidfile(flags, loaded, caller)
+        code = _run_with_pidfile(flags, loaded, again, caller)
     except CircusError as error:
         caller.failed(f"circusd: {error}")
         if flags.background:
             log.critical("%s", error)
         wait_written(END_LIMIT)
         raise
+    return finish(code)
+
+
+def finish(code: int) -> int:
+    """Return the exit code once the log is written; end here and now where threads hang."""
     if not wait_written(END_LIMIT) or _has_hanging_threads():
         # The thread of a log that hangs may hold what the interpreter wants at its end, and the
         # interpreter waits for threads that a plugin has started.
@@ -194,8 +230,11 @@ def run(flags: Flags, loaded: Loaded) -> int:
     return code
 
 
-def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> int:
+def _run_with_pidfile(
+    flags: Flags, loaded: Loaded, again: Sequence[str], caller: WaitingCaller
+) -> int:
     spec = loaded.arbiter
+    pidfile = None
     with ExitStack() as stack:
         if spec.umask is not None:
             os.umask(spec.umask)
@@ -203,19 +242,31 @@ def _run_with_pidfile(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> in
             pidfile = PidFile(spec.pidfile)
             pidfile.acquire()
             stack.callback(pidfile.release)
-        set_up(spec)
-        _tell(loaded)
-        raise_nofile_limit()
-        processes = sum(watcher.numprocesses for watcher in loaded.watchers)
-        make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
-        seal_descriptors()
-        if spec.debug_gc:
-            gc.set_debug(_GC_DEBUG)
-        failure = asyncio.run(_run(flags, loaded, caller))
-        if failure is not None:
-            caller.failed(f"circusd: {failure}")
-            log.critical("%s; with on_failure = exit, that ends circusd", failure)
-    return OK if failure is None else FAILED
+        if spec.keeper:
+            become_keeper(again, caller, pidfile)
+        # Process 1 of a container is given every orphan without asking.
+        make = subreaper_processes if _is_given_orphans() else choose_processes
+        place = Place(local_owner(make), caller)
+        return serve(flags, loaded, place)
+
+
+def serve(flags: Flags, loaded: Loaded, place: Place) -> int:
+    """Run the daemon in its place until its end; return the exit code. Raises `CircusError`."""
+    spec = loaded.arbiter
+    set_up(spec)
+    _tell(loaded)
+    raise_nofile_limit()
+    processes = sum(watcher.numprocesses for watcher in loaded.watchers)
+    make_room(_DESCRIPTORS + _DESCRIPTORS_EACH * processes)
+    seal_descriptors()
+    if spec.debug_gc:
+        gc.set_debug(_GC_DEBUG)
+    failure = asyncio.run(_run(flags, loaded, place))
+    if failure is None:
+        return OK
+    place.failed(f"circusd: {failure}")
+    log.critical("%s; with on_failure = exit, that ends circusd", failure)
+    return FAILED
 
 
 def _has_hanging_threads() -> bool:
@@ -233,20 +284,22 @@ def _tell(loaded: Loaded) -> None:
         log.error("%s", sentence)
 
 
-async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | None:
+async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
     """Run until the end, and return what failed where that brought it about."""
-
-    whole = loaded
+    last_read = whole = loaded
 
     def configure() -> Configuration:
-        nonlocal whole
-        again = _read_again(flags)
-        _tell(again)
-        hosts = _hosts(again, hooks)
-        doubts = tuple(torn(whole, again))
+        nonlocal last_read, whole
+        last_read = _read_again(flags)
+        _tell(last_read)
+        hosts = _hosts(last_read, hooks)
+        doubts = tuple(torn(whole, last_read))
         if not doubts:
-            whole = again
-        return replace(_configuration(again, hosts, inner), doubts=doubts)
+            whole = last_read
+        return replace(_configuration(last_read, hosts, inner), doubts=doubts)
+
+    def note_in_force() -> None:
+        place.in_force(last_read, engine.supervisor.spec)
 
     inner = InternalEndpoints()
     hooks = Hooks.installed()
@@ -257,10 +310,9 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | Non
         apply_options=_apply_options,
         inner=inner,
         launcher=Launcher(sealed=True),
-        # Process 1 of a container is given every orphan without asking.
-        owner=local_owner(subreaper_processes if _is_given_orphans() else choose_processes),
+        owner=place.owner,
+        applied=note_in_force,
     )
-    manager = ServiceManager.from_environment()
     async with AsyncExitStack() as stack:
         stack.enter_context(gathering())
         hosts = _hosts(loaded, hooks)
@@ -268,22 +320,22 @@ async def _run(flags: Flags, loaded: Loaded, caller: WaitingCaller) -> str | Non
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
-        if sentence := sentence_of(find_abandoned(), loaded.watchers):
+        if not place.is_kept and (sentence := sentence_of(find_abandoned(), loaded.watchers)):
             log.warning("%s", sentence)
         way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
         engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
         precedence.spread()
         join_priority()
         ending = Shutdown(engine)
-        stack.callback(_hear_signals(engine, ending))
+        stack.callback(_hear_signals(engine, ending, reaps=not place.is_kept))
         engine.host(hosts.threads)
-        engine.supervisor.start_all()
+        note_in_force()
+        engine.begin()
         engine.started()
         log.info("Arbiter now waiting for commands")
-        caller.ready()
-        manager.ready()
+        place.ready()
         await ending.wait()
-        manager.stopping()
+        place.stopping()
     log.info("Everything is stopped, bye")
     return engine.failure
 
@@ -300,8 +352,11 @@ def _is_given_orphans() -> bool:
     return become_subreaper() or os.getpid() == 1
 
 
-def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
-    """Let Unix signals act by the port that commands use; return what ends that."""
+def _hear_signals(engine: Engine, ending: Shutdown, *, reaps: bool) -> Callable[[], None]:
+    """Let Unix signals act by the port that commands use; return what ends that.
+
+    ``reaps`` says that orphans are given to us.
+    """
     inherited = child_pids(os.getpid())
     orphans = OrphanReaper(engine.loop, engine.processes.__contains__, inherited)
     signals = DaemonSignals(engine.loop)
@@ -310,7 +365,7 @@ def _hear_signals(engine: Engine, ending: Shutdown) -> Callable[[], None]:
             **{number: partial(ending.ask, number) for number in _STOPPING},
             signal.SIGHUP: partial(_reload, engine),
             signal.SIGUSR1: partial(_reopen, engine),
-            signal.SIGCHLD: orphans.child_died,
+            **({signal.SIGCHLD: orphans.child_died} if reaps else {}),
             **{number: partial(_wonder, number) for number in _MEAN_NOTHING},
         }
     )

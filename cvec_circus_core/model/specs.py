@@ -475,6 +475,13 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         False, BOOLEAN, "show the output of the daemon's own helper processes", changing=_LATER
     )
     debug_gc: bool = option(False, BOOLEAN, "report what the garbage collector finds")
+    keeper: bool = option(
+        False,
+        BOOLEAN,
+        "a small process keeps children, pipes and sockets, so that the daemon may die and come "
+        "back without them",
+        changing=_LATER,
+    )
     pidfile: str | None = option(
         None, OPTIONAL_TEXT, "file that holds the daemon's pid", changing=_LATER
     )

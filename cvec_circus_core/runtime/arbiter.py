@@ -11,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from cvec_circus_core.model.errors import (
     CannotBind,
+    CircusError,
     ConfigError,
     ShuttingDown,
 )
@@ -50,6 +52,11 @@ from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick, TicketId
 from cvec_circus_core.runtime.alarm import Alarm
 from cvec_circus_core.runtime.managed_sockets import Exchange
+from cvec_circus_core.runtime.takeover_notes import (
+    OperationNotes,
+    kept_watchers,
+    present_watchers,
+)
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.watcher_registry import WatcherRegistry
@@ -85,6 +92,14 @@ def change_nothing() -> None:
     """Leave callers as they are."""
 
 
+Applied = Callable[[], None]
+"""Is told that the configuration that was read last is in force, as far as it could be applied."""
+
+
+def note_nothing() -> None:
+    """Take no notice."""
+
+
 class DaemonCallbacks(Struct, frozen=True):
     """What is done by the program around the arbiter."""
 
@@ -93,6 +108,7 @@ class DaemonCallbacks(Struct, frozen=True):
     host: HostPlugins = host_nothing
     access_changed: Callable[[], None] = change_nothing
     """Is called when the lists of those who may call may have changed."""
+    applied: Applied = note_nothing
 
 
 NO_DAEMON = DaemonCallbacks()
@@ -108,6 +124,7 @@ class ArbiterActor:
         daemon: DaemonCallbacks = NO_DAEMON,
     ) -> None:
         self.world = world
+        self._kept = kept_watchers(world.store.inventory)
         self.ended = asyncio.Event()
         """Set once a quit is done: every process is gone."""
         self._daemon = daemon
@@ -117,6 +134,7 @@ class ArbiterActor:
             sockets_by_name(configuration.sockets),
         )
         self._registry = WatcherRegistry(world, self._post)
+        self._operations = OperationNotes(world.store)
         self._exchanges: dict[TicketId, Exchange] = {}
         self._inbox: list[ArbiterInput] = []
         self._is_stepping = self._is_scheduled = False
@@ -126,7 +144,7 @@ class ArbiterActor:
         self._quit: TicketFuture | None = None
         self._last_hooks: asyncio.Task[None] | None = None
         world.neighbours.watchers = self.actors
-        for spec in configuration.watchers:
+        for spec in present_watchers(configuration.watchers, self._kept, world.store.inventory):
             self.add_spec(spec)
 
     @property
@@ -159,19 +177,41 @@ class ArbiterActor:
         if nostop:
             self._registry.note_detached(actor)
         key = name_key(actor.name)
-        return self._request(lambda ticket: inputs.RemoveWatcher(ticket, key, nostop))
+        ticket = self._request(lambda number: inputs.RemoveWatcher(number, key, nostop))
+        return ticket if nostop else self._operations.note(f"remove {key}", ticket)
+
+    def take_over(self) -> None:
+        """Go on where an earlier daemon was; what it was asked for all watchers begins anew."""
+        for key, kept in self._kept.items():
+            self._registry.tell(key, partial(WatcherActor.take_over, kept=kept))
+        resume: dict[str, Callable[[], object]] = {
+            "start": self.start_all,
+            "stop": self.stop_all,
+            "reload": self.reload_all,
+            "restart": self.restart_all,
+            "reloadconfig": self.reload_config,
+            "quit": self.quit,
+        }
+        for name in self._operations.interrupted():
+            log.warning("%s was under way when the daemon died: it begins anew", name)
+            verb, _, key = name.partition(" ")
+            try:
+                self.remove(key) if verb == "remove" else resume[verb]()
+            except CircusError as error:
+                log.error("%s is not gone on with: %s", name, error)
 
     def start_all(self) -> TicketFuture:
         """Start every autostart watcher, highest priority first."""
-        return self._request(inputs.StartAll)
+        return self._operations.note("start", self._request(inputs.StartAll))
 
     def stop_all(self) -> TicketFuture:
         """Stop every watcher, lowest priority first; they end side by side."""
-        return self._request(inputs.StopAll)
+        return self._operations.note("stop", self._request(inputs.StopAll))
 
     def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> TicketFuture:
         """Reload every active watcher, one after another, highest priority first."""
-        return self._request(lambda ticket: inputs.ReloadAll(ticket, graceful, sequential))
+        ticket = self._request(lambda number: inputs.ReloadAll(number, graceful, sequential))
+        return self._operations.note("reload", ticket)
 
     def restart_all(self) -> TicketFuture:
         """Stop everything, read the configuration again, and start it, in the same pid.
@@ -185,7 +225,8 @@ class ArbiterActor:
         exchange = self.world.sockets.prepare(plan.sockets)
         if later := plan.options.at_next_start:
             log.warning("%s: as before, until circusd itself starts again", ", ".join(later))
-        return self._request_change(inputs.RestartAll, configuration, exchange)
+        ticket = self._request_change(inputs.RestartAll, configuration, exchange)
+        return self._operations.note("restart", ticket)
 
     def plan_config(self, *, allow_empty: bool = False) -> ConfigPlan:
         """Read the configuration again and return what it means, without doing anything.
@@ -209,6 +250,7 @@ class ArbiterActor:
         self._daemon.apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
         exchange = self.world.sockets.prepare(plan.sockets)
         ticket = self._request_change(inputs.ReloadConfig, configuration, exchange)
+        self._operations.note("reloadconfig", ticket)
         self._daemon.access_changed()
         ticket.when_settled(self._daemon.access_changed)
         return plan, ticket
@@ -216,7 +258,7 @@ class ArbiterActor:
     def quit(self) -> TicketFuture:
         """Stop everything and end. It always wins, and a second call changes nothing."""
         if self._quit is None:
-            self._quit = self._request(inputs.Quit)
+            self._quit = self._operations.note("quit", self._request(inputs.Quit))
             self._quit.when_settled(self.ended.set)
         return self._quit
 
@@ -255,7 +297,9 @@ class ArbiterActor:
             self._exchanges[ticket] = exchange
             return make(ticket, reading)
 
-        return self._request(request)
+        ticket = self._request(request)
+        ticket.when_settled(self._daemon.applied)
+        return ticket
 
     def _request(self, make: Callable[[TicketId], ArbiterInput]) -> TicketFuture:
         self._ticket_count += 1

@@ -9,7 +9,7 @@ from functools import partial
 from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError
-from cvec_circus_core.model.events import WatcherStopped
+from cvec_circus_core.model.events import Event, ProcessSpawned, WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import NOWHERE, Served
 from cvec_circus_core.model.outcome import Outcome
@@ -43,11 +43,13 @@ from cvec_circus_core.policy.watcher.inputs import (
 from cvec_circus_core.runtime.process_notices import Equipment, WatcherNotices
 from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
+from cvec_circus_core.runtime.takeover_notes import FoundProcess, TakeoverNotes
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
+from cvec_circus_core.system.state_store import NO_TAKEOVER, TakeoverData
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ class EffectRunner:
         streams: WatcherStreams,
         notices: WatcherNotices,
         hooks: WatcherHooks,
+        notes: TakeoverNotes,
     ) -> None:
         self._world = world
         self._post = post
@@ -93,6 +96,7 @@ class EffectRunner:
         self._streams = streams
         self._notices = notices
         self._hooks = hooks
+        self._notes = notes
         self._launch: tuple[WatcherSpec, SpawnEnvironment, Launch] | None = None
         self._env_files = EnvFiles()
         self._around = (SpawnEnvironment(), SpawnEnvironment())
@@ -118,8 +122,7 @@ class EffectRunner:
             case Unlisten():
                 self._stop_listening()
             case Emit(event):
-                self._world.emit(event)
-                self._hooks.tell(event)
+                self._emit(event)
                 if isinstance(event, WatcherStopped):
                     self._streams.close_later()
             case Settle(ticket, outcome):
@@ -142,7 +145,35 @@ class EffectRunner:
                 start.pipes.stdio,
                 partial(self._on_spawned, start),
                 self._on_exit,
+                self._takeover_data(start),
             )
+
+    def _takeover_data(self, start: _Start) -> TakeoverData:
+        if not self._world.store.is_kept:
+            return NO_TAKEOVER
+        descriptors = {**start.pipes.reading, **start.equipment.descriptors}
+        return TakeoverData(self._notes.label_for(start.wid), descriptors)
+
+    def take_over(self, process: FoundProcess) -> None:
+        """Have a process that an earlier daemon has started: its pipes, its words, its end."""
+        found, kept, spec = process.found, process.kept, self._spec()
+        if not process.is_told:
+            self._emit(ProcessSpawned(spec.name, found.wid, found.pid))
+        self._notices.take_over(found, kept.descriptors)
+        self._streams.take_over(found, kept.descriptors)
+        self._post(found)
+        names = socket_use(spec, self._world.sockets.names).names
+        served = self._world.sockets.served(names) if names else None
+        if served:
+            self._served[found.pid] = served
+            if spec.ready.sign is Sign.AUTO and not found.ready:
+                self._world.processes.tell_when_serving(found.pid, served, self._on_serving)
+        self._world.store.take_over(kept, self._on_exit)
+
+    def _emit(self, event: Event) -> None:
+        self._world.emit(event)
+        self._notes.was_told(event)
+        self._hooks.tell(event)
 
     def _prepare_start(self, wid: int) -> _Start:
         launch = self.launch()

@@ -8,6 +8,7 @@ owner of the sockets, behind the port `Sockets`.
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
@@ -20,9 +21,11 @@ from cvec_circus_core.model.views import SocketView
 from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.socket_activation import ActivationListener
 from cvec_circus_core.system.protocols import Sockets
+from cvec_circus_core.system.state_store import NoStateStore, StateStore
 
 log = logging.getLogger(__name__)
 
+_NOTE = "socket:"
 _FIELDS = tuple(BindPlan.__dataclass_fields__)
 
 
@@ -52,8 +55,9 @@ class ManagedSocket(Struct, frozen=True):
 class ManagedSockets:
     """Sockets by name."""
 
-    def __init__(self, sockets: Sockets) -> None:
+    def __init__(self, sockets: Sockets, store: StateStore | None = None) -> None:
         self._sockets = sockets
+        self._store = store or NoStateStore()
         self._managed: dict[str, ManagedSocket] = {}
         self.activation = ActivationListener(sockets.watch)
         self._pending = Exchange(self, SocketPlan())
@@ -93,6 +97,8 @@ class ManagedSockets:
         """Open all that can be opened; return a sentence for each that can not."""
         problems = []
         for spec in specs:
+            if spec.name in self._managed:
+                continue
             try:
                 self.open(spec)
             except CannotBind as error:
@@ -110,17 +116,35 @@ class ManagedSockets:
         name, opened = managed.spec.name, managed.opened
         self.activation.remove(name)
         self._sockets.keep(opened.number)
+        self._hold(managed)
+        return managed.view()
+
+    def take_over(self) -> None:
+        """Have the sockets that an earlier daemon has left."""
+        notes = self._store.inventory.notes
+        for plan, opened in self._store.inventory.sockets:
+            content = notes.get(_NOTE + opened.name)
+            spec = spec_of(plan) if content is None else pickle.loads(content)  # noqa: S301 - written by a daemon of this user
+            self._hold(ManagedSocket(spec, opened))
+
+    def _hold(self, managed: ManagedSocket) -> None:
+        name, opened = managed.spec.name, managed.opened
         self._managed[name] = managed
+        self._note(name, managed.spec)
         if not managed.spec.so_reuseport:
             self.activation.add(name)
         self._changed()
         log.info("socket %s: at %s, descriptor %d", name, opened.location, opened.number)
-        return managed.view()
+
+    def _note(self, name: str, spec: SocketSpec | None) -> None:
+        if self._store.is_kept:
+            self._store.note(_NOTE + name, None if spec is None else pickle.dumps(spec))
 
     def close(self, name: str) -> None:
         """Close one."""
         self.activation.remove(name)
         del self._managed[name]
+        self._note(name, None)
         self._changed()
         self._sockets.close(name)
         log.info("socket %s: closed", name)
@@ -168,6 +192,7 @@ class ManagedSockets:
         """Put one right in its place. Raises `CannotBind`."""
         adjusted = self._sockets.adjust(spec.name, bind_plan(spec))
         self._managed[spec.name] = ManagedSocket(spec, adjusted)
+        self._note(spec.name, spec)
 
     def rebind(self, spec: SocketSpec) -> None:
         """Close one and open it anew where it was. Raises `CannotBind`: the old one is back."""

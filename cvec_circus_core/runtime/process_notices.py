@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,9 +10,12 @@ from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.model.notices import read_notice
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.policy.watcher.inputs import Input, Noticed, Ready
+from cvec_circus_core.policy.watcher.inputs import Found, Input, Noticed, Ready
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.processes.notify_sockets import NotifySocket
+
+NOTIFY = "notify"
+"""Name of the notify socket among the descriptors that are kept of a process."""
 
 _LONGEST_LINE = 16_384
 """Bytes of a line that are looked at."""
@@ -27,6 +30,8 @@ class Equipment:
     def __init__(self, plan: LaunchPlan) -> None:
         self.plan = plan
         self.pid = 0
+        self.descriptors: dict[str, int] = {}
+        """What a later daemon would need to go on hearing the process, by name."""
 
     def started(self, pid: int) -> None:
         """Listen to the process from now on."""
@@ -76,6 +81,18 @@ class WatcherNotices:
         """Open a notify socket. Raises `SystemProblem`."""
         return NotifySocket(self._world.loop, on_message, self._world.line_quota)
 
+    def take_over(self, found: Found, descriptors: Mapping[str, int]) -> None:
+        """Go on hearing a process that an earlier daemon has started."""
+        if NOTIFY in descriptors:
+            hear = partial(self.on_message, found.pid)
+            loop, quota = self._world.loop, self._world.line_quota
+            self.listen_to(found.pid, NotifySocket.adopt(descriptors[NOTIFY], loop, hear, quota))
+        elif self._spec().ready.sign is Sign.LOG and not found.ready:
+            self.await_line(found.pid)
+        elif self._spec().ready.sign is Sign.AUTO:
+            self._world.notify.address(self._world.loop)
+            self.listen_to_shared(found.pid)
+
     def on_message(self, pid: int, message: bytes) -> None:
         """Take what a process has said on its socket."""
         self._post(Noticed(pid, read_notice(message)))
@@ -98,6 +115,7 @@ class WatcherNotices:
         notify = self._sockets.pop(pid, None)
         if notify is not None:
             notify.close()
+            self._world.store.release(pid, NOTIFY)
         self._awaited.pop(pid, None)
         self._world.notify.forget(pid)
 
@@ -151,6 +169,7 @@ class NotifyEquipment(Equipment):
         if watchdog > 0:
             variables["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
         super().__init__(replace(plan, env={**plan.env, **variables}))
+        self.descriptors[NOTIFY] = self._socket.fileno()
 
     def started(self, pid: int) -> None:
         """Hear it from now on."""

@@ -40,6 +40,7 @@ from cvec_circus_core.runtime.manual_signals import (
 )
 from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
+from cvec_circus_core.runtime.takeover_notes import KeptWatcher
 from cvec_circus_core.runtime.tickets import TicketFuture, settled
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.watcher_inbox import WatcherInbox
@@ -59,6 +60,7 @@ class WatcherActor:
             world, post, lambda: self.spec, HookWatcher(self, world, spec.name)
         )
         notices = WatcherNotices(world, post, lambda: self.spec)
+        self.notes = self.inbox.notes
         self.streams = WatcherStreams(world, lambda: self.spec, notices.on_output)
         self._effects = EffectRunner(
             world,
@@ -68,6 +70,7 @@ class WatcherActor:
             self.streams,
             notices,
             self.hooks,
+            self.notes,
         )
 
     @property
@@ -84,6 +87,14 @@ class WatcherActor:
     def status(self) -> WatcherStatus:
         """The state word."""
         return self._state.status
+
+    def take_over(self, kept: KeptWatcher) -> None:
+        """Go on where an earlier daemon was, with the processes that it had."""
+        if kept.memory is not None:
+            self.inbox.post(kept.memory)
+        self.notes.take_over(kept.processes)
+        for process in kept.processes:
+            self._effects.take_over(process)
 
     def view(self) -> WatcherView:
         """Return a picture of what is so; the same one until something happens."""

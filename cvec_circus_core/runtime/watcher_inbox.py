@@ -31,6 +31,7 @@ from cvec_circus_core.policy.watcher.machine import step, wake_at
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
 from cvec_circus_core.runtime.alarm import Alarm
+from cvec_circus_core.runtime.takeover_notes import TakeoverNotes
 from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.world import World
 
@@ -63,6 +64,7 @@ class WatcherInbox:
         self._alarm = Alarm(world.clock, self._on_alarm)
         self._view: WatcherView | None = None
         self._facts = WatcherFacts(spec)
+        self.notes = TakeoverNotes(self.state, world.store, world.clock)
 
     def facts(self) -> WatcherFacts:
         """Return what counts for other watchers; the same object until it changes."""
@@ -146,6 +148,7 @@ class WatcherInbox:
         self._view = None
         idle = not self._effects
         self._effects.extend(step(self.state, batch, self._world.clock.now()))
+        self.notes.sync()
         if idle and self._effects:
             self._world.turns.add(self._perform_next)
         self._alarm.set(wake_at(self.state))

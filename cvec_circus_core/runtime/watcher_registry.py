@@ -58,6 +58,7 @@ class WatcherRegistry:
         check_streams(self._world.outputs.sinks, spec)
         actor = self._watchers[key] = WatcherActor(spec, self._world)
         actor.inbox.listener = self._listener
+        actor.notes.sync()
         self._listener(Added(key, actor.inbox.facts()))
         self._world.emit(events.WatcherAdded(spec.name))
         return actor
@@ -66,6 +67,7 @@ class WatcherRegistry:
         """Forget a watcher. What it has left running is told by it alone."""
         actor = self._watchers.pop(key)
         actor.inbox.listener = nobody
+        actor.notes.forget()
         self._world.emit(events.WatcherRemoved(actor.name))
 
     def tell(self, key: str, tell: Callable[[WatcherActor], None]) -> None:

@@ -20,6 +20,7 @@ from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.streams.outputs import Outputs
 from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.protocols import Clock, Processes
+from cvec_circus_core.system.state_store import NoStateStore, StateStore
 
 
 def _no_chance() -> float:
@@ -74,6 +75,8 @@ class World(Struct, frozen=True):
     seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen
     """A watcher as the hooks of the one that is named act on it: what they do is audited."""
     notify: SharedNotifySocket = field(default_factory=SharedNotifySocket)
+    store: StateStore = field(default_factory=NoStateStore)
+    """What a later daemon has to know."""
     line_quota: LineQuota = field(default_factory=LineQuota)
     """Bounds what is told of processes that speak where they are not heard."""
     thread: int = field(default_factory=threading.get_ident)

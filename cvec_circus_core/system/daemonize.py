@@ -28,6 +28,12 @@ class WaitingCaller(Struct):
         """Say what went wrong: the command shows it and ends with this code."""
         self._say(code, message)
 
+    def hand_on(self) -> int | None:
+        """Let the pipe pass exec; return its descriptor."""
+        if self._pipe is not None:
+            os.set_inheritable(self._pipe, True)
+        return self._pipe
+
     def _say(self, code: int, message: str) -> None:
         if self._pipe is None:
             return

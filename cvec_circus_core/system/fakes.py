@@ -21,7 +21,6 @@ from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.protocols import (
     ORPHANS,
-    OnExit,
     OnGone,
     OnServing,
     OnSignalled,
@@ -31,6 +30,7 @@ from cvec_circus_core.system.protocols import (
     SpawnResult,
     ignore_result,
 )
+from cvec_circus_core.system.state_store import NO_TAKEOVER, OnExit, TakeoverData
 
 
 class FakeClock:
@@ -136,7 +136,14 @@ class FakeProcesses:
         self._unserving: dict[int, OnServing] = {}
         self._outbox: deque[Callable[[], None]] = deque()
 
-    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
+    def spawn(
+        self,
+        plan: LaunchPlan,
+        stdio: Stdio,
+        on_spawned: OnSpawned,
+        on_exit: OnExit,
+        takeover: TakeoverData = NO_TAKEOVER,
+    ) -> None:
         """Start a process that exists in memory only."""
         behaviour = self.behave(plan) if self.behave else self.behaviour
         if self._refuses_spawns:

@@ -45,6 +45,19 @@ class PidFile:
         self.path = Path(path).absolute()
         self._fd: int | None = None
 
+    @classmethod
+    def inherited(cls, path: str, fd: int) -> PidFile:
+        """Return one that was acquired by the program before us in this process."""
+        pidfile = cls(path)
+        pidfile._fd = fd
+        return pidfile
+
+    def hand_on(self) -> int | None:
+        """Let the lock pass exec; return its descriptor."""
+        if self._fd is not None:
+            os.set_inheritable(self._fd, True)
+        return self._fd
+
     def acquire(self) -> None:
         """Lock the file and write our pid. Raises `AlreadyRunning` or `PidFileProblem`."""
         fd = self._lock()

@@ -13,13 +13,19 @@ process.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
-from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
+from cvec_circus_core.system.state_store import (
+    NO_TAKEOVER,
+    NoStateStore,
+    OnExit,
+    StateStore,
+    TakeoverData,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,6 @@ class SignalResult:
 
 OnSpawned = Callable[[SpawnResult], None]
 """Called once per spawn."""
-
-OnExit = Callable[[int, Exit], None]
-"""Called once per spawned process, in the event loop, with its pid and how it ended."""
 
 OnSignalled = Callable[[SignalResult], None]
 """Called once per signal."""
@@ -88,7 +91,14 @@ class Clock(Protocol):
 class Processes(Protocol):
     """Starts processes, signals them, and tells when they end."""
 
-    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
+    def spawn(
+        self,
+        plan: LaunchPlan,
+        stdio: Stdio,
+        on_spawned: OnSpawned,
+        on_exit: OnExit,
+        takeover: TakeoverData = NO_TAKEOVER,
+    ) -> None:
         """Start a process in a session of its own.
 
         ``on_spawned`` is called once, perhaps before this returns. Where it tells a pid,
@@ -209,3 +219,4 @@ class Owner:
 
     processes: Processes
     sockets: Sockets
+    store: StateStore = field(default_factory=NoStateStore)

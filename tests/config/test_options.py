@@ -94,6 +94,7 @@ CIRCUS: list[Row] = [
     ("realtime", "no", False, "maybe", BOOLEAN),
     ("debug", "True", True, "tru", BOOLEAN),
     ("debug_gc", "true", True, "None", BOOLEAN),
+    ("keeper", "yes", True, "maybe", BOOLEAN),
     ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),
     ("loglevel", "DEBUG", "debug", "loud", "critical, error, warning, info or debug"),
     ("logoutput", "syslog:///dev/log?daemon", "syslog:///dev/log?daemon", NUL, TEXT),

@@ -1,7 +1,7 @@
 """The worlds in which the contracts of `Processes`, `Sockets` and `Clock` are tried.
 
 The fakes answer at once or later; the real owner is this process, hearing ends by pidfd or by
-threads, or another one at the end of a socketpair.
+threads, or a keeper at the end of a socketpair.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,10 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.keeper_client import keeper_wire
+from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
+from cvec_circus_core.system.keeper_client.kept_processes import KeeperStore, KeptProcesses
+from cvec_circus_core.system.keeper_client.kept_sockets import KeptSockets
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
@@ -39,7 +44,7 @@ from cvec_circus_core.system.protocols import (
     Sockets,
     SpawnResult,
 )
-from tests.contracts.remote import Connection, RemoteProcesses, RemoteSockets
+from cvec_circus_core.system.state_store import Inventory
 
 LIMIT = 30.0
 TERM, KILL = int(signal.SIGTERM), int(signal.SIGKILL)
@@ -269,12 +274,36 @@ def by_thread(loop: asyncio.AbstractEventLoop) -> Owner:
     return Owner(thread_processes(loop, sockets=sockets), sockets)
 
 
-def in_another_process(loop: asyncio.AbstractEventLoop) -> Owner:
-    connection = Connection(loop)
-    return Owner(RemoteProcesses(connection), RemoteSockets(connection))
+class OwnKeeper(KeptProcesses):
+    """Ends the keeper, which is here for one owner alone."""
+
+    def __init__(self, link: KeeperLink, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(link)
+        self._keeper_link = link
+        self._process = process
+
+    def close(self) -> None:
+        self._keeper_link.tell("over")
+        self._keeper_link.close()
+        assert self._process.wait(LIMIT) == 0
 
 
-OWNERS = {"pidfd": by_pidfd, "thread": by_thread, "another process": in_another_process}
+def at_a_keeper(loop: asyncio.AbstractEventLoop) -> Owner:
+    ours, theirs = keeper_wire.pair()
+    with theirs:
+        number = theirs.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contracts.owner", str(number)], pass_fds=(number,)
+        )
+    link = KeeperLink(ours)
+    inventory = link.inventory()
+    assert inventory == Inventory()
+    link.attach(loop)
+    processes = OwnKeeper(link, process)
+    return Owner(processes, KeptSockets(link), KeeperStore(link, processes, inventory))
+
+
+OWNERS = {"pidfd": by_pidfd, "thread": by_thread, "keeper": at_a_keeper}
 World = FakeWorld | RealWorld
 _WORLDS = ["fake", "fake, answers later", *OWNERS]
 

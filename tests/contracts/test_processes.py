@@ -1,4 +1,4 @@
-"""What every `Processes` does: the real ones, the fakes, and one that is another process."""
+"""What every `Processes` does: the real ones, the fakes, and those of a keeper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every `Sockets` does: the real one, the fake, and one that is another process."""
+"""What every `Sockets` does: the real one, the fake, and those of a keeper."""
 
 from __future__ import annotations
 

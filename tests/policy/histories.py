@@ -24,12 +24,14 @@ from cvec_circus_core.policy.watcher.inputs import (
     Change,
     Close,
     Forget,
+    Found,
     Go,
     Hangup,
     Hasten,
     Input,
     Noticed,
     Ready,
+    Remembered,
     Renew,
     Resize,
     Retire,
@@ -47,6 +49,7 @@ from cvec_circus_core.policy.watcher.rollout import (
     Rollout,
 )
 from cvec_circus_core.policy.watcher.state import WatcherState
+from cvec_circus_core.policy.watcher.takeover import memory_of
 from tests.policy.invariants import check_given_up, check_rest, check_step
 from tests.policy.world import Broken, Request, World, require
 
@@ -132,13 +135,27 @@ class Life:
             self.say([self._something(alone=size == 1) for _ in range(size)])
             if self.chance.random() < 0.3:
                 self._pass_time()
+            if self.chance.random() < 0.02 and self.state.wanted is not Wanted.DETACHED:
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Let the daemon die, and another one take over."""
+        state, spec = self.state, self.state.spec
+        found = [
+            Found(slot.wid, pid, slot.started_at, slot.generation, slot.ready)
+            for pid, slot in state.slots.by_pid.items()
+        ]
+        self.world.lose_daemon()
+        self.state = WatcherState(spec)
+        self.recent.append("      the daemon dies")
+        self.say([memory_of(state), *found])
 
     def say(self, batch: list[Input]) -> None:
         """Step, perform, and hold the books against each other."""
         self.steps += 1
         self.seen.update(type(said).__name__ for said in batch)
         self.recent.append(f"{self.now:.3f} {batch}")
-        had_given_up = self.state.gave_up
+        had_given_up = self.state.gave_up or isinstance(batch[0], Remembered)
         effects = step(self.state, batch, self.now)
         self.recent.append(f"      -> {effects}")
         self.world.perform(effects)

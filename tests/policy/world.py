@@ -127,6 +127,17 @@ class World:
         started_at = self.chance.uniform(0.0, 1000.0)
         return Found(being.wid, being.pid, started_at, generation, chance() < 0.5)
 
+    def lose_daemon(self) -> None:
+        """Let nobody know any more what was asked for; what runs goes on."""
+        self.asked_for.clear()
+        self.requests.clear()
+        self.questions.clear()
+        self.left_behind.clear()
+        self.swept_soon.clear()
+        self.ear = self.knocked = False
+        for being in self.beings.values():
+            being.asked = being.killed = False
+
     def answer(self, *, allowed: bool) -> Input:
         """Let a hook answer."""
         question = self.questions.pop(self.chance.choice(tuple(self.questions)))

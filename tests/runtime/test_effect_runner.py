@@ -36,11 +36,13 @@ from cvec_circus_core.policy.watcher.inputs import (
     Swept,
     TicketId,
 )
+from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.runtime.effect_runner import EffectRunner
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
+from cvec_circus_core.runtime.takeover_notes import TakeoverNotes
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
@@ -87,6 +89,7 @@ class Runner:
             self.streams,
             notices,
             WatcherHooks(world, self.posted.append, self._spec, view),
+            TakeoverNotes(WatcherState(self.spec), world.store, self.clock),
         )
 
     def _spec(self) -> WatcherSpec:

@@ -8,6 +8,7 @@ from typing import NewType
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.rollout import Rollout
 
 TicketId = NewType("TicketId", int)
@@ -132,6 +133,28 @@ class Found(Struct, frozen=True):
     ready: bool = False
 
 
+class Remembered(Struct, frozen=True):
+    """What an earlier daemon wanted of this watcher, and has counted.
+
+    It comes first of all, before what is found.
+    """
+
+    wanted: Wanted
+    status: WatcherStatus
+    restart_when_down: bool = False
+    reason: str | None = None
+    gave_up: bool = False
+    fatal: bool = False
+    generation: int = 0
+    rolling: bool = False
+    never_waits: bool = False
+    finished: int = 0
+    quick_runs: int = 0
+    restarts: int = 0
+    last_exit: int | None = None
+    last_death: int | None = None
+
+
 class SpawnFailed(Struct, frozen=True):
     """A `Spawn` effect did not work.
 
@@ -201,6 +224,7 @@ Input = (
     | Forget
     | Spawned
     | Found
+    | Remembered
     | SpawnFailed
     | Ready
     | Noticed

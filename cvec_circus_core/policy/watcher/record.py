@@ -42,6 +42,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Input,
     Noticed,
     Ready,
+    Remembered,
     Renew,
     Resize,
     Retire,
@@ -57,7 +58,7 @@ from cvec_circus_core.policy.watcher.inputs import (
 from cvec_circus_core.policy.watcher.open_tickets import Goal
 from cvec_circus_core.policy.watcher.slots import Phase
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.takeover import note_found
+from cvec_circus_core.policy.watcher.takeover import note_found, note_remembered
 from cvec_circus_core.policy.watcher.tickets import forget, give_up, open_ticket, supersede
 
 
@@ -87,6 +88,8 @@ def record(state: WatcherState, received: Input, now: float) -> None:
             _note_spawned(state, received, now)
         case Found():
             note_found(state, received, now)
+        case Remembered():
+            note_remembered(state, received, now)
         case SpawnFailed():
             _note_spawn_failed(state, received)
         case Ready(pid):

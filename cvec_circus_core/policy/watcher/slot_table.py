@@ -46,6 +46,8 @@ class SlotTable(Struct, eq=False):
     free_wids: list[int] = field(default_factory=list)
     top_wid: int = 0
     serials: int = 0
+    changed: set[int] = field(default_factory=set)
+    """Slots of whose process something else has to be known by who takes it over."""
 
     @property
     def under_way(self) -> int:
@@ -129,11 +131,13 @@ class SlotTable(Struct, eq=False):
         self.ready += not slot.ready
         self.not_yet_ready -= not slot.was_ready
         slot.ready = slot.was_ready = True
+        self.changed.add(slot.wid)
 
     def make_current(self, slot: Slot) -> None:
         """Let a slot without a process belong to the present generation."""
         self.previous_generation.discard(slot.wid)
         slot.generation, slot.outdated = self.generation, None
+        self.changed.add(slot.wid)
 
     def start_over(self, slot: Slot) -> None:
         """Let nothing that a slot without a process has been through count any more."""

@@ -9,6 +9,9 @@ then on, since its processes run, and starts only what is missing; whatever else
 moment is for the finder to say, by wishes in the same batch. A watcher that is going down, or that
 may not come up any more, asks the found process to go like any other.
 
+Where it is remembered what an earlier daemon wanted, that is told before, and nothing of this needs
+to be guessed: what was wanted, stopped, given up or half done goes on as it was.
+
 Generations are counted on from the latest that was found: older ones are out of date, and a reload
 that was half done is brought to its end.
 """
@@ -20,12 +23,54 @@ from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.advance import begin_run
 from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.backoff import expiry
-from cvec_circus_core.policy.watcher.hook_questions import BEFORE_START, PASSED
-from cvec_circus_core.policy.watcher.inputs import Found, Wanted
+from cvec_circus_core.policy.watcher.hook_questions import AFTER_START, BEFORE_START, PASSED
+from cvec_circus_core.policy.watcher.inputs import Found, Remembered, Wanted
 from cvec_circus_core.policy.watcher.readiness import await_ready, note_ready
 from cvec_circus_core.policy.watcher.slots import Phase
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import settle
+
+
+def memory_of(state: WatcherState) -> Remembered:
+    """Return what a later daemon has to know of a watcher, beside its spec and its processes."""
+    return Remembered(
+        state.wanted,
+        state.status,
+        state.restart_when_down,
+        state.reason,
+        state.gave_up,
+        state.fatal,
+        state.slots.generation,
+        state.rolling,
+        state.never_waits,
+        state.finished,
+        state.quick_runs,
+        state.restarts,
+        state.last_exit,
+        state.last_death,
+    )
+
+
+def note_remembered(state: WatcherState, memory: Remembered, now: float) -> None:
+    """Go on where an earlier daemon was; one that went down goes on with that."""
+    if memory.wanted is Wanted.UP:
+        begin_run(state, now)
+        state.gates[BEFORE_START] = PASSED
+        if memory.status is WatcherStatus.ACTIVE:
+            state.gates[AFTER_START] = PASSED
+    state.want(
+        memory.wanted,
+        memory.reason,
+        restart_when_down=memory.restart_when_down,
+        gave_up=memory.gave_up,
+        fatal=memory.fatal,
+    )
+    state.status, state.rolling = memory.status, memory.rolling
+    state.never_waits, state.finished = memory.never_waits, memory.finished
+    state.quick_runs, state.restarts = memory.quick_runs, memory.restarts
+    state.last_exit, state.last_death = memory.last_exit, memory.last_death
+    if memory.generation > state.slots.generation:
+        state.slots.begin_generation(memory.generation)
 
 
 def note_found(state: WatcherState, found: Found, now: float) -> None:

@@ -85,6 +85,11 @@ class ProcessPipes:
             self.redirect(STDERR, 1)
 
     @property
+    def reading(self) -> dict[str, int]:
+        """The reading ends, by channel."""
+        return {**self._reading, **dict(self._kept)}
+
+    @property
     def is_read(self) -> bool:
         """Whether anything that the process writes comes to us."""
         return bool(self._reading or self._kept)

@@ -19,6 +19,7 @@ from cvec_circus_core.model.launch import Channel, LaunchPlan
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputLine, OutputQuery, OutputView
+from cvec_circus_core.policy.watcher.inputs import Found
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipe, KeptPipes, can_keep
 from cvec_circus_core.runtime.streams.outputs import as_json, topic_of
 from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader
@@ -33,6 +34,7 @@ from cvec_circus_core.runtime.streams.stream_settings import (
     settings_of,
 )
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.processes.pipes import pipes
 
 CLOSE_DELAY = 0.5
 """Seconds between the end of the last process and the end of the sinks: a restart is no end."""
@@ -81,7 +83,7 @@ class WatcherStreams:
     def open_pipes(self, wid: int, plan: LaunchPlan) -> ProcessPipes:
         """Prepare the pipes of a process. Raises `CircusError` where a stream can not be opened."""
         spec = self._spec()
-        pipes = ProcessPipes(
+        process_pipes = ProcessPipes(
             partial(self._begin, spec.name, wid), partial(self._begin_kept, wid), plan.uid
         )
         self._cancel_close()
@@ -89,28 +91,30 @@ class WatcherStreams:
         separate = (STDOUT,) if spec.redirect_stderr else CHANNELS
         inherited = [channel for channel in separate if _is_inherited(plan, channel)]
         if not inherited and not spec.redirect_stderr:
-            return pipes
+            return process_pipes
         with ExitStack() as undo:
-            undo.callback(pipes.close)
+            undo.callback(process_pipes.close)
             for channel in inherited:
                 if settings_of(spec, channel):
-                    self._open_stream(pipes, channel, wid)
+                    self._open_stream(process_pipes, channel, wid)
             if spec.keep_output and can_keep():
-                pipes.keep(channel for channel in inherited if not settings_of(spec, channel))
+                process_pipes.keep(
+                    channel for channel in inherited if not settings_of(spec, channel)
+                )
             if spec.redirect_stderr and plan.stderr is Channel.INHERIT:
-                pipes.join_stderr(plan)
-            if spec.ready.sign is Sign.LOG and not pipes.is_read:
+                process_pipes.join_stderr(plan)
+            if spec.ready.sign is Sign.LOG and not process_pipes.is_read:
                 raise SystemProblem("ready = log: needs a stream that passes the daemon")
             undo.pop_all()
-        return pipes
+        return process_pipes
 
-    def _open_stream(self, pipes: ProcessPipes, channel: str, wid: int) -> None:
+    def _open_stream(self, process_pipes: ProcessPipes, channel: str, wid: int) -> None:
         writer = self._writer(channel, self._spec())
         self._open(writer)
         if writer.is_direct:
-            pipes.redirect(channel, writer.descriptor(wid))
+            process_pipes.redirect(channel, writer.descriptor(wid))
         else:
-            pipes.open(channel)
+            process_pipes.open(channel)
 
     def read(self, fd: int, source: OutputSource) -> None:
         """Read the pipe of a new process to its end."""
@@ -138,6 +142,19 @@ class WatcherStreams:
             self._outputs.kept[channel] = kept
         kept.add(fd, KeptPipe(self, wid, pid, channel))
 
+    def take_over(self, found: Found, descriptors: Mapping[str, int]) -> None:
+        """Read on in the pipes of a process that an earlier daemon has started."""
+        spec = self._spec()
+        for channel in CHANNELS:
+            if channel not in descriptors:
+                continue
+            fd = pipes.adopt(descriptors[channel], blocks=not settings_of(spec, channel))
+            if settings_of(spec, channel):
+                self._open(self._writer(channel, spec))
+                self._begin(spec.name, found.wid, found.pid, channel, fd)
+            else:
+                self._begin_kept(found.wid, found.pid, channel, fd)
+
     def on_kept_output(self, pipe: KeptPipe, data: bytes) -> None:
         """Remember a piece of the output of a process without a stream."""
         recent = pipe.recent
@@ -148,6 +165,7 @@ class WatcherStreams:
 
     def on_kept_end(self, pipe: KeptPipe) -> None:
         """Be told that a process without a stream writes nothing more."""
+        self._world.store.release(pipe.pid, pipe.channel)
         if pipe.recent is not None:
             self._recent.end(pipe.recent)
 
@@ -281,6 +299,7 @@ class WatcherStreams:
             subscribers.publish_output(topic, body)
 
     def _on_pipe_end(self, recent: RecentOutput, reader: PipeReader) -> None:
+        self._world.store.release(recent.pid, recent.channel)
         self._recent.end(recent)
         self._outputs.readers.discard(reader)
         readers = self._readers[reader.source.pid]

@@ -39,7 +39,6 @@ from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
-    OnExit,
     OnGone,
     OnServing,
     OnSignalled,
@@ -51,6 +50,7 @@ from cvec_circus_core.system.protocols import (
     SpawnResult,
     ignore_result,
 )
+from cvec_circus_core.system.state_store import NO_TAKEOVER, OnExit, TakeoverData
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,14 @@ class LocalProcesses:
         self._refuses_spawns = False
         self._guard = HoldGuard()
 
-    def spawn(self, plan: LaunchPlan, stdio: Stdio, on_spawned: OnSpawned, on_exit: OnExit) -> None:
+    def spawn(
+        self,
+        plan: LaunchPlan,
+        stdio: Stdio,
+        on_spawned: OnSpawned,
+        on_exit: OnExit,
+        takeover: TakeoverData = NO_TAKEOVER,
+    ) -> None:
         """Start a process in a session of its own; the answer comes before this returns."""
         try:
             with self._sockets.lend(plan.sockets) as numbers:

@@ -23,6 +23,7 @@ from cvec_circus_core.model.notices import LONGEST
 from cvec_circus_core.model.text import LineQuota, Share
 from cvec_circus_core.system.proc import HAS_PROC, user_of
 from cvec_circus_core.system.processes.process_table import read_row
+from cvec_circus_core.system.state_store import NoStateStore, StateStore
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ _CREDENTIALS = struct.Struct("iII")
 _DESCRIPTORS_AT_MOST = 253
 _AT_ONCE = 64
 """Messages that are read before others have their turn."""
+_SHARED = "notify"
+"""Name of the socket that all share, where it is held for a later daemon."""
 _HOPS = 64
 
 Ancillary = Iterable[tuple[int, int, bytes]]
@@ -43,13 +46,30 @@ class NotifySocket:
         loop: asyncio.AbstractEventLoop,
         heard: Callable[[bytes], None],
         quota: LineQuota | None = None,
+        *,
+        inherited: int | None = None,
     ) -> None:
         """Open it; ``quota`` bounds what is told of others who send. Raises `SystemProblem`."""
-        self._socket, self.address = _open()
+        self._socket, self.address = _open() if inherited is None else _inherited(inherited)
         self._loop = loop
         self._heard = heard
         self._quota = quota or LineQuota()
         self._pid = 0
+
+    @classmethod
+    def adopt(
+        cls,
+        fd: int,
+        loop: asyncio.AbstractEventLoop,
+        heard: Callable[[bytes], None],
+        quota: LineQuota,
+    ) -> NotifySocket:
+        """Return one that was opened by an earlier daemon."""
+        return cls(loop, heard, quota, inherited=fd)
+
+    def fileno(self) -> int:
+        """Return its descriptor."""
+        return self._socket.fileno()
 
     def listen_to(self, pid: int) -> None:
         """Hear what this process and its descendants say, from the beginning."""
@@ -92,7 +112,8 @@ class NotifySocket:
 class SharedNotifySocket:
     """Where processes may say how they are of which nobody expects it; opened at the first use."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: StateStore | None = None) -> None:
+        self._store = store or NoStateStore()
         self._heard: dict[int, Callable[[bytes], None]] = {}
         self._early: deque[tuple[int, bytes]] = deque(maxlen=_AT_ONCE)
         """The last messages of processes that are not listened to, maybe not yet."""
@@ -103,12 +124,17 @@ class SharedNotifySocket:
         """Return the address; an empty one where there can be no such socket."""
         if self._socket is None:
             try:
-                self._socket, self._address = _open()
+                self._socket, self._address = self._opened()
             except SystemProblem:
                 return ""
+            self._store.hold(_SHARED, self._socket.fileno())
             loop.add_reader(self._socket.fileno(), self._read, self._socket)
             self._loop = loop
         return self._address
+
+    def _opened(self) -> tuple[socket.socket, str]:
+        held = self._store.inventory.held.get(_SHARED)
+        return _open() if held is None else _inherited(held)
 
     def listen_to(self, pid: int, heard: Callable[[bytes], None]) -> None:
         """Hear what this process and its descendants say, from the beginning."""
@@ -187,6 +213,13 @@ def _owner(pid: int, owners: Container[int]) -> int | None:
             return row.parent
         pid = row.parent
     return None
+
+
+def _inherited(fd: int) -> tuple[socket.socket, str]:
+    """Return a socket that was open before, and its address."""
+    notify_socket = socket.socket(fileno=fd)
+    name: bytes = notify_socket.getsockname()
+    return notify_socket, f"@{name[1:].decode()}"
 
 
 def _unpack(ancillary: Ancillary) -> tuple[int, int] | None:

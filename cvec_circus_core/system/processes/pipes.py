@@ -47,6 +47,12 @@ class Pipes:
         self.count += 1
         return nofile.move_up(reading), writing
 
+    def adopt(self, reading: int, *, blocks: bool = False) -> int:
+        """Take in a reading end that was handed to us; return its number from now on."""
+        os.set_blocking(reading, blocks)
+        self.count += 1
+        return nofile.move_up(reading)
+
     def enlarge(self, reading: int) -> None:
         """Let a pipe hold more, where the machine and our share allow it."""
         if _SET_SIZE is None or len(self._large) >= LARGE_AT_ONCE:

@@ -1,0 +1,27 @@
+"""circusd becomes the keeper: the same process, another program, which starts the daemon anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cvec_circus_core.system.daemonize import WaitingCaller
+from cvec_circus_core.system.pidfile import PidFile
+
+
+def become_keeper(again: Sequence[str], caller: WaitingCaller, pidfile: PidFile | None) -> NoReturn:
+    """Run the keeper in this process; ``again`` is the command that starts the daemon."""
+    order = {
+        "brain": list(again),
+        "pidfile": None if pidfile is None else str(pidfile.path),
+        "pidfile_fd": None if pidfile is None else pidfile.hand_on(),
+        "caller_fd": caller.hand_on(),
+    }
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # -P: what happens to lie in the working directory comes last, not first.
+    words = [sys.executable, "-P", "-m", "cvec_circus_core.keeper", json.dumps(order)]
+    os.execv(sys.executable, words)  # noqa: S606 - no shell is wanted

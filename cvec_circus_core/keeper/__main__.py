@@ -1,0 +1,130 @@
+"""The keeper as a program: ``python -m cvec_circus_core.keeper ORDER``, in circusd's own process.
+
+The order is JSON: how a brain is started, and the descriptors that were open before: the pid file,
+and the pipe of a caller who waits in the foreground.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from cvec_circus_core.keeper.brain import Brain
+from cvec_circus_core.keeper.keeper_service import KeeperService
+from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
+from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.net.owned_sockets import OwnedSockets
+from cvec_circus_core.system.pidfile import PidFile
+from cvec_circus_core.system.prctl import become_subreaper
+from cvec_circus_core.system.processes.descriptors import raise_nofile_limit, seal_descriptors
+from cvec_circus_core.system.processes.launcher import Launcher
+from cvec_circus_core.system.processes.local import choose_processes, subreaper_processes
+from cvec_circus_core.system.processes.orphans import OrphanReaper
+from cvec_circus_core.system.processes.process_table import child_pids
+from cvec_circus_core.system.service_manager import ServiceManager
+from cvec_circus_core.system.signals import DaemonSignals
+
+log = logging.getLogger(__name__)
+
+_NOT_FOR_THE_BRAIN = frozenset(
+    {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE}
+    | {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGURG}
+    | {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeeperOrder:
+    """What the keeper is started with."""
+
+    brain: tuple[str, ...]
+    pidfile: str | None = None
+    pidfile_fd: int | None = None
+    caller_fd: int | None = None
+
+
+class Keeper:
+    """Everything that the keeper's process is made of."""
+
+    def __init__(self, order: KeeperOrder, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._caller = NOBODY_WAITS if order.caller_fd is None else WaitingCaller(order.caller_fd)
+        self._manager = ServiceManager.from_environment()
+        self._sockets = OwnedSockets(loop)
+        is_given_orphans = become_subreaper() or os.getpid() == 1
+        make = subreaper_processes if is_given_orphans else choose_processes
+        self._processes = make(loop, Launcher(sealed=True), None, self._sockets)
+        self._over: asyncio.Future[int] = loop.create_future()
+        self._brain = Brain(loop, self._processes, order.brain, self._end)
+        self._brain.service = KeeperService(loop, self._processes, self._sockets, self._on_word)
+
+    async def run(self) -> int:
+        """Keep until a brain has ended for good; return its exit code."""
+        orphans = OrphanReaper(self._loop, self._processes.__contains__, child_pids(os.getpid()))
+        signals = DaemonSignals(self._loop)
+        handed_on: dict[int, Callable[[], None]] = {
+            int(number): partial(self._brain.signal, int(number))
+            for number in signal.valid_signals() - _NOT_FOR_THE_BRAIN
+        }
+        signals.install({**handed_on, signal.SIGCHLD: orphans.child_died})
+        try:
+            self._brain.start()
+            return await self._over
+        finally:
+            self._brain.close()
+            orphans.close()
+            signals.restore()
+            self._processes.close()
+            self._sockets.close_all()
+
+    def _end(self, code: int) -> None:
+        if not self._over.done():
+            self._over.set_result(code)
+
+    def _on_word(self, message: wire.Message) -> None:
+        """Take what a brain says of itself."""
+        match message:
+            case ("ready",):
+                self._brain.became_ready()
+                self._caller.ready()
+                self._manager.ready()
+            case ("failed", sentence):
+                self._caller.failed(sentence)
+            case ("stopping",):
+                self._manager.stopping()
+            case ("over",):
+                self._brain.leaves()
+            case _:
+                log.error("the brain says what is not known: %r", message[:1])
+
+
+def main() -> int:
+    """Run the keeper and return its exit code."""
+    logging.basicConfig(format="%(asctime)s keeper[%(process)d] [%(levelname)s] %(message)s")
+    fields = json.loads(sys.argv[1])
+    order = KeeperOrder(**{**fields, "brain": tuple(fields["brain"])})
+    pidfile = None
+    if order.pidfile is not None and order.pidfile_fd is not None:
+        pidfile = PidFile.inherited(order.pidfile, order.pidfile_fd)
+    raise_nofile_limit()
+    seal_descriptors()
+    try:
+        return asyncio.run(_run(order))
+    finally:
+        if pidfile is not None:
+            pidfile.release()
+
+
+async def _run(order: KeeperOrder) -> int:
+    return await Keeper(order, asyncio.get_running_loop()).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

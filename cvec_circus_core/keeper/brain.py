@@ -1,0 +1,155 @@
+"""The brain as a child of the keeper: started, started again, and told what the keeper is told.
+
+A brain that has been ready is started again at once when it dies; one that dies before that waits,
+each time longer. Signals that come meanwhile are for the next one.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable, Sequence
+
+from cvec_circus_core.keeper.channel import BrainChannel
+from cvec_circus_core.keeper.keeper_service import KeeperService
+from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.launch import LaunchPlan, Stdio
+from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.processes.local import LocalProcesses
+from cvec_circus_core.system.protocols import SpawnResult
+
+log = logging.getLogger(__name__)
+
+PAUSE, LONGEST_PAUSE = 0.1, 10.0
+"""Seconds before a brain is started again that died before it was ready; they double each time."""
+
+_STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+OnOver = Callable[[int], None]
+"""Takes the exit code of a brain that ended for good."""
+
+
+class Brain:
+    """The present brain, or the next one."""
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        processes: LocalProcesses,
+        argv: Sequence[str],
+        on_over: OnOver,
+    ) -> None:
+        self.service: KeeperService | None = None
+        self.starts = 0
+        self.last_end: str = ""
+        """How the last one that died has ended."""
+        self._loop = loop
+        self._processes = processes
+        self._argv = tuple(argv)
+        self._on_over = on_over
+        self._channel: BrainChannel | None = None
+        self._pid: int | None = None
+        self._is_ready = False
+        self._was_ready = False
+        """Whether any brain has been ready."""
+        self._is_leaving = False
+        self._failures = 0
+        self._last_stop: int | None = None
+        """The stop signal that this one was sent last: it may have died before it took it."""
+        self._pending_signals: list[int] = []
+        self._restart: TimerHandle | None = None
+
+    def start(self) -> None:
+        """Start one."""
+        assert self.service is not None
+        self._restart = None
+        self._is_ready = self._is_leaving = False
+        ours, theirs = wire.pair()
+        try:
+            plan = LaunchPlan(argv=self._argv, env=dict(os.environ))
+            self._processes.spawn(plan, Stdio(stdin=theirs.fileno()), self._on_spawned, self._ended)
+        finally:
+            theirs.close()
+        if self._pid is None:
+            ours.close()
+            self._retry()
+            return
+        self.starts += 1
+        self._channel = BrainChannel(self._loop, ours, self.service.hear)
+        facts = {"pid": os.getpid(), "starts": self.starts, "last_end": self.last_end}
+        self.service.serve(self._channel, facts)
+
+    def signal(self, signum: int) -> None:
+        """Hand on a signal, at once or as soon as there is a brain that can take it."""
+        if self._pid is not None and self._is_ready:
+            if signum in _STOPPING:
+                self._last_stop = signum
+            self._processes.signal(self._pid, signum)
+        elif self._pid is None and not self._was_ready and signum != signal.SIGHUP:
+            self._on_over(1)
+        else:
+            self._pending_signals.append(signum)
+
+    def became_ready(self) -> None:
+        """Note that it serves."""
+        self._is_ready = self._was_ready = True
+        self._failures = 0
+        pending, self._pending_signals = self._pending_signals, []
+        for signum in pending:
+            self.signal(signum)
+
+    def leaves(self) -> None:
+        """Note that it is about to end for good."""
+        self._is_leaving = True
+
+    def _on_spawned(self, result: SpawnResult) -> None:
+        self._pid = result.pid
+        if result.pid is None:
+            log.error("the brain can not be started: %s", result.problem)
+
+    def _ended(self, pid: int, end: Exit) -> None:
+        assert self.service is not None
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+        self.service.leave()
+        self._pid = None
+        if end.left_behind:
+            self._processes.kill_leftovers(pid, signal.SIGKILL, 0.0, lambda _: None)
+        has_failed = not self._was_ready and end.code is not None and end.code >= 0
+        if self._is_leaving or has_failed:
+            self._on_over(1 if end.code is None or end.code < 0 else end.code)
+            return
+        if self._last_stop is not None:
+            self._pending_signals.append(self._last_stop)
+            self._last_stop = None
+        self.last_end = _told(end)
+        log.error("the brain (pid %d) %s; its work is taken over by another", pid, self.last_end)
+        self._retry()
+
+    def _retry(self) -> None:
+        if self._is_ready:
+            self._is_ready = False
+            self.start()
+            return
+        pause = min(PAUSE * 2**self._failures, LONGEST_PAUSE)
+        self._failures += 1
+        self._restart = self._loop.call_later(pause, self.start)
+
+    def close(self) -> None:
+        """Start none any more."""
+        if self._restart is not None:
+            self._restart.cancel()
+
+
+def _told(end: Exit) -> str:
+    if end.code is None:
+        return "ended"
+    if end.code >= 0:
+        return f"ended with exit code {end.code}"
+    try:
+        return f"was ended by {signal.Signals(-end.code).name}"
+    except ValueError:
+        return f"was ended by signal {-end.code}"

@@ -1,0 +1,269 @@
+"""What a brain may ask its keeper for: the ports of processes and sockets, and what is to be kept.
+
+Each verb is a method; what it answers carries the number that the question had. The state notes and
+labels mean nothing here.
+"""
+
+from __future__ import annotations
+
+import os
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from cvec_circus_core.keeper.channel import BrainChannel
+from cvec_circus_core.keeper.ledger import Entry, Ledger
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
+from cvec_circus_core.model.errors import CannotBind
+from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.launch import Stdio
+from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.net.owned_sockets import OwnedSockets
+from cvec_circus_core.system.processes.descriptors import nofile
+from cvec_circus_core.system.processes.local import LocalProcesses
+from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
+
+Unheard = Callable[[wire.Message], None]
+
+
+class KeeperService:
+    """Carries out what the brain asks for, one brain after another."""
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        processes: LocalProcesses,
+        sockets: OwnedSockets,
+        on_word: Unheard,
+    ) -> None:
+        """``on_word`` is given what is about the brain itself: that it is ready, or ends."""
+        self.ledger = Ledger()
+        self._loop = loop
+        self._processes = processes
+        self._sockets = sockets
+        self._on_word = on_word
+        self._notes: dict[str, bytes] = {}
+        self._held: dict[str, int] = {}
+        self._opened: dict[int, tuple[BindPlan, OpenSocket]] = {}
+        """Opened and not kept yet, by number."""
+        self._kept: dict[str, tuple[BindPlan, OpenSocket]] = {}
+        self._watches: dict[int, Callable[[], None]] = {}
+        self._refuses_spawns = False
+        self._channel: BrainChannel | None = None
+        self._verbs: dict[str, Callable[..., None]] = {
+            "signal": self._signal,
+            "signal_child": self._signal_child,
+            "signal_when_idle": self._signal_when_idle,
+            "tell_when_serving": self._tell_when_serving,
+            "kill_leftovers": self._kill_leftovers,
+            "kill_orphans": self._kill_orphans,
+            "refuse_spawns": self._refuse_spawns,
+            "open": self._open,
+            "adjust": self._adjust,
+            "keep": self._keep,
+            "discard": self._discard,
+            "close": self._close,
+            "close_all": self._close_all,
+            "watch": self._watch,
+            "unwatch": self._unwatch,
+            "note": self._note,
+            "label": self.ledger.label,
+            "release": self.ledger.release,
+            "confirm": self.ledger.confirm,
+        }
+
+    def serve(self, channel: BrainChannel, facts: Mapping[str, object]) -> None:
+        """Serve another brain from now on: it is given the inventory, and some facts at its end."""
+        self._channel = channel
+        self._refuses_spawns = False
+        for key, content in self._notes.items():
+            channel.tell("note", key, content)
+        for name, descriptor in self._held.items():
+            channel.tell("held", name, descriptors=(descriptor,))
+        for plan, opened in self._kept.values():
+            channel.tell("socket", asdict(plan), asdict(opened))
+        for entry in self.ledger:
+            self._tell_entry(channel, entry)
+        channel.tell("complete", dict(facts))
+
+    def leave(self) -> None:
+        """Do nothing more for a brain that is gone: what it has not kept is given back."""
+        self._channel = None
+        for end in self._watches.values():
+            end()
+        self._watches.clear()
+        for number in tuple(self._opened):
+            self._discard_opened(number)
+
+    def hear(self, message: wire.Message, descriptors: wire.Descriptors) -> None:
+        """Carry out one message."""
+        verb, *arguments = message
+        if verb == "spawn":
+            self._spawn(descriptors, *arguments)
+        elif verb == "hold":
+            self._hold(*arguments, *descriptors)
+        elif verb in self._verbs:
+            self._verbs[verb](*arguments)
+        else:
+            self._on_word(message)
+
+    def _tell(self, *message: object) -> None:
+        if self._channel is not None:
+            self._channel.tell(*message)
+
+    def _tell_entry(self, channel: BrainChannel, entry: Entry) -> None:
+        end = None if entry.end is None else (entry.end.code, entry.end.left_behind)
+        names, numbers = tuple(entry.descriptors), tuple(entry.descriptors.values())
+        channel.tell(
+            "process",
+            *(entry.number, entry.pid, entry.label, names, end, entry.is_confirmed),
+            descriptors=numbers,
+        )
+
+    def _spawn(
+        self,
+        descriptors: wire.Descriptors,
+        number: int,
+        plan: Mapping[str, Any],
+        streams: tuple[str, ...],
+        label: bytes,
+        names: tuple[str, ...],
+    ) -> None:
+        count = len(streams)
+        entries: list[Entry] = []
+
+        def on_spawned(result: SpawnResult) -> None:
+            if result.pid is None:
+                wire.close_all(descriptors[count:])
+                self._tell("spawned", number, 0, None, result.problem, result.is_shortage)
+                return
+            kept = [nofile.move_up(descriptor) for descriptor in descriptors[count:]]
+            entry = self.ledger.add(result.pid, label, dict(zip(names, kept, strict=True)))
+            entries.append(entry)
+            self._tell("spawned", number, entry.number, result.pid, "", False)
+
+        def on_exit(pid: int, end: Exit) -> None:
+            entries[0].end = end
+            self._tell("exited", entries[0].number, end.code, end.left_behind)
+
+        if self._refuses_spawns:
+            on_spawned(SpawnResult(None, "the daemon is ending"))
+        else:
+            stdio = Stdio(**dict(zip(streams, descriptors[:count], strict=True)))
+            self._processes.spawn(wire.plan_from_data(plan), stdio, on_spawned, on_exit)
+        wire.close_all(descriptors[:count])
+
+    def _on_signalled(self, number: int, result: SignalResult) -> None:
+        self._tell("signalled", number, result.was_there, result.problem)
+
+    def _signal(self, number: int, pid: int, signum: int, scope: str) -> None:
+        answer = partial(self._on_signalled, number)
+        self._processes.signal(pid, signum, Scope[scope], answer)
+
+    def _signal_child(self, number: int, pid: int, child_pid: int, signum: int) -> None:
+        answer = partial(self._on_signalled, number)
+        self._processes.signal_child(pid, child_pid, signum, answer)
+
+    def _signal_when_idle(
+        self,
+        number: int,
+        pid: int,
+        signum: int,
+        scope: str,
+        served: tuple[list[int], list[str]],
+        patience: float,
+    ) -> None:
+        where, answer = wire.served_from_data(served), partial(self._on_signalled, number)
+        self._processes.signal_when_idle(pid, signum, Scope[scope], where, patience, answer)
+
+    def _tell_when_serving(
+        self, number: int, pid: int, served: tuple[list[int], list[str]]
+    ) -> None:
+        where = wire.served_from_data(served)
+        self._processes.tell_when_serving(pid, where, partial(self._tell, "serving", number))
+
+    def _kill_leftovers(self, number: int, pid: int, signum: int, grace: float) -> None:
+        self._processes.kill_leftovers(pid, signum, grace, partial(self._tell, "gone", number))
+
+    def _kill_orphans(self, number: int, signum: int, grace: float) -> None:
+        self._processes.kill_orphans(signum, grace, partial(self._tell, "gone", number))
+
+    def _refuse_spawns(self) -> None:
+        self._refuses_spawns = True
+
+    def _open(self, plan: Mapping[str, Any]) -> None:
+        bind_plan = BindPlan(**plan)
+        self._answer_opened(bind_plan, partial(self._sockets.open, bind_plan), self._opened)
+
+    def _adjust(self, name: str, plan: Mapping[str, Any]) -> None:
+        bind_plan = BindPlan(**plan)
+        self._answer_opened(bind_plan, partial(self._sockets.adjust, name, bind_plan), None)
+
+    def _answer_opened(
+        self,
+        plan: BindPlan,
+        act: Callable[[], OpenSocket],
+        aside: dict[int, tuple[BindPlan, OpenSocket]] | None,
+    ) -> None:
+        try:
+            opened = act()
+        except CannotBind as error:
+            self._tell("refused", str(error))
+            return
+        if aside is None:
+            self._kept[opened.name] = (plan, opened)
+        else:
+            aside[opened.number] = (plan, opened)
+        self._tell("answer", asdict(opened))
+
+    def _keep(self, number: int) -> None:
+        self._sockets.keep(number)
+        plan, opened = self._opened.pop(number)
+        self._kept[opened.name] = (plan, opened)
+        self._tell("answer", None)
+
+    def _discard(self, number: int) -> None:
+        self._discard_opened(number)
+        self._tell("answer", None)
+
+    def _discard_opened(self, number: int) -> None:
+        self._sockets.discard(number)
+        del self._opened[number]
+
+    def _close(self, name: str) -> None:
+        self._sockets.close(name)
+        del self._kept[name]
+        self._tell("answer", None)
+
+    def _close_all(self) -> None:
+        self._sockets.close_all()
+        self._opened.clear()
+        self._kept.clear()
+        self._tell("answer", None)
+
+    def _watch(self, number: int, name: str) -> None:
+        # One word is enough for as long as nobody accepts: the brain watches anew if it wants.
+        def on_connection() -> None:
+            self._watches.pop(number)()
+            self._tell("connected", number)
+
+        self._watches[number] = self._sockets.watch(name, on_connection)
+
+    def _unwatch(self, number: int) -> None:
+        if number in self._watches:
+            self._watches.pop(number)()
+        self._tell("answer", None)
+
+    def _hold(self, name: str, descriptor: int) -> None:
+        before = self._held.get(name)
+        self._held[name] = nofile.move_up(descriptor)
+        if before is not None:
+            os.close(before)
+
+    def _note(self, key: str, content: bytes | None) -> None:
+        if content is None:
+            self._notes.pop(key, None)
+        else:
+            self._notes[key] = content

@@ -1,0 +1,1 @@
+"""Processes and sockets that are the keeper's: both ports, by messages."""

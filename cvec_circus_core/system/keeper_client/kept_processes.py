@@ -1,0 +1,234 @@
+"""`Processes` whose children are the keeper's, and what it keeps of them for the next brain."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
+from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
+from cvec_circus_core.system.protocols import (
+    OnGone,
+    OnServing,
+    OnSignalled,
+    OnSpawned,
+    Scope,
+    SignalResult,
+    SpawnResult,
+    ignore_result,
+)
+from cvec_circus_core.system.state_store import (
+    NO_TAKEOVER,
+    Inventory,
+    KeptProcess,
+    OnExit,
+    TakeoverData,
+)
+
+log = logging.getLogger(__name__)
+
+Defer = Callable[[Callable[[], None]], None]
+"""Runs a piece of work soon, when it has its turn."""
+
+
+@dataclass(eq=False, slots=True)
+class _Known:
+    """What the keeper has of a process, until neither its end nor a descriptor is open."""
+
+    number: int
+    names: set[str]
+    is_confirmed: bool = False
+
+
+class KeptProcesses:
+    """Has processes started and signalled, and hears how they end."""
+
+    def __init__(self, link: KeeperLink, defer: Defer | None = None) -> None:
+        self._link = link
+        self._defer = defer
+        self.known: dict[int, _Known] = {}
+        """By pid: those that were started or taken over."""
+        self._alive: dict[int, tuple[int, OnExit]] = {}
+        """By the keeper's number: pid, and whom to tell of the end."""
+        self._pids: set[int] = set()
+        link.on_end = self._on_end
+
+    def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
+        """Have a process that an earlier brain has started; one that has ended is told soon."""
+        self._register(process.number, process.pid, process.descriptors, on_exit)
+        if process.end is not None:
+            self._on_end(process.number, process.end)
+
+    def _register(self, number: int, pid: int, names: Iterable[str], on_exit: OnExit) -> None:
+        self.known[pid] = _Known(number, set(names))
+        self._alive[number] = (pid, on_exit)
+        self._pids.add(pid)
+
+    def spawn(
+        self,
+        plan: LaunchPlan,
+        stdio: Stdio,
+        on_spawned: OnSpawned,
+        on_exit: OnExit,
+        takeover: TakeoverData = NO_TAKEOVER,
+    ) -> None:
+        """Have a process started; the answer comes later."""
+
+        def on_answer(entry: int, pid: int | None, problem: str, is_shortage: bool) -> None:
+            if pid is not None:
+                self._register(entry, pid, takeover.descriptors, on_exit)
+            on_spawned(SpawnResult(pid, problem, is_shortage))
+
+        streams = wire.stdio_to_data(stdio)
+        self._link.tell(
+            "spawn",
+            self._link.number_for(on_answer),
+            wire.plan_to_data(plan),
+            tuple(streams),
+            takeover.label,
+            tuple(takeover.descriptors),
+            descriptors=(*streams.values(), *takeover.descriptors.values()),
+        )
+
+    def _answer_to(self, on_signalled: OnSignalled) -> int:
+        return self._link.number_for(
+            lambda was_there, problem: on_signalled(SignalResult(was_there, problem))
+        )
+
+    def signal(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope = Scope.PROCESS,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
+        """Have a signal sent."""
+        self._link.tell("signal", self._answer_to(on_signalled), pid, int(signum), scope.name)
+
+    def signal_child(
+        self, pid: int, child_pid: int, signum: int, on_signalled: OnSignalled = ignore_result
+    ) -> None:
+        """Have a signal sent to one direct child of a process."""
+        number = self._answer_to(on_signalled)
+        self._link.tell("signal_child", number, pid, child_pid, int(signum))
+
+    def signal_when_idle(
+        self,
+        pid: int,
+        signum: int,
+        scope: Scope,
+        served: Served,
+        patience: float,
+        on_signalled: OnSignalled = ignore_result,
+    ) -> None:
+        """Have a signal sent once that costs nobody a request."""
+        number, where = self._answer_to(on_signalled), wire.served_to_data(served)
+        self._link.tell(
+            "signal_when_idle", number, pid, int(signum), scope.name, where, float(patience)
+        )
+
+    def tell_when_serving(self, pid: int, served: Served, on_serving: OnServing) -> None:
+        """Be told when a process waits on its sockets."""
+        number = self._link.number_for(on_serving)
+        self._link.tell("tell_when_serving", number, pid, wire.served_to_data(served))
+
+    def kill_leftovers(self, pid: int, signum: int, grace: float, on_gone: OnGone) -> None:
+        """Have stopped what an ended process left behind."""
+        number = self._link.number_for(on_gone)
+        self._link.tell("kill_leftovers", number, pid, int(signum), float(grace))
+
+    def kill_orphans(self, signum: int, grace: float, on_gone: OnGone) -> None:
+        """Have stopped what was orphaned and belongs to nobody."""
+        number = self._link.number_for(on_gone)
+        self._link.tell("kill_orphans", number, int(signum), float(grace))
+
+    def alive(self) -> frozenset[int]:
+        """Return the pids that are ours and have not been reported as ended."""
+        return frozenset(self._pids)
+
+    def __contains__(self, pid: int) -> bool:
+        return pid in self._pids
+
+    def refuse_spawns(self) -> None:
+        """Have nobody started any more."""
+        self._link.tell("refuse_spawns")
+
+    def close(self) -> None:
+        """Hear nothing more; the keeper has everybody still."""
+        self._link.detach()
+
+    def _on_end(self, number: int, end: Exit) -> None:
+        # A thousand may end at once: others shall have their turn meanwhile.
+        if self._defer is None:
+            self._tell_end(number, end)
+        else:
+            self._defer(lambda: self._tell_end(number, end))
+
+    def _tell_end(self, number: int, end: Exit) -> None:
+        if number not in self._alive:
+            return
+        pid, on_exit = self._alive.pop(number)
+        self._pids.discard(pid)
+        try:
+            on_exit(pid, end)
+        except Exception:
+            log.exception("process %d: telling its end failed; going on with the others", pid)
+
+
+class KeeperStore:
+    """`StateStore` at the keeper."""
+
+    is_kept = True
+
+    def __init__(self, link: KeeperLink, processes: KeptProcesses, inventory: Inventory) -> None:
+        self.inventory = inventory
+        self._link = link
+        self._processes = processes
+        self._known = processes.known
+
+    def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
+        """Have a process of the inventory; if it has ended, that is told soon."""
+        self._processes.take_over(process, on_exit)
+
+    def abandon(self, process: KeptProcess) -> None:
+        """Have nothing to do with a process; its end is of no interest to anybody."""
+        wire.close_all(process.descriptors.values())
+        for name in process.descriptors:
+            self._link.tell("release", process.number, name)
+        self._link.tell("confirm", process.number)
+
+    def note(self, key: str, content: bytes | None) -> None:
+        """Have something kept under a key; None forgets it."""
+        self._link.tell("note", key, content)
+
+    def hold(self, name: str, descriptor: int) -> None:
+        """Have a duplicate of a descriptor held."""
+        self._link.tell("hold", name, descriptors=(descriptor,))
+
+    def label(self, pid: int, label: bytes) -> None:
+        """Have something else kept of a process."""
+        if pid in self._known:
+            self._link.tell("label", self._known[pid].number, label)
+
+    def release(self, pid: int, name: str) -> None:
+        """Have one of its descriptors closed."""
+        known = self._known.get(pid)
+        if known is not None and name in known.names:
+            known.names.discard(name)
+            self._link.tell("release", known.number, name)
+            self._drop_if_over(pid, known)
+
+    def confirm(self, pid: int) -> None:
+        """Say that its end was told."""
+        known = self._known.get(pid)
+        if known is not None:
+            known.is_confirmed = True
+            self._link.tell("confirm", known.number)
+            self._drop_if_over(pid, known)
+
+    def _drop_if_over(self, pid: int, known: _Known) -> None:
+        if known.is_confirmed and not known.names:
+            del self._known[pid]

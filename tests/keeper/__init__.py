@@ -1,0 +1,1 @@
+"""Daemons under a keeper that are killed."""

@@ -1,0 +1,166 @@
+"""A daemon that was killed comes back with what it had: processes, wishes, sockets, output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.live.daemon import Daemon, is_alive, until
+
+pytestmark = pytest.mark.live
+
+SLEEPERS = """
+[watcher:sleepers]
+cmd = sleep 1000
+numprocesses = 3
+ready = spawned
+[watcher:other]
+cmd = sleep 1000
+ready = spawned
+"""
+
+
+class Kept(Daemon):
+    """A daemon under a keeper."""
+
+    def __init__(self, body: str, *flags: str, circus: str = "", **options: Any) -> None:
+        super().__init__(body, *flags, circus=f"{circus}\nkeeper = True", **options)
+
+    def brain(self) -> int:
+        """Return the pid of the present brain."""
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                if "--kept" in child.cmdline():
+                    return child.pid
+            except psutil.NoSuchProcess:
+                continue
+        return 0
+
+    def kill_brain(self, signum: int = signal.SIGKILL) -> None:
+        """Kill the brain, and wait until another one answers."""
+        pid, count = self.brain(), self.text().count("now waiting for commands")
+        os.kill(pid, signum)
+        until(lambda: self.text().count("now waiting for commands") > count)
+        assert self.ok("list")
+
+
+@pytest.fixture
+def started() -> Iterator[Any]:
+    daemons: list[Kept] = []
+
+    def start(body: str, **options: Any) -> Kept:
+        daemon = Kept(body, **options)
+        daemons.append(daemon)
+        daemon.start()
+        return daemon
+
+    yield start
+    try:
+        for daemon in daemons:
+            daemon.account()
+    finally:
+        for daemon in daemons:
+            daemon.clean_up()
+
+
+def test_the_same_processes_go_on(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    pids = daemon.until_active("sleepers", 3)
+    daemon.kill_brain()
+    assert daemon.pids("sleepers") == pids
+    assert daemon.status("sleepers")["status"] == "active"
+    assert all(map(is_alive, pids))
+
+
+def test_what_was_wanted_at_run_time_is_wanted_still(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    daemon.until_active("sleepers", 3)
+    daemon.ok("incr", name="sleepers", waiting=True)
+    daemon.ok("set", name="sleepers", options={"graceful_timeout": 7.5}, waiting=True)
+    daemon.ok("stop", name="other", waiting=True)
+    daemon.ok("add", name="new", cmd="sleep 1000", options={"ready": "spawned"})
+    daemon.ok("start", name="new", waiting=True)
+    pids = daemon.pids("sleepers"), daemon.pids("new")
+    assert len(pids[0]) == 4
+    daemon.kill_brain()
+    assert (daemon.pids("sleepers"), daemon.pids("new")) == pids
+    assert daemon.ok("numprocesses", name="sleepers")["numprocesses"] == 4
+    assert daemon.ok("get", name="sleepers", keys=["graceful_timeout"])["options"] == {
+        "graceful_timeout": 7.5
+    }
+    assert daemon.status("other")["status"] == "stopped"
+    daemon.ok("rm", name="new", waiting=True)
+    daemon.kill_brain()
+    assert daemon.ok("list")["watchers"] == ["other", "sleepers"]
+
+
+def test_a_death_that_nobody_saw_is_told_once_and_answered(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    first, *others = daemon.until_active("sleepers", 3)
+    os.kill(daemon.brain(), signal.SIGSTOP)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: not is_alive(first))
+    daemon.kill_brain()
+    until(lambda: daemon.status("sleepers")["running"] == 3)
+    pids = daemon.pids("sleepers")
+    assert set(others) < set(pids)
+    assert first not in pids
+    assert daemon.status("sleepers")["restarts"] == 1
+
+
+def test_a_managed_socket_stays_open(started: Any) -> None:
+    daemon = started(
+        "[socket:web]\nport = 0\n[watcher:web]\ncmd = python3 -m http.server 0\nuse_sockets = yes\n"
+        "ready = spawned\n"
+    )
+    port = daemon.ok("listsockets")["sockets"][0]["port"]
+    daemon.kill_brain()
+    assert daemon.ok("listsockets")["sockets"][0]["port"] == port
+    socket.create_connection(("127.0.0.1", port), 5).close()
+
+
+def test_output_goes_on_into_the_same_file(started: Any, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    daemon = started(
+        "[watcher:talker]\ncmd = sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done'\n"
+        f"ready = spawned\nstdout_stream.class = FileStream\nstdout_stream.filename = {file}\n"
+    )
+    daemon.until_active("talker")
+    for _ in range(3):
+        size = file.stat().st_size
+        until(lambda size=size: file.stat().st_size > size)  # type: ignore[misc]
+        daemon.kill_brain()
+    size = file.stat().st_size
+    until(lambda: file.stat().st_size > size)
+    numbers = [int(line) for line in file.read_text().splitlines()]
+    assert numbers == list(range(1, numbers[-1] + 1))
+
+
+def test_a_stop_signal_for_the_keeper_ends_everything(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    pids = daemon.until_active("sleepers", 3)
+    assert daemon.stop(signal.SIGTERM) == 0
+    assert not any(map(is_alive, pids))
+
+
+def test_a_stop_signal_while_no_brain_is_there_is_not_lost(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    daemon.until_active("sleepers", 3)
+    os.kill(daemon.brain(), signal.SIGKILL)
+    assert daemon.stop(signal.SIGTERM) == 0
+
+
+def test_plugins_of_the_dead_daemon_end_with_it(started: Any) -> None:
+    daemon = started(f"{SLEEPERS}[plugin:watchdog]\nuse = watchdog\nisolate = yes\n")
+    (before,) = daemon.until_active("plugin:watchdog")
+    daemon.kill_brain()
+    until(lambda: not is_alive(before))
+    (after,) = daemon.until_active("plugin:watchdog", 1)
+    assert after != before
