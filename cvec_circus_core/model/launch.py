@@ -67,6 +67,8 @@ class LaunchPlan:
     @property
     def sockets(self) -> tuple[str, ...]:
         """All managed sockets that the process gets, each once."""
+        if not self.listen_sockets and not self.numbered_sockets and self.stdin_socket is None:
+            return ()
         stdin = () if self.stdin_socket is None else (self.stdin_socket,)
         return tuple(dict.fromkeys((*self.listen_sockets, *self.numbered_sockets, *stdin)))
 

@@ -8,6 +8,8 @@ Most of these pipes are silent for most of their lives, and there are two for ea
 pipe that has said nothing is an entry of a table and of the kernel's: all pipes of a channel wait
 in one epoll, and the loop waits for that. Since what is passed on goes to one place, all of them
 wait where that takes nothing. A pipe is read to its end, no matter who holds it and however long.
+One that has come to its end with nothing in it is closed a moment later: there is a process to be
+replaced just then.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import logging
 import os
 import select
 import stat
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -31,8 +34,14 @@ from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
-PIPES_AT_ONCE = 8
-"""Pipes that are read in one turn."""
+_TELL_ONCE = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLONESHOT", 0)
+"""Else the loop would be woken by the same pipes until they have their turn."""
+
+PIPES_AT_ONCE, ENDS_AT_ONCE = 8, 32
+"""Pipes that are read in one turn, and that are closed."""
+
+END_DELAY = 0.02
+"""Seconds until an empty pipe that nobody writes to any more is closed."""
 
 PIECE = 64 * 1024
 """Bytes that are read of one pipe in one turn."""
@@ -92,6 +101,9 @@ class KeptPipes:
         self._turns = turns
         self._clock = clock
         self._by_fd: dict[int, KeptPipe] = {}
+        self._readable: deque[int] = deque()
+        self._ended: deque[int] = deque()
+        """Empty, and nobody writes to them any more."""
         self._epoll: select.epoll | None = None
         self._has_turn = False
         self._is_paused = False
@@ -105,13 +117,14 @@ class KeptPipes:
             self._begin()
         assert self._epoll is not None
         self._by_fd[fd] = pipe
-        self._epoll.register(fd, select.EPOLLIN)
+        self._epoll.register(fd, _TELL_ONCE)
 
     def resume(self) -> None:
         """Read on: there is room again."""
         if self._is_paused and self._epoll is not None:
             self._is_paused = False
             self._loop.add_reader(self._epoll.fileno(), self._on_readable)
+            self._request_turn()
 
     def became_only_producer(self) -> None:
         """Do nothing: no line waits for its end here."""
@@ -120,10 +133,12 @@ class KeptPipes:
         """Read what is in the pipes and close them, no matter who else holds them."""
         unread = LEFT_OVER * len(self._by_fd)
         while self._epoll is not None and unread > 0:
-            ready = self._epoll.poll(0)
-            if not ready:
+            self._look()
+            if not self._readable:
                 break
-            unread -= sum(self._read(fd) for fd, _ in ready)
+            unread -= self._read(self._readable.popleft())
+        self._readable.clear()
+        self._ended.clear()
         for fd in tuple(self._by_fd):
             self._end(fd)
 
@@ -136,20 +151,40 @@ class KeptPipes:
         self.resume()
 
     def _on_readable(self) -> None:
-        if not self._has_turn:
+        is_end_planned = bool(self._ended)
+        self._look()
+        if self._ended and not is_end_planned:
+            self._clock.wait(END_DELAY, self._end_some)
+        self._request_turn()
+
+    def _look(self) -> None:
+        """Note the pipes that something has happened to; each is told once."""
+        assert self._epoll is not None
+        for fd, events in self._epoll.poll(0):
+            (self._readable if events & select.EPOLLIN else self._ended).append(fd)
+
+    def _request_turn(self) -> None:
+        if self._readable and not self._has_turn:
             self._has_turn = True
             self._turns.add(self._take_turn)
 
     def _take_turn(self) -> None:
         self._has_turn = False
-        if self._epoll is None or self._is_paused:
-            return
-        for fd, _ in self._epoll.poll(0, PIPES_AT_ONCE):
+        for _ in range(min(PIPES_AT_ONCE, len(self._readable))):
+            if self._epoll is None or self._is_paused:
+                return
             if self.writer.is_full:
                 self._is_paused = True
                 self._loop.remove_reader(self._epoll.fileno())
                 return
-            self._read(fd)
+            self._read(self._readable.popleft())
+        self._request_turn()
+
+    def _end_some(self) -> None:
+        for _ in range(min(ENDS_AT_ONCE, len(self._ended))):
+            self._end(self._ended.popleft())
+        if self._ended:
+            self._turns.add(self._end_some)
 
     def _read(self, fd: int) -> int:
         """Read one piece of a pipe that has something, or has come to its end."""
@@ -173,6 +208,8 @@ class KeptPipes:
                 "wid": pipe.wid,
             }
         )
+        if self._epoll is not None:
+            self._epoll.modify(fd, _TELL_ONCE)
         return len(data)
 
     def _end(self, fd: int) -> None:

@@ -32,6 +32,8 @@ NO_FILES = LaunchFiles()
 
 def files_of(plan: LaunchPlan, stdio: Stdio, numbers: Mapping[str, int]) -> LaunchFiles:
     """Return what a process gets: the caller's descriptors, and the sockets that its plan names."""
+    if not numbers:
+        return LaunchFiles(stdio.stdin, stdio.stdout, stdio.stderr)
     stdin = stdio.stdin
     if plan.stdin_socket is not None:
         stdin = numbers[plan.stdin_socket]

@@ -19,7 +19,7 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
@@ -32,16 +32,17 @@ from cvec_circus_core.system.accounts import (
     user_name,
 )
 from cvec_circus_core.system.processes.cgroups import Leaf
+from cvec_circus_core.system.processes.child_setup import ChildSetup, Limits
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.launch_files import NO_FILES, LaunchFiles
 from cvec_circus_core.system.processes.listen_fds import ListenFds
-from cvec_circus_core.system.processes.posix_spawn import QuickChild, quick_start
-from cvec_circus_core.system.processes.privileges import Privileges, plan_privileges
+from cvec_circus_core.system.processes.posix_spawn import QuickChild, is_simple, quick_start
+from cvec_circus_core.system.processes.privileges import plan_privileges
 from cvec_circus_core.system.processes.spawn_errors import explain, is_shortage
 from cvec_circus_core.system.processes.spawn_tags import TagCarriers
 
 Child = subprocess.Popen[bytes] | QuickChild
-_Limits = tuple[tuple[int, tuple[int, int]], ...]
+_AS_IT_IS = nullcontext()
 
 _RESTORED_BY_POPEN = frozenset({signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE)})
 _SETTABLE = tuple(
@@ -75,6 +76,29 @@ class Launcher:
 
         Raises `CannotSpawn`.
         """
+        if self.sealed and leaf is None and is_simple(plan) and not files.listening:
+            quick = self._start_quickly(plan, files, tag)
+            if quick is not None:
+                return quick
+        return self._start_with_care(plan, files, leaf, tag)
+
+    def _start_quickly(
+        self, plan: LaunchPlan, files: LaunchFiles, tag: int | None
+    ) -> QuickChild | None:
+        """Start a process whose plan asks for nothing special; None where that does not work."""
+        if nofile.is_raised and not nofile.is_low_number_free():
+            return None
+        lowered = nofile.original_in_force() if nofile.is_raised else _AS_IT_IS
+        inheritable = _inheritable(files.numbered) if files.numbered else _AS_IT_IS
+        try:
+            with lowered, TagCarriers(tag), inheritable:
+                return quick_start(plan, files)
+        except OSError:
+            return None  # Starting with care finds out why.
+
+    def _start_with_care(
+        self, plan: LaunchPlan, files: LaunchFiles, leaf: Leaf | None, tag: int | None
+    ) -> Child:
         if not plan.argv or not (plan.executable or plan.argv[0]):
             raise CannotSpawn("the command is empty")
         who = _identity(plan)
@@ -85,46 +109,31 @@ class Launcher:
         try:
             with nullcontext() if leaf is None else _entrance(leaf) as entrance:
                 ignored = () if self.sealed else signals_to_reset()
-                in_child = _in_child(who, limits, ignored, entrance)
-                if rights is not None:
-                    in_child = replace(in_child or _InChild(who), rights=rights)
-                if files.listening:
-                    in_child = replace(
-                        in_child or _InChild(who),
-                        last=ListenFds(plan, files.listening, self.sealed),
-                    )
+                in_child: ChildSetup | None = None
+                if limits or ignored or entrance is not None or rights or files.listening:
+                    row = files.listening
+                    last = ListenFds(plan, row, self.sealed) if row else None
+                    in_child = ChildSetup(who, limits, ignored, entrance, rights, last)
                 lowers_limit = in_child is None and nofile.is_raised
                 if lowers_limit and not nofile.is_low_number_free():
-                    in_child, lowers_limit = _InChild(who), False
+                    in_child, lowers_limit = ChildSetup(who), False
                 lowered = nofile.original_in_force() if lowers_limit else nullcontext()
                 with lowered, TagCarriers(tag):
                     _give_pipes(files, who)
-                    return self._start(plan, files, who, in_child)
+                    return self._start_slowly(plan, files, who, in_child)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise CannotSpawn(explain(plan, who, error), is_shortage(error)) from error
-
-    def _start(
-        self,
-        plan: LaunchPlan,
-        files: LaunchFiles,
-        who: Identity | None,
-        in_child: _InChild | None,
-    ) -> Child:
-        lets_pass = self.sealed and files.numbered
-        with _inheritable(files.numbered) if lets_pass else nullcontext():
-            quick = quick_start(plan, files) if self.sealed and in_child is None else None
-            return quick or self._start_slowly(plan, files, who, in_child)
 
     def _start_slowly(
         self,
         plan: LaunchPlan,
         files: LaunchFiles,
         who: Identity | None,
-        in_child: _InChild | None,
+        in_child: ChildSetup | None,
     ) -> Child:
         settings: dict[str, Any] = {}
         if in_child is None and signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-            in_child = _InChild(who)
+            in_child = ChildSetup(who)
         if in_child is not None:
             settings["preexec_fn"] = in_child
         elif who is not None:
@@ -133,72 +142,19 @@ class Launcher:
             settings["close_fds"] = False
         else:
             settings["pass_fds"] = files.numbered
-        return subprocess.Popen(
-            plan.argv,
-            executable=plan.executable,
-            cwd=plan.working_dir,
-            env=plan.env,
-            umask=-1 if plan.umask is None else plan.umask,
-            stdin=_stream(plan.stdin, files.stdin),
-            stdout=_stream(plan.stdout, files.stdout),
-            stderr=_stream(plan.stderr, files.stderr),
-            start_new_session=True,
-            **settings,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _InChild:
-    """What runs between fork and exec: no locks, no logging, no imports.
-
-    The group is entered, limits are set and rights given up before the identity changes, because
-    only root may.
-    """
-
-    who: Identity | None
-    limits: _Limits = ()
-    signals: tuple[int, ...] = ()
-    entrance: int | None = None
-    rights: Privileges | None = None
-    last: ListenFds | None = None
-
-    def __call__(self) -> None:
-        hand_over = None if self.last is None else self.last.prepare()
-        if self.entrance is not None:
-            _enter(self.entrance)
-        if nofile.is_raised:
-            nofile.restore_here()
-        for number, limit in self.limits:
-            resource.setrlimit(number, limit)
-        if self.rights is not None:
-            self.rights.before_identity()
-        if self.who is not None:
-            os.setgroups(self.who.groups)
-            os.setregid(self.who.gid, self.who.gid)
-            os.setreuid(self.who.uid, self.who.uid)
-        if self.rights is not None:
-            self.rights.after_identity()
-        for signum in self.signals:
-            signal.signal(signum, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if hand_over is not None:
-            hand_over()
-
-
-def _enter(entrance: int) -> None:
-    try:
-        os.write(entrance, b"0")
-    except OSError:
-        return  # whether it is inside is looked at afterwards (cgroups.py)
-
-
-def _in_child(
-    who: Identity | None, limits: _Limits, signals: tuple[int, ...], entrance: int | None
-) -> _InChild | None:
-    """Return what must be done in the child by Python, if anything."""
-    if limits or signals or entrance is not None:
-        return _InChild(who, limits, signals, entrance)
-    return None
+        with _inheritable(files.numbered) if self.sealed else _AS_IT_IS:
+            return subprocess.Popen(
+                plan.argv,
+                executable=plan.executable,
+                cwd=plan.working_dir,
+                env=plan.env,
+                umask=-1 if plan.umask is None else plan.umask,
+                stdin=_stream(plan.stdin, files.stdin),
+                stdout=_stream(plan.stdout, files.stdout),
+                stderr=_stream(plan.stderr, files.stderr),
+                start_new_session=True,
+                **settings,
+            )
 
 
 @contextmanager
@@ -230,7 +186,7 @@ def _identity(plan: LaunchPlan) -> Identity | None:
     )
 
 
-def _limits(plan: LaunchPlan) -> _Limits:
+def _limits(plan: LaunchPlan) -> Limits:
     return tuple(_limit(name, value) for name, value in plan.rlimits.items())
 
 

@@ -60,6 +60,7 @@ Defer = Callable[[Callable[[], None]], None]
 _LOOK_AGAIN = 0.05
 _UNKILLABLE_FOR = 2.0
 """Seconds that a process may take to go although we were not allowed to kill it."""
+_NO_NUMBERS: Mapping[str, int] = {}
 _HAS_PROC = sys.platform.startswith("linux")
 
 
@@ -105,8 +106,12 @@ class LocalProcesses:
     ) -> None:
         """Start a process in a session of its own; the answer comes before this returns."""
         try:
-            with self._sockets.lend(plan.sockets) as numbers:
-                pid = self._start(plan, stdio, numbers, on_exit)
+            names = plan.sockets
+            if names:
+                with self._sockets.lend(names) as numbers:
+                    pid = self._start(plan, stdio, numbers, on_exit)
+            else:
+                pid = self._start(plan, stdio, _NO_NUMBERS, on_exit)
         except CannotSpawn as error:
             result = SpawnResult(None, str(error), error.is_shortage)
         except CannotBind as error:
@@ -142,7 +147,7 @@ class LocalProcesses:
             reason = os.strerror(error.errno).lower() if error.errno else str(error)
             sentence = f"can not watch {plan.argv[0]!r}: {reason}"
             raise CannotSpawn(sentence, is_shortage(error)) from error
-        inodes = frozenset(os.fstat(number).st_ino for number in numbers.values())
+        inodes = frozenset(map(_inode_of, numbers.values()))
         self._entries[child.pid] = _Entry(child, on_exit, inodes)
         self._descendants.track(child.pid, leaf, tag)
         return child.pid
@@ -283,6 +288,10 @@ class LocalProcesses:
             entry.on_exit(pid, Exit(code, left_behind=left_behind))
         except Exception:
             log.exception("process %d: telling its end failed; going on with the others", pid)
+
+
+def _inode_of(fd: int) -> int:
+    return os.fstat(fd).st_ino
 
 
 def _signalled(targets: Iterable[Callable[[], bool]], pid: int, signum: int) -> SignalResult:

@@ -41,9 +41,7 @@ class QuickChild:
 
 
 def quick_start(plan: LaunchPlan, files: LaunchFiles = NO_FILES) -> QuickChild | None:
-    """Start a process whose plan is simple; None where it is not, or where it does not work."""
-    if not _is_simple(plan):
-        return None
+    """Start a process whose plan is simple; None where that does not work."""
     program = _program(plan)
     actions = _actions(plan, files)
     if program is None or actions is None:
@@ -63,14 +61,26 @@ def quick_start(plan: LaunchPlan, files: LaunchFiles = NO_FILES) -> QuickChild |
     return QuickChild(pid)
 
 
-def _is_simple(plan: LaunchPlan) -> bool:
-    special = (plan.working_dir, plan.uid, plan.gid, plan.umask)
-    return all(option is None for option in special) and not plan.rlimits
+def is_simple(plan: LaunchPlan) -> bool:
+    """Tell whether a plan asks for nothing that posix_spawn can not do."""
+    has_options = (
+        plan.rlimits
+        or plan.no_new_privs
+        or plan.account_env
+        or plan.capabilities is not None
+        or plan.oom_score_adj is not None
+        or plan.death_signal is not None
+        or plan.working_dir is not None
+        or plan.umask is not None
+        or plan.uid is not None
+        or plan.gid is not None
+    )
+    return not has_options
 
 
 def _program(plan: LaunchPlan) -> str | None:
     """Return the file to run, looked up in the PATH that the child gets."""
-    program = plan.executable or plan.argv[0]
+    program = plan.executable or (plan.argv[0] if plan.argv else "")
     if "/" in program:
         return program
     for folder in plan.env.get("PATH", os.defpath).split(os.pathsep):
