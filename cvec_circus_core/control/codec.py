@@ -46,9 +46,12 @@ def request_of(value: object) -> RequestMessage:
     daemon = value.get("daemon")
     if daemon is not None and not isinstance(daemon, str):
         raise BadMessage("'daemon' must be a text")
+    plugin = value.get("plugin")
+    if plugin is not None and not isinstance(plugin, str):
+        raise BadMessage("'plugin' must be a text")
     person = None if value.get("person") is None else _person(value["person"])
     return RequestMessage(
-        command.strip().lower(), properties, value.get("id"), cast, daemon, person
+        command.strip().lower(), properties, value.get("id"), cast, daemon, plugin, person
     )
 
 

@@ -180,7 +180,8 @@ class InsideLink(PluginLink):
         self, endpoint: str, context: zmq.Context[Any], name: str, listen: Listen, leave: Leave
     ) -> None:
         super().__init__(endpoint, "", None, context)
-        self._name = name
+        self._envelope = {"plugin": name}
+        self._name = f"plugin:{name}"
         self._listen = listen
         self._leave = leave
         self._events: deque[Told] = deque()

@@ -163,4 +163,4 @@ class PluginThreads:
         return not hanging
 
     def _link(self, name: str) -> InsideLink:
-        return InsideLink(self._endpoint, self._context, f"plugin:{name}", *self._ears)
+        return InsideLink(self._endpoint, self._context, name, *self._ears)

@@ -65,6 +65,10 @@ class Anybody(Struct, frozen=True):
     where: str
 
 
+INSIDE = Anybody("inside the daemon")
+"""A thread of the daemon, such as that of a plugin; nobody else reaches its ``inproc`` endpoint."""
+
+
 class Stranger(Struct, frozen=True):
     """A caller who could not be told apart, and why."""
 

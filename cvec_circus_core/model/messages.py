@@ -19,6 +19,8 @@ class RequestMessage(Struct, frozen=True):
     """The sender wants no reply."""
     daemon: str | None = None
     """The daemon that is meant, where the sender is a helper of one; no other may answer."""
+    plugin: str | None = None
+    """Which plugin in a thread of the daemon has sent it; of others it is not believed."""
     person: Person | None = None
     """On whose behalf a program asks; what they may not, it may not for them."""
 

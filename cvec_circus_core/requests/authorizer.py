@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from cvec_circus_core.model.access import (
+    INSIDE,
     Anybody,
     Caller,
     KeyHolder,
@@ -48,7 +49,8 @@ class Authorizer:
                 name = f"key {holder.name!r}" if holder else "an unknown key"
                 return Caller(identity, name, rights_of(rules, identity))
             case Anybody(where):
-                return Caller(identity, f"anybody ({where})", rights_of(rules, identity))
+                name = "a thread of the daemon" if identity == INSIDE else f"anybody ({where})"
+                return Caller(identity, name, rights_of(rules, identity))
             case Stranger():
                 return Caller(identity, "a stranger", rights_of(rules, identity))
             case _:

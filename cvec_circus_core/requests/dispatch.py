@@ -38,7 +38,7 @@ class Dispatcher:
 
     async def answer(self, message: RequestMessage, caller: Caller) -> Reply:
         """Run the command that a request names, and return its reply."""
-        caller = on_behalf(caller, message.person)
+        caller = on_behalf(caller, message)
         command = self._commands.get(message.command)
         reply = await self._reply(command, message, caller)
         self._audit.tell(caller, message, reply, acts=command is not None and command.acts)

@@ -67,6 +67,7 @@ def test_under_the_defaults_the_machine_has_rest(start: Start) -> None:
     status = daemon.status("loop")
     assert (status["status"], status["reason"]) == ("starting", "a process exited with 1")
     assert daemon.said("flapping: process 1 died 2 times in 1 s")
+    assert daemon.said("plugin flapping: announce name=")
     spawned = daemon.text().count("running loop process")
     used = processor_time(daemon)
     with Caller(daemon.endpoint) as quiet:

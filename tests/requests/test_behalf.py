@@ -9,10 +9,12 @@ import pytest
 
 from cvec_circus_core.control.codec import request_of
 from cvec_circus_core.model.access import (
+    INSIDE,
     Anybody,
     Caller,
     KeyHolder,
     LocalUser,
+    PeerIdentity,
     Person,
     Rights,
     Role,
@@ -29,6 +31,24 @@ CONSOLE = Caller(LocalUser(0, 7), "user 'root'", ALL)
 ANN, VIC = Person("ann", Role.OPERATOR), Person("vic", Role.VIEWER)
 
 
+def asking(person: Person | None = None, plugin: str | None = None) -> RequestMessage:
+    """Return a message that says who asks."""
+    return RequestMessage("status", {}, person=person, plugin=plugin)
+
+
+@pytest.mark.parametrize(
+    ("identity", "name"),
+    [
+        (INSIDE, r"plugin flap\nping"),
+        (Anybody("insecure"), "as before"),
+        (LocalUser(0, 7), "as before"),
+    ],
+)
+def test_a_plugin_is_believed_from_within_alone(identity: PeerIdentity, name: str) -> None:
+    caller = on_behalf(Caller(identity, "as before", ALL), asking(plugin="flap\nping"))
+    assert caller == Caller(identity, name, ALL)
+
+
 @pytest.mark.parametrize(
     ("rights", "role", "expected"),
     [
@@ -42,12 +62,13 @@ ANN, VIC = Person("ann", Role.OPERATOR), Person("vic", Role.VIEWER)
     ],
 )
 def test_a_person_may_what_both_may(rights: Rights, role: Role, expected: Rights) -> None:
-    caller = on_behalf(Caller(KeyHolder("k", "there"), "key 'k'", rights), Person("ann", role))
+    program = Caller(KeyHolder("k", "there"), "key 'k'", rights)
+    caller = on_behalf(program, asking(Person("ann", role)))
     assert caller.rights == expected
 
 
 def test_the_program_stays_known() -> None:
-    identity = on_behalf(CONSOLE, ANN).identity
+    identity = on_behalf(CONSOLE, asking(ANN)).identity
     assert identity == SignedIn(ANN, LocalUser(0, 7), "user 'root'")
 
 
@@ -59,7 +80,7 @@ def test_the_program_stays_known() -> None:
     ],
 )
 def test_no_person_hides_a_stranger_or_another_person(caller: Caller) -> None:
-    assert on_behalf(caller, ANN) is caller
+    assert on_behalf(caller, asking(ANN)) is caller
 
 
 def answer(daemon: Any, command: str, person: Person | None, **properties: Any) -> Reply:

@@ -36,7 +36,7 @@ from cvec_circus_core.control.peers.quotas import (
 )
 from cvec_circus_core.control.peers.socket_monitor import Monitor, News
 from cvec_circus_core.model.access import (
-    Anybody,
+    INSIDE,
     Authorize,
     Caller,
     KeyHolder,
@@ -46,7 +46,6 @@ from cvec_circus_core.model.access import (
 from cvec_circus_core.system.net.peers import Meeting, Peers, plain_host
 
 _KNOWN_AT_MOST = 10_000
-_INSIDE = Anybody("inside the daemon")
 _NOT_GREETED = Stranger("the connection is not known")
 _NO_KEY_YET = Stranger("no key was shown")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -239,7 +238,7 @@ def _without_words(frame: zmq.Frame) -> PeerIdentity:
     try:
         frame.get(zmq.SRCFD)
     except zmq.ZMQError:
-        return _INSIDE
+        return INSIDE
     return _NOT_GREETED
 
 
