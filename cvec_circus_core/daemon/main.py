@@ -28,6 +28,7 @@ from cvec_circus_core.config.load import (
     torn,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.daemon.default_log import default_log
 from cvec_circus_core.daemon.keeper_start import become_keeper
 from cvec_circus_core.daemon.left_behind import sentence_of
 from cvec_circus_core.daemon.logs import (
@@ -209,7 +210,14 @@ def run(flags: Flags, loaded: Loaded, again: Sequence[str]) -> int:
     `CircusError` with one sentence where the start is not possible: nothing is left behind then.
     ``again`` is the command by which a keeper starts it.
     """
-    caller = daemonize() if flags.background else NOBODY_WAITS
+    welcome = ""
+    if flags.background and loaded.arbiter.logoutput == "-" and not loaded.arbiter.loggerconfig:
+        welcome = "circusd: its log is kept nowhere; --log-output FILE keeps it"
+        if (file := default_log(flags.config, os.environ)) is not None:
+            welcome = f"circusd: its log is {file}"
+            flags = replace(flags, logoutput=file)
+            loaded, again = flags.over(loaded), (*again, "--log-output", file)
+    caller = daemonize(welcome) if flags.background else NOBODY_WAITS
     try:
         code = _run_with_pidfile(flags, loaded, again, caller)
     except CircusError as error:

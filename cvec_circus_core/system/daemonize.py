@@ -50,9 +50,10 @@ NOBODY_WAITS = WaitingCaller(None)
 """For a daemon in the foreground."""
 
 
-def daemonize() -> WaitingCaller:
+def daemonize(welcome: str = "") -> WaitingCaller:
     """Return in a new process without terminal and parent; the old one waits and exits.
 
+    It says ``welcome`` where the daemon is ready.
     The folder and the umask stay; the standard streams lead to /dev/null.
     """
     sys.stdout.flush()
@@ -60,7 +61,7 @@ def daemonize() -> WaitingCaller:
     read, write = os.pipe()
     if os.fork():
         os.close(write)
-        _wait_and_exit(read)
+        _wait_and_exit(read, welcome)
     os.close(read)
     os.setsid()
     if os.fork():  # who is no session leader never gets a terminal again
@@ -69,7 +70,7 @@ def daemonize() -> WaitingCaller:
     return WaitingCaller(write)
 
 
-def _wait_and_exit(pipe: int) -> None:
+def _wait_and_exit(pipe: int, welcome: str) -> None:
     report = bytearray()
     try:
         while part := os.read(pipe, 4096):
@@ -79,6 +80,7 @@ def _wait_and_exit(pipe: int) -> None:
     code, message = (
         (report[0], report[1:].decode()) if report else (1, "the daemon ended unexpectedly")
     )
+    message = message if code else welcome
     if message:
         sys.stderr.write(message.rstrip() + "\n")
         sys.stderr.flush()

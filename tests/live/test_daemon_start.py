@@ -196,6 +196,23 @@ def test_skip_bad_runs_the_good_ones(start: Start) -> None:
         assert name in daemon.text()
 
 
+def test_in_the_background_without_a_log_it_says_where_its_log_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, pidfile = configured(folder), folder / "pid"
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder))
+    log = folder / "circus" / f"circusd-{file.stem}.log"
+    assert circusd("--daemon", "--pidfile", pidfile, file) == (0, f"circusd: its log is {log}\n")
+    pid = int(pidfile.read_text())
+    try:
+        with Caller(f"ipc://{folder}/c") as caller:
+            assert caller.call("reloadconfig")["plan"]["options"]["at_once"] == []
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not is_alive(pid))
+    assert "Everything is stopped, bye" in log.read_text()
+
+
 def test_in_the_background_the_command_ends_when_the_daemon_is_ready(folder: Path) -> None:
     file, pidfile, log = configured(folder), folder / "pid", folder / "log"
     words = ("--daemon", "--pidfile", pidfile, "--log-output", log)
