@@ -137,6 +137,8 @@ def refusal(
             return f"no watcher matches {unknown!r}"
         hint = f"; did you mean {nearest!r}?" if nearest else ""
         return f"no watcher is named {unknown!r}{hint}"
+    if reason.endswith("' already exist"):
+        reason += "s"  # programs match on the older grammar, people need not
     has_name = not is_labelled or f" {name} " in f" {reason} ".replace("'", " ")
     return reason if has_name else f"{name}: {reason}"
 

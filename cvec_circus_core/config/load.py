@@ -26,6 +26,7 @@ from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.text import TooLong
 from cvec_circus_core.model.values import replace
+from cvec_circus_core.model.words import split_words
 
 ReadFile = Callable[[Path], bytes]
 """Reads a file. Raises OSError."""
@@ -207,8 +208,8 @@ def _mixed(parts: Iterable[RawConfig]) -> Iterator[Problem]:
 def _patterns(text: str, variables: Mapping[str, str]) -> list[str]:
     # A NUL makes the option a problem of its own; no file can be named by it.
     try:
-        return [word for word in expand(text, variables)[0].split() if "\0" not in word]
-    except TooLong:
+        return [word for word in split_words(expand(text, variables)[0]) if "\0" not in word]
+    except (TooLong, ValueError):
         return []  # as is said where the option is read
 
 

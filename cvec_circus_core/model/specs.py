@@ -370,8 +370,10 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     check_delay: float = option(
         5.0, at_least(DURATION, -1), "kept for plugins; deaths are noticed at once whatever it says"
     )
-    include: tuple[str, ...] = option((), NAMES, "files to read too; wildcards allowed")
-    include_dir: tuple[str, ...] = option((), NAMES, "folders whose *.ini are read too")
+    include: tuple[str, ...] = option(
+        (), WORDS, "files to read too; wildcards allowed, and quotes around names with blanks"
+    )
+    include_dir: tuple[str, ...] = option((), WORDS, "folders whose *.ini are read too")
     stream_backend: str | None = option(None, OPTIONAL_TEXT, "taken from older files", inert=True)
     warmup_delay: float = option(0.0, SECONDS, "seconds between starting one watcher and the next")
     shutdown_timeout: float = option(

@@ -102,7 +102,7 @@ CONVERSATION = [
     (("stop", "slow", "--waiting"), 0, "ok"),
     (("add", "new", "sleep", "303", "--start", "--option", "numprocesses=2", "--wait"), 0, "ok"),
     (("numprocesses", "new"), 0, "2"),
-    (("add", "NEW", "sleep", "1"), 3, "error: 'NEW' already exist"),
+    (("add", "NEW", "sleep", "1"), 3, "error: 'NEW' already exists"),
     (("add", "bad", "/no/such/program", "--start", "--waiting"), 3, "error: .*no such program.*"),
     (("rm", "ne*", "bad", "--waiting"), 0, "new: ok\nbad: ok"),
     (("addsocket", "door", "host=127.0.0.1", "port=0"), 0, r"\d+:socket 'door' at 127.0.0.1:\d+"),

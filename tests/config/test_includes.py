@@ -149,3 +149,17 @@ def test_what_the_main_file_changes_of_an_included_one_is_meant(read: Reader) ->
     )
     assert not loaded.warnings
     assert [spec.priority for spec in loaded.watchers] == [3]
+
+
+def test_names_with_blanks_stand_in_quotes(read: Reader) -> None:
+    loaded = read(
+        "[circus]\ninclude = \"my conf/*.ini\" 'last one.ini'\n",
+        beside={"my conf/a.ini": watcher("a"), "last one.ini": watcher("b")},
+    )
+    assert not loaded.warnings
+    assert [found.name for found in loaded.watchers] == ["a", "b"]
+
+
+def test_quotes_that_do_not_match_are_told(read: Reader) -> None:
+    (problem,) = read('[circus]\ninclude = "my conf\n').problems
+    assert (problem.key, problem.line) == ("include", 2)
