@@ -100,7 +100,13 @@ ROOMS: Mapping[str, Room] = {
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),
     f"{PLUGINS}.prometheus": Room((PLUGINS, f"{CORE}.api"), ("prometheus_client",)),
     f"{PLUGINS}._directories": Room((PLUGINS, f"{CORE}.api"), ("watchfiles",)),
-    HTTPD: Room((HTTPD, f"{CORE}.api"), ("starlette", "uvicorn", "jinja2", "argon2", "zmq")),
+    HTTPD: Room(
+        (
+            *(HTTPD, f"{CORE}.api", f"{PLUGINS}.commands._status_table"),
+            *(f"{PLUGINS}.commands._option_words", f"{PLUGINS}.commands._output_entries"),
+        ),
+        ("starlette", "uvicorn", "jinja2", "argon2", "zmq"),
+    ),
     f"{PLUGINS}.importers.procfile": Room((PLUGINS, f"{CORE}.api"), ("dotenv",)),
     f"{PLUGINS}.importers._tree": Room((PLUGINS, f"{CORE}.api"), ("yaml",)),
     CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),

@@ -15,9 +15,11 @@ from starlette.responses import Response
 from cvec_circus_core.api import BadMessage, CallError, Errno
 from cvec_circus_plugins.httpd.console import UnknownDaemon, console_of, session_of
 from cvec_circus_plugins.httpd.daemon_link import PATIENCE, TIMEOUT
+from cvec_circus_plugins.httpd.daemon_model import DaemonModel
 from cvec_circus_plugins.httpd.forms import object_of
 from cvec_circus_plugins.httpd.handlers import carries_word, resource
 from cvec_circus_plugins.httpd.responses import Json, problem
+from cvec_circus_plugins.httpd.sessions import SessionInfo
 
 NO_WORD = "the request does not carry the word of its session (X-CSRF-Token)"
 
@@ -49,9 +51,16 @@ async def run_command(request: Request) -> Response:
         return problem(404, "no such daemon")
     except BadMessage as error:
         return problem(400, str(error))
+    return await response_to(daemon, session, name, properties)
+
+
+async def response_to(
+    daemon: DaemonModel, session: SessionInfo, command: str, properties: Mapping[str, Any]
+) -> Response:
+    """Let a daemon run a command for the person of a session, and return its reply."""
     timeout = TIMEOUT if properties.get("waiting") else PATIENCE
     try:
-        reply = await daemon.ask(name, properties, session.person, timeout)
+        reply = await daemon.ask(command, properties, session.person, timeout)
     except CallError as error:
         return problem(504, str(error))
     return as_response(reply)

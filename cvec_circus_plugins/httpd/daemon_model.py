@@ -18,9 +18,11 @@ from typing import Any
 import zmq
 
 from cvec_circus_core.api import CallError, Person
+from cvec_circus_plugins.commands._status_table import shown_state
 from cvec_circus_plugins.httpd.daemon_link import DaemonLink, Reply
 from cvec_circus_plugins.httpd.feed import Feed
 from cvec_circus_plugins.httpd.settings import DaemonAddress
+from cvec_circus_plugins.httpd.statistics_switch import WATCHER, added_endpoint
 from cvec_circus_plugins.httpd.usage import UsageTable
 
 log = logging.getLogger(__name__)
@@ -31,12 +33,13 @@ PAUSE = 0.1
 """Seconds between two questions, at least."""
 ASKED_BY_NAME = 8
 """Watchers that are asked for one by one; when more have changed, all are asked for at once."""
-EVENTS_KEPT = 300
+EVENTS_KEPT = 1000
 STATISTICS_STAY = 20.0
 """Seconds for which statistics are heard after the last browser has left."""
 RETRY = 1.0
 
-TOPICS = ("watcher.", "audit.", "plugin.")
+AUDIT = "audit."
+TOPICS = ("watcher.", AUDIT, "plugin.")
 
 Watcher = dict[str, Any]
 OnOutput = Callable[[str, bytes], None]
@@ -61,6 +64,8 @@ class DaemonModel:
         self.stats_endpoint: str | None = None
         self.watchers: dict[str, Watcher] = {}
         self.events: deque[Mapping[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        self.audits: deque[Mapping[str, Any]] = deque(maxlen=EVENTS_KEPT)
+        """Who did what; kept apart, because processes that come and go would push it out."""
         self.usage = UsageTable()
         self.link = DaemonLink(context, address, self)
         self._feed = feed
@@ -122,6 +127,10 @@ class DaemonModel:
         self._all_changed = True
         self._wake.set()
 
+    async def refresh(self) -> None:
+        """Ask for everything now. Raises `CallError`."""
+        await self._ask_for_all()
+
     # What the link tells.
 
     def on_event(self, topic: bytes, body: bytes) -> None:
@@ -132,7 +141,7 @@ class DaemonModel:
             return
         name = topic.decode(errors="replace")
         event = {"type": "event", "daemon": self.key, "topic": name, "body": facts}
-        self.events.append(event)
+        (self.audits if name.startswith(AUDIT) else self.events).append(event)
         self._feed.event(event)
         self._note_change(name, facts)
 
@@ -148,6 +157,8 @@ class DaemonModel:
         kind, values = states
         if kind == "usage":
             self._feed.states(kind, self.key, values)
+        elif kind == "sockets":
+            self._feed.states(kind, self.key, values, topic=kind)
         else:
             for mailbox in self._feed.mailboxes:
                 if mailbox.watcher is not None and mailbox.watcher[0] == self.key:
@@ -224,10 +235,12 @@ class DaemonModel:
         for reply in (status, options):
             if reply.get("status") == "error":
                 raise CallError(str(reply.get("reason")))
-        self.watchers = status["details"]
+        self.watchers = {name: _with_shown(state) for name, state in status["details"].items()}
         self.usage.follow(self.watchers)
         was_connected, self.connected, self.reason = self.connected, True, None
         endpoint = options["options"].get("stats_endpoint")
+        if endpoint is None and WATCHER in self.watchers:
+            endpoint = added_endpoint(await self.link.ask("options", {"name": WATCHER}))
         if endpoint != self.stats_endpoint or not was_connected:
             self._stop_statistics()
             self.stats_endpoint = endpoint
@@ -267,4 +280,8 @@ class DaemonModel:
 
 def _own_details(name: str, reply: Reply) -> Watcher | None:
     details: Iterable[Any] = reply.get("details", {}).items()
-    return next((dict(state) for own_name, state in details if own_name == name), None)
+    return next((_with_shown(state) for own_name, state in details if own_name == name), None)
+
+
+def _with_shown(state: Mapping[str, Any]) -> Watcher:
+    return {**state, "shown": shown_state(state)}

@@ -37,7 +37,7 @@ class Mailbox:
         self._output_lost = 0
         self._filled = asyncio.Event()
         self.topics: frozenset[str] = frozenset()
-        """What the browser wants beside the state: ``events``, ``output``, ``processes``."""
+        """What the browser wants beside the state; see `live`."""
         self.watcher: tuple[str, str] | None = None
         """The daemon and the watcher that its page is about."""
 
@@ -138,10 +138,12 @@ class Feed:
             if mailbox.wants_states:
                 mailbox.put_snapshot(daemon, message)
 
-    def states(self, kind: str, daemon: str, states: Mapping[str, Any]) -> None:
-        """Send changed states to all."""
+    def states(
+        self, kind: str, daemon: str, states: Mapping[str, Any], topic: str | None = None
+    ) -> None:
+        """Send changed states to all, or to those who want a topic."""
         for mailbox in self._mailboxes:
-            if mailbox.wants_states:
+            if mailbox.wants_states and (topic is None or topic in mailbox.topics):
                 mailbox.put_states(kind, daemon, states)
 
     def event(self, message: Message) -> None:

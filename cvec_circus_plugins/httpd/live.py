@@ -1,6 +1,7 @@
 """The WebSocket of a page: everything that changes, and what the page wants beside.
 
-The page says what it is about: ``{"topics": ["events", "output", "processes"], "daemon": KEY,
+The page says what it is about: ``{"topics": ["events", "output", "processes", "sockets"],
+"daemon": KEY,
 "watcher": NAME}``. Messages go out as fast as the browser reads; at most twenty in a second.
 """
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 GATHERING = 0.05
 SESSION_LOOKED_AT = 15.0
 """Seconds after which it is looked whether the session is still good."""
-_TOPICS = frozenset({"events", "output", "processes"})
+_TOPICS = frozenset({"events", "output", "processes", "sockets"})
 _LONGEST_WISH = 4096
 _UNKNOWN, _TOO_MANY = 4401, 4429
 SOCKETS_AT_MOST = 200

@@ -6,11 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from cvec_circus_plugins.httpd import sign_in
+from cvec_circus_plugins.httpd import daemon_pages, sign_in, watcher_pages
 from cvec_circus_plugins.httpd.commands import run_command
 from cvec_circus_plugins.httpd.console import console_of
 from cvec_circus_plugins.httpd.handlers import page
 from cvec_circus_plugins.httpd.live import live
+from cvec_circus_plugins.httpd.page_data import all_daemons, totals_of
 from cvec_circus_plugins.httpd.static_files import StaticFiles
 
 
@@ -18,7 +19,10 @@ from cvec_circus_plugins.httpd.static_files import StaticFiles
 async def overview(request: Request) -> Response:
     """Show all watchers of all daemons."""
     console = console_of(request)
-    daemons = [daemon.snapshot() for daemon in console.daemons.values()]
+    await console.follow_daemons()
+    daemons = [
+        {**daemon, "totals": totals_of(daemon["watchers"])} for daemon in all_daemons(request)
+    ]
     return console.templates.page(request, "overview.html", daemons=daemons)
 
 
@@ -31,5 +35,7 @@ def routes(static: StaticFiles) -> list[BaseRoute]:
         Route("/sign-out", sign_in.sign_out, methods=["POST"]),
         Route("/actions/{command}", run_command, methods=["POST"]),
         Route("/static/{digest}/{name:path}", static.serve),
+        *watcher_pages.routes(),
+        *daemon_pages.routes(),
         WebSocketRoute("/live", live),
     ]

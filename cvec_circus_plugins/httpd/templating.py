@@ -1,12 +1,15 @@
 """Pages from templates: everything that is put into one is escaped, and a missing name is an error.
 
 A template knows ``static(name)`` and ``url(path)`` for addresses below wherever a proxy has put the
-console, ``session`` (None where nobody is signed in), ``console`` and ``version``.
+console, ``session`` (None where nobody is signed in), ``console`` and ``version``, ``navigation``
+and the ``section`` of it where the page is, and the ``theme`` that the browser has chosen. Filters
+``size``, ``age`` and ``clock`` show numbers as circusctl does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,10 +18,24 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse
 
 from cvec_circus_core.api import __version__
+from cvec_circus_plugins.commands._status_table import age_text, size_text
 from cvec_circus_plugins.httpd.static_files import StaticFiles
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 OWN_STATIC = Path(__file__).parent / "static"
+
+NAVIGATION = (
+    ("/", "Watchers"),
+    ("/events", "Events"),
+    ("/audit", "Who did what"),
+    ("/sockets", "Sockets"),
+    ("/plugins", "Plugins"),
+    ("/configuration", "Configuration"),
+    ("/daemons", "Daemons"),
+)
+"""Where the bar of every page leads."""
+THEME_COOKIE = "circus_theme"
+THEMES = ("light", "dark")
 
 
 class Templates:
@@ -34,6 +51,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters.update(size=size_text, age=age_text, clock=_clock)
 
     def page(
         self,
@@ -47,20 +65,33 @@ class Templates:
         text = self.text(connection, name, **values)
         return HTMLResponse(text, status)
 
+    def url(self, connection: HTTPConnection, path: str, *segments: str) -> str:
+        """Return the address of a page, with what is put into its path."""
+        root_path: str = connection.scope.get("root_path", "")
+        return root_path + path.format(*(quote(segment, safe="") for segment in segments))
+
     def text(self, connection: HTTPConnection, name: str, /, **values: object) -> str:
         """Return the text of a page, or of a part of one."""
         root_path: str = connection.scope.get("root_path", "")
+        theme = connection.cookies.get(THEME_COOKIE)
 
         def url(path: str, *segments: str) -> str:
-            return root_path + path.format(*(quote(segment, safe="") for segment in segments))
+            return self.url(connection, path, *segments)
 
         return self._environment.get_template(name).render(
             {
                 "session": connection.state.session,
                 "console": connection.app.state.console,
                 "version": __version__,
+                "navigation": NAVIGATION,
+                "section": connection.scope["path"].removeprefix(root_path) or "/",
+                "theme": theme if theme in THEMES else None,
                 "url": url,
                 "static": lambda file: root_path + self._static.address(file),
                 **values,
             }
         )
+
+
+def _clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S")

@@ -19,7 +19,18 @@ POINTS = 60
 Numbers = dict[str, Any]
 
 _PREFIX = b"stat."
+_OF_SOCKETS = b"stat.sockets."
 _SUMS = ("cpu_sum", "rss", "processes", "threads", "fds", "age")
+_OF_A_SOCKET = (
+    "fd",
+    "name",
+    "address",
+    "backlog",
+    "queued",
+    "connections",
+    "reads",
+    "queued_bytes",
+)
 _OF_A_PROCESS = (
     *("pid", "wid", "cpu", "mem", "rss", "age", "threads", "fds", "state", "cmdline", "username"),
     *("children_cpu", "children_rss"),
@@ -32,6 +43,8 @@ class UsageTable:
     def __init__(self) -> None:
         self.sums: dict[str, Numbers] = {}
         """The last sums, by watcher."""
+        self.sockets: dict[str, Numbers] = {}
+        """The last numbers of the managed sockets, by descriptor."""
         self.detailed: frozenset[str] = frozenset()
         """Watchers of which each process is wanted."""
         self._names: dict[bytes, str] = {}
@@ -57,6 +70,10 @@ class UsageTable:
             curve = self._curves.setdefault(name, deque(maxlen=POINTS))
             curve.append((_number(numbers.get("cpu_sum")), _number(numbers.get("rss"))))
             return "usage", {name: numbers}
+        if topic.startswith(_OF_SOCKETS):
+            numbers = _chosen(body, _OF_A_SOCKET)
+            self.sockets[str(numbers.get("fd"))] = numbers
+            return "sockets", {str(numbers.get("fd")): numbers}
         if not self.detailed:
             return None
         name = self._names.get(topic.rpartition(b".")[0])
