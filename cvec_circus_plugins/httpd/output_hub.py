@@ -40,7 +40,6 @@ class OutputHub:
     def remove(self, daemon: Subscribable) -> None:
         """Know one daemon less."""
         self._daemons.pop(daemon.key, None)
-        self._heard = frozenset(source for source in self._heard if source[0] != daemon.key)
 
     def follow(self, daemon: str, watcher: str, follow: Follow) -> None:
         """Hand the pieces of a watcher's output to a function."""
