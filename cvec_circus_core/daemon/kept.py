@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import pickle
+from typing import NoReturn
 
 from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.daemon.main import Flags, Place, read, serve
+from cvec_circus_core.daemon.logs import END_LIMIT, wait_written
+from cvec_circus_core.daemon.main import FAILED, Flags, Place, read, serve
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import replace
@@ -20,13 +22,19 @@ from cvec_circus_core.system.state_store import Inventory
 _LOADED = "loaded"
 
 
+def end_lost() -> NoReturn:
+    """End because the keeper is gone; there is nothing left that could be taken down."""
+    wait_written(END_LIMIT)
+    os._exit(FAILED)
+
+
 class KeptPlace(Place):
     """The keeper's process around the daemon."""
 
     is_kept = True
 
     def __init__(self, link: KeeperLink, inventory: Inventory) -> None:
-        super().__init__(kept_owner(link, inventory))
+        super().__init__(kept_owner(link, inventory, end_lost))
         self._link = link
 
     def ready(self) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from tests.live.daemon import Daemon, is_alive, until
+from tests.keeper.kept import Kept
+from tests.live.daemon import is_alive, until
 
 pytestmark = pytest.mark.live
 
@@ -25,30 +25,6 @@ ready = spawned
 cmd = sleep 1000
 ready = spawned
 """
-
-
-class Kept(Daemon):
-    """A daemon under a keeper."""
-
-    def __init__(self, body: str, *flags: str, circus: str = "", **options: Any) -> None:
-        super().__init__(body, *flags, circus=f"{circus}\nkeeper = True", **options)
-
-    def brain(self) -> int:
-        """Return the pid of the present brain."""
-        for child in psutil.Process(self.process.pid).children():
-            try:
-                if "--kept" in child.cmdline():
-                    return child.pid
-            except psutil.NoSuchProcess:
-                continue
-        return 0
-
-    def kill_brain(self, signum: int = signal.SIGKILL) -> None:
-        """Kill the brain, and wait until another one answers."""
-        pid, count = self.brain(), self.text().count("now waiting for commands")
-        os.kill(pid, signum)
-        until(lambda: self.text().count("now waiting for commands") > count)
-        assert self.ok("list")
 
 
 @pytest.fixture
@@ -164,3 +140,16 @@ def test_plugins_of_the_dead_daemon_end_with_it(started: Any) -> None:
     until(lambda: not is_alive(before))
     (after,) = daemon.until_active("plugin:watchdog", 1)
     assert after != before
+
+
+def test_a_keeper_that_is_killed_leaves_nobody_behind() -> None:
+    daemon = Kept(SLEEPERS)
+    try:
+        daemon.start()
+        daemon.until_active("sleepers", 3)
+        daemon.process.kill()
+        daemon.process.wait()
+        until(lambda: not daemon.alive())
+        assert daemon.said("the keeper is gone: stopping what it had, and ending")
+    finally:
+        daemon.clean_up()

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
-from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
+from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink, ignore_loss
+from cvec_circus_core.system.processes.session_stop import stop_sessions
 from cvec_circus_core.system.protocols import (
     OnGone,
     OnServing,
@@ -34,6 +35,10 @@ Defer = Callable[[Callable[[], None]], None]
 """Runs a piece of work soon, when it has its turn."""
 
 
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL for the processes of a keeper that is gone."""
+
+
 @dataclass(eq=False, slots=True)
 class _Known:
     """What the keeper has of a process, until neither its end nor a descriptor is open."""
@@ -46,15 +51,23 @@ class _Known:
 class KeptProcesses:
     """Has processes started and signalled, and hears how they end."""
 
-    def __init__(self, link: KeeperLink, defer: Defer | None = None) -> None:
+    def __init__(
+        self,
+        link: KeeperLink,
+        defer: Defer | None = None,
+        on_lost_all: Callable[[], None] = ignore_loss,
+    ) -> None:
+        """``on_lost_all`` is called when the keeper is gone, and all that it had is stopped."""
         self._link = link
         self._defer = defer
+        self._on_lost_all = on_lost_all
         self.known: dict[int, _Known] = {}
         """By pid: those that were started or taken over."""
         self._alive: dict[int, tuple[int, OnExit]] = {}
         """By the keeper's number: pid, and whom to tell of the end."""
         self._pids: set[int] = set()
         link.on_end = self._on_end
+        link.on_lost = self._on_lost
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
         """Have a process that an earlier brain has started; one that has ended is told soon."""
@@ -159,6 +172,13 @@ class KeptProcesses:
     def close(self) -> None:
         """Hear nothing more; the keeper has everybody still."""
         self._link.detach()
+
+    def _on_lost(self) -> None:
+        """End what the keeper had: it is in nobody's charge any more, and so are we."""
+        log.critical("the keeper is gone: stopping what it had, and ending")
+        count = stop_sessions(self._pids, GRACE)
+        log.critical("%d processes are stopped", count)
+        self._on_lost_all()
 
     def _on_end(self, number: int, end: Exit) -> None:
         # A thousand may end at once: others shall have their turn meanwhile.

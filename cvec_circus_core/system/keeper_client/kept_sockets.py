@@ -70,12 +70,17 @@ class KeptSockets:
         self._link.ask("close_all")
 
 
-def kept_owner(link: KeeperLink, inventory: Inventory) -> MakeOwner:
-    """Return what makes the keeper the owner of processes and sockets."""
+def kept_owner(
+    link: KeeperLink, inventory: Inventory, on_lost_all: Callable[[], None]
+) -> MakeOwner:
+    """Return what makes the keeper the owner of processes and sockets.
+
+    ``on_lost_all`` is called when the keeper is gone, and all that it had is stopped.
+    """
 
     def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
         link.attach(loop)
-        processes = KeptProcesses(link, defer)
+        processes = KeptProcesses(link, defer, on_lost_all)
         return Owner(processes, KeptSockets(link), KeeperStore(link, processes, inventory))
 
     return make_owner

@@ -1,0 +1,294 @@
+"""The brain is killed again and again under load: ``python -m tests.keeper.kills --kills 500``.
+
+Processes crash, lines flow into a file that is rotated, clients ask a server on a managed socket,
+and somebody resizes, sets and reloads all the while. At the end the books are held against what is
+so: the same processes, none doubled, every line once, no request failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import socket
+import statistics
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.keeper.kept import Kept
+from tests.live.daemon import is_alive, until
+from tests.live.wire import Caller, NoReply
+
+_TALKER = (
+    "import sys, time, os\n"
+    "n = 0\n"
+    "while True:\n"
+    "    n += 1\n"
+    "    os.write(1, b'%s %d\\n' % (sys.argv[1].encode(), n))\n"
+    "    time.sleep(0.002)\n"
+)
+_SERVER = (
+    "import socket, sys\n"
+    "web = socket.socket(fileno=int(sys.argv[1]))\n"
+    "web.setblocking(True)\n"
+    "while True:\n"
+    "    client, _ = web.accept()\n"
+    "    client.recv(100)\n"
+    "    client.sendall(b'ok')\n"
+    "    client.close()\n"
+)
+_CONFIG = """
+[socket:web]
+host = 127.0.0.1
+port = 0
+[watcher:web]
+cmd = {python} -S {folder}/server.py $(circus.sockets.web)
+use_sockets = yes
+numprocesses = 2
+ready = spawned
+[watcher:talkers]
+cmd = {python} -S {folder}/talker.py $(circus.wid)
+numprocesses = 2
+ready = spawned
+stdout_stream.class = FileStream
+stdout_stream.filename = {folder}/lines
+stdout_stream.max_bytes = 100000
+stdout_stream.backup_count = 1000
+[watcher:crashers]
+cmd = sh -c "sleep 0.$$(($$$$ % 7 + 2)); exit 3"
+numprocesses = 2
+ready = spawned
+[watcher:resized]
+cmd = sleep 1000
+numprocesses = 3
+ready = spawned
+settle = 0
+"""
+
+
+@dataclass
+class Books:
+    """What was seen."""
+
+    kills: int = 0
+    answers: list[float] = field(default_factory=list)
+    """Seconds from a kill until a request was answered."""
+    requests: int = 0
+    failures: list[str] = field(default_factory=list)
+    wishes: int = 0
+    unanswered: int = 0
+    lost_lines: int = 0
+    doubled_lines: int = 0
+    disordered_lines: int = 0
+    lines: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """The closing lines."""
+        ordered = sorted(self.answers)
+        return (
+            f"{self.kills} kills; answered again after {statistics.median(ordered) * 1000:.0f} ms "
+            f"(p95 {ordered[int(len(ordered) * 0.95)] * 1000:.0f} ms, "
+            f"at most {ordered[-1] * 1000:.0f} ms)\n"
+            f"{self.requests} requests on the managed socket, {len(self.failures)} failed\n"
+            f"{self.wishes} wishes answered, {self.unanswered} told of an error or unanswered\n"
+            f"{self.lines} lines: {self.lost_lines} lost, {self.doubled_lines} doubled, "
+            f"{self.disordered_lines} out of order\n"
+            f"problems: {'; '.join(self.problems) or 'none'}"
+        )
+
+
+class Load:
+    """Clients and wishes, in threads of their own, until they are told to end."""
+
+    def __init__(self, daemon: Kept, books: Books) -> None:
+        self._daemon = daemon
+        self._books = books
+        self._is_over = threading.Event()
+        self.size = 3
+        port = daemon.ok("listsockets")["sockets"][0]["port"]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(port,)),
+            threading.Thread(target=self._wish),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def end(self) -> None:
+        """Let them end."""
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, port: int) -> None:
+        while not self._is_over.wait(0.005):
+            self._books.requests += 1
+            try:
+                with socket.create_connection(("127.0.0.1", port), 5) as client:
+                    client.sendall(b"?")
+                    reply = client.recv(10)
+                    if reply != b"ok":
+                        self._books.failures.append(repr(reply))
+            except OSError as error:
+                self._books.failures.append(str(error))
+
+    def _wish(self) -> None:
+        chance = random.Random(1)
+        while not self._is_over.wait(0.02):
+            caller = Caller(self._daemon.endpoint)
+            try:
+                for _ in range(5):
+                    self._one_wish(caller, chance)
+            except NoReply:
+                self._books.unanswered += 1
+            finally:
+                caller.close()
+
+    def _one_wish(self, caller: Caller, chance: random.Random) -> None:
+        size = chance.randint(1, 5)
+        command, properties = chance.choice(
+            (
+                ("set", {"name": "resized", "options": {"numprocesses": size}}),
+                ("incr", {"name": "resized"}),
+                ("decr", {"name": "resized"}),
+                ("reload", {"name": "resized"}),
+                ("set", {"name": "resized", "options": {"graceful_timeout": 5.0 + size}}),
+            )
+        )
+        reply = caller.answer(caller.send(command, **properties), 3.0)
+        if reply["status"] == "ok":
+            self._books.wishes += 1
+        else:
+            self._books.unanswered += 1
+
+
+def kill_again_and_again(
+    daemon: Kept, kills: int, signum: int = signal.SIGKILL, seed: int = 1
+) -> Books:
+    """Kill the brain so many times at random moments, and hold the books."""
+    chance, books = random.Random(seed), Books()
+    steady = {name: daemon.until_active(name, 2) for name in ("web", "talkers")}
+    load = Load(daemon, books)
+    try:
+        for _ in range(kills):
+            time.sleep(chance.choice((chance.uniform(0, 0.02), chance.uniform(0, 0.6))))
+            brain = daemon.brain()
+            if not brain:
+                continue
+            killed_at = time.monotonic()
+            os.kill(brain, signum)
+            books.kills += 1
+            if chance.random() < 0.8:
+                _until_answered(daemon, brain)
+                books.answers.append(time.monotonic() - killed_at)
+    finally:
+        load.end()
+    _until_answered(daemon, 0)
+    _check(daemon, books, steady)
+    return books
+
+
+def _until_answered(daemon: Kept, before: int) -> None:
+    while True:
+        caller = Caller(daemon.endpoint)
+        try:
+            if caller.answer(caller.send("list"), 0.25) and daemon.brain() != before:
+                return
+        except NoReply:
+            continue
+        finally:
+            caller.close()
+
+
+def _check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
+    daemon.ok("set", name="resized", options={"numprocesses": 4}, waiting=True)
+    daemon.until_active("resized", 4)
+    for name, pids in steady.items():
+        if daemon.pids(name) != pids:
+            books.problems.append(f"{name} has other pids: {pids}, now {daemon.pids(name)}")
+    daemon.ok("stop", name="crashers", waiting=True)
+    listed = {pid for name in ("web", "talkers", "resized") for pid in daemon.pids(name)}
+    strays = {
+        child.pid: child.cmdline()
+        for child in psutil.Process(daemon.process.pid).children()
+        if child.pid not in listed and "--kept" not in child.cmdline() and is_alive(child.pid)
+    }
+    if strays:
+        books.problems.append(f"not listed: {strays}")
+    reaps = r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)"
+    told = Counter(re.findall(reaps, daemon.text()))
+    books.problems.extend(f"{pid} reaped {count} times" for pid, count in told.items() if count > 1)
+    daemon.ok("stop", name="talkers", waiting=True)
+    _count_lines(daemon.folder, books)
+
+
+def _count_lines(folder: Path, books: Books) -> None:
+    files = sorted(folder.glob("lines*"), key=_age, reverse=True)
+    last: dict[str, int] = {}
+    seen: dict[str, Counter[int]] = {}
+    for line in b"".join(file.read_bytes() for file in files).splitlines():
+        name, _, number = line.decode().partition(" ")
+        if not number.isdigit():
+            books.problems.append(f"broken line {line!r}")
+            continue
+        books.lines += 1
+        books.disordered_lines += int(number) < last.get(name, 0)
+        last[name] = int(number)
+        seen.setdefault(name, Counter())[int(number)] += 1
+    for numbers in seen.values():
+        books.doubled_lines += sum(count - 1 for count in numbers.values())
+        books.lost_lines += max(numbers) - len(numbers)
+
+
+def _age(file: Path) -> int:
+    suffix = file.name.rpartition(".")[2]
+    return int(suffix) if suffix.isdigit() else 0
+
+
+def start() -> Kept:
+    """Start the daemon with its load."""
+    daemon = Kept("")
+    (daemon.folder / "talker.py").write_text(_TALKER)
+    (daemon.folder / "server.py").write_text(_SERVER)
+    daemon.write(_CONFIG.format(python=sys.executable, folder=daemon.folder))
+    daemon.start()
+    return daemon
+
+
+def run(kills: int, signum: int, seed: int) -> Books:
+    """Start a daemon, kill its brain, and return the books."""
+    daemon = start()
+    try:
+        books = kill_again_and_again(daemon, kills, signum, seed)
+        if daemon.stop() != 0:
+            books.problems.append("circusd did not end well")
+        until(lambda: not daemon.alive())
+        return books
+    finally:
+        daemon.clean_up()
+
+
+def main(arguments: Any = None) -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="the brain is killed under load")
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--signal", default="SIGKILL")
+    words = parser.parse_args(arguments)
+    books = run(words.kills, signal.Signals[words.signal], words.seed)
+    print(books)
+    is_good = not (books.problems or books.failures or books.lost_lines or books.doubled_lines)
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
