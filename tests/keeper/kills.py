@@ -180,7 +180,7 @@ def kill_again_and_again(
     load = Load(daemon, books)
     try:
         for _ in range(kills):
-            time.sleep(chance.choice((chance.uniform(0, 0.02), chance.uniform(0, 0.6))))
+            time.sleep(chance.choice((chance.uniform(0, 0.02), chance.uniform(0, 0.8))))
             brain = daemon.brain()
             if not brain:
                 continue
