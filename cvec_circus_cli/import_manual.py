@@ -11,5 +11,5 @@ YAML, or JavaScript that node evaluates), a service unit of systemd (with the so
 it), or a process-compose.yaml; KIND says which, where the file does not tell: supervisord,
 procfile, pm2, systemd, process-compose, or what a package brings. Without -o the ini file goes to
 standard output. What could not be carried over is told on standard error, and stands as a comment
-at its place; a file that is already there is not overwritten. YAML, JSON and .env need the extra
+at its place; a file that is already there is not overwritten. YAML and JSON need the extra
 cvec-circus[import]. Try the result with circusd --check."""

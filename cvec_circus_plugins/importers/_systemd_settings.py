@@ -26,10 +26,10 @@ LIMITS = {
 RESTARTS = {
     "no": {"respawn": "no"},
     "always": {"respawn": "yes"},
-    "on-failure": {},
-    "on-abnormal": {},
-    "on-abort": {},
-    "on-watchdog": {},
+    "on-failure": {"autorestart": "unexpected"},
+    "on-abnormal": {"autorestart": "unexpected"},
+    "on-abort": {"autorestart": "unexpected"},
+    "on-watchdog": {"autorestart": "unexpected"},
     "on-success": {"respawn": "yes"},
 }
 LOST = {
@@ -42,7 +42,6 @@ LOST = {
     "ExecCondition": "see hooks.before_start, which can say no",
     "ExecStop": "a stop is stop_signal, then SIGKILL; see hooks.before_stop",
     "ExecStopPost": "see hooks.after_stop",
-    "EnvironmentFile": "put its variables into the section [env:NAME]",
     "After": "see priority, and the page about order",
     "Before": "see priority, and the page about order",
     "Requires": "see priority, and the page about order",

@@ -14,7 +14,6 @@ from typing import Any
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, SourceLine, literal
 from cvec_circus_plugins.importers._javascript import evaluated
-from cvec_circus_plugins.importers._restarts import restart_unless
 from cvec_circus_plugins.importers._tree import Node, read_tree, scalar_text, seconds_text
 
 _INTERPRETERS = {
@@ -46,7 +45,6 @@ _LOST = {
     "increment_var": "numbers of processes begin at 1: $(circus.wid) in cmd, args and env",
     "instance_var": "numbers of processes begin at 1: $(circus.wid) in cmd, args and env",
     "filter_env": "set copy_env = no and write down what is needed",
-    "env_file": "put its variables into the section [env:NAME]",
     "source_map_support": "give node --enable-source-maps in cmd",
     "trace": "there is no tracing",
     "pmx": "there is no tracing",
@@ -191,7 +189,8 @@ def _set_stops_and_restarts(app: Node, watcher: ImportedSection) -> None:
         options["respawn"] = "no"
     elif codes := app.take("stop_exit_codes"):
         listed = codes if isinstance(codes, list) else [codes]
-        restart_unless(watcher, map(str, listed), app.origin("stop_exit_codes"))
+        options["autorestart"] = "unexpected"
+        options["exit_codes"] = " ".join(map(str, listed))
     if pause := app.number("restart_delay"):
         options["retry_pause"] = seconds_text(pause / 1000)
     elif pause := app.number("exp_backoff_restart_delay"):
@@ -244,13 +243,15 @@ def _time_format(stamp: str) -> str:
 
 
 def _set_variables(app: Node, watcher: ImportedSection) -> None:
+    if file := app.text("env_file"):
+        watcher.options["env_file"] = file
     env = app.node("env")
     for name in env.values:
         text = scalar_text(env.values[name])
         if text is None:
             raise env.problem(name, f"is no text: {env.values[name]!r}")
         watcher.set_variable(str(name), literal(text), env.origin(name))
-    for key in sorted(key for key in app.unread if key.startswith("env_") and key != "env_file"):
+    for key in sorted(key for key in app.unread if key.startswith("env_")):
         app.take(key)
         sentence = "stands for another environment; write it to a file of its own, with env"
         watcher.lose(app.origin(key), sentence)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, SourceLine, literal
-from cvec_circus_plugins.importers._restarts import restart_unless
 from cvec_circus_plugins.importers._tree import Node, read_tree, scalar_text, seconds_text
 
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)")
@@ -23,8 +22,8 @@ _RESTARTS = {
     "false": {"respawn": "no"},
     "never": {"respawn": "no"},
     "always": {"respawn": "yes"},
-    "on_failure": {},
-    "exit_on_failure": {},
+    "on_failure": {"autorestart": "unexpected"},
+    "exit_on_failure": {"autorestart": "unexpected"},
 }
 _LOST = {
     "liveness_probe": "see watchdog, or the http_observer plugin",
@@ -72,6 +71,8 @@ class ProcessComposeImporter:
         for name, node in nodes.items():
             names[name] = imported.add("watcher", name)
             _read_process(node, names[name], words, top.text("log_location"))
+            if os.path.isfile(env_file := os.path.join(os.path.dirname(path), ".env")):
+                names[name].options["env_file"] = shlex.quote(os.path.abspath(env_file))
         _set_order(nodes, names)
         for node, section in [(top, imported.daemon), *((nodes[n], names[n]) for n in nodes)]:
             _lose_the_rest(node, section)
@@ -124,8 +125,6 @@ def _set_life(node: Node, watcher: ImportedSection) -> None:
     if word not in _RESTARTS:
         raise availability.problem("restart", f"is no way to restart: {word!r}")
     options.update(_RESTARTS[word])
-    if word.endswith("on_failure"):
-        restart_unless(watcher, ["0"], availability.origin("restart"))
     if pause := availability.number("backoff_seconds"):
         options["retry_pause"] = seconds_text(pause)
     if word == "exit_on_failure" or availability.boolean("exit_on_end"):

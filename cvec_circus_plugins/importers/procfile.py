@@ -1,7 +1,7 @@
 """A Procfile, and the .env beside it, as Heroku, foreman and honcho read them.
 
 Each line is a name and a shell's command. Every process type gets a PORT of its own, a hundred
-apart. The variables of .env are read by python-dotenv, which comes with the extra ``import``.
+apart. The variables of .env stay there: each process reads them when it starts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os.path
 import re
 
-from cvec_circus_core.api import Imported, ImportProblem, SourceLine, literal
+from cvec_circus_core.api import Imported, ImportProblem, SourceLine
 
 _LINE = re.compile(r"([A-Za-z0-9_-]+):\s*(.+)")
 _FIRST_PORT = 5000
@@ -35,8 +35,8 @@ class ProcfileImporter:
             "a process that ends is started again, where foreman and honcho end all others",
             "output of processes: circusctl tail",
         ]
-        variables = _read_env_file(imported, os.path.join(folder, ".env"))
-        port = _port(variables, os.path.join(folder, ".env"))
+        env_file = os.path.join(folder, ".env")
+        port = _first_port(env_file)
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
@@ -47,6 +47,8 @@ class ProcfileImporter:
             name, command = match.groups()
             watcher = imported.add("watcher", name)
             watcher.options |= {"cmd": command, "shell": "yes", "working_dir": folder}
+            if os.path.isfile(env_file):
+                watcher.options["env_file"] = ".env"
             watcher.env["PORT"] = str(port)
             port += _PORTS_APART
             if name == _ONCE:
@@ -57,27 +59,16 @@ class ProcfileImporter:
         return imported
 
 
-def _read_env_file(imported: Imported, path: str) -> dict[str, str]:
+def _first_port(path: str) -> int:
+    """Return the port of the first process type: PORT of the .env, where it has one."""
     if not os.path.isfile(path):
-        return {}
+        return _FIRST_PORT
+    from dotenv import dotenv_values  # a Procfile without it needs no reader
+
     try:
-        from dotenv import dotenv_values
-    except ImportError:
-        sentence = "reading it needs python-dotenv: pip install 'cvec-circus[import]'"
-        raise ImportProblem(sentence, SourceLine(path)) from None
-    try:
-        values = dotenv_values(path, interpolate=False)
+        text = dotenv_values(path, interpolate=False).get("PORT") or str(_FIRST_PORT)
     except (OSError, UnicodeDecodeError) as error:
         raise ImportProblem(f"can not be read: {error}", SourceLine(path)) from None
-    imported.files.append(path)
-    for name, value in values.items():
-        if name != "PORT":
-            imported.daemon.set_variable(name, literal(value or ""), SourceLine(path, key=name))
-    return {name: value or "" for name, value in values.items()}
-
-
-def _port(variables: dict[str, str], path: str) -> int:
-    text = variables.get("PORT", str(_FIRST_PORT))
     if not text.isdecimal():
         raise ImportProblem(f"is no number: {text!r}", SourceLine(path, key="PORT"))
     return int(text)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem
-from cvec_circus_plugins.importers._restarts import restart_unless
 from cvec_circus_plugins.importers._supervisord_file import (
     FALSE,
     NO_VALUES,
@@ -236,7 +235,7 @@ def _set_restarts(
     word = section.expanded("autorestart", values, "unexpected").lower()
     if word == "unexpected":
         codes = section.expanded("exitcodes", values, "0").replace(",", " ").split()
-        restart_unless(watcher, codes, section.origin("autorestart"))
+        watcher.options |= {"autorestart": "unexpected", "exit_codes": " ".join(codes)}
     else:
         watcher.options["autorestart"] = "yes" if section.boolean("autorestart") else "no"
 

@@ -13,7 +13,6 @@ import shlex
 import socket
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, literal
-from cvec_circus_plugins.importers._restarts import restart_unless
 from cvec_circus_plugins.importers._systemd_settings import (
     KNOWN,
     LIMITS,
@@ -167,12 +166,11 @@ def _set_life(unit: UnitFile, watcher: ImportedSection) -> None:
             f"is no way to restart: {restart!r}", setting.origin if setting else None
         )
     options.update(RESTARTS[restart])
-    if not RESTARTS[restart]:
+    if options.get("autorestart"):
         keys = ("SuccessExitStatus", "RestartPreventExitStatus")
         words = [word for key in keys for word in unit.text(_SERVICE, key).split()]
-        setting = unit.last(_SERVICE, "Restart")
-        assert setting
-        restart_unless(watcher, ["0", *filter(str.isdecimal, words)], setting.origin)
+        codes = dict.fromkeys(["0", *filter(str.isdecimal, words)])
+        options["exit_codes"] = " ".join(codes)
     for key, ours, default in (
         ("TimeoutStopSec", "graceful_timeout", "90"),
         ("TimeoutStartSec", "ready_timeout", ""),
@@ -220,8 +218,9 @@ def _set_variables(unit: UnitFile, watcher: ImportedSection) -> None:
             if not equals:
                 raise ImportProblem(f"has {pair!r}, which is no NAME=VALUE", setting.origin)
             watcher.set_variable(name, literal(_specified(value, unit)), setting.origin)
-    for setting in unit.all(_SERVICE, "EnvironmentFile"):
-        watcher.lose(setting.origin, LOST["EnvironmentFile"])
+    files = [_specified(setting.value, unit) for setting in unit.all(_SERVICE, "EnvironmentFile")]
+    if files:
+        watcher.options["env_file"] = " ".join(files)
 
 
 def _lose_the_rest(unit: UnitFile, watcher: ImportedSection) -> None:

@@ -49,7 +49,9 @@ def imported_file(kind: str, name: str) -> str:
     """Return the name of the file of a sample that is imported."""
     files = [path.name for path in (SAMPLES / kind / name).iterdir() if path.is_file()]
     others = ("app.js", "witness.py", ".env")
-    (file,) = [file for file in files if file not in others and not file.endswith(".socket")]
+    (file,) = [
+        file for file in files if file not in others and not file.endswith((".socket", ".env"))
+    ]
     return file
 
 

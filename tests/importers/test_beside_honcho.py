@@ -62,12 +62,5 @@ def test_a_release_waits_to_be_asked_for(folder: Path) -> None:
         assert control("status", "release")[1] == "stopped\n"
         assert control("start", "release")[0] == 0
         wait_until(lambda: len(started(folder)) == 2)
-        control.wait_for("stopped", "status", "release")
+        control.wait_for("completed", "status", "release")
         assert len(started(folder)) == 2
-
-
-def test_a_file_that_others_can_not_read_becomes_one_that_they_can_not_read(folder: Path) -> None:
-    file = prepared("procfile", "rails", folder)
-    (folder / ".env").chmod(0o600)
-    ini, _ = imported(file)
-    assert ini.stat().st_mode & 0o777 == 0o600

@@ -100,7 +100,6 @@ SYSTEMD = {
         runs=(("worker", "two words", "its", "-flag"),),
         cwd="/",
         facts={"umask": 0o027, "nofile": 1024},
-        lost=("Restart",),
         options={("worker", "retry_pause"): "0.5", ("worker", "oom_score_adj"): "200"},
     ),
     "variables": Expected(
@@ -112,7 +111,10 @@ SYSTEMD = {
         runs=(("celery", "-n", "worker1@%h", "--unit", "celery"),),
         cwd="/",
     ),
-    "instance": Expected(runs=(("app", "--colour", "blue", "--unit", "app@blue.service"),)),
+    "instance": Expected(
+        runs=(("app", "--colour", "blue", "--unit", "app@blue.service"),),
+        env={"COLOUR": "blue"},
+    ),
     "socket": Expected(lost=("Requires",)),
     "oneshot": Expected(
         cwd="/",
@@ -149,7 +151,7 @@ PROCESS_COMPOSE = {
     ),
     "mapping": Expected(
         runs=(("app",),),
-        env={"LEVEL": "3", "DEBUG": "true", "NAME": "app"},
+        env={"LEVEL": "3", "DEBUG": "true", "NAME": "app", "FROM_FILE": "yes"},
         comes_again=False,
     ),
     "replicas": Expected(runs=(("worker",),) * 3, lost=("processes.worker.replicas",)),
