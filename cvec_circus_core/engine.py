@@ -350,6 +350,7 @@ class Engine:
             store=self.store,
             notify=SharedNotifySocket(self.store),
             seen_by_hooks=self._seen_by_hooks,
+            supervisor_of=lambda owner: self.seen_by(insider(f"a hook of {owner}")),
         )
 
 

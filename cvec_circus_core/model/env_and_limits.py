@@ -27,8 +27,6 @@ def _variable_name(name: object) -> str:
 
 
 def _variable_value(value: object) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("an object of strings")
     return value

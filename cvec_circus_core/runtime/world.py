@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cvec_circus_core.extend.ports import WatcherPort
+from cvec_circus_core.extend.ports import Supervisor, WatcherPort
 from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.socket_specs import SocketSpec
@@ -57,6 +57,10 @@ def _unseen(owner: str, watcher: WatcherPort) -> WatcherPort:
     return watcher
 
 
+def _no_supervisor(owner: str) -> Supervisor:
+    raise BadMessage("there is no daemon here, but this watcher alone")
+
+
 class World(Struct, frozen=True):
     """The loop, the machine's two Protocols, the shared turns, the bus, and what children get."""
 
@@ -74,6 +78,10 @@ class World(Struct, frozen=True):
     options: SpecReader = NO_READER
     seen_by_hooks: Callable[[str, WatcherPort], WatcherPort] = _unseen
     """A watcher as the hooks of the one that is named act on it: what they do is audited."""
+    supervisor_of: Callable[[str], Supervisor] = _no_supervisor
+    """The daemon as the hooks of the watcher that is named act on it."""
+    hook_wishes: set[asyncio.Task[None]] = field(default_factory=set)
+    """Wishes of hooks that are under way."""
     notify: SharedNotifySocket = field(default_factory=SharedNotifySocket)
     store: StateStore = field(default_factory=NoStateStore)
     """What a later daemon has to know."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +50,39 @@ class Library:
         done = self.run(program, *words, cwd=cwd, limit=limit)
         assert done.returncode == 0, f"on {self.name}: {done.stdout}\n{done.stderr}"
         return done.stdout.splitlines()
+
+    @contextmanager
+    def daemon(self, folder: Path, sections: str) -> Iterator[Path]:
+        """Run the daemon on a file with these sections; give its log."""
+        ends = [f"ipc://{folder}/{name}" for name in ("c", "e")]
+        head = "[circus]\nendpoint = {}\npubsub_endpoint = {}\ncheck_delay = 0.5\n".format(*ends)
+        (folder / "circus.ini").write_text(head + sections)
+        log = folder / "daemon.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [self.python.parent / "circusd", "circus.ini"],
+                cwd=folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield log
+        finally:
+            process.terminate()
+            try:
+                process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose name is short enough for the files of endpoints."""
+    with tempfile.TemporaryDirectory(prefix="compat-") as name:
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")
