@@ -146,6 +146,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.std_streams import open_missing_streams
     from cvec_circus_core.system.trusted_paths import Spot, hold
+    from cvec_circus_core.system.working_dir import by_name
 
 __all__ = [
     "ACCESS",
@@ -250,6 +251,7 @@ __all__ = [
     "among_several",
     "at_least",
     "between",
+    "by_name",
     "cast_message",
     "change_known",
     "declared_families",
@@ -365,6 +367,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
+    "cvec_circus_core.system.working_dir": "by_name",
     "cvec_circus_core.system.files": "is_plain open_append write_all write_standard",
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
     "cvec_circus_core.system.net.datagram_senders": "CAN_TELL_SENDERS DatagramSenders "

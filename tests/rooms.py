@@ -85,7 +85,9 @@ ROOMS: Mapping[str, Room] = {
         (f"{DAEMON}.log_targets", f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")
     ),
     f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
-    f"{DAEMON}.logger_config": Room((MODEL, f"{SYSTEM}.whole_files"), ("yaml",)),
+    f"{DAEMON}.logger_config": Room(
+        (MODEL, f"{SYSTEM}.whole_files", f"{SYSTEM}.working_dir"), ("yaml",)
+    ),
     f"{DAEMON}.preflight": Room(
         (
             *(MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts"),
@@ -94,7 +96,7 @@ ROOMS: Mapping[str, Room] = {
             *(f"{CORE}.policy.launch", f"{SYSTEM}.env_files"),
         )
     ),
-    f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files")),
+    f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files", f"{SYSTEM}.working_dir")),
     f"{DAEMON}.lazy_modules": Room(),
     PLUGINS: Room((f"{CORE}.api",), ("statsd",)),
     f"{PLUGINS}.redis_observer": Room((PLUGINS, f"{CORE}.api"), ("redis",)),

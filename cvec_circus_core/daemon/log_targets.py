@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.files import open_append, write_all, write_standard
+from cvec_circus_core.system.working_dir import by_name
 
 
 class LineTarget(logging.Handler):
@@ -42,7 +43,7 @@ class LogFile(LineTarget):
 
     def __init__(self, path: str) -> None:
         super().__init__()
-        self._path = os.path.abspath(path)
+        self._path = by_name(path)
         self._fd = open_append(self._path)
 
     def emit_all(self, records: Sequence[logging.LogRecord]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.system.whole_files import bounded, read_whole
+from cvec_circus_core.system.working_dir import by_name
 
 _READING = 5.0
 """Seconds that reading the file may take."""
@@ -65,7 +66,7 @@ def _from_ini(path: str) -> configparser.RawConfigParser:
 
 
 def _read(path: str) -> str:
-    return bounded(lambda: read_whole(path), _READING).decode()
+    return bounded(lambda: read_whole(by_name(path)), _READING).decode()
 
 
 def _from_yaml(text: str) -> object:

@@ -83,7 +83,7 @@ from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
 from cvec_circus_core.system.whole_files import bounded, read_again, read_whole
-from cvec_circus_core.system.working_dir import by_entrance
+from cvec_circus_core.system.working_dir import by_entrance, remember_entrance
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +118,7 @@ class Flags(Struct, frozen=True):
     @classmethod
     def entered(cls, config: str, environ: Mapping[str, str], **others: Any) -> Flags:
         """Return flags whose file is found by the name of the folder that we came through."""
+        remember_entrance()
         return cls(by_entrance(config, environ), **others)
 
     def over(self, loaded: Loaded) -> Loaded:

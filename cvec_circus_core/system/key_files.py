@@ -25,6 +25,7 @@ from cvec_circus_core.model.curve_keys import (
 )
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.private_files import read_private, rewrite, write_new
+from cvec_circus_core.system.working_dir import by_name
 
 OWN_KEY = "client.key"
 SERVERS = "known_daemons"
@@ -42,11 +43,14 @@ class DaemonKeys(Struct, frozen=True):
 
 def authorized_file(key_file: str, authorized: str | None) -> str:
     """Return the file that lists who is let in."""
-    return authorized or os.path.join(os.path.dirname(key_file), AUTHORIZED)
+    return (
+        by_name(authorized) if authorized else os.path.join(os.path.dirname(key_file), AUTHORIZED)
+    )
 
 
 def daemon_keys(key_file: str, authorized: str | None) -> DaemonKeys:
     """Return the keys of a daemon. Raises `BadKeys`."""
+    key_file = by_name(key_file)
     pair = kept_pair(key_file)
     if pair is None:
         raise BadKeys(

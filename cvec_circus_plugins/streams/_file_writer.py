@@ -50,7 +50,7 @@ class FileKeeper(Stream):
             return
         if self.filename is None:
             self.filename = temporary_path()
-        self._file = AppendedFile(self.place(self.filename))
+        self._file = AppendedFile(self.place(api.by_name(self.filename)))
         self._open_file()
 
     def _open_file(self) -> None:

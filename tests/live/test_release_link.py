@@ -115,3 +115,46 @@ def test_a_name_of_another_folder_does_not_count(daemon: Released) -> None:
     daemon.flip()
     daemon.ok("restart", waiting=True)
     assert places(daemon) == before
+
+
+STREAMS = """
+[watcher:plain]
+cmd = sh -c 'while :; do echo line; sleep 0.1; done'
+stdout_stream.class = CLASS
+stdout_stream.filename = out.log
+"""
+
+
+@pytest.mark.parametrize(
+    "class_",
+    [
+        "FileStream",
+        "WatchedFileStream",
+        "TimedRotatingFileStream\nstdout_stream.rotate_when = H",
+    ],
+    ids=["file", "watched", "timed"],
+)
+def test_relative_names_are_those_of_the_release_in_force(class_: str) -> None:
+    daemon = Released("circus.ini")
+    daemon.log = daemon.current / "circus.log"
+    daemon.circus = "logoutput = circus.log\nloglevel = debug\npidfile = circus.pid\n"
+    first, second = daemon.releases
+    for release in daemon.releases:
+        daemon.fill(release, STREAMS.replace("CLASS", class_))
+    try:
+        daemon.start()
+        pid = daemon.until_active("plain", 1)
+        assert (first / "circus.pid").read_text() == f"{daemon.process.pid}\n"
+        until(lambda: any(first.glob("out.log*")))
+        daemon.flip()
+        daemon.ok("reopen")
+        until(lambda: any("line" in file.read_text() for file in second.glob("out.log*")))
+        assert daemon.pids("plain") == pid
+        shutil.rmtree(first)
+        daemon.ok("restart", waiting=True)
+        until(lambda: "plain started" in (second / "circus.log").read_text())
+        assert "can not" not in daemon.text()
+        assert daemon.stop() == 0
+    finally:
+        daemon.clean_up()
+        shutil.rmtree(daemon.folder)

@@ -1,4 +1,4 @@
-"""Writes numbered lines, each with its pid, until it is told to go: ``writer.py [PAUSE]``."""
+"""Writes numbered lines, each with a number of its own, until it is told to go: ``writer.py [PAUSE]``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import time
 def main() -> None:
     """Write a line at once each time, so that a kill never tears one."""
     pause = float(sys.argv[1]) if len(sys.argv) > 1 else 0.002
-    number, pid = 0, os.getpid()
+    # A pid alone comes again within minutes where so many processes are started.
+    number, me = 0, f"{os.getpid()}{time.monotonic_ns()}"
     while True:
-        os.write(1, f"{pid} {number}\n".encode())
+        os.write(1, f"{me} {number}\n".encode())
         number += 1
         time.sleep(pause)
 
