@@ -89,6 +89,7 @@ class CommandSession:
             ssh_server=settings.ssh,
             ssh_keyfile=settings.ssh_keyfile,
             keys=settings.keys,
+            trust_user=settings.trusted_users,
         )
         timeout = settings.timeout or DEFAULT_TIMEOUT
         if patience is not None:

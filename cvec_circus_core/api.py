@@ -134,7 +134,7 @@ if TYPE_CHECKING:
         known_keys,
         trust,
     )
-    from cvec_circus_core.system.listeners import listener_uid
+    from cvec_circus_core.system.listeners import check_listener, listener_uid
     from cvec_circus_core.system.net.datagram_senders import (
         CAN_TELL_SENDERS,
         DatagramSenders,
@@ -254,6 +254,7 @@ __all__ = [
     "by_name",
     "cast_message",
     "change_known",
+    "check_listener",
     "declared_families",
     "declared_options",
     "each",
@@ -372,7 +373,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",
     "cvec_circus_core.system.net.datagram_senders": "CAN_TELL_SENDERS DatagramSenders "
     "process_owners",
-    "cvec_circus_core.system.listeners": "listener_uid",
+    "cvec_circus_core.system.listeners": "check_listener listener_uid",
     "cvec_circus_core.system.net.socket_table": "read_sockets",
     "cvec_circus_core.system.private_files": "read_private rewrite",
     "cvec_circus_core.system.std_streams": "open_missing_streams",

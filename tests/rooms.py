@@ -54,6 +54,7 @@ ROOMS: Mapping[str, Room] = {
                 f"{SYSTEM}.protocols",
                 f"{SYSTEM}.key_files",
                 f"{SYSTEM}.hangup",
+                f"{SYSTEM}.listeners",
             ),
         ),
         ("zmq", "msgspec"),
@@ -61,7 +62,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CONTROL}.endpoints": Room(
         (CONTROL, REQUESTS, MODEL, f"{CORE}.policy.permission", SYSTEM), ("zmq",)
     ),
-    HOSTING: Room((MODEL, EXTEND, CONTROL), ("zmq",)),
+    HOSTING: Room((MODEL, EXTEND, CONTROL, f"{SYSTEM}.listeners"), ("zmq",)),
     f"{HOSTING}.runner": Room(
         (
             *(HOSTING, MODEL, EXTEND, CONTROL, f"{CORE}.config", f"{DAEMON}.logs"),

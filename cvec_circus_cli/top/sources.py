@@ -93,6 +93,7 @@ def subscribed(options: EndpointOptions, place: Place) -> CircusConsumer:
             endpoint=place.stats,
             ssh_server=options.ssh,
             ssh_keyfile=options.ssh_keyfile,
+            trust_user=options.trusted_users,
         )
     except api.CallError as error:
         raise NoStatistics(str(error)) from None
@@ -109,7 +110,11 @@ def client_of(options: EndpointOptions, control: str, timeout: float) -> CircusC
     """Return a client for the control endpoint. Raises CallError."""
     options.check(control)
     return api.CircusClient(
-        endpoint=control, timeout=timeout, ssh_server=options.ssh, ssh_keyfile=options.ssh_keyfile
+        endpoint=control,
+        timeout=timeout,
+        ssh_server=options.ssh,
+        ssh_keyfile=options.ssh_keyfile,
+        trust_user=options.trusted_users,
     )
 
 

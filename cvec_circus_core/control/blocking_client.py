@@ -22,9 +22,10 @@ from cvec_circus_core.control.calls import (
 from cvec_circus_core.control.client_sockets import connect, refuse_nothing, unreachable
 from cvec_circus_core.model.errors import NoAnswer
 from cvec_circus_core.system.deadline import Deadline
+from cvec_circus_core.system.listeners import ListenerCheck
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cvec_circus_core.model.curve_keys import CurveKeys
 
@@ -39,8 +40,9 @@ class CircusClient:
     Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
     seconds. Not for use by several threads at once. ``keys`` is a folder of keys, or `CurveKeys`,
     for daemons of other machines; without, they are found where `circusctl keygen` has put them.
-    Where nothing listens yet, the first call waits for it, as long as its timeout is; see
-    `waits_for_daemon`.
+    Nothing is sent where another user of this machine listens whom ``trust_user`` does not name
+    (one or several; ``"*"`` is anybody). Where nothing listens yet, the first call waits for it, as
+    long as its timeout is; see `waits_for_daemon`.
     """
 
     def __init__(
@@ -51,12 +53,13 @@ class CircusClient:
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
         keys: str | CurveKeys | None = None,
+        trust_user: str | Sequence[str] = (),
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
         self.waits_for_daemon = True
         """False: where the kernel says that nothing listens, a call fails at once."""
-        self.check_listener: Callable[[], None] | None = None
+        self.check_listener: Callable[[], None] = ListenerCheck(endpoint, trust_user)
         """Is called once somebody listens, and before anything is sent; may raise `CallError`."""
         chosen_context = context or zmq.Context()
         self._own_context = None if context else chosen_context
@@ -93,7 +96,7 @@ class CircusClient:
             raise unreachable(
                 self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
             )
-        if self.check_listener is not None and not self._is_tunnel:
+        if not self._is_tunnel:
             self.check_listener()
         self._socket.send(frame, zmq.NOBLOCK)
         return id

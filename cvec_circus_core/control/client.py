@@ -7,7 +7,7 @@ times out only takes its own future away.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import zmq
@@ -25,6 +25,7 @@ from cvec_circus_core.control.calls import (
 )
 from cvec_circus_core.control.client_sockets import connect, unreachable
 from cvec_circus_core.model.errors import CallError, NoAnswer
+from cvec_circus_core.system.listeners import ListenerCheck
 
 if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
@@ -36,6 +37,8 @@ class AsyncCircusClient:
     Error replies are returned, not raised. No reply at all raises `CallError`, after ``timeout``
     seconds. To be used within one event loop. ``keys`` is a folder of keys, or `CurveKeys`, for
     daemons of other machines; without, they are found where `circusctl keygen` has put them.
+    Nothing is sent where another user of this machine listens whom ``trust_user`` does not name
+    (one or several; ``"*"`` is anybody).
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class AsyncCircusClient:
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
         keys: str | CurveKeys | None = None,
+        trust_user: str | Sequence[str] = (),
     ) -> None:
         self.endpoint = endpoint
         self.timeout = timeout
@@ -53,8 +57,11 @@ class AsyncCircusClient:
         self._own_context = None if context else chosen_context
         self._socket = zmq.asyncio.Context.shadow(chosen_context).socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
+        self._check_listener = ListenerCheck(endpoint, trust_user)
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._room = zmq.asyncio.Poller()
+        self._room.register(self._socket, zmq.POLLOUT)
         self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
 
     async def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,6 +106,9 @@ class AsyncCircusClient:
     async def _send(self, frame: bytes, give_up_at: float) -> None:
         try:
             async with asyncio.timeout_at(give_up_at):
+                if not self._is_tunnel:
+                    await self._room.poll()
+                    self._check_listener()
                 await self._socket.send(frame)
         except TimeoutError:
             raise await asyncio.to_thread(self._unreachable) from None

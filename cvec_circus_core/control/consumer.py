@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import zmq
 
 from cvec_circus_core.control.client_sockets import connect, refuse_nothing, unreachable
+from cvec_circus_core.system.listeners import ListenerCheck
 
 if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
@@ -20,7 +21,8 @@ _AT_ONCE = 0.1
 class CircusConsumer:
     """Yields pairs of topic and body, both bytes, for the topics that begin like one of these.
 
-    Events that were sent before the subscription had reached the daemon are not seen.
+    Events that were sent before the subscription had reached the daemon are not seen. Those of
+    another user of this machine, whom ``trust_user`` does not name, are not taken: `CallError`.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class CircusConsumer:
         ssh_server: str | None = None,
         ssh_keyfile: str | None = None,
         keys: str | CurveKeys | None = None,
+        trust_user: str | Sequence[str] = (),
     ) -> None:
         self.endpoint = endpoint
         chosen_context = context or zmq.Context()
@@ -40,6 +43,7 @@ class CircusConsumer:
         for topic in topics:
             self._socket.subscribe(topic)
         self._is_tunnel = ssh_server is not None
+        self._check_listener = ListenerCheck(endpoint, trust_user)
         try:
             self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
         except BaseException:
@@ -52,7 +56,7 @@ class CircusConsumer:
     def iter_messages(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield events without end; leave the loop, or interrupt it, to stop."""
         while True:
-            frames = self._socket.recv_multipart()
+            frames = self._frames()
             if len(frames) == 2:
                 yield frames[0], frames[1]
 
@@ -60,8 +64,14 @@ class CircusConsumer:
         """Return the next event, or None where none came within so many seconds."""
         if not self._socket.poll(round(timeout * 1000)):
             return None
-        frames = self._socket.recv_multipart()
+        frames = self._frames()
         return (frames[0], frames[1]) if len(frames) == 2 else None
+
+    def _frames(self) -> list[bytes]:
+        frames = self._socket.recv_multipart()
+        if not self._is_tunnel:
+            self._check_listener()
+        return frames
 
     def wait_connected(self, timeout: float) -> bool:
         """Wait until the publisher is there; return False where that takes longer, in seconds."""

@@ -35,9 +35,12 @@ class StatsClient:
         ssh_keyfile: str | None = None,
         topics: Sequence[str] = (TOPIC,),
         keys: str | CurveKeys | None = None,
+        trust_user: str | Sequence[str] = (),
     ) -> None:
         self.endpoint = endpoint
-        self._consumer = CircusConsumer(topics, context, endpoint, ssh_server, ssh_keyfile, keys)
+        self._consumer = CircusConsumer(
+            topics, context, endpoint, ssh_server, ssh_keyfile, keys, trust_user
+        )
 
     def iter_messages(self) -> Iterator[Stat]:
         """Yield statistics without end; leave the loop, or interrupt it, to stop."""

@@ -21,6 +21,7 @@ from cvec_circus_core.control.client import AsyncCircusClient
 from cvec_circus_core.control.client_sockets import connect
 from cvec_circus_core.control.codec import encode_event
 from cvec_circus_core.model.events import Told
+from cvec_circus_core.system.listeners import ANYBODY
 
 log = logging.getLogger("circus.plugins")
 
@@ -73,7 +74,13 @@ class PluginLink:
         self._kinds = kinds
         self._loop = asyncio.get_running_loop()
         self.client = CircusClient(
-            self.context, self._endpoints[0], timeout, self._ssh_server, keys=self._keys
+            self.context,
+            self._endpoints[0],
+            timeout,
+            self._ssh_server,
+            keys=self._keys,
+            # The daemon is known by its id.
+            trust_user=ANYBODY,
         )
         self._subscribe(topics)
 
@@ -94,6 +101,7 @@ class PluginLink:
                 self.client.timeout,
                 self._ssh_server,
                 keys=self._keys,
+                trust_user=ANYBODY,
             )
         reply = await self._async.call({**message, **self._envelope})
         if reply.get("another_daemon"):

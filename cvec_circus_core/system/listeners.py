@@ -1,18 +1,77 @@
 """Who listens at an address of this machine, as the kernel says.
 
 A port above 1024 belongs to anybody while a daemon is away. The daemon asks the kernel who calls;
-this is the same question, from the caller's side. Little is imported: circusctl asks each time.
+this is the same question, from the caller's side: nothing is sent, and nothing is believed, where
+another user listens, who could be in a daemon's place. Of other machines, and through ssh, nothing
+is known. Little is imported: circusctl asks each time.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
+from cvec_circus_core.model.errors import CallError
+from cvec_circus_core.system.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ANYBODY = "*"
+_HOLDS = 0.1
+"""Seconds for which an answer of the kernel's holds; libzmq connects anew no sooner."""
 _LISTENING = b"0A"
 _ANY = {4: b"00000000", 16: b"0" * 32}
 _MAPPED = bytes(10) + b"\xff\xff"
 _LOOPBACK = 127
 _SECONDS = 0.5
+
+
+class ListenerCheck:
+    """Asks who listens at an endpoint, each time that it is called. Raises `CallError`.
+
+    ``trust_user`` names users, or `ANYBODY`, who may listen beside root and the caller.
+    """
+
+    def __init__(self, endpoint: str, trust_user: str | Sequence[str]) -> None:
+        self._endpoint = endpoint
+        self._users = (trust_user,) if isinstance(trust_user, str) else tuple(trust_user)
+        self._holds = Deadline(0.0)
+
+    def __call__(self) -> None:
+        """Look, unless that has just been done."""
+        if ANYBODY in self._users or self._holds.left():
+            return
+        check_listener(self._endpoint, self._users, "trust_user=")
+        self._holds = Deadline(_HOLDS)
+
+
+def check_listener(endpoint: str, trusted_users: Sequence[str], option: str) -> None:
+    """Raise `CallError` where another user of this machine listens.
+
+    ``option`` is how the caller may say that they trust that user.
+    """
+    uid = listener_uid(endpoint)
+    if uid is None or uid in (0, os.geteuid()):
+        return
+    name = _name_of(uid)
+    if name in trusted_users or str(uid) in trusted_users:
+        return
+    hint = f"{option}{name!r}" if option.endswith("=") else f"{option} {name}"
+    raise CallError(
+        f"user {name} listens at {endpoint}, who is neither root nor you: nothing was sent; "
+        f"{hint} trusts them"
+    )
+
+
+def _name_of(uid: int) -> str:
+    from pwd import getpwuid  # needed by nobody who is let in
+
+    try:
+        return getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def listener_uid(endpoint: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_cli.requests import check_listener
-from cvec_circus_core import api
+from cvec_circus_core import AsyncCircusClient, CircusClient, StatsClient, api
+from cvec_circus_core.system import listeners
 from tests.cli.answering import Answering
 from tests.cli.conftest import Said
 
@@ -50,7 +52,7 @@ OK = {"status": "ok", "numwatchers": 3}
 def test_who_is_trusted(
     monkeypatch: pytest.MonkeyPatch, uid: int | None, users: list[str], is_trusted: bool
 ) -> None:
-    monkeypatch.setattr(api, "listener_uid", lambda endpoint: uid)
+    monkeypatch.setattr(listeners, "listener_uid", lambda endpoint: uid)
     if is_trusted:
         check_listener("tcp://127.0.0.1:5555", users)
         return
@@ -124,3 +126,74 @@ def test_somebody_else_gets_nothing(
         f"circusctl: user nobody listens at {endpoint}, who is neither root nor you: nothing was "
         "sent; --trust-user nobody trusts them\n"
     )
+
+
+SPEAKER = """
+import json, os, sys, time
+import zmq
+context = zmq.Context()
+context.socket(zmq.PUB).close()
+os.setuid(65534)
+sender = context.socket(zmq.PUB if sys.argv[1] == "port" else zmq.ROUTER)
+port = sender.bind_to_random_port("tcp://127.0.0.1")
+print(port, flush=True)
+while sys.argv[1] == "port":
+    sender.send_multipart([b"stat.forged", b"{}"])
+    time.sleep(0.01)
+while True:
+    client, request = sender.recv_multipart()
+    print("heard", flush=True)
+    sender.send_multipart([client, json.dumps({"id": json.loads(request)["id"]}).encode()])
+"""
+"""Another user who speaks the protocol, and tells what they have heard."""
+
+
+@pytest.fixture
+def speaker() -> Iterator[Callable[[str], str]]:
+    """Return a call that has another user answer, or publish, and tells the endpoint."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(kind: str) -> str:
+        words = [sys.executable, "-c", SPEAKER, kind]
+        running.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+        assert running[-1].stdout is not None
+        return f"tcp://127.0.0.1:{running[-1].stdout.readline().strip()}"
+
+    yield start
+    for each in running:
+        each.kill()
+        each.communicate()
+
+
+def call_blocking(endpoint: str, trust_user: str | list[str]) -> object:
+    with CircusClient(endpoint=endpoint, timeout=20, trust_user=trust_user) as client:
+        return client.send_message("set", name="web", options={"env": {"PASSWORD": "x"}})
+
+
+def call_async(endpoint: str, trust_user: str | list[str]) -> object:
+    async def main() -> object:
+        async with AsyncCircusClient(
+            endpoint=endpoint, timeout=20, trust_user=trust_user
+        ) as client:
+            return await client.send_message("list")
+
+    return asyncio.run(main())
+
+
+def subscribe(endpoint: str, trust_user: str | list[str]) -> object:
+    with StatsClient(endpoint, trust_user=trust_user) as stats:
+        return stats.receive(20)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize(
+    ("use", "kind"), [(call_blocking, "answer"), (call_async, "answer"), (subscribe, "port")]
+)
+def test_python_clients_ask_the_kernel_too(
+    speaker: Callable[[str], str], use: Callable[[str, str | list[str]], object], kind: str
+) -> None:
+    endpoint = speaker(kind)
+    with pytest.raises(api.CallError, match=r"user nobody listens at .*trust_user='nobody'"):
+        use(endpoint, ())  # type: ignore[arg-type]
+    for trusted in ("nobody", ["www", str(NOBODY)], "*"):
+        assert use(endpoint, trusted) is not None

@@ -1,4 +1,4 @@
-"""Writes numbered lines, each with a number of its own, until it is told to go: ``writer.py [PAUSE]``."""
+"""Writes numbered lines, each with a number of its own, for ever: ``writer.py [PAUSE]``."""
 
 from __future__ import annotations
 

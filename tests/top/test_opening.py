@@ -19,7 +19,7 @@ from cvec_circus_cli.top.sources import (
     read_statistics_endpoint,
     subscribed,
 )
-from cvec_circus_core import api
+from cvec_circus_core.system import listeners
 from tests.cli.answering import Answering, canned
 from tests.live.daemon import free_port
 from tests.top.publishing import Publishing, World, process
@@ -159,7 +159,7 @@ def test_what_is_published_comes() -> None:
 
 
 def test_a_listener_of_another_user_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "listener_uid", lambda endpoint: 123_456)
+    monkeypatch.setattr(listeners, "listener_uid", lambda endpoint: 123_456)
     place = Place(f"tcp://127.0.0.1:{free_port()}", None)
     with pytest.raises(NoStatistics, match=r"user 123456 listens .* neither root nor you"):
         subscribed(EndpointOptions(timeout=SOON), place)
