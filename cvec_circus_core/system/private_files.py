@@ -13,9 +13,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from cvec_circus_core.model.curve_keys import BadKeys
-from cvec_circus_core.system.accounts import user_name
+from cvec_circus_core.system.accounts import unmapped_uid, user_name
+from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
 
 _LARGEST = 1 << 20
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
@@ -92,16 +94,37 @@ def _judge(path: str, found: os.stat_result, *, secret: bool) -> None:
         raise BadKeys(f"{path} can be read by others (mode {mode:03o}): chmod 600 {path}")
     if mode & _OTHERS_WRITE:
         raise BadKeys(f"{path} can be written by others (mode {mode:03o}): chmod 600 {path}")
-    folder = os.stat(os.path.dirname(os.path.realpath(path)))
-    if folder.st_mode & _OTHERS_WRITE and not folder.st_mode & stat.S_ISVTX:
-        raise BadKeys(f"{path} is in a folder where others may put another file in its place")
+    _judge_way(path)
+
+
+def _judge_way(path: str) -> None:
+    """Refuse a file where others could put another one, or another folder on its way."""
+    try:
+        with hold(path):
+            pass
+    except UntrustedPath as error:
+        raise BadKeys(str(error)) from None
+    real = os.path.realpath(path)
+    for folder in {*Path(os.path.abspath(path)).parents, *Path(real).parents}:
+        state = os.stat(folder)
+        if state.st_uid not in {0, os.geteuid(), unmapped_uid()}:
+            owner = user_name(state.st_uid)
+            raise BadKeys(
+                f"{path} is in {folder}, which belongs to user {owner!r}, who may put another file "
+                "in its place"
+            )
+        is_last = folder == Path(real).parent
+        writers = stat.S_IWGRP if is_last or state.st_gid not in {0, os.getegid()} else 0
+        if state.st_mode & (writers | stat.S_IWOTH) and not state.st_mode & stat.S_ISVTX:
+            where = "a folder" if is_last else str(folder)
+            raise BadKeys(f"{path} is in {where} where others may put another file in its place")
 
 
 @contextmanager
 def _folder_of(path: str) -> Iterator[int]:
     folder = os.path.dirname(path) or "."
     try:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        _make_folders(folder)
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise _problem(folder, "used", error) from None
@@ -113,6 +136,14 @@ def _folder_of(path: str) -> Iterator[int]:
         raise _problem(path, "written", error) from None
     finally:
         os.close(fd)
+
+
+def _make_folders(folder: str) -> None:
+    before = os.umask(_OTHERS_READ | _OTHERS_WRITE | stat.S_IXGRP | stat.S_IXOTH)
+    try:
+        os.makedirs(folder, 0o700, exist_ok=True)
+    finally:
+        os.umask(before)
 
 
 def _write(folder: int, name: str, text: str) -> None:

@@ -134,6 +134,31 @@ def in_a_folder_of_everybody(file: Path) -> None:
     file.parent.chmod(0o777)
 
 
+def in_a_folder_of_another(file: Path) -> None:
+    os.chown(file.parent, 12345, -1)
+
+
+def below_a_folder_of_another(file: Path) -> None:
+    """Let another user own a folder further up."""
+    os.chown(file.parent.parent, 12345, -1)
+
+
+def below_a_folder_of_everybody(file: Path) -> None:
+    file.parent.parent.chmod(0o777)
+
+
+def by_a_link_of_another(file: Path) -> None:
+    """Let another user own the link by which its folder is reached."""
+    real = file.parent.with_name("real")
+    file.parent.rename(real)
+    file.parent.symlink_to(real)
+    os.chown(file.parent, 12345, -1, follow_symlinks=False)
+
+
+def below_a_sticky_folder(file: Path) -> None:
+    file.parent.parent.chmod(0o1777)
+
+
 def a_folder(file: Path) -> None:
     file.unlink()
     file.mkdir()
@@ -159,6 +184,17 @@ def a_pipe(file: Path) -> None:
         (linked, None, None),
         (linked_in_a_shared_folder, "is a link in a folder", "is a link in a folder"),
         (in_a_folder_of_everybody, "put another file in its place", "put another file"),
+        pytest.param(
+            in_a_folder_of_another, "belongs to user '12345'", "belongs to user", marks=ONLY_ROOT
+        ),
+        pytest.param(
+            below_a_folder_of_another, "belongs to user '12345'", "belongs to", marks=ONLY_ROOT
+        ),
+        pytest.param(
+            by_a_link_of_another, "user '12345' could have put", "'12345'", marks=ONLY_ROOT
+        ),
+        (below_a_folder_of_everybody, "put another file in its place", "put another file"),
+        (below_a_sticky_folder, None, None),
         (a_folder, "is no plain file", "is no plain file"),
         (a_pipe, "is no plain file", "is no plain file"),
     ],
