@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, closing
 from functools import partial
 from typing import assert_never
@@ -40,6 +40,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Swept,
     TicketId,
 )
+from cvec_circus_core.runtime.address_conflicts import NO_CONFLICT, AddressConflict, conflict_of
 from cvec_circus_core.runtime.process_notices import Equipment, WatcherNotices
 from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
@@ -88,8 +89,11 @@ class EffectRunner:
         notices: WatcherNotices,
         hooks: WatcherHooks,
         notes: TakeoverNotes,
+        outdated: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._world = world
+        self._outdated = outdated
+        """Returns the pids of those that are to be replaced."""
         self._post = post
         self._settle = settle
         self._spec = spec
@@ -263,12 +267,17 @@ class EffectRunner:
 
     def _on_exit(self, pid: int, exit_: Exit) -> None:
         grace = self._spec().graceful_timeout if exit_.left_behind else 0.0
-        # What ends well has not failed to listen.
-        in_use = exit_.code != 0 and self._streams.says_address_in_use(pid)
+        # What ends well has not failed to listen, and what was told to go neither.
+        is_failure = exit_.code is not None and exit_.code > 0
+        conflict = self._conflict_of(pid) if is_failure else NO_CONFLICT
         self._streams.process_ended(pid, grace)
         self._notices.process_ended(pid)
         self._served.pop(pid, None)
-        self._post(Exited(pid, exit_.code, exit_.left_behind, in_use))
+        in_use, holder = conflict.is_with_old, conflict.holder
+        self._post(Exited(pid, exit_.code, exit_.left_behind, in_use, holder))
+
+    def _conflict_of(self, pid: int) -> AddressConflict:
+        return conflict_of(self._streams.last_output(pid), self._spec(), self._outdated())
 
     def _on_swept(self, pid: int) -> None:
         self._post(Swept(pid))

@@ -71,6 +71,7 @@ class WatcherActor:
             notices,
             self.hooks,
             self.notes,
+            lambda: tuple(slot.pid for slot in self._state.slots.outdated.values()),
         )
 
     @property

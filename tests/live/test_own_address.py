@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -80,3 +81,42 @@ def test_a_plain_reload_says_what_helps(site: Site) -> None:
     assert outcome.returncode != 0, outcome
     assert "its address is in use" in outcome.stdout + outcome.stderr
     assert site.answer() == "old"
+
+
+def test_one_that_says_nothing_takes_the_place_of_the_old_one(site: Site) -> None:
+    silent = "close_child_stdout = yes\nclose_child_stderr = yes\n"
+    site.daemon.write(site.body("web", "new") + silent)
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode == 0, outcome
+    assert site.answer() == "new"
+
+
+def test_one_whose_last_words_are_many_takes_the_place_of_the_old_one(site: Site) -> None:
+    noisy = SERVER.replace("sys.exit(str(error))", 'sys.exit("x" * 60_000 + "\\n" + str(error))')
+    site.script.write_text(noisy)
+    site.daemon.write(site.body("web", "new"))
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode == 0, outcome
+    assert site.answer() == "new"
+
+
+def test_a_program_that_only_fails_leaves_the_old_one(site: Site) -> None:
+    body = site.body("web", "new")
+    command = body.splitlines()[1]
+    pids = site.daemon.pids("web")
+    site.daemon.write(body.replace(command, "cmd = false"))
+    assert site.daemon.control("reloadconfig", "--waiting").returncode != 0
+    assert (site.answer(), site.daemon.pids("web")) == ("old", pids)
+
+
+def test_a_port_of_somebody_else_is_told_and_leaves_the_old_one(site: Site) -> None:
+    pids = site.daemon.pids("web")
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        port = foreign.getsockname()[1]
+        site.script.write_text(SERVER.replace("str(error)", 'f"port {sys.argv[1]}: {error}"'))
+        site.daemon.write(site.body("web", "new").replace(str(site.port), str(port)))
+        outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode != 0, outcome
+    said = outcome.stdout + outcome.stderr
+    assert f"port {port} is held by process {os.getpid()} (" in said
+    assert (site.answer(), site.daemon.pids("web")) == ("old", pids)

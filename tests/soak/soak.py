@@ -125,7 +125,13 @@ def _await_peace(daemon: Daemon) -> None:
             not in (("active", detail["wanted"]), ("stopped", detail["wanted"]))
         }
         strangers = {pid: daemon.alive().get(pid) for pid in children ^ set(listed)}
-        raise AssertionError(f"no peace: {unsettled}, {strangers}") from None
+        about = [
+            line
+            for line in daemon.text().splitlines()[-100_000:]
+            if any(f" {name} " in line or f".{name}." in line for name in unsettled)
+        ]
+        last_words = "\n".join(about[-40:])
+        raise AssertionError(f"no peace: {unsettled}, {strangers}\n{last_words}") from None
 
 
 def _configuration(folder: Path, port: int) -> str:

@@ -29,7 +29,9 @@ class ProcessEnded(Struct, frozen=True):
     grace: float
     """Seconds that what it left behind may still take."""
     address_in_use: bool = False
-    """Whether it has said that somebody else listens at its address."""
+    """Whether it has met a process at its address that is to be replaced, as far as is known."""
+    address_holder: str | None = None
+    """Who else was at its address."""
 
 
 class CouldNotStart(Struct, frozen=True):

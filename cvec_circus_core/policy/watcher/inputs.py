@@ -186,7 +186,9 @@ class Exited(Struct, frozen=True):
     code: int | None
     left_behind: bool = False
     address_in_use: bool = False
-    """Whether the last that it wrote says that somebody else listens at its address."""
+    """Whether it has met a process at its address that is to be replaced, as far as is known."""
+    address_holder: str | None = None
+    """Who else was at its address."""
 
 
 class Swept(Struct, frozen=True):

@@ -86,6 +86,7 @@ def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
             exited.left_behind,
             grace,
             exited.address_in_use,
+            exited.address_holder,
         )
     )
 

@@ -134,6 +134,8 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
     slot.deaths += counts
     slot.bad_ends += fact.code != 0
     state.reason = _end_in_words(fact.code)
+    if fact.address_holder is not None:
+        state.reason = f"{state.reason}; {fact.address_holder}"
     if slot.ready:
         slot.ready_by = None
     slot.unready_ends += not slot.ready

@@ -103,6 +103,12 @@ class PipeReader:
             self._is_read = True
             self._world.loop.add_reader(self._fd, self._on_readable)
 
+    def catch_up(self) -> None:
+        """Read what is in the pipe now, as far as there is room."""
+        for _ in range(CALLS):
+            if self._is_closed or not self._is_read or self.writer.is_full or not self._read():
+                return
+
     def process_ended(self, patience: float) -> None:
         """Be told that the process is gone: others may keep its pipe for so many seconds."""
         if not self._is_closed:

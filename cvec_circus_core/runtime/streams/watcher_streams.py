@@ -8,7 +8,6 @@ the new one. Where both channels have the same settings, they share one writer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -52,11 +51,7 @@ def _ignore(pid: int, channel: str, data: bytes) -> None:
 
 
 _LAST_LINES = 20
-_ADDRESS_IN_USE = re.compile(
-    rb"address (is )?already in use|address in use|\bEADDRINUSE\b|\[errno (98|48)\]", re.IGNORECASE
-)
-"""How programs say it: the text of the C library, the name of the error, or its number in Python,
-on Linux and on macOS."""
+"""Of a process that has ended."""
 
 
 class WatcherStreams:
@@ -174,10 +169,13 @@ class WatcherStreams:
         for reader in tuple(self._readers.get(pid, ())):
             reader.process_ended(grace + LINGER)
 
-    def says_address_in_use(self, pid: int) -> bool:
-        """Tell whether the last lines of a process say that its address is in use."""
-        last = self._recent.last_of(pid, _LAST_LINES)
-        return _ADDRESS_IN_USE.search(last) is not None
+    def last_output(self, pid: int) -> bytes:
+        """Return the last lines of a process that has ended, those in its pipes included."""
+        for reader in tuple(self._readers.get(pid, ())):
+            reader.catch_up()
+        for kept in self._outputs.kept.values():
+            kept.catch_up(pid)
+        return self._recent.last_of(pid, _LAST_LINES)
 
     def change(self, spec: WatcherSpec) -> bool:
         """Lead the output where another spec says; return whether that takes new processes.
