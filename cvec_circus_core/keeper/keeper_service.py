@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -83,7 +82,7 @@ class KeeperService:
         for name, descriptor in self._held.items():
             channel.tell("held", name, descriptors=(descriptor,))
         for plan, opened in self._kept.values():
-            channel.tell("socket", asdict(plan), asdict(opened))
+            channel.tell("socket", plan._asdict(), opened._asdict())
         for entry in self.ledger:
             self._tell_entry(channel, entry)
         channel.tell("complete", dict(facts))
@@ -216,7 +215,7 @@ class KeeperService:
             self._kept[opened.name] = (plan, opened)
         else:
             aside[opened.number] = (plan, opened)
-        self._tell("answer", asdict(opened))
+        self._tell("answer", opened._asdict())
 
     def _keep(self, number: int) -> None:
         self._sockets.keep(number)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BindPlan:
+class BindPlan(NamedTuple):
     """Where a managed socket listens, and how; the fields mean what the options of that name do."""
 
     name: str
@@ -32,8 +31,7 @@ class BindPlan:
         return self.path is not None or self.family == "AF_UNIX"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenSocket:
+class OpenSocket(NamedTuple):
     """A managed socket that is open: what was taken, not what was asked for."""
 
     name: str

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class ExitReason(Enum):
@@ -25,8 +25,7 @@ class ExitReason(Enum):
     """It did not ping its watchdog in time, and was ended for that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """The end of one process.
 
     ``code`` is the exit status 0–255, or minus the number of the signal that ended it, or None

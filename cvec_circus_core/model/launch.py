@@ -11,8 +11,9 @@ Descriptors that are the caller's, pipes mostly, go beside the plan, as `Stdio`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from cvec_circus_core.model.capability_set import Capabilities
 
@@ -24,8 +25,7 @@ class Channel(Enum):
     NULL = "/dev/null"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchPlan:
+class LaunchPlan(NamedTuple):
     """How to start one process.
 
     Names of users and groups are looked up at each spawn, so that an account made later is found.
@@ -40,7 +40,7 @@ class LaunchPlan:
     uid: int | str | None = None
     gid: int | str | None = None
     umask: int | None = None
-    rlimits: Mapping[str, int | None] = field(default_factory=dict)
+    rlimits: Mapping[str, int | None] = MappingProxyType({})
     no_new_privs: bool = False
     capabilities: Capabilities | None = None
     oom_score_adj: int | None = None
@@ -79,7 +79,7 @@ class LaunchPlan:
         places = {place_of(name): str(numbers[name]) for name in self.numbered_sockets}
         argv = tuple(_filled(word, places) for word in self.argv)
         env = {key: _filled(text, places) for key, text in self.env.items()}
-        return replace(self, argv=argv, env=env)
+        return self._replace(argv=argv, env=env)
 
 
 def place_of(socket: str) -> str:
@@ -94,8 +94,7 @@ def _filled(text: str, places: Mapping[str, str]) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
-class Stdio:
+class Stdio(NamedTuple):
     """Open descriptors for the standard streams of a process, which stay the caller's.
 
     None: as the plan says.
@@ -109,8 +108,7 @@ class Stdio:
 AS_PLANNED = Stdio()
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """Where the managed sockets of a process listen for connections."""
 
     ports: frozenset[int] = frozenset()

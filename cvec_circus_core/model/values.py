@@ -28,12 +28,15 @@ JsonObject: TypeAlias = "Mapping[str, JsonValue]"
 
 
 def replace(value: T, **changes: object) -> T:
-    """Return a copy of a struct or dataclass with some fields changed.
+    """Return a copy of a struct, named tuple or dataclass with some fields changed.
 
-    Raises TypeError for a field that it does not have.
+    Raises TypeError or ValueError for a field that it does not have.
     """
     if isinstance(value, Struct):
         return structs.replace(value, **changes)
+    if hasattr(value, "_replace"):
+        copy: T = value._replace(**changes)
+        return copy
     changed: Any = dataclasses.replace(value, **changes)  # type: ignore[type-var]
     return changed  # type: ignore[no-any-return]
 

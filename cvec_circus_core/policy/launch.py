@@ -21,7 +21,6 @@ import re
 import shlex
 from collections import ChainMap
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan, place_of
 from cvec_circus_core.model.options import declared_options
@@ -74,7 +73,7 @@ class Launch(Struct, frozen=True):
         if not self.varies:
             return self.plan
         argv, env = _for_slot(self.spec, self.around, self.values, wid)
-        return replace(self.plan, argv=argv, env=env)
+        return self.plan._replace(argv=argv, env=env)
 
 
 def prepare(spec: WatcherSpec, around: SpawnEnvironment) -> Launch:

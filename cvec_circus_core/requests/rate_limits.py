@@ -11,11 +11,11 @@ Who asks too often is told so, as often as they may ask; what comes on top of th
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import BadMessage, CircusError, Conflict
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.protocols import Clock
 
 OPEN_REQUESTS = 10_000
@@ -38,8 +38,7 @@ class Admission(Enum):
     UNREAD = auto()
 
 
-@dataclass(slots=True)
-class _Account:
+class _Account(Struct):
     """What one user has left, in requests and in refusals."""
 
     requests: float

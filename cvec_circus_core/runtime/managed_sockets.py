@@ -26,7 +26,7 @@ from cvec_circus_core.system.state_store import NoStateStore, StateStore
 log = logging.getLogger(__name__)
 
 _NOTE = "socket:"
-_FIELDS = tuple(BindPlan.__dataclass_fields__)
+_FIELDS = tuple(BindPlan._fields)
 
 
 def _nobody_cares() -> None:

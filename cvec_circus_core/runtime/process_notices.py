@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from cvec_circus_core.model.launch import LaunchPlan
@@ -74,7 +73,7 @@ class WatcherNotices:
             address = self._world.notify.address(self._world.loop)
             self._plan_without = self._plan_with = plan
             if address:
-                self._plan_with = replace(plan, env={**plan.env, "NOTIFY_SOCKET": address})
+                self._plan_with = plan._replace(env={**plan.env, "NOTIFY_SOCKET": address})
         return self._plan_with
 
     def open_socket(self, on_message: Callable[[bytes], None]) -> NotifySocket:
@@ -168,7 +167,7 @@ class NotifyEquipment(Equipment):
         variables = {"NOTIFY_SOCKET": self._socket.address}
         if watchdog > 0:
             variables["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
-        super().__init__(replace(plan, env={**plan.env, **variables}))
+        super().__init__(plan._replace(env={**plan.env, **variables}))
         self.descriptors[NOTIFY] = self._socket.fileno()
 
     def started(self, pid: int) -> None:

@@ -7,14 +7,14 @@ keep the loop busy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from cvec_circus_core.model.values import Struct
 
 Watch = Callable[[str, Callable[[], None]], Callable[[], None]]
 """Calls back while somebody waits at a socket; returns what ends that (`Sockets.watch`)."""
 
 
-@dataclass(eq=False, slots=True)
-class _Waiter:
+class _Waiter(Struct, eq=False):
     names: tuple[str, ...]
     on_connection: Callable[[], None]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from cvec_circus_core.model.errors import SystemProblem
 
@@ -18,8 +18,7 @@ class UnknownAccount(SystemProblem):
     """A user or group that the machine does not have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whom a process runs as."""
 
     uid: int

@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from signal import SIGKILL
 
@@ -338,7 +337,7 @@ class FakeSocketOwner:
 
     def adjust(self, name: str, plan: BindPlan) -> OpenSocket:
         """Take what a plan says of the queue."""
-        self.kept[name] = replace(self.kept[name], backlog=plan.backlog)
+        self.kept[name] = self.kept[name]._replace(backlog=plan.backlog)
         return self.kept[name]
 
     def close(self, name: str) -> None:

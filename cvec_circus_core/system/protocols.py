@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
@@ -28,8 +28,7 @@ from cvec_circus_core.system.state_store import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SpawnResult:
+class SpawnResult(NamedTuple):
     """What became of a spawn: the pid, or None and a sentence that says what is missing."""
 
     pid: int | None
@@ -38,8 +37,7 @@ class SpawnResult:
     """Whether the machine, not the plan, is to blame: no memory, processes or descriptors left."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignalResult:
+class SignalResult(NamedTuple):
     """What became of a signal: whether anybody was there to get it, or why it was refused."""
 
     was_there: bool

@@ -24,7 +24,7 @@ import sys
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.system.accounts import unmapped_uid, user_name
@@ -38,8 +38,7 @@ class UntrustedPath(SystemProblem):
     """Somebody else could have led us there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A name in a folder that is held open. Its methods raise OSError and `UntrustedPath`."""
 
     path: str
@@ -100,7 +99,7 @@ class Spot:
     def named(self, name: str) -> Spot:
         """Return another name in the same folder."""
         path = os.path.join(os.path.dirname(self.path), name)
-        return replace(self, path=path, name=name, is_magic=False)
+        return self._replace(path=path, name=name, is_magic=False)
 
     def names(self) -> list[str]:
         """Return the names in the folder."""

@@ -8,7 +8,6 @@ import pwd
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -280,7 +279,7 @@ def test_a_process_of_another_user_can_open_its_standard_output(settings: dict[s
             stdout = process_pipes.stdio.stdout
             assert stdout is not None
             assert os.fstat(stdout).st_uid == pwd.getpwnam("nobody").pw_uid
-        with desk.streams.open_pipes(1, replace(plan, uid="no such user")):
+        with desk.streams.open_pipes(1, plan._replace(uid="no such user")):
             pass  # the spawn will tell
 
     run(test)

@@ -76,7 +76,7 @@ def receive(channel: socket.socket, flags: int = 0) -> tuple[Message, Descriptor
 
 def plan_to_data(plan: LaunchPlan) -> dict[str, Any]:
     """Return a plan as plain data."""
-    data = {name: getattr(plan, name) for name in LaunchPlan.__dataclass_fields__}
+    data = {name: getattr(plan, name) for name in LaunchPlan._fields}
     data.update({name: data[name].name for name in _STREAMS})
     data.update(env=dict(plan.env), rlimits=dict(plan.rlimits))
     if plan.capabilities is not None:
@@ -110,12 +110,12 @@ def served_from_data(data: tuple[list[int], list[str]]) -> Served:
 
 def bind_plan_to_data(plan: BindPlan) -> dict[str, Any]:
     """Return a plan as plain data."""
-    return asdict(plan)
+    return plan._asdict()
 
 
 def opened_to_data(opened: OpenSocket) -> dict[str, Any]:
     """Return an open socket as plain data."""
-    return asdict(opened)
+    return opened._asdict()
 
 
 def close_all(descriptors: Iterable[int]) -> None:

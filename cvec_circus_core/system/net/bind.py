@@ -8,8 +8,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
@@ -109,8 +108,7 @@ def _make_free(spot: Spot, path: str, *, replace: bool) -> None:
     spot.remove()
 
 
-@dataclass(frozen=True, slots=True)
-class SocketFile:
+class SocketFile(NamedTuple):
     """The file of a Unix socket, told from others that may take its name."""
 
     path: str

@@ -11,7 +11,6 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind
@@ -84,7 +83,7 @@ class OwnedSockets:
             for name in names:
                 kept = self._kept[name]
                 if kept.plan.so_reuseport:
-                    kept = stack.enter_context(_listening(replace(kept.plan, port=kept.port)))
+                    kept = stack.enter_context(_listening(kept.plan._replace(port=kept.port)))
                 numbers[name] = kept.fileno()
             yield numbers
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import socket
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvec_circus_core.system.net.netlink import ESTABLISHED, SockDiag
 from cvec_circus_core.system.proc import net_rows
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(NamedTuple):
     """The two ends of a connection, as its other side sees them: packed address and port each."""
 
     family: int

@@ -12,7 +12,6 @@ and never one that somebody else has put in its place.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -171,7 +170,7 @@ class CircusSocket(socket.socket):
         if self._file is not None and self.path is not None and self._file.path != self.path:
             with refusals(self.plan, self.path):
                 os.rename(self._file.path, self.path)
-            self._file = dataclasses.replace(self._file, path=self.path)
+            self._file = self._file._replace(path=self.path)
 
     def adjust(self, plan: BindPlan) -> None:
         """Take what another plan says of the queue and the file; the address stays."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from cvec_circus_core.system.processes.process_table import (
     Row,
@@ -29,15 +29,14 @@ _KEPT = 0.02
 _KEPT_COSTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptedSnapshot:
+class AdoptedSnapshot(NamedTuple):
     """Everybody below our adopted children, themselves included; the dead are left out."""
 
     at: float
-    rows: dict[int, Row] = field(default_factory=dict)
-    untagged: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, Row]
+    untagged: dict[int, Row]
     """Those of them whose origin no tag tells."""
-    by_tag: dict[int, set[int]] = field(default_factory=dict)
+    by_tag: dict[int, set[int]]
 
     def add(self, family: Iterable[Row], tag: int | None) -> None:
         """Add one adopted child and its descendants."""
@@ -60,7 +59,7 @@ class AdoptedChildren:
         self._loop = loop
         self._is_ours = is_ours
         self._known: dict[int, tuple[Row, int | None]] = {}
-        self._last = AdoptedSnapshot(float("-inf"))
+        self._last = AdoptedSnapshot(float("-inf"), {}, {}, {})
         self._cost = 0.0
 
     def recent(self) -> AdoptedSnapshot:
@@ -71,7 +70,7 @@ class AdoptedChildren:
 
     def read(self) -> AdoptedSnapshot:
         """Look at them all."""
-        snapshot = AdoptedSnapshot(self._loop.time())
+        snapshot = AdoptedSnapshot(self._loop.time(), {}, {}, {})
         for top, tag in self._tops():
             if not top.is_dead:
                 snapshot.add([top, *descendants_of([top.pid])], tag)

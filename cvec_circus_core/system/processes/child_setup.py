@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvec_circus_core.system.accounts import Identity
 from cvec_circus_core.system.processes.descriptors import nofile
@@ -16,8 +16,7 @@ Limits = tuple[tuple[int, tuple[int, int]], ...]
 """Numbers of resource limits, with the soft and the hard one."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildSetup:
+class ChildSetup(NamedTuple):
     """The steps in their order.
 
     The group is entered, limits are set and rights given up before the identity changes, because

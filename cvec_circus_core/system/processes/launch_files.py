@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchFiles:
+class LaunchFiles(NamedTuple):
     """Open descriptors, by what the child has them as; all of them stay the caller's."""
 
     stdin: int | None = None

@@ -19,7 +19,6 @@ import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
@@ -209,7 +208,7 @@ def _with_account(plan: LaunchPlan, who: Identity | None) -> LaunchPlan:
         return plan
     variables = account_variables(os.geteuid() if who is None else who.uid)
     env = {name: text for name, text in variables.items() if name in plan.account_env}
-    return replace(plan, env={**plan.env, **env})
+    return plan._replace(env={**plan.env, **env})
 
 
 def _give_pipes(files: LaunchFiles, who: Identity | None) -> None:

@@ -17,7 +17,6 @@ import os
 import signal
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from cvec_circus_core.system.processes.exit_watch import NotYet, collect_status
 from cvec_circus_core.system.processes.process_table import Row
@@ -34,14 +33,14 @@ FindLiving = Callable[[Tree], list[Row]]
 """Returns who of a tree is alive, as of one look at everything."""
 
 
-@dataclass(slots=True, eq=False)
 class _Round:
-    tree: Tree
-    signum: int
-    grace: float
-    on_gone: OnGone
-    timer: TimerHandle | None = None
-    watched: dict[int, tuple[Row, int]] = field(default_factory=dict)
+    def __init__(self, tree: Tree, signum: int, grace: float, on_gone: OnGone) -> None:
+        self.tree = tree
+        self.signum = signum
+        self.grace = grace
+        self.on_gone = on_gone
+        self.timer: TimerHandle | None = None
+        self.watched: dict[int, tuple[Row, int]] = {}
 
 
 class LeftoverKiller:

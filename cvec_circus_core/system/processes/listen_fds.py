@@ -11,8 +11,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.processes.descriptors import open_descriptors
@@ -20,8 +20,7 @@ from cvec_circus_core.system.processes.descriptors import open_descriptors
 FIRST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ListenFds:
+class ListenFds(NamedTuple):
     """What the child does last. ``sealed``: nothing else of the parent passes exec."""
 
     plan: LaunchPlan

@@ -17,8 +17,8 @@ import signal
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from cvec_circus_core.model.errors import CannotBind, CannotSpawn
 from cvec_circus_core.model.exits import Exit
@@ -64,8 +64,7 @@ _NO_NUMBERS: Mapping[str, int] = {}
 _HAS_PROC = sys.platform.startswith("linux")
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     # A dropped Popen is reaped by the next one's constructor, behind our back: keep it.
     child: Child
     on_exit: OnExit

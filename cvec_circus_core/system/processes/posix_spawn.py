@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from typing import Any
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan
@@ -22,12 +21,14 @@ _DEFAULT = (signal.SIGPIPE, getattr(signal, "SIGXFSZ", signal.SIGPIPE))
 _FIRST_FREE = 3
 
 
-@dataclass(slots=True)
 class QuickChild:
     """A child that was started the quick way; its waiter sets ``returncode``."""
 
-    pid: int
-    returncode: int | None = None
+    __slots__ = ("pid", "returncode")
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
 
     def kill(self) -> None:
         """Send SIGKILL."""

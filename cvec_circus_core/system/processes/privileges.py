@@ -17,7 +17,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cvec_circus_core.model.capabilities import NAMES, Capabilities
 from cvec_circus_core.model.errors import CannotSpawn
@@ -37,8 +37,7 @@ _SCORE = "/proc/self/oom_score_adj"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sets:
+class _Sets(NamedTuple):
     """Our own capabilities, as masks of bits."""
 
     inheritable: int
@@ -47,8 +46,7 @@ class _Sets:
     bounding: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(NamedTuple):
     """The sets that a child is to have."""
 
     bounding_drops: tuple[int, ...]
@@ -58,8 +56,7 @@ class _Change:
     keeps_over_setuid: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Privileges:
+class Privileges(NamedTuple):
     """What the child does about its rights, in two parts: the user changes between them."""
 
     oom_score_adj: int | None

@@ -19,7 +19,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 from cvec_circus_core.system.processes.adopted import AdoptedSnapshot
@@ -33,14 +32,16 @@ from cvec_circus_core.system.processes.process_table import (
 )
 
 
-@dataclass(slots=True)
 class Tree:
     """One spawned process and what we know of its descendants."""
 
-    root: int
-    leaf: Leaf | None = None
-    tag: int | None = None
-    seen: dict[int, Row] = field(default_factory=dict)
+    __slots__ = ("leaf", "root", "seen", "tag")
+
+    def __init__(self, root: int, leaf: Leaf | None = None, tag: int | None = None) -> None:
+        self.root = root
+        self.leaf = leaf
+        self.tag = tag
+        self.seen: dict[int, Row] = {}
 
     def look(self, adopted: AdoptedSnapshot | None = None) -> list[Row]:
         """Look at the living descendants, the root still being alive; remember them."""
