@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -37,9 +38,16 @@ def test_the_wheel_holds_every_file_of_a_package(package: str, in_wheel: set[str
 
 def test_the_wheel_holds_nothing_else_but_metadata(in_wheel: set[str]) -> None:
     tops = {name.partition("/")[0] for name in in_wheel} - set(PACKAGES)
-    assert len(tops) == 1
-    assert tops.pop().endswith(".dist-info")
+    assert sorted(top.rpartition(".")[2] for top in tops) == ["data", "dist-info"]
     assert any(name.endswith("/licenses/LICENSE") for name in in_wheel)
+
+
+def test_the_wheel_installs_a_manual_page_of_every_program(in_wheel: set[str]) -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pages = {name for name in in_wheel if ".data/" in name}
+    assert {name.partition(".data/")[2] for name in pages} == {
+        f"data/share/man/man1/{program}.1" for program in declared["project"]["scripts"]
+    }
 
 
 @pytest.mark.parametrize(
