@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from msgspec.structs import FieldInfo, fields
+from option_groups import grouped
 
 from cvec_circus_core.config.unimplemented import NOT_YET
 from cvec_circus_core.extend.command import Command
@@ -40,13 +41,32 @@ SPECS = {"watcher": WatcherSpec, "daemon": ArbiterSpec, "socket": SocketSpec}
 
 
 def options_of(whose: str) -> Iterator[str]:
-    """Yield the entry of every option of watchers, or of the daemon, families last."""
+    """Yield the entry of every option of watchers, of the daemon or of sockets, by purpose.
+
+    A list of all, for those who know the name, comes first.
+    """
     spec = SPECS[whose]
-    for one in declared_options(spec).values():
-        yield from _entry(f".. _{whose}-{one.name}:", f"``{one.name}``", _about_option(one, whose))
+    entries: dict[str, tuple[str, str, Iterable[str]]] = {}
+    for option in declared_options(spec).values():
+        target = f"{whose}-{option.name}"
+        entries[option.name] = (target, f"``{option.name}``", _about_option(option, whose))
     for many in declared_families(spec).values():
-        target = f".. _{whose}-{many.name}:"
-        yield from _entry(target, f"``{many.prefix}NAME``", _about_family(many))
+        entries[many.name] = (
+            f"{whose}-{many.name}",
+            f"``{many.prefix}NAME``",
+            _about_family(many),
+        )
+    groups = list(grouped(whose, list(entries)))
+    yield from (".. list-table::", "   :widths: 30 70", "")
+    for title, names in groups:
+        links = (f":ref:`{entries[name][1]} <{entries[name][0]}>`" for name in names)
+        yield from (f"   * - {title}", f"     - {', '.join(links).replace('``', '')}")
+    yield ""
+    for title, names in groups:
+        yield from (title, "-" * len(title), "")
+        for name in names:
+            target, term, about = entries[name]
+            yield from _entry(f".. _{target}:", term, about)
 
 
 def _about_option(one: Option, whose: str) -> Iterator[str]:
