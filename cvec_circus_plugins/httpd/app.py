@@ -15,8 +15,8 @@ from starlette.responses import Response
 from cvec_circus_core.api import BadKeys
 from cvec_circus_plugins.httpd import api, pages
 from cvec_circus_plugins.httpd.accounts import Accounts
-from cvec_circus_plugins.httpd.console import Console
-from cvec_circus_plugins.httpd.gate import Gate
+from cvec_circus_plugins.httpd.console import Console, console_of, session_of
+from cvec_circus_plugins.httpd.gate import SAFE_METHODS, Gate
 from cvec_circus_plugins.httpd.responses import problem
 from cvec_circus_plugins.httpd.settings import ConsoleSettings
 from cvec_circus_plugins.httpd.static_files import StaticFiles
@@ -51,6 +51,10 @@ def create_app(settings: ConsoleSettings) -> Starlette:
 
 async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    wants_page = "text/html" in request.headers.get("accept", "")
+    if wants_page and request.method in SAFE_METHODS and session_of(request) is not None:
+        templates = console_of(request).templates
+        return templates.page(request, "problem.html", error.status_code, reason=error.detail)
     return problem(error.status_code, error.detail, error.headers)
 
 

@@ -8,7 +8,7 @@ and the ``section`` of it where the page is, and the ``theme`` that the browser 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -51,7 +51,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(size=size_text, age=age_text, clock=_clock)
+        self._environment.filters.update(size=_shown(size_text), age=_shown(age_text), clock=_clock)
 
     def page(
         self,
@@ -91,6 +91,11 @@ class Templates:
                 **values,
             }
         )
+
+
+def _shown(text_of: Callable[[float | None], str]) -> Callable[[object], str]:
+    # What may not be read of a process is told as a text.
+    return lambda number: text_of(number if isinstance(number, int | float) else None)
 
 
 def _clock(seconds: float) -> str:
