@@ -78,6 +78,24 @@ def test_it_is_passed_on_as_it_came_and_remembered(
     assert capfdbinary.readouterr() == (b"".join(data), b"trouble\n")
 
 
+def test_where_both_have_something_standard_output_comes_first() -> None:
+    async def test() -> None:
+        desk = Desk(keep_output=SIZE)
+        out, err = desk.begin(1)
+        for number in range(20):
+            # Which of the two the loop hears of first is up to the kernel.
+            for fd in (out, err) if number % 2 else (err, out):
+                os.write(fd, b"%d\n" % number)
+            await until(lambda number=number: len(lines(desk)) == 2 * (number + 1))  # type: ignore[misc]
+        assert [channel for _, channel, _ in lines(desk)] == ["stdout", "stderr"] * 20
+        os.close(out)
+        os.close(err)
+        await until(lambda: ended(desk))
+        await close_outputs(desk.world.outputs, 5.0)
+
+    run(test)
+
+
 def test_lines_of_several_are_told_in_the_order_in_which_they_came() -> None:
     async def test() -> None:
         desk = Desk(keep_output=SIZE)

@@ -96,6 +96,8 @@ class KeptPipes:
         self, channel: str, fd: int, clock: Clock, loop: asyncio.AbstractEventLoop, turns: FairQueue
     ) -> None:
         settings = {"stream": PassOn(fd)}
+        self.goes_after: KeptPipes | None = None
+        """What is read first where both have something: nobody knows what was written first."""
         self.writer = SinkWriter(f"{channel} of the daemon", settings, Sinks(), clock, loop)
         self._loop = loop
         self._turns = turns
@@ -157,6 +159,8 @@ class KeptPipes:
         self.resume()
 
     def _on_readable(self) -> None:
+        if self.goes_after is not None and self.goes_after._epoll is not None:
+            self.goes_after._on_readable()
         is_end_planned = bool(self._ended)
         self._look()
         if self._ended and not is_end_planned:

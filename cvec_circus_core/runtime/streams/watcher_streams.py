@@ -22,7 +22,7 @@ from cvec_circus_core.policy.watcher.inputs import Found
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipe, KeptPipes, can_keep
 from cvec_circus_core.runtime.streams.outputs import as_json, topic_of
 from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader
-from cvec_circus_core.runtime.streams.process_pipes import STDOUT, ProcessPipes
+from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT, ProcessPipes
 from cvec_circus_core.runtime.streams.recent_output import RecentOutput, WatcherRecentOutput
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.runtime.streams.stream_settings import (
@@ -135,6 +135,8 @@ class WatcherStreams:
             world, number = self._world, CHANNELS.index(channel) + 1
             kept = KeptPipes(channel, number, world.clock, world.loop, world.turns)
             self._outputs.kept[channel] = kept
+            if (errors := self._outputs.kept.get(STDERR)) is not None:
+                errors.goes_after = self._outputs.kept.get(STDOUT)
         kept.add(fd, KeptPipe(self, wid, pid, channel))
 
     def take_over(self, found: Found, descriptors: Mapping[str, int]) -> None:
