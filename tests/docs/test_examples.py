@@ -58,7 +58,11 @@ def answer(port: int) -> dict[str, int] | None:
 @pytest.fixture
 def quick_start(tmp_path: Path) -> Iterator[tuple[Control, int]]:
     port = free_port()
-    configuration = moved("quickstart.ini", tmp_path, **{"--port 8000": f"--port {port}"})
+    others = {
+        "--port 8000": f"--port {port}",
+        "statsd = True": f"stats_endpoint = ipc://{tmp_path}/stats",
+    }
+    configuration = moved("quickstart.ini", tmp_path, **others)
     ask = Control(HERE, f"ipc://{tmp_path}/control")
     with HERE.running("circusd", str(configuration), log=tmp_path / "log", cwd=ROOT) as daemon:
         ask.wait_for("active", "status", "web")
@@ -84,7 +88,7 @@ def test_three_workers_answer(quick_start: tuple[Control, int]) -> None:
 
 def test_the_first_minutes_go_as_told(quick_start: tuple[Control, int]) -> None:
     ask, port = quick_start
-    assert ask("status")[1] == "web: active\n"
+    assert ask("status")[1] == "circusd-stats: active\nweb: active\n"
     before = ask.pids("web")
     assert ask("incr", "web")[1] == "4\n"
     wait_until(lambda: len(ask.pids("web")) == 4)
@@ -176,5 +180,7 @@ def test_the_hardened_server_has_few_rights(tmp_path: Path) -> None:
             "SHELL": nobody.pw_shell,
         }
         lines = read(Path(f"/proc/{pid}/environ")).removesuffix("\0").split("\0")
-        assert dict(line.split("=", 1) for line in lines) == environ
+        variables = dict(line.split("=", 1) for line in lines)
+        assert variables.pop("NOTIFY_SOCKET").startswith("@cvec-circus/notify/")
+        assert variables == environ
         assert ask("quit", "--waiting")[:2] == (0, "ok\n")
