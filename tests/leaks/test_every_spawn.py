@@ -109,6 +109,7 @@ OF_ROOT: dict[str, Row] = {
 }
 ALL = {**ROWS, **(OF_ROOT if AS_ROOT else {})}
 HOOKS = "def before(**how):\n    return True\n\n\ndef after(**how):\n    return True\n"
+OWN_NOTIFY = "@cvec-circus/notify/"
 OF_A_ROW = {"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"}
 
 
@@ -191,6 +192,7 @@ def check(daemon: Daemon, pid: int, own: dict[str, str], differs: dict[Any, Any]
     found = dict(has.environment)
     for name in {*differs.get("told", ()), *(OF_A_ROW if 3 in differs else ())}:
         assert found.pop(name) != OF_THE_MANAGER[name]
+    assert found.pop("NOTIFY_SOCKET", OWN_NOTIFY).startswith(OWN_NOTIFY)
     assert found == wanted
 
 
@@ -284,7 +286,9 @@ def test_a_plugin_has_nothing_of_the_daemon() -> None:
         # Its standard output and error come to the daemon by pipes of its own.
         assert not shared & {where for fd, where in theirs.items() if fd > 2}
         assert str(made.folder / "leaked") not in theirs.values()
-        assert not set(OF_THE_MANAGER) & set(Possessions.of(pid).environment)
+        environment = Possessions.of(pid).environment
+        assert environment.pop("NOTIFY_SOCKET").startswith(OWN_NOTIFY)
+        assert not set(OF_THE_MANAGER) & set(environment)
         made.account()
     finally:
         made.clean_up()
