@@ -59,6 +59,7 @@ from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.census_cache import BlockingCensus, SharedCensus
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
+from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
 from cvec_circus_core.runtime.socket_files import socket_files
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
@@ -93,6 +94,7 @@ class Parts(Struct, frozen=True):
     configure: Configure = nothing_to_read
     apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
+    saved: SavedConfig = field(default_factory=NoSavedConfig)
     applied: Applied = note_nothing
     """Is called once a configuration that was read again is in force."""
     owner: MakeOwner = field(default_factory=local_owner)
@@ -136,7 +138,12 @@ class Engine:
             self._world(),
             introspection,
             DaemonCallbacks(
-                parts.configure, parts.apply_options, self.host, self._renew_access, parts.applied
+                parts.configure,
+                parts.apply_options,
+                self.host,
+                self._renew_access,
+                parts.applied,
+                parts.saved,
             ),
         )
         self._context: zmq.Context[Any] | None = None

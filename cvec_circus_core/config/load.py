@@ -63,30 +63,52 @@ def load(
     find_plugin_faults: FindPluginFaults = take_any_plugin,
     find_faults_around: FindFaultsAround = take_anything,
     read_file: ReadFile = Path.read_bytes,
+    saved_text: str | None = None,
 ) -> Loaded:
-    """Read a configuration file and all that it includes. Never raises for what is in them.
+    """Read a configuration file, all that it includes, and what was saved beside it.
+
+    Never raises for what is in them. ``saved_text`` takes the place of what was saved.
 
     Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
     not without ``find_plugin_faults``; nor is the machine without ``find_faults_around``.
     """
     main = _read(Path(path), formats, read_file)
+    saved = saved_beside(Path(path))
     parts = [main]
     files = [Path(path)]
     warnings: list[Problem] = []
+    if saved_text is not None:
+        saved_part = formats[0].read(saved_text, str(saved))
+    elif _is_file(saved):
+        saved_part = _without_includes(_read(saved, formats, read_file), warnings)
+    else:
+        saved_part = RawConfig()
     for file in _included(Path(path), main, environ, warnings):
-        if os.path.realpath(file) in map(os.path.realpath, files):
+        if os.path.realpath(file) in map(os.path.realpath, (*files, saved)):
             continue
         files.append(file)
         parts.append(_without_includes(_read(file, formats, read_file), warnings))
     warnings += _mixed(parts[1:])
     raw = RawConfig(
-        merged(section for part in parts for section in part.sections),
-        tuple(problem for part in parts for problem in part.problems),
-        (*(warning for part in parts for warning in part.warnings), *warnings),
+        merged(section for part in (saved_part, *parts) for section in part.sections),
+        tuple(problem for part in (saved_part, *parts) for problem in part.problems),
+        (*(warning for part in (saved_part, *parts) for warning in part.warnings), *warnings),
     )
     loaded = build(raw, environ, find_stream_faults, find_plugin_faults, find_faults_around)
     pairs = zip(files, parts, strict=True)
     return replace(loaded, parts=tuple(_part(str(file), part) for file, part in pairs))
+
+
+def saved_beside(path: Path) -> Path:
+    """Return where that is kept which was changed at run time: app.saved.ini for app.ini."""
+    return path.with_name(f"{path.stem}.saved.ini")
+
+
+def read_saved(path: Path, formats: Sequence[Format]) -> tuple[RawSection, ...]:
+    """Return the sections that were saved before."""
+    if not _is_file(path):
+        return ()
+    return merged(_read(path, formats, Path.read_bytes).sections)
 
 
 def torn(before: Loaded, now: Loaded) -> Iterator[str]:

@@ -7,7 +7,7 @@ it becomes a `Problem`, and all problems are told together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cvec_circus_core.model.values import Struct, field
 
@@ -86,6 +86,14 @@ class Format(Protocol):
 
     def read(self, text: str, file: str) -> RawConfig:
         """Read a text; ``file`` is only named in problems. Never raises."""
+
+
+@runtime_checkable
+class WritableFormat(Format, Protocol):
+    """A format in which a configuration can be written, too."""
+
+    def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+        """Return the text of sections. Raises ValueError for what it can not say."""
 
 
 def merged(sections: Iterable[RawSection]) -> tuple[RawSection, ...]:

@@ -28,6 +28,7 @@ from cvec_circus_core.config.load import (
     torn,
 )
 from cvec_circus_core.control.endpoints import InternalEndpoints
+from cvec_circus_core.daemon.config_save import SavedFile
 from cvec_circus_core.daemon.default_log import default_log
 from cvec_circus_core.daemon.keeper_start import become_keeper
 from cvec_circus_core.daemon.left_behind import sentence_of
@@ -153,6 +154,12 @@ def read(
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
         read_keys(good.arbiter.curve_key, good.arbiter.curve_authorized)
     return flags.over(good)
+
+
+def _read_with(flags: Flags, saved_text: str) -> Loaded:
+    """Read the configuration with this in the place of what was saved. Raises `BadConfig`."""
+    loaded = load(flags.config, load_formats(), os.environ, Sinks().faults, saved_text=saved_text)
+    return accepted(loaded, skip_bad=flags.skip_bad)
 
 
 def _faults_around(arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
@@ -321,6 +328,7 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
         launcher=Launcher(sealed=True),
         owner=place.owner,
         applied=note_in_force,
+        saved=SavedFile(flags.config, partial(_read_with, flags)),
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(gathering())

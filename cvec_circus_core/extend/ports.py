@@ -16,6 +16,7 @@ from cvec_circus_core.model.views import (
     OutputQuery,
     OutputView,
     PluginView,
+    RuntimeChange,
     SocketView,
     StatsSubject,
     WatcherView,
@@ -217,6 +218,15 @@ class Supervisor(Protocol):
         """Read the configuration again, apply what differs, and tell what that is.
 
         Raises `ConfigError` as `plan_config` does, in which case nothing was changed.
+        """
+
+    def runtime_changes(self) -> Sequence[RuntimeChange]:
+        """Return how watchers differ from the configuration, by what was done at run time."""
+
+    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+        """Write sections into the file beside the configuration file; return its path.
+
+        Raises `ConfigError` where they do not say what is in force.
         """
 
     def quit(self) -> Ticket:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from cvec_circus_core.model.values import Struct
 
@@ -27,6 +29,15 @@ class ProcessView(Struct, frozen=True):
     ready: bool = True
     status: str | None = None
     """What it says of itself on its notify socket."""
+
+
+class RuntimeChange(Struct, frozen=True):
+    """What was changed of a watcher at run time, and is in no file."""
+
+    watcher: str
+    options: Mapping[str, Any]
+    """The options that differ, as JSON values, by the names that a file gives them."""
+    is_new: bool = False
 
 
 class StatsSubject(Struct, frozen=True):

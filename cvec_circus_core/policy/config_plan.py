@@ -117,8 +117,8 @@ def refuse_emptied(configuration: Configuration, plan: ConfigPlan) -> None:
     A full disk, or half a save, leaves such a file. Those of plugins do not count. Raises
     `ConfigError`.
     """
-    own = [spec for spec in configuration.watchers if not _is_of_plugin(name_key(spec.name))]
-    lost = [key for key in plan.watchers.remove if not _is_of_plugin(key)]
+    own = [spec for spec in configuration.watchers if not is_of_plugin(name_key(spec.name))]
+    lost = [key for key in plan.watchers.remove if not is_of_plugin(key)]
     if not lost:
         return
     doubt = "the configuration has no watcher any more" if not own else None
@@ -129,7 +129,8 @@ def refuse_emptied(configuration: Configuration, plan: ConfigPlan) -> None:
         )
 
 
-def _is_of_plugin(key: str) -> bool:
+def is_of_plugin(key: str) -> bool:
+    """Tell whether a watcher of this key runs a plugin."""
     return key.startswith(_PLUGIN)
 
 

@@ -84,6 +84,8 @@ SUPERVISOR: Mapping[str, Verb] = {
     "extra_stats": _OPEN,
     "own_info": _READ,
     "plan_config": Verb(Right.SECRETS),
+    "runtime_changes": Verb(Right.SECRETS),
+    "save_config": Verb(Right.EVERYTHING, "save"),
     "add": Verb(Right.EVERYTHING, "add"),
     "remove": Verb(Right.EVERYTHING, "rm"),
     "start_all": Verb(Right.EVERYTHING, "start"),

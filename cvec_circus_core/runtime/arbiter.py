@@ -23,7 +23,7 @@ from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
-from cvec_circus_core.model.values import Struct
+from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.arbiter import inputs
 from cvec_circus_core.policy.arbiter.effects import (
     AddWatcher,
@@ -42,6 +42,7 @@ from cvec_circus_core.policy.arbiter.state import ArbiterState
 from cvec_circus_core.policy.config_plan import (
     ConfigPlan,
     Configuration,
+    Present,
     plan_config,
     refuse_emptied,
     sockets_by_name,
@@ -52,6 +53,7 @@ from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick, TicketId
 from cvec_circus_core.runtime.alarm import Alarm
 from cvec_circus_core.runtime.managed_sockets import Exchange
+from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
 from cvec_circus_core.runtime.takeover_notes import (
     OperationNotes,
     kept_watchers,
@@ -109,6 +111,7 @@ class DaemonCallbacks(Struct, frozen=True):
     access_changed: Callable[[], None] = change_nothing
     """Is called when the lists of those who may call may have changed."""
     applied: Applied = note_nothing
+    saved: SavedConfig = field(default_factory=NoSavedConfig)
 
 
 NO_DAEMON = DaemonCallbacks()
@@ -151,6 +154,11 @@ class ArbiterActor:
     def spec(self) -> ArbiterSpec:
         """The daemon's own options."""
         return self._state.spec
+
+    @property
+    def saved(self) -> SavedConfig:
+        """The file beside the configuration file."""
+        return self._daemon.saved
 
     @property
     def is_quitting(self) -> bool:
@@ -276,9 +284,13 @@ class ArbiterActor:
         self._inbox.append(inputs.HastenAll())
         self._step()
 
-    def _plan(self, configuration: Configuration, *, allow_empty: bool) -> ConfigPlan:
+    def present(self) -> Present:
+        """Return what is in force, beside what the files had when they were read last."""
         self._step()
-        plan = plan_config(configuration, self._state.present(self.world.sockets.specs))
+        return self._state.present(self.world.sockets.specs)
+
+    def _plan(self, configuration: Configuration, *, allow_empty: bool) -> ConfigPlan:
+        plan = plan_config(configuration, self.present())
         if not allow_empty:
             refuse_emptied(configuration, plan)
         return plan

@@ -13,6 +13,7 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     PluginView,
+    RuntimeChange,
     SocketView,
     StatsSubject,
 )
@@ -22,6 +23,7 @@ from cvec_circus_core.policy.socket_plan import users
 from cvec_circus_core.runtime.arbiter import NO_DAEMON, ArbiterActor, DaemonCallbacks
 from cvec_circus_core.runtime.census_cache import SharedCensus
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
+from cvec_circus_core.runtime.saved_config import changes_of, refuse_lossy
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.world import SpecReader, World
 
@@ -105,6 +107,18 @@ class LocalSupervisor(ArbiterActor):
     def add(self, name: str, cmd: str, options: Mapping[str, Any]) -> WatcherActor:
         """Add a watcher, stopped."""
         return self.add_spec(self.world.options.new(name, {**options, "cmd": cmd}))
+
+    def runtime_changes(self) -> Sequence[RuntimeChange]:
+        """Return how watchers differ from the configuration, by what was done at run time."""
+        return changes_of(self.present(), self.world.options.as_json)
+
+    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+        """Write sections into the file beside the configuration file; return its path.
+
+        Raises `ConfigError` where they do not say what is in force.
+        """
+        refuse_lossy(self.runtime_changes(), self.present(), self.saved.preview(sections))
+        return self.saved.write(sections)
 
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""

@@ -24,6 +24,7 @@ from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     PluginView,
+    RuntimeChange,
     SocketView,
     StatsSubject,
 )
@@ -95,6 +96,7 @@ class FakeSupervisor:
         self.sockets = FakeSockets(self.said)
         self.hosted: list[PluginView] = []
         """The plugins in threads of the daemon."""
+        self.changes_at_run_time: list[RuntimeChange] = []
         self._numbers = count(FIRST_PID)
         self._watchers: dict[str, FakeWatcher] = {}
         for watcher in watchers:
@@ -161,6 +163,15 @@ class FakeSupervisor:
         """Write it down."""
         also = ", even an empty one" if allow_empty else ""
         return self._preview(), self._wish(f"reload the configuration{also}")
+
+    def runtime_changes(self) -> Sequence[RuntimeChange]:
+        """Return what the test has put there."""
+        return self.changes_at_run_time
+
+    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+        """Write it down."""
+        self.said.append(f"save {sections}")
+        return "app.saved.ini"
 
     def quit(self) -> FakeTicket:
         """Write it down."""

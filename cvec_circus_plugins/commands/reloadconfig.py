@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cvec_circus_core.api import prop
+from cvec_circus_plugins.commands._changes import changes_as_json, lines_of_changes
 from cvec_circus_plugins.commands._wishes import WishCommand, WishRequest, all_done
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class ReloadConfig(WishCommand):
                   "sockets": [],
                   "options": {"at_once": ["loglevel"], "at_next_start": []}}}
 
-    With `plan` it is told and not done. Where the file has mistakes, the `reason` tells them all,
+    With `plan` it is told and not done, and `changes` tells what was changed at run time and is in
+    no file, as the command save does. Where the file has mistakes, the `reason` tells them all,
     and `problems` is a list of them.
 
     Command line::
@@ -64,7 +66,8 @@ class ReloadConfig(WishCommand):
     async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""
         if request.plan:
-            return {"plan": supervisor.plan_config(allow_empty=request.allow_empty).as_json()}
+            preview = supervisor.plan_config(allow_empty=request.allow_empty)
+            return {"plan": preview.as_json(), "changes": changes_as_json(supervisor)}
         plan, ticket = supervisor.reload_config(allow_empty=request.allow_empty)
         if request.waiting:
             await all_done(supervisor, [ticket])
@@ -72,7 +75,8 @@ class ReloadConfig(WishCommand):
 
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show a line for whatever does not stay as it is."""
-        return "\n".join(_lines(reply.get("plan", {}))) or "ok"
+        lines = [*_lines(reply.get("plan", {})), *lines_of_changes(reply.get("changes", ()))]
+        return "\n".join(lines) or "ok"
 
 
 def _lines(plan: Mapping[str, Any]) -> Iterator[str]:

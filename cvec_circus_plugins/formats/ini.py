@@ -14,6 +14,7 @@ dialect has its rules (docs: reference, configuration file):
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cvec_circus_core.api import Problem, RawConfig, RawSection, RawValue
@@ -36,6 +37,13 @@ class IniFormat:
         for number, line in enumerate(re.split(r"\r\n|\n|\r", text.removeprefix("\ufeff")), 1):
             reading.take(number, line)
         return reading.result()
+
+    def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+        """Return the text of sections. Raises ValueError for what it can not say."""
+        lines: list[str] = []
+        for name, values in sections.items():
+            lines += ["", f"[{name}]", *(_line_of(key, text) for key, text in values.items())]
+        return "\n".join(lines) + "\n"
 
 
 @dataclass
@@ -142,6 +150,18 @@ class _Reading:
         self._warnings.append(
             Problem(sentence=sentence, file=self._file, line=number, section=section, key=key)
         )
+
+
+def _line_of(key: str, text: str) -> str:
+    if not text:
+        return f'{key} = ""'
+    first, *others = text.split("\n")
+    line = "\n    ".join((f"{key} = {first}", *others))
+    (section,) = IniFormat().read(f"[x]\n{line}\n", "").sections
+    value = section.values.get(key)
+    if value is None or value.text != text or value.is_cut:
+        raise ValueError(f"{key} = {_quoted(text)} can not be written in this format")
+    return line
 
 
 def _without_comment(text: str) -> str:

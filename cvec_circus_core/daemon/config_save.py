@@ -1,0 +1,57 @@
+"""Writing what was changed at run time into the file beside the configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.config.load import read_saved, saved_beside
+from cvec_circus_core.config.raw import WritableFormat
+from cvec_circus_core.extend.registry import load_formats
+from cvec_circus_core.model.errors import ConfigError
+from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.system.private_files import rewrite
+
+_HEADER = """\
+# Written by `circusctl save`: what was changed while circusd ran. It counts more than the file
+# beside it; delete it, or lines of it, to have that one alone count again.
+"""
+
+Sections = Mapping[str, Mapping[str, str]]
+
+
+class SavedFile:
+    """The file beside a configuration file."""
+
+    def __init__(self, path: str, read: Callable[[str], Loaded]) -> None:
+        """``read`` reads the configuration with another text in the place of this file."""
+        self.path = saved_beside(Path(path))
+        self._read = read
+
+    def preview(self, sections: Sections) -> tuple[WatcherSpec, ...]:
+        """Return the watchers that the next start would find. Raises `ConfigError`."""
+        return self._read(self._text(sections)).watchers
+
+    def write(self, sections: Sections) -> str:
+        """Write sections over those that are there; return the path. Raises `ConfigError`."""
+        text = self._text(sections)
+        rewrite(str(self.path), lambda _: text)
+        return str(self.path)
+
+    def _text(self, sections: Sections) -> str:
+        formats = load_formats()
+        writable = next((each for each in formats if isinstance(each, WritableFormat)), None)
+        if writable is None:
+            raise ConfigError("no installed package can write a configuration file")
+        merged = {section.name: dict(section.values) for section in read_saved(self.path, formats)}
+        texts = {
+            name: {key: value.text for key, value in values.items()}
+            for name, values in merged.items()
+        }
+        for name, values in sections.items():
+            texts[name] = {**texts.get(name, {}), **values}
+        try:
+            return _HEADER + writable.write(texts)
+        except ValueError as error:
+            raise ConfigError(f"{error}; nothing was written") from None
