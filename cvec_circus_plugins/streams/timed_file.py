@@ -48,6 +48,8 @@ class TimedRotatingFileStream(RotatingFileWriter):
     gzip: bool = option(False, api.BOOLEAN, "compress older files")
     _calendar: Calendar = field(init=False, repr=False)
     _rotation: float | None = field(init=False, repr=False, default=None)
+    _written_at: float = field(init=False, repr=False, default=0.0)
+    """The time of day of the last output."""
     _clock: api.SystemClock = field(init=False, repr=False, default_factory=api.SystemClock)
     _due_at: float = field(init=False, repr=False, default=float("inf"))
     """When a period of so many seconds is over, whatever becomes of the time of day (monotonic)."""
@@ -66,7 +68,12 @@ class TimedRotatingFileStream(RotatingFileWriter):
             return
         if self._rotation is None:
             changed_at = self._file.changed_at()
-            self._rotation = self._await(at if changed_at is None else changed_at, at)
+            # What was changed in the future was changed by another clock.
+            self._rotation = self._await(at if changed_at is None else min(changed_at, at), at)
+        elif at < self._written_at and self._calendar.length is None:
+            # The clock was set back: no day is to last until it is there again.
+            self._rotation = min(self._rotation, self._calendar.next(at))
+        self._written_at = at
         if at < self._rotation and self._clock.now() < self._due_at:
             return
         if not self._file.check_path():

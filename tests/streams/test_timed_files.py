@@ -161,6 +161,46 @@ def test_a_file_that_was_begun_in_the_future_is_rotated_in_time(tmp_path: Path) 
     assert path.read_bytes() == b"two\n"
 
 
+@pytest.mark.parametrize("when", ["D", "midnight", "W1", "W6"])
+@pytest.mark.parametrize("back", [4 * 365 * DAY, 30 * DAY, 10 * DAY])
+def test_a_day_does_not_last_until_a_clock_that_was_set_back_is_there_again(
+    tmp_path: Path, when: str, back: float
+) -> None:
+    file = tmp_path / "log"
+    stream = stream_at(file, when)
+    stream.open()
+    stream(piece(b"future\n", at=START + back))
+    stream(piece(b"now\n", at=START))
+    assert len(files(file)) == 1, "no period is over"
+    stream(piece(b"next\n", at=START + (8 * DAY if when.startswith("W") else DAY)))
+    stream.close()
+    assert sorted(files(file).values()) == [b"future\nnow\n", b"next\n"]
+
+
+@pytest.mark.parametrize("when", ["D", "midnight", "W3"])
+def test_a_day_whose_file_was_changed_in_the_future_ends(tmp_path: Path, when: str) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(b"future\n")
+    os.utime(file, (START + 900 * DAY,) * 2)
+    stream = stream_at(file, when)
+    stream.open()
+    stream(piece(b"now\n", at=START))
+    stream(piece(b"next\n", at=START + 8 * DAY))
+    stream.close()
+    assert file.read_bytes() == b"next\n"
+
+
+@pytest.mark.parametrize("when", ["D", "midnight"])
+def test_a_small_step_back_rotates_once(tmp_path: Path, when: str) -> None:
+    file = tmp_path / "log"
+    stream = stream_at(file, when)
+    stream.open()
+    for at in (0, DAY, DAY - 3600, DAY + 60, 2 * DAY - 7200, DAY + 5):
+        stream(piece(b"x\n", at=START + at))
+    stream.close()
+    assert len(files(file)) <= 3
+
+
 def test_a_clock_that_goes_back_overwrites_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.log"
     (tmp_path / "out.log.20240305123456").write_bytes(b"first\n")
