@@ -227,5 +227,7 @@ def _note_answer(state: ArbiterState, operation: Operation, move: Move, answer: 
             # Somebody wants something else of it by now; what it was given stays.
             is_applied = isinstance(error, Conflict) and isinstance(move.ask, ChangeWatcher)
             operation.failures[answer.ask] = error
+    if is_applied and isinstance(move.ask, AddWatcher) and operation.reading is not None:
+        state.watchers_in_file[move.ask.watcher] = move.ask.spec
     if is_applied and (move.forgets or isinstance(move.ask, ChangeWatcher)):
         operation.unapplied.pop(move.watcher or "", None)

@@ -100,6 +100,8 @@ def configuration(
     """
     displaced = list(_displaced(state, reading))
     yield tuple(Move(SendWish(key, Go.STOP)) for key in displaced)
+    # One that comes back while it is leaving comes when it has left.
+    yield tuple(removal(state.watchers[key]) for key in plan.watchers.add if key in state.leaving)
     if not plan.sockets.is_empty:
         yield (Move(ExchangeSockets(ticket)),)
     yield tuple(Move(SendWish(key, Go.START), Wait.NEVER) for key in displaced)

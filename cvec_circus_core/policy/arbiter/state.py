@@ -145,11 +145,15 @@ class ArbiterState(Struct, eq=False):
     """When the daemon has to be gone."""
 
     def present(self, sockets: Mapping[str, SocketSpec]) -> Present:
-        """Return what a new configuration is compared with, given the sockets in force."""
+        """Return what a new configuration is compared with, given the sockets in force.
+
+        A watcher that is leaving is gone: one of its name in the file is a new one.
+        """
+        staying = {k: facts for k, facts in self.watchers.items() if k not in self.leaving}
         return Present(
             self.spec,
-            {key: facts.spec for key, facts in self.watchers.items()},
-            {key: facts.condition for key, facts in self.watchers.items()},
+            {key: facts.spec for key, facts in staying.items()},
+            {key: facts.condition for key, facts in staying.items()},
             sockets,
             self.watchers_in_file,
             self.sockets_in_file,

@@ -154,6 +154,8 @@ class World(Struct):
     present: set[str] = field(default_factory=set)
     """Watchers that are there for certain, not only asked for."""
     count: int = 0
+    returning: set[str] = field(default_factory=set)
+    """Those that are added in the same step in which they leave."""
     settled: int = 0
     asks: dict[AskId, Ask] = field(default_factory=dict)
     last_ask: int = 0
@@ -215,6 +217,7 @@ class World(Struct):
         self.story.append((self.now, facts))
         effects = self.step(self.state, facts, self.now)
         self.story.append(("    ->", tuple(effects)))
+        self.returning = {e.watcher for e in effects if isinstance(e, AddWatcher)}
         for effect in effects:
             self._check(effect)
         wake_at = machine.wake_at(self.state)
@@ -400,7 +403,8 @@ class World(Struct):
                 require(is_allowed, f"hastens {watcher} for no reason")
                 self.hastened.add(watcher)
             case ForgetWatcher(watcher):
-                require(watcher not in self.state.watchers, "knows whom it forgets")
+                is_gone = watcher not in self.state.watchers or watcher in self.returning
+                require(is_gone, "knows whom it forgets")
                 self.present.discard(watcher)
                 self.wished.pop(watcher, None)
                 for starting in self.starting.values():
