@@ -95,7 +95,7 @@ class Record:
         """Take in the death of one slot's process; tell whether this slot has begun to flap."""
         rule = self.rule
         deaths = self.deaths.setdefault(wid, deque())
-        deaths.append(now)
+        deaths.append(max(now, deaths[-1]) if deaths else now)
         while len(deaths) > max(1, rule.attempts):
             deaths.popleft()
         is_quick = len(deaths) >= rule.attempts and deaths[-1] - deaths[0] <= rule.window

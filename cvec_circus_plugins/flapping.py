@@ -25,7 +25,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from cvec_circus_core.api import CallError, CircusPlugin, JsonValue
+from cvec_circus_core.api import CallError, CircusPlugin, JsonValue, unix_time
 from cvec_circus_plugins._flapping import Phase, Record, Rule, in_words, reason_of
 
 log = logging.getLogger("circus.plugins.flapping")
@@ -40,6 +40,8 @@ OLDER_OPTIONS = {
     "flapping_window": "window",
     "retry_in": "retry_in",
 }
+MOST_LATE = 60.0
+"""Seconds that an event may have waited to be heard."""
 BUSY = 5
 """Errno of a daemon that has no time for this: an older one, in the middle of a supervision."""
 BUSY_PAUSE = 0.2
@@ -97,7 +99,7 @@ class Flapping(CircusPlugin):
         if not rule.active or record.phase is Phase.STOPPING:
             return
         wid = body.get("process_id")
-        has_begun = record.count_death(wid, now)
+        has_begun = record.count_death(wid, now - _heard_late(body.get("time")))
         if record.may_stop and record.is_hopeless(wid, now):
             self._end(name, record, wid, now)
         elif has_begun:
@@ -211,6 +213,16 @@ class Flapping(CircusPlugin):
         record = self.records.pop(name, None)
         if record is not None:
             record.begin_anew()
+
+
+def _heard_late(told_at: object) -> float:
+    """Return how many seconds ago an event was told: one that was busy hears several at once.
+
+    The time of day that it carries is compared with that of now. Where the clock was set between
+    the two, the difference says nothing.
+    """
+    late = unix_time() - told_at if isinstance(told_at, int | float) else 0.0
+    return late if 0.0 <= late <= MOST_LATE else 0.0
 
 
 def _own_options(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -362,3 +362,25 @@ def test_deaths_told_by_an_older_daemon_count_unless_a_signal_came_first() -> No
     for pid in (3, 4):
         scene.hears("reap", process_pid=pid, time=10.0)
     assert len(scene.told("stop")) == 1
+
+
+@pytest.mark.parametrize(
+    ("waited", "flaps"),
+    [((9.0, 0.0), False), ((0.9, 0.0), True), ((5000.0, 0.0), True), ((-3600.0, 0.0), True)],
+    ids=["long ago", "just before", "by another clock", "before the clock was set back"],
+)
+def test_deaths_count_when_they_happened_and_not_when_they_are_heard(
+    monkeypatch: pytest.MonkeyPatch, waited: tuple[float, ...], flaps: bool
+) -> None:
+    now = 1.7e9
+    monkeypatch.setattr("cvec_circus_plugins.flapping.unix_time", lambda: now)
+    scene = Scene()
+    for number, seconds in enumerate(waited):
+        scene.hears(
+            *("reap", 100.0, now - seconds),
+            process_pid=number,
+            process_id=1,
+            reason="exited",
+            exit_code=1,
+        )
+    assert bool(scene.told("stop")) is flaps
