@@ -32,10 +32,10 @@ WALL_TIME = {
     "cvec_circus_plugins/commands/tail.py": "which lines are shown, by the time of each",
     "cvec_circus_cli/top/feed.py": "the time of a picture",
     "cvec_circus_plugins/flapping.py": "how late an event is heard, where that can be believed",
-    "cvec_circus_plugins/httpd/links.py": "expiry, kept in a file that outlives the machine's run",
-    "cvec_circus_plugins/httpd/sessions.py": "expiry, kept in a file that outlives the machine's run",
-    "cvec_circus_plugins/httpd/tokens.py": "expiry, kept in a file that outlives the machine's run",
-    "cvec_circus_plugins/commands/token.py": "expiry, kept in a file that outlives the machine's run",
+    "cvec_circus_plugins/httpd/links.py": "expiry, kept in a file for days",
+    "cvec_circus_plugins/httpd/sessions.py": "expiry, kept in a file for days",
+    "cvec_circus_plugins/httpd/tokens.py": "expiry, kept in a file for days",
+    "cvec_circus_plugins/commands/token.py": "expiry, kept in a file for days",
 }
 """Where the time of day is asked for, and what for: to show it, or as a date that is kept."""
 
