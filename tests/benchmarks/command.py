@@ -23,13 +23,13 @@ from tests.benchmarks.yard import PeerFailed, become_subreaper, sweep
 DESCRIPTION = """\
 Compare keepers of processes on the same work in one run: the limit (bare), runit, s6, supervisor,
 the older circus, and ours. Suites: herd (one watcher with many processes), many (a much larger
-one), control (requests to the daemon and circusctl), watchers (status of many watchers),
-statistics (their cost, and whom they keep waiting)."""
+one), kept (ours with and without kept output), control (requests to the daemon and circusctl),
+watchers (status of many watchers), statistics (their cost, and whom they keep waiting)."""
 EPILOG = """\
 circus and supervisor are installed from PyPI into the cache folder; runit and s6 come with
 "apt-get install runit s6". A peer that is not there is left out and the report says so.
 A full run takes about half an hour; a first look: --quick. Keep the machine free of other work."""
-SUITES = ("herd", "many", "control", "watchers", "statistics")
+SUITES = ("herd", "many", "kept", "control", "watchers", "statistics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
 
 def _find_peers(options: argparse.Namespace, results: Results) -> dict[str, Peer]:
     place = Place(options.cache, options.ours or options.cache)
-    if "ours" in options.peers and options.ours is None:
+    if {"ours", "unkept"} & set(options.peers) and options.ours is None:
         try:
             place = Place(options.cache, programs_of_checkout(options.cache))
         except Missing as missing:
@@ -198,8 +198,9 @@ def _suites(
     watchers = herd.Trial(worker, 1, watchers=options.watchers, limit=limit)
     told = herd.Trial(worker, options.processes, idle=min(idle, 20.0), limit=limit, statistics=True)
     every = {
-        "herd": Suite(tuple(PEERS), trial, herd.live),
+        "herd": Suite(tuple(name for name in PEERS if name != "unkept"), trial, herd.live),
         "many": Suite(("bare", *speaking), many, herd.live_many),
+        "kept": Suite(("ours", "unkept"), trial, herd.live_kept),
         "control": Suite(speaking, small, _speaking(wire.control)),
         "watchers": Suite(speaking, watchers, _speaking(wire.status)),
         "statistics": Suite(speaking, told, _speaking(numbers.statistics_of)),

@@ -139,9 +139,18 @@ def live(peer: Peer, trial: Trial, say: Say) -> dict[str, float]:
 
 def live_many(peer: Peer, trial: Trial, say: Say) -> dict[str, float]:
     """A much larger herd: only its start and its rest."""
+    return _start_and_rest("many", peer, trial, say)
+
+
+def live_kept(peer: Peer, trial: Trial, say: Say) -> dict[str, float]:
+    """What kept output costs, by start and rest."""
+    return _start_and_rest("kept", peer, trial, say)
+
+
+def _start_and_rest(kind: str, peer: Peer, trial: Trial, say: Say) -> dict[str, float]:
     with Herd(peer, trial, say) as herd:
         values = herd.start() | herd.rest()
-    return {f"many_{key}": value for key, value in values.items() if key != "first"}
+    return {f"{kind}_{key}": value for key, value in values.items() if key != "first"}
 
 
 def _seconds(begun: int, ended: int) -> float:

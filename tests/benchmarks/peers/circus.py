@@ -12,6 +12,7 @@ class Circus(Peer):
 
     name = "circus"
     endpoint = ""
+    watcher_options: tuple[str, ...] = ()
     stats_endpoint = ""
 
     def programs(self) -> Path:
@@ -39,6 +40,7 @@ class Circus(Peer):
                 f"[watcher:w{number}]",
                 f"cmd = {worker_line(job)}",
                 f"numprocesses = {job.processes}",
+                *self.watcher_options,
             ]
         config = job.folder / "circus.ini"
         config.write_text("\n".join([*lines, ""]))
@@ -62,6 +64,13 @@ class Ours(Circus):
         if not program.exists():
             raise Missing(f"{program} is not there: install the project, or say --ours FOLDER")
         return "this checkout"
+
+
+class Unkept(Ours):
+    """Ours, without the pipes that keep the last output of each process."""
+
+    name = "unkept"
+    watcher_options = ("keep_output = 0",)
 
 
 def _free_ports(count: int) -> list[int]:
