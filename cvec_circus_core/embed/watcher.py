@@ -26,7 +26,6 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import ProcessView
 from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
-from cvec_circus_core.runtime.manual_signals import Selection
 
 T = TypeVar("T")
 
@@ -222,15 +221,15 @@ class Watcher(WatcherQueries):
 
     def send_signal(self, pid: int, signum: int) -> Result:
         """Send a signal to one process. Raises `UnknownProcess`."""
-        return self._signal(signum, Selection(pid=pid))
+        return self._signal(signum, SignalSelection(pid=pid))
 
     def send_signal_child(self, pid: int, child_id: int, signum: int) -> Result:
         """Send a signal to one child of a process. Raises `UnknownProcess`."""
-        return self._signal(signum, Selection(pid=pid, childpid=child_id))
+        return self._signal(signum, SignalSelection(pid=pid, childpid=child_id))
 
     def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> Result:
         """Send a signal to the children of a process, or to its whole tree."""
-        return self._signal(signum, Selection(pid=pid, children=True, recursive=recursive))
+        return self._signal(signum, SignalSelection(pid=pid, children=True, recursive=recursive))
 
     def options(self) -> list[tuple[str, Any]]:
         """Return all options, sorted by name."""

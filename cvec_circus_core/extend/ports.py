@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from cvec_circus_core.model.options import Option
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
     OutputLine,
     OutputQuery,
@@ -111,28 +112,19 @@ class WatcherPort(Protocol):
         """
 
 
-class SignalSelection(Protocol):
-    """Which processes a signal goes to (spec: protocol, signal)."""
+class SignalSelection(Struct, frozen=True):
+    """Which processes a signal goes to (spec: protocol, signal): all of a watcher, or these."""
 
-    @property
-    def pid(self) -> int | None:
-        """One process of the watcher, by pid."""
-
-    @property
-    def wid(self) -> int | None:
-        """One process of the watcher, by slot."""
-
-    @property
-    def childpid(self) -> int | None:
-        """One direct child of that process."""
-
-    @property
-    def children(self) -> bool:
-        """The direct children instead of the process."""
-
-    @property
-    def recursive(self) -> bool:
-        """The process and all its descendants."""
+    pid: int | None = None
+    """One process of the watcher, by pid."""
+    wid: int | None = None
+    """One process of the watcher, by slot."""
+    childpid: int | None = None
+    """One direct child of that process."""
+    children: bool = False
+    """The direct children instead of the process."""
+    recursive: bool = False
+    """The process and all its descendants."""
 
 
 class SocketsPort(Protocol):

@@ -59,7 +59,7 @@ from cvec_circus_core.runtime.takeover_notes import (
     kept_watchers,
     present_watchers,
 )
-from cvec_circus_core.runtime.tickets import TicketFuture, settled
+from cvec_circus_core.runtime.tickets import TicketCounter, TicketFuture, settled
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.watcher_registry import WatcherRegistry
 from cvec_circus_core.runtime.world import World
@@ -141,8 +141,7 @@ class ArbiterActor:
         self._exchanges: dict[TicketId, Exchange] = {}
         self._inbox: list[ArbiterInput] = []
         self._is_stepping = self._is_scheduled = False
-        self._tickets: dict[TicketId, TicketFuture] = {}
-        self._ticket_count = 0
+        self._tickets = TicketCounter(world.loop)
         self._alarm = Alarm(world.clock, self._on_alarm)
         self._quit: TicketFuture | None = None
         self._last_hooks: asyncio.Task[None] | None = None
@@ -314,9 +313,7 @@ class ArbiterActor:
         return ticket
 
     def _request(self, make: Callable[[TicketId], ArbiterInput]) -> TicketFuture:
-        self._ticket_count += 1
-        number = TicketId(self._ticket_count)
-        ticket = self._tickets[number] = TicketFuture(self.world.loop)
+        number, ticket = self._tickets.issue()
         self._inbox.append(make(number))
         self._step()
         return ticket
@@ -344,7 +341,7 @@ class ArbiterActor:
         match effect:
             case Settle(number, outcome):
                 self._exchanges.pop(number, None)
-                self._tickets.pop(number).settle(outcome)
+                self._tickets.settle(number, outcome)
             case CloseWatcher(key):
                 self._registry.tell(key, WatcherActor.close)
             case HastenWatcher(key):

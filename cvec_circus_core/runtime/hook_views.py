@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from cvec_circus_core.extend.ports import Supervisor, Ticket, WatcherPort
+from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
 from cvec_circus_core.model.names import name_key, topic_name
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import WatcherStatus, WatcherView
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.hook_environment import HookEnvironment
@@ -24,16 +23,6 @@ from cvec_circus_core.runtime.hook_wishes import HookWish, in_loop, outcome_of, 
 from cvec_circus_core.runtime.world import World
 
 _WISHES = ("start", "stop", "restart")
-
-
-class DirectSignal(Struct, frozen=True):
-    """A signal to one process, its children, or one of these."""
-
-    pid: int
-    wid: None = None
-    childpid: int | None = None
-    children: bool = False
-    recursive: bool = False
 
 
 class HookWatcher:
@@ -148,16 +137,16 @@ class HookWatcher:
 
     def send_signal(self, pid: int, signum: int) -> HookWish:
         """Send a signal to one of its processes. Raises `UnknownProcess`."""
-        return self._wish(lambda: self._watcher.signal(signum, DirectSignal(pid)))
+        return self._wish(lambda: self._watcher.signal(signum, SignalSelection(pid)))
 
     def send_signal_child(self, pid: int, child_id: int, signum: int) -> HookWish:
         """Send a signal to one child of a process. Raises `UnknownProcess`."""
-        target = DirectSignal(pid, childpid=child_id)
+        target = SignalSelection(pid, childpid=child_id)
         return self._wish(lambda: self._watcher.signal(signum, target))
 
     def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> HookWish:
         """Send a signal to the children of a process, or to its whole tree."""
-        target = DirectSignal(pid, children=True, recursive=recursive)
+        target = SignalSelection(pid, children=True, recursive=recursive)
         return self._wish(lambda: self._watcher.signal(signum, target))
 
     def wish(self, go: str) -> HookWish:

@@ -7,19 +7,8 @@ from collections.abc import Sequence
 from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, CircusError, SystemProblem, UnknownProcess
 from cvec_circus_core.model.outcome import Done, Failed
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.system.protocols import Processes, Scope, SignalResult
-
-
-class Selection(Struct, frozen=True):
-    """Which processes a signal goes to, as plain values."""
-
-    pid: int | None = None
-    wid: int | None = None
-    childpid: int | None = None
-    children: bool = False
-    recursive: bool = False
 
 
 class PendingSignals:

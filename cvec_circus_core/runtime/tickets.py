@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.outcome import Done, Failed, Outcome
+from cvec_circus_core.policy.watcher.inputs import TicketId
 
 
 class TicketFuture:
@@ -54,6 +55,28 @@ class TicketFuture:
         # A waiter that gives up must not take the promise away from the others.
         self.is_awaited = True
         return asyncio.shield(self._future).__await__()
+
+
+class TicketCounter:
+    """Numbers the tickets of one machine, and holds those that are open."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._count = 0
+        self.open: dict[TicketId, TicketFuture] = {}
+
+    def issue(self) -> tuple[TicketId, TicketFuture]:
+        """Return a new ticket with its number."""
+        self._count += 1
+        number = TicketId(self._count)
+        ticket = self.open[number] = TicketFuture(self._loop)
+        return number, ticket
+
+    def settle(self, number: TicketId, outcome: Outcome) -> None:
+        """Settle a ticket, unless it is open no more."""
+        ticket = self.open.pop(number, None)
+        if ticket is not None:
+            ticket.settle(outcome)
 
 
 def settled(loop: asyncio.AbstractEventLoop, outcome: Outcome) -> TicketFuture:

@@ -32,7 +32,7 @@ from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.views import view_of
 from cvec_circus_core.runtime.alarm import Alarm
 from cvec_circus_core.runtime.takeover_notes import TakeoverNotes
-from cvec_circus_core.runtime.tickets import TicketFuture
+from cvec_circus_core.runtime.tickets import TicketCounter, TicketFuture
 from cvec_circus_core.runtime.world import World
 
 log = logging.getLogger(__name__)
@@ -59,8 +59,7 @@ class WatcherInbox:
         self._perform = perform
         self._inbox: list[Input] = []
         self._effects: deque[Effect] = deque()
-        self._tickets: dict[TicketId, TicketFuture] = {}
-        self._ticket_count = 0
+        self._tickets = TicketCounter(world.loop)
         self._alarm = Alarm(world.clock, self._on_alarm)
         self._view: WatcherView | None = None
         self._facts = WatcherFacts(spec)
@@ -86,11 +85,9 @@ class WatcherInbox:
 
     def request(self, make: Callable[[TicketId], Input]) -> TicketFuture:
         """Post an input with a ticket of its own, and return the ticket. Raises `Conflict`."""
-        if len(self._tickets) >= MOST_TICKETS:
+        if len(self._tickets.open) >= MOST_TICKETS:
             self._make_room()
-        self._ticket_count += 1
-        number = TicketId(self._ticket_count)
-        ticket = self._tickets[number] = TicketFuture(self._world.loop)
+        number, ticket = self._tickets.issue()
         # At once, so that the next reader sees the wish: two incr in a row make two more.
         self._inbox.append(make(number))
         self._step()
@@ -102,9 +99,9 @@ class WatcherInbox:
         What was wished with it is done all the same. A watcher whose processes never become ready
         keeps its tickets open for as long, and must stay one that can be commanded.
         """
-        for number, ticket in self._tickets.items():
+        for number, ticket in self._tickets.open.items():
             if not ticket.is_awaited:
-                del self._tickets[number]
+                del self._tickets.open[number]
                 ticket.settle(Failed(Conflict(f"{MOST_TICKETS} newer requests are waiting")))
                 self._inbox.append(inputs.Forget(number))
                 return
@@ -114,10 +111,8 @@ class WatcherInbox:
 
     def settle(self, number: TicketId, outcome: Outcome) -> None:
         """Settle a ticket, as an effect says."""
-        ticket = self._tickets.pop(number, None)
         # One that was forgotten may have been on its way.
-        if ticket is not None:
-            ticket.settle(outcome)
+        self._tickets.settle(number, outcome)
 
     def post(self, fact: Input) -> None:
         """Put an input in; it is stepped on the next pass of the loop."""

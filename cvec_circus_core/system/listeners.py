@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cvec_circus_core.model.errors import CallError
 from cvec_circus_core.system.deadline import Deadline
+from cvec_circus_core.system.proc import net_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,7 +127,7 @@ def _uid_at_port(packed: bytes, port: int) -> int | None:
     suffix = b"%04X" % port
     wildcard_uid = None
     for name in ("tcp", "tcp6"):
-        for words in _rows(name):
+        for words in net_rows(name):
             address, _, row_port = words[1].partition(b":")
             if row_port != suffix or words[3] != _LISTENING:
                 continue
@@ -144,11 +145,3 @@ def _spelled(packed: bytes) -> bytes:
         for start in range(0, len(packed), 4)
     ]
     return b"".join(b"%08X" % number for number in numbers)
-
-
-def _rows(name: str) -> list[list[bytes]]:
-    try:
-        with open(f"/proc/net/{name}", "rb") as file:
-            return [line.split() for line in file.read().split(b"\n")[1:] if line]
-    except OSError:
-        return []

@@ -108,10 +108,10 @@ def sockets_of(pid: int) -> frozenset[int]:
     return frozenset(int(link[len(_SOCKET) : -1]) for link in links)
 
 
-def net_rows(table: str, splits: int) -> Iterator[list[bytes]]:
+def net_rows(table: str, splits: int = -1) -> Iterator[list[bytes]]:
     """Yield the rows of a table of the network (``tcp``, ``udp6``, ``unix`` …), without its head.
 
-    Each is split so often at most; nothing where there is no such table.
+    Each is split so often at most, if that is said; nothing where there is no such table.
     """
     try:
         with open(f"/proc/net/{table}", "rb", buffering=_TABLE_BUFFER) as rows:

@@ -28,19 +28,6 @@ class SignalRequest(Request):
     recursive: bool = prop(False, "the processes and all that descend from them")
 
 
-class Selection:
-    """Which processes a signal goes to; see `SignalSelection`."""
-
-    __slots__ = ("childpid", "children", "pid", "recursive", "wid")
-
-    def __init__(self, request: SignalRequest) -> None:
-        self.pid = request.pid
-        self.wid = request.process
-        self.childpid = request.childpid
-        self.children = request.children
-        self.recursive = request.recursive
-
-
 class Signal(Command):
     """Send a signal to the processes of a watcher, to one of them, or to their children.
 
@@ -73,5 +60,8 @@ class Signal(Command):
             raise api.BadMessage("give 'pid' or 'process', not both")
         if request.childpid is not None and request.pid is None and request.process is None:
             raise api.BadMessage("'childpid' needs 'pid' or 'process'")
-        await watcher.signal(signum, Selection(request))
+        selection = api.SignalSelection(
+            request.pid, request.process, request.childpid, request.children, request.recursive
+        )
+        await watcher.signal(signum, selection)
         return {}

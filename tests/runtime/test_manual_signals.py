@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model.errors import BadMessage, SystemProblem, UnknownProcess
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.runtime.manual_signals import (
     PendingSignals,
-    Selection,
     is_indirect,
     send_indirectly,
 )
@@ -43,14 +43,16 @@ def started(processes: FakeProcesses, count: int) -> list[int]:
 @pytest.mark.parametrize(
     ("selection", "indirect"),
     [
-        (Selection(), False),
-        (Selection(pid=7), False),
-        (Selection(pid=7, childpid=8), True),
-        (Selection(children=True), True),
-        (Selection(recursive=True), True),
+        (SignalSelection(), False),
+        (SignalSelection(pid=7), False),
+        (SignalSelection(pid=7, childpid=8), True),
+        (SignalSelection(children=True), True),
+        (SignalSelection(recursive=True), True),
     ],
 )
-def test_to_others_than_the_processes_themselves(selection: Selection, indirect: bool) -> None:
+def test_to_others_than_the_processes_themselves(
+    selection: SignalSelection, indirect: bool
+) -> None:
     assert is_indirect(selection) is indirect
 
 
@@ -96,10 +98,15 @@ async def test_what_a_hook_is_asked_about_is_not_waited_for() -> None:
 @pytest.mark.parametrize("answers_later", [False, True], ids=["at once", "later"])
 @pytest.mark.parametrize(
     ("selection", "scope"),
-    [(Selection(children=True), Scope.CHILDREN), (Selection(recursive=True), Scope.TREE)],
+    [
+        (SignalSelection(children=True), Scope.CHILDREN),
+        (SignalSelection(recursive=True), Scope.TREE),
+    ],
 )
 @in_memory
-async def test_children_and_trees(selection: Selection, scope: Scope, answers_later: bool) -> None:
+async def test_children_and_trees(
+    selection: SignalSelection, scope: Scope, answers_later: bool
+) -> None:
     processes = FakeProcesses(answers_later=answers_later)
     processes.behaviour = Behaviour(ignores=frozenset({HUP}))
     pids, ticket = started(processes, 2), new_ticket()
@@ -115,7 +122,7 @@ async def test_children_and_trees(selection: Selection, scope: Scope, answers_la
 async def test_a_child_that_is_not_there_is_told(answers_later: bool) -> None:
     processes = FakeProcesses(answers_later=answers_later)
     pids, ticket = started(processes, 1), new_ticket()
-    send_indirectly(processes, "web", pids, HUP, Selection(pid=pids[0], childpid=5), ticket)
+    send_indirectly(processes, "web", pids, HUP, SignalSelection(pid=pids[0], childpid=5), ticket)
     processes.deliver()
     with pytest.raises(UnknownProcess, match="process 5 not found in 'web'"):
         await ticket
@@ -125,4 +132,4 @@ async def test_a_child_that_is_not_there_is_told(answers_later: bool) -> None:
 async def test_a_child_needs_its_parent() -> None:
     processes: Any = FakeProcesses()
     with pytest.raises(BadMessage, match="childpid needs the pid of its parent"):
-        send_indirectly(processes, "web", [1, 2], HUP, Selection(childpid=5), new_ticket())
+        send_indirectly(processes, "web", [1, 2], HUP, SignalSelection(childpid=5), new_ticket())

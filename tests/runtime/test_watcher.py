@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cvec_circus_core.extend.ports import SignalSelection
 from cvec_circus_core.model import events
 from cvec_circus_core.model.errors import BadMessage, Conflict, UnknownProcess
 from cvec_circus_core.model.outcome import Done, Failed
@@ -19,7 +20,6 @@ from cvec_circus_core.policy.arbiter.inputs import Became, Troubled
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.policy.watcher.spec_change import changed
 from cvec_circus_core.runtime.fair_queue import FairQueue
-from cvec_circus_core.runtime.hook_views import DirectSignal
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.watcher import WatcherActor
@@ -303,13 +303,13 @@ async def test_requests_for_which_nobody_waits_are_never_too_many() -> None:
 @pytest.mark.parametrize(
     ("signum", "selection", "sent"),
     [
-        (10, DirectSignal(1001), [(1001, 10, Scope.PROCESS)]),
-        (KILL, DirectSignal(1000), [(1000, KILL, Scope.PROCESS)]),
+        (10, SignalSelection(1001), [(1001, 10, Scope.PROCESS)]),
+        (KILL, SignalSelection(1000), [(1000, KILL, Scope.PROCESS)]),
     ],
 )
 @in_memory
 async def test_a_signal_by_hand(
-    signum: int, selection: DirectSignal, sent: Sequence[tuple[int, int, Scope]]
+    signum: int, selection: SignalSelection, sent: Sequence[tuple[int, int, Scope]]
 ) -> None:
     scene = Scene(numprocesses=2)
     await scene.up()
@@ -324,7 +324,7 @@ async def test_a_signal_to_a_stranger_is_refused() -> None:
     scene = Scene()
     await scene.up()
     with pytest.raises(UnknownProcess):
-        scene.actor.signal(10, DirectSignal(1))
+        scene.actor.signal(10, SignalSelection(1))
     with pytest.raises(UnknownProcess):
         scene.actor.kill(1, None, None)
     assert scene.processes.signals == []

@@ -14,11 +14,11 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cvec_circus_core.model.launch import Served
 from cvec_circus_core.system.net.netlink import TCP_INFO, NetlinkConnection, SockDiag
-from cvec_circus_core.system.proc import net_rows
+from cvec_circus_core.system.proc import net_rows, sockets_of
 
 _LAST_SENT, _LAST_RECEIVED, _PIECES_SENT = 44, 52, 156
 _OPEN = (1, 4, 5, 8)
@@ -39,6 +39,19 @@ def under_way(served: Served) -> frozenset[int]:
     if served.paths:
         inodes.update(_of_files(served.paths))
     return frozenset(inodes - {0})
+
+
+def is_any_busy(pids: Iterable[int], served: Served) -> bool:
+    """Tell whether one of these processes has such a connection."""
+    busy = under_way(served)
+    return bool(busy) and any(busy & _sockets_of(pid) for pid in pids)
+
+
+def _sockets_of(pid: int) -> frozenset[int]:
+    try:
+        return sockets_of(pid)
+    except OSError:
+        return frozenset()
 
 
 def _ask(ports: frozenset[int]) -> Iterator[int]:

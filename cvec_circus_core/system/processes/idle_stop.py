@@ -20,13 +20,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cvec_circus_core.model.launch import Served
-from cvec_circus_core.system.net.busy_connections import under_way
+from cvec_circus_core.system.net.busy_connections import is_any_busy
 from cvec_circus_core.system.proc import (
     list_threads,
     may_list_descriptors,
     read_or_none,
     read_stat,
-    sockets_of,
 )
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.process_table import Row, descendants_of, read_row
@@ -89,7 +88,7 @@ class IdleStop:
             if is_late:
                 log.info("process %d answers somebody still; it is ended now", request.pid)
             request.send()
-        elif _answer_somebody(members, request.served):
+        elif is_any_busy(_pids(members), request.served):
             self._look_later()
         else:
             self._hold(members)
@@ -120,7 +119,7 @@ class IdleStop:
         # Whether they stand still is asked first: what was accepted before that can be seen after.
         are_still = all(_stands_still(member.pid) for member in self._held)
         is_long = self._loop.time() - self._held_at > _HELD_AT_MOST
-        if _answer_somebody(self._held, request.served) or (is_long and not are_still):
+        if is_any_busy(_pids(self._held), request.served) or (is_long and not are_still):
             self._resume()
             self._look_later()
         elif are_still:
@@ -179,21 +178,12 @@ def _waits_for_signals(pid: int) -> bool:
     return (read_or_none(pid, "wchan") or b"").startswith(_SIGWAIT)
 
 
+def _pids(members: list[Row]) -> list[int]:
+    return [member.pid for member in members]
+
+
 def _can_look(members: list[Row]) -> bool:
     return all(may_list_descriptors(member.pid) for member in members)
-
-
-def _answer_somebody(members: list[Row], served: Served) -> bool:
-    busy = under_way(served)
-    if not busy:
-        return False
-    for member in members:
-        try:
-            if busy & sockets_of(member.pid):
-                return True
-        except OSError:
-            continue
-    return False
 
 
 def _stands_still(pid: int) -> bool:

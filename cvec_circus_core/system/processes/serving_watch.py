@@ -17,9 +17,8 @@ from heapq import heappop, heappush
 
 from cvec_circus_core.model.launch import Served
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.system.net.busy_connections import under_way
+from cvec_circus_core.system.net.busy_connections import is_any_busy
 from cvec_circus_core.system.net.socket_waits import Waiting, look_at_waits
-from cvec_circus_core.system.proc import sockets_of
 from cvec_circus_core.system.processes.process_table import descendants_of
 
 FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 0.02, 0.25, 1.3
@@ -109,7 +108,7 @@ class ServingWatch:
 def _judge(candidate: _Candidate, now: float) -> Waiting:
     pids = [candidate.pid, *(row.pid for row in descendants_of([candidate.pid]))]
     waiting = look_at_waits(pids, candidate.inodes)
-    if waiting is not Waiting.YES and _answer_somebody(pids, candidate.served):
+    if waiting is not Waiting.YES and is_any_busy(pids, candidate.served):
         waiting = Waiting.YES
     if waiting is not Waiting.YES:
         candidate.seen_at = None
@@ -120,16 +119,3 @@ def _judge(candidate: _Candidate, now: float) -> Waiting:
         candidate.pause = APART
         return Waiting.NOT_YET
     return Waiting.YES if now - candidate.seen_at >= APART else Waiting.NOT_YET
-
-
-def _answer_somebody(pids: list[int], served: Served) -> bool:
-    connections = under_way(served) if served else frozenset()
-    if not connections:
-        return False
-    for pid in pids:
-        try:
-            if connections & sockets_of(pid):
-                return True
-        except OSError:
-            continue
-    return False
