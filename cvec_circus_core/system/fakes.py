@@ -1,4 +1,4 @@
-"""A clock, processes and sockets that live in memory, for tests that take no time.
+"""A clock and processes that live in memory, for tests that take no time.
 
 They pass the same contract tests as the real ones (tests/contracts). Time moves only by
 `FakeClock.advance`; exits are told only by `FakeProcesses.deliver`, as the event loop would tell
@@ -10,11 +10,8 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from itertools import count
 from signal import SIGKILL
 
-from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
-from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.model.values import Struct, field
@@ -290,78 +287,3 @@ class FakeProcesses:
         running = self._running.pop(pid)
         assert running.ended is not None
         running.on_exit(pid, running.ended)
-
-
-class FakeSocketOwner:
-    """Managed sockets in memory. Nobody can connect; `connect` says that somebody has.
-
-    ``taken`` are locations (HOST:PORT, or a path in quotes) that somebody else has.
-    """
-
-    FIRST_NUMBER = 10
-    FIRST_FREE_PORT = 40_000
-
-    def __init__(self) -> None:
-        self.kept: dict[str, OpenSocket] = {}
-        self.aside: dict[int, OpenSocket] = {}
-        self.taken: set[str] = set()
-        self._watches: dict[str, list[Callable[[], None]]] = {}
-        self._numbers = count(self.FIRST_NUMBER)
-        self._ports = count(self.FIRST_FREE_PORT)
-
-    def open(self, plan: BindPlan) -> OpenSocket:
-        """Open a socket beside those that are kept. Raises `CannotBind`."""
-        port = plan.port or next(self._ports)
-        listens = plan.type in ("SOCK_STREAM", "SOCK_SEQPACKET")
-        opened = OpenSocket(
-            plan.name, next(self._numbers), plan.host, port, plan.path, plan.backlog, listens
-        )
-        same = self.kept.get(plan.name)
-        stands_aside = same is not None and plan.path is not None and same.path == plan.path
-        if opened.location in self.taken or (self._is_held(opened) and not stands_aside):
-            raise CannotBind(
-                f"[socket:{plan.name}] can not listen at {opened.location}: "
-                "another process listens there already"
-            )
-        self.aside[opened.number] = opened
-        return opened
-
-    def keep(self, number: int) -> None:
-        """Keep a socket that was opened, in the place of the one of the same name."""
-        opened = self.aside.pop(number)
-        self.kept[opened.name] = opened
-
-    def discard(self, number: int) -> None:
-        """Close a socket that was opened and not kept."""
-        del self.aside[number]
-
-    def adjust(self, name: str, plan: BindPlan) -> OpenSocket:
-        """Take what a plan says of the queue."""
-        self.kept[name] = self.kept[name]._replace(backlog=plan.backlog)
-        return self.kept[name]
-
-    def close(self, name: str) -> None:
-        """Close a kept socket."""
-        del self.kept[name]
-
-    def watch(self, name: str, on_connection: Callable[[], None]) -> Callable[[], None]:
-        """Call back when a test says that somebody waits."""
-        if name not in self.kept:
-            raise KeyError(name)
-        watches = self._watches.setdefault(name, [])
-        watches.append(on_connection)
-        return lambda: watches.remove(on_connection)
-
-    def connect(self, name: str) -> None:
-        """Let somebody wait to be accepted."""
-        for on_connection in tuple(self._watches.get(name, ())):
-            on_connection()
-
-    def close_all(self) -> None:
-        """Close all, kept or not."""
-        self.kept.clear()
-        self.aside.clear()
-
-    def _is_held(self, opened: OpenSocket) -> bool:
-        sockets = (*self.kept.values(), *self.aside.values())
-        return any(other.location == opened.location for other in sockets)

@@ -25,7 +25,8 @@ from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
 from cvec_circus_core.system.keeper_client import keeper_wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeeperStore, KeptProcesses

@@ -20,7 +20,8 @@ from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
 
 AT_MOST = 400
 """Steps of time after which everything must have come to rest."""

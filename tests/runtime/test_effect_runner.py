@@ -45,7 +45,8 @@ from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.takeover_notes import TakeoverNotes
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
 from cvec_circus_core.system.protocols import Scope
 from tests.runtime.memory import in_memory
 

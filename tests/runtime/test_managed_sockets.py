@@ -11,7 +11,7 @@ from cvec_circus_core.model.launch import Served
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.policy.socket_plan import SocketPlan
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets, bind_plan, spec_of
-from cvec_circus_core.system.fakes import FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
 
 
 def sock(name: str = "web", **options: Any) -> SocketSpec:

@@ -19,7 +19,8 @@ from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.process_notices import WatcherNotices
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 from tests.runtime.memory import in_memory
 
 PLAN = LaunchPlan(argv=("x",), env={"A": "b"})

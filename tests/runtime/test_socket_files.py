@@ -10,7 +10,7 @@ from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.socket_files import socket_files
-from cvec_circus_core.system.fakes import FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
 
 
 def test_what_is_gone_is_opened_again_and_its_users_are_told(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from cvec_circus_core.runtime.hook_views import HookArbiter, HookWatcher
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
 from cvec_circus_core.runtime.world import SpecReader, World
-from cvec_circus_core.system.fakes import FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
 from cvec_circus_core.testing import FakeClock, FakeProcesses
 
 ROUNDS = 2000

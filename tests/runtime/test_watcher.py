@@ -25,7 +25,8 @@ from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.runtime.watcher import WatcherActor
 from cvec_circus_core.runtime.watcher_inbox import MOST_TICKETS, News
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import Behaviour, FakeClock, FakeProcesses
 from cvec_circus_core.system.protocols import Scope
 from tests.runtime.memory import in_memory
 

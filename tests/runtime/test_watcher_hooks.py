@@ -19,7 +19,8 @@ from cvec_circus_core.runtime.hook_views import HookWatcher
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.fakes import FakeClock, FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import FakeClock, FakeProcesses
 from tests.runtime.memory import in_memory
 
 LIMIT = 10.0

@@ -24,7 +24,8 @@ from cvec_circus_core.runtime.streams.pipe_reader import AT_ONCE, LONGEST
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
-from cvec_circus_core.system.fakes import FakeProcesses, FakeSocketOwner
+from cvec_circus_core.system.fake_sockets import FakeSocketOwner
+from cvec_circus_core.system.fakes import FakeProcesses
 from cvec_circus_core.testing import FakeClock
 
 PLAN = LaunchPlan(argv=("x",), env={})

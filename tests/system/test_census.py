@@ -13,7 +13,8 @@ import pytest
 
 from cvec_circus_core.system.accounts import identity, uid_of, user_name
 from cvec_circus_core.system.fakes import FakeClock
-from cvec_circus_core.system.stats.census import GONE, Census, cpu_time_text, size_text
+from cvec_circus_core.system.stats.census import GONE, Census
+from cvec_circus_core.system.stats.info_texts import cpu_time_text, size_text
 from cvec_circus_core.system.stats.usage import Details, ProcTable, PsutilTable, Usage, told_early
 from tests.live.daemon import until
 

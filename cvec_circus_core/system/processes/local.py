@@ -10,15 +10,14 @@ process group still has members, one call.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import signal
 import sys
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from cvec_circus_core.model.errors import CannotBind, CannotSpawn
 from cvec_circus_core.model.exits import Exit
@@ -36,6 +35,7 @@ from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
 from cvec_circus_core.system.processes.serving_watch import ServingWatch
+from cvec_circus_core.system.processes.signal_results import signal_all
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
@@ -46,7 +46,6 @@ from cvec_circus_core.system.protocols import (
     Owner,
     Processes,
     Scope,
-    SignalResult,
     SpawnResult,
     ignore_result,
 )
@@ -172,7 +171,7 @@ class LocalProcesses:
                     targets = (to_children, to_process)
                 case Scope.TREE:
                     targets = (partial(self._descendants.signal_tree, pid, signum),)
-        result = _signalled(targets, pid, signum)
+        result = signal_all(targets, pid, signum)
         if result.problem and signum == signal.SIGKILL:
             self._loop.call_later(_UNKILLABLE_FOR, self._give_up, pid, result.problem)
         on_signalled(result)
@@ -191,7 +190,7 @@ class LocalProcesses:
     ) -> None:
         """Send a signal to one direct child of a spawned process."""
         target = partial(signal_child, pid, child_pid, signum)
-        on_signalled(_signalled((target,) if pid in self._entries else (), child_pid, signum))
+        on_signalled(signal_all((target,) if pid in self._entries else (), child_pid, signum))
 
     def signal_when_idle(
         self,
@@ -293,73 +292,42 @@ def _inode_of(fd: int) -> int:
     return os.fstat(fd).st_ino
 
 
-def _signalled(targets: Iterable[Callable[[], bool]], pid: int, signum: int) -> SignalResult:
-    """Signal each; one that refuses does not keep the others from getting it."""
-    was_there, problem = False, ""
-    for target in targets:
-        try:
-            was_there |= target()
-        except ProcessLookupError:
-            continue
-        except (OSError, ValueError) as error:
-            problem = problem or _refusal(pid, signum, error)
-    return SignalResult(was_there, problem)
+class MakeLocal(Protocol):
+    """Makes one kind of them."""
+
+    def __call__(
+        self,
+        loop: AbstractEventLoop,
+        launcher: Launcher | None = None,
+        defer: Defer | None = None,
+        sockets: OwnedSockets | None = None,
+    ) -> LocalProcesses:
+        """Return processes that belong to a loop."""
 
 
-def _refusal(pid: int, signum: int, error: OSError | ValueError) -> str:
-    number = getattr(error, "errno", errno.EINVAL)
-    if number == errno.EINVAL:
-        return f"there is no signal {signum}"
-    if number == errno.EPERM:
-        return f"process {pid} belongs to another user, who does not let us signal it"
-    return f"process {pid} can not be signalled: {os.strerror(number).lower()}"
+def _kind(hears_ends: Callable[[], bool], *, is_subreaper: bool = False) -> MakeLocal:
+    def make(
+        loop: AbstractEventLoop,
+        launcher: Launcher | None = None,
+        defer: Defer | None = None,
+        sockets: OwnedSockets | None = None,
+    ) -> LocalProcesses:
+        by_pidfd = hears_ends()
+        exits = PidfdExitWatcher(loop) if by_pidfd else ThreadExitWatcher(loop)
+        descendants = Descendants(loop, hears_ends=by_pidfd, is_subreaper=is_subreaper)
+        return LocalProcesses(loop, exits, descendants, launcher, defer, sockets)
+
+    return make
 
 
-def pidfd_processes(
-    loop: AbstractEventLoop,
-    launcher: Launcher | None = None,
-    defer: Defer | None = None,
-    sockets: OwnedSockets | None = None,
-) -> LocalProcesses:
-    """Return processes whose ends are heard by pidfd."""
-    descendants = Descendants(loop, hears_ends=True)
-    return LocalProcesses(loop, PidfdExitWatcher(loop), descendants, launcher, defer, sockets)
-
-
-def thread_processes(
-    loop: AbstractEventLoop,
-    launcher: Launcher | None = None,
-    defer: Defer | None = None,
-    sockets: OwnedSockets | None = None,
-) -> LocalProcesses:
-    """Return processes whose ends are heard by threads."""
-    descendants = Descendants(loop, hears_ends=False)
-    return LocalProcesses(loop, ThreadExitWatcher(loop), descendants, launcher, defer, sockets)
-
-
-def subreaper_processes(
-    loop: AbstractEventLoop,
-    launcher: Launcher | None = None,
-    defer: Defer | None = None,
-    sockets: OwnedSockets | None = None,
-) -> LocalProcesses:
-    """Return processes for a sub-reaper: what they leave behind is always found."""
-    hears_ends = has_pidfds()
-    descendants = Descendants(loop, hears_ends=hears_ends, is_subreaper=True)
-    exits = PidfdExitWatcher(loop) if hears_ends else ThreadExitWatcher(loop)
-    return LocalProcesses(loop, exits, descendants, launcher, defer, sockets)
-
-
-def choose_processes(
-    loop: AbstractEventLoop,
-    launcher: Launcher | None = None,
-    defer: Defer | None = None,
-    sockets: OwnedSockets | None = None,
-) -> LocalProcesses:
-    """Return the better kind for this machine."""
-    make = pidfd_processes if has_pidfds() else thread_processes
-    return make(loop, launcher, defer, sockets)
-
+pidfd_processes = _kind(lambda: True)
+"""Processes whose ends are heard by pidfd."""
+thread_processes = _kind(lambda: False)
+"""Processes whose ends are heard by threads."""
+choose_processes = _kind(lambda: has_pidfds())
+"""The better kind for this machine."""
+subreaper_processes = _kind(lambda: has_pidfds(), is_subreaper=True)
+"""The same for a sub-reaper: what they leave behind is always found."""
 
 MakeProcesses = Callable[[AbstractEventLoop, Launcher, Defer, OwnedSockets], Processes]
 MakeOwner = Callable[[AbstractEventLoop, Launcher, Defer], Owner]

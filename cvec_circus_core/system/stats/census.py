@@ -12,8 +12,8 @@ than every tenth of a second share a sample, because a shorter one says nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -21,6 +21,13 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.system.accounts import user_name
 from cvec_circus_core.system.processes.process_tree import ProcessTree
 from cvec_circus_core.system.protocols import Clock
+from cvec_circus_core.system.stats.info_texts import (
+    UNREADABLE,
+    cpu_time_text,
+    or_unreadable,
+    size_text,
+    told_or_unreadable,
+)
 from cvec_circus_core.system.stats.usage import (
     Details,
     ProcessTable,
@@ -30,7 +37,6 @@ from cvec_circus_core.system.stats.usage import (
 )
 
 GONE = "No such process (stopped?)"
-UNREADABLE = "N/A"
 
 Info = dict[str, Any]
 """One info object (spec: protocol, process info object), as it is sent."""
@@ -43,8 +49,6 @@ _DETAILS_FOR, _DETAILS_OF_YOUNG_FOR = 30.0, 1.0
 _USAGE_FOR = 5.0
 """Seconds for which the numbers of a process that does not run are taken to be the same: its memory
 may be taken away, and its niceness be changed, while it sleeps."""
-
-_T = TypeVar("_T")
 
 
 class ProcessSample(NamedTuple):
@@ -106,7 +110,7 @@ class Census:
                 if info is not None:
                     info["children"] = self._children(pid, look, {pid})
                     if pss:
-                        info["pss"] = _or_unreadable(self._table.proportional(pid))
+                        info["pss"] = or_unreadable(self._table.proportional(pid))
             return infos
 
     def read(
@@ -122,7 +126,7 @@ class Census:
             samples = {pid: reading for pid, reading in readings if reading is not None}
         if pss:
             for pid, reading in samples.items():
-                size = _or_unreadable(self._table.proportional(pid))
+                size = or_unreadable(self._table.proportional(pid))
                 samples[pid] = reading._replace(told={**reading.told, "pss": size})
         return samples
 
@@ -223,29 +227,29 @@ class Census:
             # Not all at the same look.
             rest = _DETAILS_OF_YOUNG_FOR if is_young else _DETAILS_FOR + pid % 16
             process.details_until = look.now + rest
-        info = self._told(pid, process, look)
+        info = self._info_of(pid, process, look)
         if info != process.told:
             process.told = info
         return process
 
-    def _told(self, pid: int, known: _Known, look: _Look) -> Info:
+    def _info_of(self, pid: int, known: _Known, look: _Look) -> Info:
         usage, memory = known.usage, self._memory
         return {
             "pid": pid,
-            "cmdline": _or_unreadable(known.details.command or usage.name),
-            "username": _told(look.name_of, known.details.uid),
-            "nice": _or_unreadable(usage.nice),
-            "mem": _told(lambda size: round(100 * size / memory, 3), usage.resident),
-            "mem_info1": _told(size_text, usage.resident),
-            "mem_info2": _told(size_text, usage.virtual),
-            "ctime": _told(cpu_time_text, usage.used),
-            "create_time": _or_unreadable(usage.created),
-            "rss": _or_unreadable(usage.resident),
-            "vms": _or_unreadable(usage.virtual),
-            "cpu_time": _or_unreadable(usage.used),
-            "threads": _or_unreadable(usage.threads),
-            "fds": _or_unreadable(self._table.descriptors(pid)),
-            "state": _or_unreadable(usage.state),
+            "cmdline": or_unreadable(known.details.command or usage.name),
+            "username": told_or_unreadable(look.name_of, known.details.uid),
+            "nice": or_unreadable(usage.nice),
+            "mem": told_or_unreadable(lambda size: round(100 * size / memory, 3), usage.resident),
+            "mem_info1": told_or_unreadable(size_text, usage.resident),
+            "mem_info2": told_or_unreadable(size_text, usage.virtual),
+            "ctime": told_or_unreadable(cpu_time_text, usage.used),
+            "create_time": or_unreadable(usage.created),
+            "rss": or_unreadable(usage.resident),
+            "vms": or_unreadable(usage.virtual),
+            "cpu_time": or_unreadable(usage.used),
+            "threads": or_unreadable(usage.threads),
+            "fds": or_unreadable(self._table.descriptors(pid)),
+            "state": or_unreadable(usage.state),
         }
 
 
@@ -289,28 +293,3 @@ class _Look(Struct):
         if uid not in self.names:
             self.names[uid] = user_name(uid)
         return self.names[uid]
-
-
-def size_text(size: float) -> str:
-    """Say a number of bytes as ``512B`` or ``1.40M``."""
-    if size < 1024:
-        return f"{int(size)}B"
-    for unit in "KMGT":
-        size /= 1024
-        if size < 1024 or unit == "T":
-            break
-    return f"{size:.2f}{unit}"
-
-
-def cpu_time_text(seconds: float) -> str:
-    """Say CPU time as minutes, seconds and hundredths: ``0:01.25``."""
-    hundredths = int(seconds * 100 + 0.5)
-    return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
-
-
-def _or_unreadable(value: _T | None) -> _T | str:
-    return UNREADABLE if value is None else value
-
-
-def _told(tell: Callable[[_T], Any], value: _T | None) -> Any:
-    return UNREADABLE if value is None else tell(value)
