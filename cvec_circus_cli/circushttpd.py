@@ -11,12 +11,13 @@ import getpass
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.api import BadKeys, CircusError, __version__, open_missing_streams, read_role
-from cvec_circus_core.hosting.runner import Order, of_the_daemon, prepare
+from cvec_circus_core.hosting.runner import Order, of_the_daemon, prepared
 
 OK, FAILED = 0, 1
 USE = "httpd"
@@ -30,22 +31,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_missing_streams()
     args = _parser().parse_args(arguments)
     order = of_the_daemon(USE, os.environ)
+    if order is None:
+        return _guarded(lambda: _do(args), lambda sentence: _tell(f"circushttpd: {sentence}"))
+    with prepared(order) as has_daemon:
+        if not has_daemon:
+            return FAILED
+        complain = partial(log.error, "the console can not run: %s")
+        return _guarded(lambda: _serve_for_daemon(order), complain)
+
+
+def _guarded(act: Callable[[], int], complain: Callable[[str], None]) -> int:
     try:
-        return _do(args) if order is None else _serve_for_daemon(order)
+        return act()
     except ImportError as error:
-        return _failed(order, f"{NEEDS_EXTRA} ({error})")
+        complain(f"{NEEDS_EXTRA} ({error})")
     except CircusError as error:
-        return _failed(order, str(error))
+        complain(str(error))
     except KeyboardInterrupt:
         return OK
-
-
-def _failed(order: Order | None, sentence: str) -> int:
-    if order is None:
-        print(f"circushttpd: {sentence}", file=sys.stderr)
-    else:
-        log.error("the console can not run: %s", sentence)
     return FAILED
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def _do(args: argparse.Namespace) -> int:
@@ -94,8 +102,6 @@ def _serve(settings: Any, args: argparse.Namespace) -> int:
 
 def _serve_for_daemon(order: Order) -> int:
     """Serve as the daemon's own console, in its log and for as long as it lives."""
-    if not prepare(order):
-        return FAILED
     module = import_module("cvec_circus_plugins.httpd.settings")
     own_daemon = module.DaemonAddress(
         endpoint=order.endpoint, pubsub_endpoint=order.pubsub_endpoint, daemon_id=order.daemon_id

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 from cvec_circus_core.config.load import accepted, load
@@ -86,17 +87,23 @@ def run(order: Order) -> int:
 
     Raises `CircusError` with one sentence where it can not start.
     """
+    with prepared(order) as has_daemon:
+        return _run(order) if has_daemon else FAILED
+
+
+@contextmanager
+def prepared(order: Order) -> Iterator[bool]:
+    """Log, and end with the daemon that has given the order; False where that is gone already.
+
+    What was logged is written when this is left.
+    """
     try:
-        return _run(order)
+        yield _prepare(order)
     finally:
         wait_written(END_LIMIT)
 
 
-def prepare(order: Order) -> bool:
-    """Begin to log, and to end with the daemon that has given the order.
-
-    Returns False where that daemon is gone already.
-    """
+def _prepare(order: Order) -> bool:
     set_up(ArbiterSpec(loglevel=order.loglevel, logoutput=order.logoutput))
     if order.logoutput == "-" and not order.is_watched:
         for handler in logging.getLogger().handlers:
@@ -108,8 +115,6 @@ def prepare(order: Order) -> bool:
 
 
 def _run(order: Order) -> int:
-    if not prepare(order):
-        return FAILED
     log.info("Loading the plugin...")
     log.info("Endpoint: %r", order.endpoint)
     log.info("Pub/sub: %r", order.pubsub_endpoint)

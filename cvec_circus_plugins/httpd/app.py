@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from cvec_circus_plugins.httpd import api, pages
 from cvec_circus_plugins.httpd.accounts import Accounts
 from cvec_circus_plugins.httpd.console import Console, console_of, session_of
 from cvec_circus_plugins.httpd.gate import SAFE_METHODS, Gate
+from cvec_circus_plugins.httpd.installed import installed_extensions
 from cvec_circus_plugins.httpd.responses import problem
 from cvec_circus_plugins.httpd.settings import ConsoleSettings
 from cvec_circus_plugins.httpd.static_files import StaticFiles
@@ -25,11 +25,13 @@ from cvec_circus_plugins.httpd.templating import OWN_STATIC, Templates
 log = logging.getLogger(__name__)
 
 
-def create_app(settings: ConsoleSettings) -> Starlette:
+def create_app(settings: ConsoleSettings) -> Gate:
     """Return the application. Raises `ConfigError` and `BadKeys`."""
     accounts = Accounts(settings)
-    static = StaticFiles({"": OWN_STATIC})
-    console = Console(settings, accounts, Templates(static, {}))
+    extensions = installed_extensions()
+    static = StaticFiles({"": OWN_STATIC, **extensions.static})
+    templates = Templates(static, extensions.templates, extensions.links)
+    console = Console(settings, accounts, templates)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -40,13 +42,14 @@ def create_app(settings: ConsoleSettings) -> Starlette:
             await console.close()
 
     app = Starlette(
-        routes=[*pages.routes(static), *api.routes()],
+        routes=[*pages.routes(static), *api.routes(), *extensions.routes()],
         lifespan=lifespan,
-        middleware=[Middleware(Gate, settings=settings, accounts=accounts)],
         exception_handlers={HTTPException: _http_problem, BadKeys: _bad_file, Exception: _fault},
     )
     app.state.console = console
-    return app
+    app.state.extensions = extensions
+    # Around everything, so that also an answer to a fault of ours has the headers of all.
+    return Gate(app, settings, accounts)
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

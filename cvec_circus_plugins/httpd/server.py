@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,12 +40,23 @@ def check_safe(settings: ConsoleSettings) -> None:
     """Raise `ConfigError` where other machines would reach passwords in the clear."""
     if settings.certfile is None and settings.keyfile is not None:
         raise ConfigError("httpd_keyfile needs httpd_certfile")
+    if settings.certfile is not None:
+        _check_certificate(settings.certfile, settings.keyfile)
     is_covered = settings.certfile is not None or bool(settings.proxies) or settings.insecure
     if not is_covered and not _is_loopback(settings.host):
         raise ConfigError(
             f"the console does not listen at {settings.host}, where other machines reach it: give "
             "httpd_certfile, or httpd_proxies, or say httpd_insecure = True"
         )
+
+
+def _check_certificate(certfile: str, keyfile: str | None) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        named = certfile if keyfile is None else f"{certfile} with httpd_keyfile {keyfile}"
+        raise ConfigError(f"httpd_certfile {named} can not be used: {reason}") from None
 
 
 def _is_loopback(host: str) -> bool:

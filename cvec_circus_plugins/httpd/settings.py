@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ VARIABLE = "CIRCUS_HTTPD"
 """Environment variable with the settings as JSON, for a console that some ASGI server imports."""
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
+
+_ENDPOINT = re.compile(r"(tcp://\S+:[0-9]+|ipc://.+)")
 
 
 def default_folder() -> str:
@@ -98,6 +101,9 @@ def from_environment(environ: Mapping[str, str]) -> ConsoleSettings:
 
 def _made(values: Mapping[str, Any]) -> ConsoleSettings:
     lists = {name: tuple(values.get(name, ())) for name in ("hosts", "proxies")}
+    for daemon in values["daemons"]:
+        if not _ENDPOINT.fullmatch(daemon.endpoint):
+            raise ConfigError(f"{daemon.endpoint!r} is no endpoint, such as {DEFAULT_ENDPOINT}")
     root_path = str(values.get("root_path", "")).rstrip("/")
     if root_path and (not root_path.startswith("/") or root_path.startswith("//")):
         raise ConfigError(f"httpd_root_path must begin with one slash, not {root_path!r}")

@@ -1,16 +1,17 @@
 """Pages from templates: everything that is put into one is escaped, and a missing name is an error.
 
 A template knows ``static(name)`` and ``url(path)`` for addresses below wherever a proxy has put the
-console, ``session`` (None where nobody is signed in), ``console`` and ``version``, ``navigation``
-and the ``section`` of it where the page is, and the ``theme`` that the browser has chosen. Filters
-``size``, ``age`` and ``clock`` show numbers as circusctl does.
+console, ``session`` (None where nobody is signed in), ``console`` and ``version``, ``navigation``,
+``links`` to pages of packages and the ``section`` of all these where the page is, and the ``theme``
+that the browser has chosen. Filters ``size``, ``age`` and ``clock`` show numbers as circusctl does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
@@ -41,9 +42,12 @@ THEMES = ("light", "dark")
 class Templates:
     """All templates, ours and those of packages, each package below a prefix of its own."""
 
-    def __init__(self, static: StaticFiles, packages: Mapping[str, Path]) -> None:
+    def __init__(
+        self, static: StaticFiles, packages: Mapping[str, Path], links: Sequence[Any]
+    ) -> None:
         loaders = {prefix: FileSystemLoader(folder) for prefix, folder in packages.items()}
         self._static = static
+        self._links = links
         self._environment = Environment(
             loader=ChoiceLoader([FileSystemLoader(OWN_TEMPLATES), PrefixLoader(loaders)]),
             autoescape=True,
@@ -86,6 +90,7 @@ class Templates:
                 "navigation": NAVIGATION,
                 "section": connection.scope["path"].removeprefix(root_path) or "/",
                 "theme": theme if theme in THEMES else None,
+                "links": self._links,
                 "url": url,
                 "static": lambda file: root_path + self._static.address(file),
                 **values,

@@ -7,6 +7,7 @@ so a proxy there, and any that signs people in, proves itself by a secret.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from cvec_circus_plugins.httpd.settings import ConsoleSettings
 
 SECRET_HEADER = "x-circus-proxy-secret"  # noqa: S105 - the name of a header
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(:[0-9]{1,5})?", re.ASCII)
 
 Scope = Mapping[str, Any]
 
@@ -55,11 +58,9 @@ class Visit:
 
 
 def host_name(host: str) -> str:
-    """Return a host without its port, in lower case."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    name, colon, port = host.rpartition(":")
-    return (name if colon and port.isdigit() else host).lower()
+    """Return a host without its port, in lower case; nothing for what is no host."""
+    match = _HOST.fullmatch(host)
+    return "" if match is None else (match["address"] or match["name"]).lower()
 
 
 def headers_of(scope: Scope) -> dict[str, list[str]]:
@@ -94,7 +95,7 @@ def visit_of(scope: Scope, settings: ConsoleSettings, proxy_secret: str | None) 
 def is_allowed_host(visit: Visit, settings: ConsoleSettings) -> bool:
     """Tell whether a browser may call us so: a name that leads elsewhere tomorrow may not."""
     if "*" in settings.hosts:
-        return True
+        return bool(visit.host_name)
     own_names = LOCAL_HOSTS | {settings.host.lower()} | {name.lower() for name in settings.hosts}
     return visit.host_name in own_names
 

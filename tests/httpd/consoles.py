@@ -47,8 +47,8 @@ class ConsoleProcess:
         words = [str(BIN / "circushttpd"), *more, "--folder", str(self.folder / "kept")]
         return [*words, "--host", self.host, "--port", str(self.port)]
 
-    def start(self, **environment: str) -> Self:
-        """Start it, and wait until it answers."""
+    def launch(self, **environment: str) -> None:
+        """Start it, and wait for nothing."""
         endpoints = [word for endpoint in self.endpoints for word in ("--endpoint", endpoint)]
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
@@ -60,6 +60,10 @@ class ConsoleProcess:
                 env={**os.environ, **environment},
                 start_new_session=True,
             )
+
+    def start(self, **environment: str) -> Self:
+        """Start it, and wait until it answers."""
+        self.launch(**environment)
         until(lambda: self.answers() or self.process.poll() is not None)
         assert self.process.poll() is None, self.text()
         return self
