@@ -12,8 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -140,9 +141,9 @@ class Extensions:
         ]
         return [*pages, *api_routes]
 
-    async def panels(self, subject: Subject) -> Sequence[tuple[str, str]]:
+    async def panels(self, subject: Subject) -> Sequence[tuple[str, Markup]]:
         """Return title and text of each panel of a watcher's page; a bad one hurts no other."""
-        panels: list[tuple[str, str]] = []
+        panels: list[tuple[str, Markup]] = []
         templates = console_of(subject.request).templates
         for name, extension in self._extensions.items():
             for panel in extension.panels:
@@ -152,8 +153,14 @@ class Extensions:
                 except Exception:
                     log.exception("panel %s of %s has failed", panel.title, name)
                     text = ""
-                panels.append((panel.title, text))
+                # It has come out of a template, which escapes what is put into it.
+                panels.append((panel.title, Markup(text)))  # noqa: S704
         return panels
+
+
+def extensions_of(request: Request) -> Extensions:
+    """Return the additions to the console that a request came to."""
+    return cast(Extensions, request.app.state.extensions)
 
 
 async def ask(

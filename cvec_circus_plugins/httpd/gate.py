@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
 from cvec_circus_plugins.httpd.accounts import Accounts
@@ -30,8 +31,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[ScopeMap, Receive, Send], Awaitable[None]]
 
 
-class BodyTooLarge(Exception):
+class BodyTooLarge(HTTPException):
     """More came than any request of ours needs."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"a request has {LARGEST_BODY} bytes at most")
 
 
 class Gate:
@@ -61,11 +65,7 @@ class Gate:
         session = self._session(scope, visit)
         _place(scope, visit)
         scope.setdefault("state", {}).update({"visit": visit, "session": session})
-        try:
-            await self._app(scope, _bounded(receive), send_secured)
-        except BodyTooLarge:
-            too_large = problem(413, f"a request has {LARGEST_BODY} bytes at most")
-            await too_large(scope, receive, send_secured)
+        await self._app(scope, _bounded(receive), send_secured)
 
     def _refusal(self, scope: ScopeMap, visit: Visit) -> Any:
         if not is_allowed_host(visit, self._settings):

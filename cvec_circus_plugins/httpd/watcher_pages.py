@@ -17,6 +17,7 @@ from cvec_circus_plugins.commands._output_entries import bytes_of
 from cvec_circus_plugins.httpd.commands import NO_WORD, response_to
 from cvec_circus_plugins.httpd.console import console_of, session_of
 from cvec_circus_plugins.httpd.daemon_model import DaemonModel
+from cvec_circus_plugins.httpd.extension import Subject, extensions_of
 from cvec_circus_plugins.httpd.forms import object_of
 from cvec_circus_plugins.httpd.handlers import carries_word, page, resource
 from cvec_circus_plugins.httpd.option_rows import option_rows, read_texts
@@ -43,7 +44,9 @@ async def processes(request: Request) -> Response:
     reply = await _ask_watcher(request, "stats", {})
     infos = [info for info in (reply.get("info") or {}).values() if isinstance(info, dict)]
     infos.sort(key=lambda info: info.get("wid") or 0)
-    return _watcher_page(request, "processes", infos=infos, signals=SIGNALS)
+    subject = Subject(request=request, daemon=daemon_of(request).key, watcher=_name(request))
+    panels = await extensions_of(request).panels(subject)
+    return _watcher_page(request, "processes", infos=infos, signals=SIGNALS, panels=panels)
 
 
 @page

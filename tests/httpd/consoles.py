@@ -18,6 +18,7 @@ from tests.live.daemon import BIN, LIMIT, ROOT, free_port, until
 
 PASSWORD = "correct horse battery"
 _LINK = re.compile(r"sign-in\?link=(\S+)")
+_PERSON = re.compile(r'class="person"><b>([^<]+)</b><br>(\w+)<')
 _WORD = re.compile(r'circus-csrf" content="([0-9a-f]{64})"')
 
 
@@ -139,6 +140,13 @@ class Person:
         assert response.status_code == 200, response.text
         reply: dict[str, Any] = response.json()
         return reply
+
+
+def person_on(response: httpx.Response) -> tuple[str, str]:
+    """Return for whom a page is, and their role."""
+    found = _PERSON.search(response.text)
+    assert found is not None, response.text
+    return found[1], found[2]
 
 
 def word_of(response: httpx.Response) -> str:

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.httpd.conftest import Serve
-from tests.httpd.consoles import ConsoleProcess
+from tests.httpd.consoles import ConsoleProcess, person_on
 from tests.live.daemon import Daemon, until
 
 Shared = tuple[Daemon, ConsoleProcess]
@@ -300,7 +300,7 @@ class TestSmuggledIdentity:
         told = {**user, "x-circus-proxy-secret": "the word of the proxy"}
         page = console.client(**told).get("/")
         assert page.status_code == 200
-        assert "root (viewer)" in page.text
+        assert person_on(page) == ("root", "viewer")
         raw = (
             b"GET / HTTP/1.1\r\nhost: localhost\r\n"
             b"x-forwarded-user: ann\r\nx-forwarded-user: root\r\n"

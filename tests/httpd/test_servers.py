@@ -19,7 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.httpd.conftest import Serve
-from tests.httpd.consoles import ConsoleProcess, word_of
+from tests.httpd.consoles import ConsoleProcess, person_on, word_of
 from tests.httpd.test_security import live, receive
 from tests.live.daemon import BIN, ROOT, free_port, until
 
@@ -110,7 +110,7 @@ def test_behind_nginx_with_a_sub_path_and_basic_auth(
         with httpx.Client(auth=("ann", "secret")) as browser:
             page = browser.get(f"{address}/")
             assert page.status_code == 200
-            assert "ann (operator)" in page.text
+            assert person_on(page) == ("ann", "operator")
             assert 'href="/circus/static/' in page.text
             assert 'name="circus-root" content="/circus"' in page.text
             style = page.text.partition('rel="stylesheet" href="')[2].partition('"')[0]

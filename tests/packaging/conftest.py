@@ -40,7 +40,7 @@ def environment(
     """A virtual environment with all wheels and what they need."""
     fresh = Environment(tmp_path_factory.mktemp("environment") / "venv")
     venv.create(fresh.folder, with_pip=True)
-    wheels = [str(one.wheel) for one in (ours, third_party, extras)]
+    wheels = [f"{ours.wheel}[web]", *(str(one.wheel) for one in (third_party, extras))]
     done = fresh.run("pip", "install", "-q", *wheels, limit=300)
     assert done.returncode == 0, done.stderr
     return fresh
