@@ -70,9 +70,12 @@ def fields(form: Mapping[str, str]) -> Mapping[str, str]:
     return defaultdict(str, form)
 
 
-def totals_of(watchers: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many watchers are well, and how many processes run of those wanted."""
+def totals_of(daemon: Mapping[str, Any]) -> dict[str, float]:
+    """Return how many watchers are well, how many processes run of those wanted, what they use."""
+    watchers, sums = daemon["watchers"], daemon["usage"].values()
     return {
+        "cpu": sum(_number(numbers.get("cpu_sum")) for numbers in sums),
+        "rss": sum(_number(numbers.get("rss")) for numbers in sums),
         "well": sum(map(is_well, watchers.values())),
         "running": sum(state["running"] for state in watchers.values()),
         "wanted": sum(state["wanted"] for state in watchers.values()),
@@ -82,3 +85,8 @@ def totals_of(watchers: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 def is_well(state: Mapping[str, Any]) -> bool:
     """Tell whether nothing is wrong with a watcher."""
     return state["shown"] in WELL and not state["reason"] and state["retry_in"] is None
+
+
+def _number(value: object) -> float:
+    # What may not be read is told as a text.
+    return value if isinstance(value, int | float) else 0.0

@@ -20,9 +20,7 @@ async def overview(request: Request) -> Response:
     """Show all watchers of all daemons."""
     console = console_of(request)
     await console.follow_daemons()
-    daemons = [
-        {**daemon, "totals": totals_of(daemon["watchers"])} for daemon in all_daemons(request)
-    ]
+    daemons = [{**daemon, "totals": totals_of(daemon)} for daemon in all_daemons(request)]
     return console.templates.page(request, "overview.html", daemons=daemons)
 
 
