@@ -72,6 +72,7 @@ from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.stats.run_queue import Load
+from cvec_circus_core.system.virtualenvs import site_packages
 from cvec_circus_core.system.working_dir import entered_through
 
 log = logging.getLogger(__name__)
@@ -384,6 +385,7 @@ def _surroundings(hooks: Hooks) -> SpawnEnvironment:
         environ=environ,
         import_path=tuple(path for path in sys.path if path),
         working_dir=entered_through(os.environ),
+        site_packages=site_packages,
         python=f"python{sys.version_info.major}.{sys.version_info.minor}",
     )
 

@@ -69,6 +69,8 @@ def watcher_doubts(draft: Draft) -> Iterator[Fault]:
     """Find what is allowed but probably not meant."""
     if draft["shell_args"] and not draft["shell"]:
         yield Fault("shell_args", "has no effect without shell")
+    if draft["shell"] and draft["executable"]:
+        yield Fault("executable", "is run in the place of /bin/sh, which shell asks for")
     if not draft["shell"]:
         yield from shell_doubts(draft["cmd"])
 

@@ -8,8 +8,10 @@ Two kinds, replaced in one pass each, so that what was inserted is never looked 
 * ``$NAME``, where NAME is an upper-case identifier, in the env sections only. A variable that is
   not set is empty, ``$$`` is a dollar, and ``$WID`` stays for the moment of the spawn.
 
-A variable of an env section sees the daemon's environment, the env sections before its own, and the
-lines above its own. Values that come from the daemon's environment are never expanded.
+A variable of an env section sees the lines above its own, the env sections before its own, and the
+daemon's environment, which for ``$NAME`` comes before other sections: ``PATH = /x:$PATH`` means the
+daemon's PATH, whatever a section for more watchers has made of it. Values that come from the
+daemon's environment are never expanded.
 """
 
 from __future__ import annotations
@@ -54,15 +56,21 @@ def expand(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[str, ...
     return expanded(_VARIABLE, replace, text), tuple(unknown)
 
 
-def expand_variable(text: str, variables: Mapping[str, str]) -> str:
-    """Replace everything that may stand in the value of an env section. Raises `TooLong`."""
+def expand_variable(
+    text: str, variables: Mapping[str, str], dollars: Mapping[str, str] | None = None
+) -> str:
+    """Replace everything that may stand in the value of an env section. Raises `TooLong`.
+
+    ``dollars`` are the values of ``$NAME``, where those are others.
+    """
+    by_name = variables if dollars is None else dollars
 
     def replace(found: re.Match[str]) -> str:
         if found["dollar"]:
             return "$"
         if name := found["name"]:
             replaced = name.isupper() and name != _AT_SPAWN
-            return variables.get(name, "") if replaced else found[0]
+            return by_name.get(name, "") if replaced else found[0]
         value = _look_up(found["path"] or found["path2"], variables)
         return found[0] if value is None else value
 
@@ -121,9 +129,12 @@ class Environments:
     def _with(self, section: RawSection, given: Mapping[str, str]) -> Mapping[str, str]:
         variables = dict(given)
         visible = {**self._environ, **given}
+        dollars = {**given, **self._environ}
         for name, raw in section.values.items():
             try:
-                variables[name] = visible[name] = expand_variable(raw.text, visible)
+                variables[name] = visible[name] = dollars[name] = expand_variable(
+                    raw.text, visible, dollars
+                )
             except TooLong as error:
                 self._too_long[section.name, name] = str(error)
         return variables

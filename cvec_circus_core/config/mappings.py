@@ -69,8 +69,11 @@ def changed_spec(
     sockets: Collection[str] | None = None,
 ) -> WatcherSpec:
     """Return a watcher's spec with some options set. Raises `BadMessage`."""
-    for key in options:
+    for key, value in options.items():
         place = locate(WatcherSpec, key) if isinstance(key, str) else None
+        stream = place.family.name if isinstance(place, Whole) else ""
+        if value == {} and stream in _SHOWN_AS and getattr(spec, stream):
+            raise BadMessage(f"'{key}' says neither class nor filename; null takes it away")
         if isinstance(place, Plain) and not place.option.settable:
             raise BadMessage(f"'{key}' {place.option.changing.value}")
     changed = _drafted(Draft(spec), options, strict, sockets)

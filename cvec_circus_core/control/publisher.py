@@ -23,6 +23,7 @@ QUEUED = 10_000
 """Events that wait for one subscriber at most."""
 
 _OUTPUT = b"stream."
+_AUDIT = "audit."
 
 
 class EventPublisher:
@@ -36,12 +37,20 @@ class EventPublisher:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._output_topics: tuple[bytes, ...] = ()
+        self._is_audited = False
+        """Whether anybody asked for what callers did, and not only for everything."""
         self._broadcast = Broadcast(context, place, authentication, loop, QUEUED, self._on_audience)
         self.endpoint = self._broadcast.endpoint
 
     def publish(self, told: Told) -> None:
-        """Send an event to those who subscribed to its topic."""
+        """Send an event to those who subscribed to its topic.
+
+        What callers did is kept back while nobody asks for it by name: older clients that subscribe
+        to everything do not know it.
+        """
         if not self._broadcast.topics:
+            return
+        if not self._is_audited and told.topic.startswith(_AUDIT):
             return
         if not self._broadcast.send(told.topic.encode(), encode_event(told.body())):
             log.debug("nobody could take event %d", told.number)
@@ -69,3 +78,4 @@ class EventPublisher:
     def _on_audience(self) -> None:
         topics = self._broadcast.topics
         self._output_topics = tuple(topic for topic in topics if topic.startswith(_OUTPUT))
+        self._is_audited = any(topic.startswith(_AUDIT.encode()) for topic in topics)

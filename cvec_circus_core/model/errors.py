@@ -60,13 +60,19 @@ class InvalidJson(RequestError):
         super().__init__("json invalid")
 
 
+LONGEST_NAME = 100
+"""Characters of a name that nobody knows that are quoted in an answer."""
+
+
 class UnknownCommand(RequestError):
     """No installed command has this name."""
 
     errno = Errno.UNKNOWN_COMMAND
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"unknown command: {name!r}")
+        # Who sends half a megabyte as a name is not sent it back.
+        shown_name = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+        super().__init__(f"unknown command: {shown_name!r}")
         self.name = name
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, Self
 
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.words import split_words
@@ -109,10 +109,29 @@ def _parse_text(text: str) -> str:
     return _check_text(text)
 
 
+class SplitText(tuple[str, ...]):
+    """Words that were split from a text, which is shown again as it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Split a text. Raises ValueError."""
+        words = super().__new__(cls, split_words(text))
+        words.text = text
+        return words
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.text,)
+
+
+def _show_words(words: tuple[str, ...]) -> str | list[str]:
+    return words.text if isinstance(words, SplitText) and words.text else list(words)
+
+
 def _parse_words(text: str) -> tuple[str, ...]:
     _check_text(text)
     try:
-        return tuple(split_words(text))
+        return SplitText(text)
     except ValueError as error:
         raise ValueError(f"a list of words ({str(error).lower()})") from None
 
@@ -247,7 +266,7 @@ EXIT_CODES = Kind(
     "exit codes", "numbers from 0 to 255, such as 0, 2", _parse_exit_codes, _check_exit_codes, list
 )
 TEXT = Kind("text", "any text", _parse_text, _check_text)
-WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words, list)
+WORDS = Kind("words", "words, split like a shell would", _parse_words, _check_words, _show_words)
 NAMES = Kind("names", "names, separated by white space or commas", _parse_names, _check_names, list)
 SIGNAL = Kind("signal", "the name or number of a signal", read_signal, read_signal)
 ACCOUNT = Kind("account", "a name or number", _parse_account, _check_account)

@@ -20,7 +20,7 @@ import os.path
 import re
 import shlex
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from cvec_circus_core.model.launch import Channel, LaunchPlan, place_of
 from cvec_circus_core.model.options import declared_options
@@ -42,6 +42,10 @@ _OF_THE_ACCOUNT = ("HOME", "USER", "LOGNAME", "SHELL")
 _SHELL = "/bin/sh"
 
 
+def _not_looked_for(virtualenv: str, version: str, python: str) -> str:
+    return os.path.join(virtualenv, "lib", version or python, "site-packages")
+
+
 class SpawnEnvironment(Struct, frozen=True):
     """What the daemon gives to its processes: environment, import path, managed sockets."""
 
@@ -54,6 +58,9 @@ class SpawnEnvironment(Struct, frozen=True):
     """Name of the folder in a virtual environment's lib."""
     file_variables: Mapping[str, str] = field(default_factory=dict)
     """What the watcher's env_file has."""
+    site_packages: Callable[[str, str, str], str] = field(default=_not_looked_for)
+    """Returns the folder of packages of a virtual environment, given what was asked for, and the
+    usual name. Raises ValueError with a sentence where it has none."""
 
 
 class Launch(Struct, frozen=True):
@@ -156,14 +163,19 @@ def _environment(
     if names := socket_use(spec, around.sockets).listed:
         env["LISTEN_FDS"] = str(len(names))
         env["LISTEN_FDNAMES"] = ":".join(name.replace(":", "_") for name in names)
-    if spec.copy_path:
-        env["PYTHONPATH"] = _joined(*around.import_path, env.get("PYTHONPATH"))
+    added: list[str] = []
     if spec.virtualenv:
-        version = f"python{spec.virtualenv_py_ver}" if spec.virtualenv_py_ver else around.python
-        packages = os.path.join(spec.virtualenv, "lib", version, "site-packages")
+        version = f"python{spec.virtualenv_py_ver}" if spec.virtualenv_py_ver else ""
+        added.append(around.site_packages(spec.virtualenv, version, around.python))
         env["VIRTUAL_ENV"] = spec.virtualenv
         env["PATH"] = _joined(os.path.join(spec.virtualenv, "bin"), env.get("PATH"))
-        env["PYTHONPATH"] = _joined(packages, env.get("PYTHONPATH"))
+    if spec.copy_path:
+        added += around.import_path
+    if added:
+        # What was written for this watcher is meant to win; what is inherited is not.
+        is_written = "PYTHONPATH" in {**around.file_variables, **own}
+        parts = (env.get("PYTHONPATH"), *added)
+        env["PYTHONPATH"] = _joined(*(parts if is_written else (*parts[1:], parts[0])))
     return env
 
 

@@ -6,6 +6,7 @@ judges stands in `policy/watcher`, what acts where the effects go (`effect_runne
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -112,8 +113,20 @@ class WatcherActor:
         return variables
 
     def options(self) -> Mapping[str, Any]:
-        """Return all options as JSON values, free-form ones included."""
-        return self._world.options.as_json(self.spec)
+        """Return all options as JSON values, free-form ones included.
+
+        ``env`` and ``working_dir`` are what a process gets, and not only what the file says.
+        """
+        options = dict(self._world.options.as_json(self.spec))
+        folder = self._world.around().working_dir or os.getcwd()
+        options["working_dir"] = (
+            os.path.join(folder, self.spec.working_dir or "").rstrip("/") or "/"
+        )
+        try:
+            options["env"] = dict(self.environment(1))
+        except BadMessage:
+            pass  # what is wrong is told where it is started
+        return options
 
     def recent_lines(self, query: OutputQuery) -> Sequence[OutputLine]:
         """Return the last lines of all processes in their order. Raises `BadMessage`."""

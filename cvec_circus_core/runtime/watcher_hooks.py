@@ -36,6 +36,8 @@ _MAY_FAIL = frozenset({"before_signal"})
 """Whose failure is no veto."""
 
 _SIGKILL = 9
+_GONE = 2
+"""What hooks are told of the status of a process that has been collected (UNEXISTING)."""
 
 
 class WatcherHooks:
@@ -80,7 +82,7 @@ class WatcherHooks:
                 after = {
                     **before,
                     "exit_code": event.exit_code,
-                    "process_status": None,
+                    "process_status": _GONE,
                     "reason": event.reason.value,
                 }
                 self._run(self._tell_in_order([("before_reap", before), ("after_reap", after)]))

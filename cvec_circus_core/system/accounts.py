@@ -69,13 +69,16 @@ def user_name(uid: int) -> str:
 def identity(user: int | str | None, group: int | str | None) -> Identity | None:
     """Return whom a process is to run as, with the user's further groups; None for no change.
 
-    A user without a group gets the user's primary one.
+    A user without a group gets the user's primary one. A group alone is the only one, where we are
+    root and may say so.
     """
     if user is None and group is None:
         return None
     if user is None:
         gid = gid_of(group) if group is not None else os.getegid()
-        return Identity(os.geteuid(), gid, tuple(os.getgroups()))
+        # The other groups of root are none of a process that was to have this group.
+        groups = (gid,) if os.geteuid() == 0 else tuple(os.getgroups())
+        return Identity(os.geteuid(), gid, groups)
     uid = uid_of(user)
     try:
         account = pwd.getpwuid(uid)

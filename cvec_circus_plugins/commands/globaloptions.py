@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from cvec_circus_core.api import Prop, Questions, Supervisor, Table
 
+STATS_ENDPOINT = "tcp://127.0.0.1:5557"
+"""Where statistics would be, where the file names no endpoint for them."""
+
 USUAL = ("endpoint", "stats_endpoint", "pubsub_endpoint", "check_delay", "multicast_endpoint")
 
 
@@ -26,7 +29,8 @@ class GlobalOptionsRequest(Request):
 class GlobalOptions(Command):
     """Tell options of the daemon.
 
-    Without one, the endpoints and the check delay are told.
+    Without one, the endpoints and the check delay are told. `stats_endpoint` is the usual one
+    where none is set; among `keys` it is null then.
 
     Request, with one `option` or a list of `keys`::
 
@@ -59,11 +63,13 @@ class GlobalOptions(Command):
                 from cvec_circus_plugins.commands._near_names import with_nearest
 
                 raise with_nearest(api.UnknownOption(key), [key], declared)
-        return {
-            "options": {
-                key: declared[key].kind.show(getattr(supervisor.spec, key)) for key in keys or USUAL
-            }
+        options = {
+            key: declared[key].kind.show(getattr(supervisor.spec, key)) for key in keys or USUAL
         }
+        if request.keys is None and options.get("stats_endpoint", "") is None:
+            # Older clients connect to what they are told, whether anything is published there.
+            options["stats_endpoint"] = STATS_ENDPOINT
+        return {"options": options}
 
     def complete(self, prop: Prop, words: Sequence[str], questions: Questions) -> Iterable[str]:
         """Offer the daemon's options."""

@@ -83,7 +83,7 @@ def _event_endpoint(session: Session) -> str:
 
 
 def _events(session: Session, topics: Sequence[str], endpoint: str) -> Iterator[Piece]:
-    with session.events(topics or [""], endpoint) as events:
+    with session.events(topics or ["", "audit."], endpoint) as events:
         if events.trouble is not None:
             session.tell(_waiting_for(events.endpoint, events.trouble))
         else:

@@ -62,7 +62,7 @@ CONVERSATION = [
     (("get", "[ow]*", "numprocesses"), 0, "(o..?|web): numprocesses: .\n?" * 3),
     (("env", "o*", "1"), 0, r"(?s).*\none: PATH=.*"),
     (("signal", "o*e", "CONT"), 0, "one: ok"),
-    (("get", "web", "cmd", "env"), 0, "cmd: sleep 300\nenv: A=1"),
+    (("get", "web", "cmd", "env"), 0, "cmd: sleep 300\nenv: (?s:.*)A=1"),
     (("get", "web", "nope"), 3, "error: 'nope' option not found"),
     (("options", "one"), 0, r"(?s).*\nargs: \n.*\nsingleton: True\n.*"),
     (("env", "web"), 0, r"(?s)A=1\n.*"),

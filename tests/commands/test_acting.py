@@ -71,6 +71,27 @@ WAIT = {"waiting": True}
         ("signal", {"name": "web", "signum": "SIGHUP"}, ["signal web 1"]),
         ("signal", {"name": "web", "signum": 9, "pid": 101}, ["signal web 9 pid=101"]),
         ("signal", {"name": "web", "signum": "15", "process": 2}, ["signal web 15 wid=2"]),
+        ("signal", {"name": "web", "signum": 15, "process": 101}, ["signal web 15 pid=101"]),
+        (
+            "signal",
+            {"name": "web", "signum": 15, "process": 101, "pid": 7},
+            ["signal web 15 pid=101 childpid=7"],
+        ),
+        (
+            "signal",
+            {"name": "web", "signum": 15, "process": 2, "pid": 7},
+            ["signal web 15 wid=2 childpid=7"],
+        ),
+        (
+            "signal",
+            {"name": "web", "signum": 15, "pid": 2, "childpid": 7},
+            ["signal web 15 wid=2 childpid=7"],
+        ),
+        (
+            "signal",
+            {"name": "web", "signum": 15, "pid": 101, "child_pid": 7},
+            ["signal web 15 pid=101 childpid=7"],
+        ),
         (
             "signal",
             {"name": "web", "signum": 10, "pid": 101, "childpid": 7},
@@ -239,7 +260,12 @@ def test_the_others_are_waited_for_where_one_fails(run: Run, daemon: FakeSupervi
         ("signal", {"name": "web", "signum": 1, "pid": 9}, UnknownProcess, None),
         ("signal", {"name": "web", "signum": 1, "process": 9}, UnknownProcess, None),
         ("signal", {"name": "web", "signum": 1, "childpid": 9}, BadMessage, None),
-        ("signal", {"name": "web", "signum": 1, "pid": 101, "process": 1}, BadMessage, None),
+        (
+            "signal",
+            {"name": "web", "signum": 1, "pid": 101, "process": 1, "childpid": 9},
+            BadMessage,
+            None,
+        ),
         ("set", {"name": "web"}, BadMessage, "message invalid 'options' is missing"),
         ("set", {"name": "nope", "options": {"cmd": "x"}}, UnknownWatcher, None),
         ("set", {"name": "web", "options": {"numprocesses": "3"}}, BadMessage, None),

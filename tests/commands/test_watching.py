@@ -44,13 +44,14 @@ def healthy(count: int, numprocesses: int | None = None) -> dict[str, Any]:
         ("env", {"name": "web", "process": 2}, {"env": {"PATH": "/bin", "WID": "2"}}),
         ("globaloptions", {"option": "check_delay"}, {"options": {"check_delay": 5.0}}),
         ("globaloptions", {"keys": ["include"]}, {"options": {"include": []}}),
+        ("globaloptions", {"keys": ["stats_endpoint"]}, {"options": {"stats_endpoint": None}}),
         (
             "globaloptions",
             {},
             {
                 "options": {
                     "endpoint": "tcp://127.0.0.1:5555",
-                    "stats_endpoint": None,
+                    "stats_endpoint": "tcp://127.0.0.1:5557",
                     "pubsub_endpoint": "tcp://127.0.0.1:5556",
                     "check_delay": 5.0,
                     "multicast_endpoint": None,

@@ -115,8 +115,8 @@ def steps(aiida: Aiida) -> Iterator[tuple[str, bool]]:
     yield "kept", kept in aiida.workers()
     yield "restart", "OK" in aiida.daemon("restart")
     yield "restarted", until(lambda: len(aiida.workers()) > 0 and kept not in aiida.workers())
-    log = next((aiida.home / ".aiida" / "daemon" / "log").glob("aiida-*.log")).read_text()
-    yield "output", bool(re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\d+\] \| ", log, re.M))
+    log = next((aiida.home / ".aiida" / "daemon" / "log").glob("circus-*.log")).read_text()
+    yield "log", "circus[" in log
     pid = aiida.daemon_pid()
     yield "stop", "OK" in aiida.daemon("stop")
     yield "gone", until(lambda: not os.path.exists(f"/proc/{pid}"))

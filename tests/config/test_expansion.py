@@ -147,3 +147,15 @@ def test_an_unset_variable_is_warned_of(read: Reader, told: Callable[..., list[s
         "app.ini:2: [watcher:w] cmd = x $(circus.env.NO): "
         "names the environment variable NO, which is not set"
     ]
+
+
+def test_a_dollar_is_the_daemons_value_whatever_a_wildcard_made_of_it(
+    read: Callable[..., Loaded],
+) -> None:
+    text = (
+        "[env:*]\nPATH = /all:$PATH\nOWN = x\n[env:web]\nPATH = /web:$PATH\nA = $OWN\nB = $A\n"
+        "[watcher:web]\ncmd = w\n[watcher:other]\ncmd = o\n"
+    )
+    other, web = read(text, {"PATH": "/bin"}).watchers
+    assert other.env["PATH"] == "/all:/bin"
+    assert (web.env["PATH"], web.env["A"], web.env["B"]) == ("/web:/bin", "x", "x")

@@ -342,3 +342,23 @@ def test_plugin_from_mapping() -> None:
         plugin_from_mapping("p", {})
     with pytest.raises(BadMessage, match="'priority' isn't an integer"):
         plugin_from_mapping("p", {"use": "a.B", "priority": "x"})
+
+
+@pytest.mark.parametrize("key", ["stdout_stream", "stderr_stream_conf"])
+def test_set_refuses_an_empty_stream_where_there_is_one(key: str) -> None:
+    spec = changed_spec(SPEC, {"stdout_stream.filename": "x", "stderr_stream.filename": "y"})
+    with pytest.raises(BadMessage, match="says neither class nor filename; null takes it away"):
+        changed_spec(spec, {key: {}})
+    assert not getattr(changed_spec(spec, {key: None}), key.removesuffix("_conf"))
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("a 'b c'", "a 'b c'"), (["a", "b c"], ["a", "b c"]), ("", []), ([], [])]
+)
+@pytest.mark.parametrize("key", ["args", "shell_args"])
+def test_words_are_shown_in_the_form_in_which_they_were_given(
+    key: str, written: object, shown: object
+) -> None:
+    spec = changed_spec(SPEC, {"shell": True, key: written})
+    assert spec_as_json(spec)[key] == shown
+    assert tuple(getattr(spec, key)) == (("a", "b c") if shown else ())

@@ -189,8 +189,12 @@ class TestEnvironment:
         ("options", "path"),
         [
             ({}, "/app:/lib/py"),
-            ({"env": {"PYTHONPATH": "/mine"}}, "/app:/lib/py:/mine"),
+            ({"env": {"PYTHONPATH": "/mine"}}, "/mine:/app:/lib/py"),
             ({"virtualenv": "/venv"}, "/venv/lib/python3.12/site-packages:/app:/lib/py"),
+            (
+                {"virtualenv": "/venv", "env": {"PYTHONPATH": "/mine"}},
+                "/mine:/venv/lib/python3.12/site-packages:/app:/lib/py",
+            ),
         ],
     )
     def test_takes_the_import_path_along(self, options: dict[str, Any], path: str) -> None:
