@@ -88,7 +88,9 @@ class Tail(Command):
          "processes": 1,
          "merged": [{"watcher": "web", "process_id": 1, "process_pid": 4711, "ended": false,
                      "channel": "stderr", "time": 1332265650.1, "data": "hello\\n"}],
-         "ends": [{"process_pid": 4711, "channel": "stderr", "end": 6}]}
+         "ends": [{"process_pid": 4711, "channel": "stderr", "end": 6}], "not_shown": []}
+
+    `not_shown` says why a channel is missing, where its output does not pass the daemon.
 
     What comes afterwards is published on the event endpoint, as long as somebody subscribes, under
     the topic `stream.NAME.PID.stdout` or `.stderr`, with `data` as above and `start`, the number of
@@ -149,14 +151,14 @@ class Tail(Command):
     def show(self, reply: Mapping[str, Any]) -> str:
         """Show the lines; several processes are told apart."""
         if "merged" in reply:
-            return _merged_text(reply["merged"], prefixes=reply["processes"] > 1)
+            return _merged_text(reply, prefixes=reply["processes"] > 1)
         entries = reply["output"]
         return _text(entries, [heading(entry) if len(entries) > 1 else "" for entry in entries])
 
     def show_among(self, name: str, reply: Mapping[str, Any]) -> str:
         """Show the lines below headings that name the watcher."""
         if "merged" in reply:
-            text = _merged_text(reply["merged"], prefixes=True)
+            text = _merged_text(reply, prefixes=True)
             return text or f"{name} has written nothing"
         entries = reply["output"]
         headings = [heading(entry, f"{name}, ") for entry in entries]
@@ -181,29 +183,30 @@ def _merged(watcher: WatcherPort, request: TailRequest) -> dict[str, Any]:
     since = None if request.since is None else api.unix_time() - request.since
     query = api.OutputQuery(channels, request.lines, request.process, since, request.grep)
     lines = watcher.recent_lines(query)
-    views = [view for channel in channels for view in _views(watcher, channel, request.process)]
+    views, not_shown = [], []
+    for channel in channels:
+        try:
+            views += watcher.recent(channel, 0, request.process)
+        except api.BadMessage as error:
+            not_shown.append(error.reason)  # the other channel has something to show
     _check_process(watcher, request.process, views)
     slots = {process.wid for process in watcher.view().processes} | {view.wid for view in views}
     return {
         "processes": 1 if request.process is not None else len(slots),
         "merged": merged_entries(watcher.name, lines, _MOST_BYTES),
+        "not_shown": not_shown,
         "ends": [
             {"process_pid": view.pid, "channel": view.channel, "end": view.end} for view in views
         ],
     }
 
 
-def _views(watcher: WatcherPort, channel: str, wid: int | None) -> Sequence[OutputView]:
-    try:
-        return watcher.recent(channel, 0, wid)
-    except api.BadMessage:
-        return ()  # The other channel has something to show.
-
-
-def _merged_text(entries: Sequence[Mapping[str, Any]], *, prefixes: bool) -> str:
+def _merged_text(reply: Mapping[str, Any], *, prefixes: bool) -> str:
     printer = LinePrinter(prefixes=prefixes)
-    data = b"".join(printer.text_of(entry) for entry in entries)
-    return data.decode(errors="replace").removesuffix("\n")
+    data = b"".join(printer.text_of(entry) for entry in reply["merged"])
+    lines = data.decode(errors="replace").removesuffix("\n")
+    notes = [f"({sentence})" for sentence in reply.get("not_shown", ())]
+    return "\n".join(filter(None, (lines, *notes)))
 
 
 def _seconds(text: str) -> float:

@@ -177,6 +177,13 @@ def test_the_merged_reply(daemon: FakeSupervisor) -> None:
         ask(Tail(), daemon, name="web", merged=True, process=7)
 
 
+def test_what_does_not_pass_the_daemon_is_said() -> None:
+    reply = {"merged": merged_entries("web", MIXED, 1000), "processes": 1}
+    shown = Tail().show({**reply, "not_shown": ["'web' writes its stdout to /x itself"]})
+    assert shown.endswith("half\nc\n('web' writes its stdout to /x itself)")
+    assert Tail().show({"merged": [], "processes": 1, "not_shown": ["why"]}) == "(why)"
+
+
 def test_reopen_means_those_that_have_streams(daemon: FakeSupervisor) -> None:
     assert ask(Reopen(), daemon) == {"reopened": ["web"]}
     assert ask(Reopen(), daemon, name="w*") == {"reopened": ["web"]}
