@@ -183,7 +183,8 @@ def _merged(watcher: WatcherPort, request: TailRequest) -> dict[str, Any]:
     since = None if request.since is None else api.unix_time() - request.since
     query = api.OutputQuery(channels, request.lines, request.process, since, request.grep)
     lines = watcher.recent_lines(query)
-    views, not_shown = [], []
+    views: list[OutputView] = []
+    not_shown: list[str] = []
     for channel in channels:
         try:
             views += watcher.recent(channel, 0, request.process)
