@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 
-from cvec_circus_core.model.values import Struct
 
-
-class WaitingCaller(Struct):
+@dataclass(slots=True)
+class WaitingCaller:
     """The process that waits in the foreground for our word. It hears one word only."""
 
     _pipe: int | None

@@ -5,6 +5,8 @@ that the test expects), each process that it started was told ended exactly once
 what it started is left. The
 first two are read in its log, which unlike a subscription misses nothing; the last in the process
 table, where everything that descends from a daemon carries a mark in its environment.
+
+With LIVE_KEEPER=1 in the environment, every daemon is one under a keeper.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ class Daemon:
 
     def write(self, body: str) -> None:
         """Write the configuration file."""
-        head = f"[circus]\nendpoint = {self.endpoint}\npubsub_endpoint = {self.events}\n"
+        keeper = "keeper = True\n" if os.environ.get("LIVE_KEEPER") else ""
+        head = f"[circus]\n{keeper}endpoint = {self.endpoint}\npubsub_endpoint = {self.events}\n"
         self.file.write_text(f"{head}{self.circus}\n{body}", encoding="utf-8")
 
     def launch(self, **environment: str) -> subprocess.Popen[bytes]:

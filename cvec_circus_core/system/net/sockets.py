@@ -19,8 +19,6 @@ from typing import Any, Self
 
 from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind
-from cvec_circus_core.model.options import declared_options
-from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.system.net.bind import (
     Refusal,
     SocketFile,
@@ -237,6 +235,10 @@ class CircusSockets(dict[str, CircusSocket]):
 
 def _check(key: str, value: Any) -> Any:
     """Return the value of an option, given as text or as what it is. Raises ValueError."""
+    # Only a library's caller gives options like this; the keeper has no need of all specs.
+    from cvec_circus_core.model.options import declared_options
+    from cvec_circus_core.model.socket_specs import SocketSpec
+
     declared = declared_options(SocketSpec)
     if key not in declared:
         raise ValueError(f"a socket has no option {key!r}")

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from cvec_circus_core.model.capabilities import NAMES, Capabilities
+from cvec_circus_core.model.capability_set import NAMES, Capabilities
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import LaunchPlan
 from cvec_circus_core.system.accounts import Identity

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from cvec_circus_core.model.launch import Served
-from cvec_circus_core.model.values import Struct
 from cvec_circus_core.system.net.busy_connections import is_any_busy
 from cvec_circus_core.system.net.socket_waits import Waiting, look_at_waits
 from cvec_circus_core.system.processes.process_table import descendants_of
@@ -31,7 +31,8 @@ _SHARE = 0.25
 """The part of the loop's time that looking may take."""
 
 
-class _Candidate(Struct):
+@dataclass(slots=True)
+class _Candidate:
     pid: int
     served: Served
     inodes: frozenset[int]
