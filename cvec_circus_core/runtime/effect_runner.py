@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, closing
+from contextlib import closing
 from functools import partial
 from typing import assert_never
 
@@ -183,11 +183,12 @@ class EffectRunner:
         launch = self.launch()
         names = launch.sockets.names
         served = self._world.sockets.served(names) if names else None
-        with ExitStack() as undo:
-            equipment = self._notices.equip(launch.for_slot(wid))
-            undo.callback(equipment.close)
+        equipment = self._notices.equip(launch.for_slot(wid))
+        try:
             pipes = self._streams.open_pipes(wid, equipment.plan)
-            undo.pop_all()
+        except BaseException:
+            equipment.close()
+            raise
         return _Start(wid, equipment, pipes, served)
 
     def _on_spawned(self, start: _Start, result: SpawnResult) -> None:

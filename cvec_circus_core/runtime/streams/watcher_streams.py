@@ -8,8 +8,7 @@ the new one. Where both channels have the same settings, they share one writer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -87,21 +86,29 @@ class WatcherStreams:
         inherited = [channel for channel in separate if _is_inherited(plan, channel)]
         if not inherited and not spec.redirect_stderr:
             return process_pipes
-        with ExitStack() as undo:
-            undo.callback(process_pipes.close)
-            for channel in inherited:
-                if settings_of(spec, channel):
-                    self._open_stream(process_pipes, channel, wid)
-            if spec.keep_output and can_keep():
-                process_pipes.keep(
-                    channel for channel in inherited if not settings_of(spec, channel)
-                )
-            if spec.redirect_stderr and plan.stderr is Channel.INHERIT:
-                process_pipes.join_stderr(plan)
-            if spec.ready.sign is Sign.LOG and not process_pipes.is_read:
-                raise SystemProblem("ready = log: needs a stream that passes the daemon")
-            undo.pop_all()
+        try:
+            self._fill(process_pipes, inherited, wid, plan)
+        except BaseException:
+            process_pipes.close()
+            raise
         return process_pipes
+
+    def _fill(
+        self, process_pipes: ProcessPipes, inherited: Sequence[str], wid: int, plan: LaunchPlan
+    ) -> None:
+        spec = self._spec()
+        kept = []
+        for channel in inherited:
+            if settings_of(spec, channel):
+                self._open_stream(process_pipes, channel, wid)
+            else:
+                kept.append(channel)
+        if kept and spec.keep_output and can_keep():
+            process_pipes.keep(kept)
+        if spec.redirect_stderr and plan.stderr is Channel.INHERIT:
+            process_pipes.join_stderr(plan)
+        if spec.ready.sign is Sign.LOG and not process_pipes.is_read:
+            raise SystemProblem("ready = log: needs a stream that passes the daemon")
 
     def _open_stream(self, process_pipes: ProcessPipes, channel: str, wid: int) -> None:
         writer = self._writer(channel, self._spec())
