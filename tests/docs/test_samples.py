@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 from cvec_circus_cli.arguments import CommandLine
 from cvec_circus_cli.command_lookup import find
@@ -72,6 +75,21 @@ def test_a_sample_of_a_file_is_good(block: Block, tmp_path: Path) -> None:
 )
 def test_an_example_file_is_good(file: Path, tmp_path: Path) -> None:
     assert complaints(file.read_text(encoding="utf-8"), tmp_path) == []
+
+
+@pytest.mark.parametrize("block", [b for b in blocks() if b.language == "python"], ids=str)
+def test_a_sample_in_python_compiles(block: Block) -> None:
+    compile(block.text, str(block), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize(
+    "block", [b for b in blocks() if b.language in ("toml", "yaml", "json")], ids=str
+)
+def test_a_sample_of_data_can_be_read(block: Block) -> None:
+    if block.language == "toml":
+        assert tomllib.loads(block.text)
+    else:
+        assert yaml.safe_load(block.text)
 
 
 def spoken() -> list[tuple[str, str]]:
