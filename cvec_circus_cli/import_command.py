@@ -71,7 +71,10 @@ def _import(settings: Settings, arguments: Mapping[str, Any]) -> int:
     importer = _importer(path, text, arguments.get("kind"))
     imported = importer.read(path, text)
     head = f"Written by circusctl import from {os.path.basename(path)} ({importer.name})."
-    ini = ini_text(imported, api.visible(head))
+    try:
+        ini = ini_text(imported, api.visible(head))
+    except ImportProblem as error:
+        raise ImportProblem(f"{path}: {error}") from None
     output = arguments.get("output")
     if output is not None:
         _write(output, ini, imported)

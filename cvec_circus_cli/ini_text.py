@@ -112,7 +112,11 @@ def _fits(value: str) -> bool:
 
 def _is_holdable(value: str) -> bool:
     """Tell whether a value can be written in lines that go on, which lose their indentation."""
-    return "\r" not in value and all(line.strip() for line in value.split("\n")) if value else True
+    return (
+        not {"\0", "\r"} & {*value} and all(line.strip() for line in value.split("\n"))
+        if value
+        else True
+    )
 
 
 def _variables(variables: dict[str, str]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -103,12 +104,17 @@ class Node:
         raise self.problem(keys[0], f"is no text: {value!r}")
 
     def number(self, *keys: str) -> float | None:
-        """Return a number, or None. Raises `ImportProblem`."""
+        """Return a number of at least 0, or None. Raises `ImportProblem`."""
         value = self.take(*keys)
+        if value is None:
+            return None
         try:
-            return None if value is None else float(value)
+            number = float(value)
         except (TypeError, ValueError):
-            raise self.problem(keys[0], f"is no number: {value!r}") from None
+            number = -1.0
+        if not 0 <= number < math.inf:
+            raise self.problem(keys[0], f"is no number that can be used: {value!r}")
+        return number
 
     def boolean(self, key: str) -> bool | None:
         """Return a boolean, or None. Raises `ImportProblem`."""

@@ -37,6 +37,11 @@ class UnitFile:
                 settings = [*settings, setting] if setting.value else []
         return settings
 
+    def extend(self, drop_in: UnitFile) -> None:
+        """Add the settings of a file that changes this one."""
+        for section, settings in drop_in.sections.items():
+            self.sections.setdefault(section, []).extend(settings)
+
     def last(self, section: str, key: str) -> Setting | None:
         """Return the last value of a key, which is the one that counts."""
         return next(reversed(self.all(section, key)), None)
@@ -45,6 +50,16 @@ class UnitFile:
         """Return the last value of a key."""
         setting = self.last(section, key)
         return default if setting is None else setting.value
+
+
+def open_unit(path: str) -> UnitFile:
+    """Read a unit file that another one brings. Raises `ImportProblem`."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImportProblem(f"can not be read: {error}", SourceLine(path)) from None
+    return read_unit(path, text)
 
 
 def read_unit(path: str, text: str) -> UnitFile:

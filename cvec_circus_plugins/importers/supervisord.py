@@ -46,6 +46,18 @@ _LOST = {
     "stdout_events_enabled": "output is no event; circusctl tail -f follows it",
     "stderr_events_enabled": "output is no event; circusctl tail -f follows it",
 }
+_READ = frozenset(
+    (
+        *("command", "process_name", "numprocs", "numprocs_start", "priority", "startsecs"),
+        *("autorestart", "exitcodes", "stopwaitsecs", "killasgroup", "environment"),
+        *("socket", "socket_owner", "socket_mode", "socket_backlog"),
+        *("stdout_logfile", "stdout_logfile_maxbytes", "stdout_logfile_backups", "stdout_syslog"),
+        *("stderr_logfile", "stderr_logfile_maxbytes", "stderr_logfile_backups", "stderr_syslog"),
+        *_PLAIN,
+        *_YES_OR_NO,
+        *_LOST,
+    )
+)
 _LOG_LEVELS = {"warn": "warning", "trace": "debug", "blather": "debug"}
 _OF_THE_SERVER = ("unix_http_server", "supervisorctl", "rpcinterface:supervisor")
 _DAEMON_LOST = {
@@ -192,13 +204,16 @@ def _fill(
             options[_YES_OR_NO[key]] = "yes" if section.boolean(key) else "no"
         elif key in _LOST and section.options[key].lower() not in FALSE:
             watcher.lose(section.origin(key), _LOST[key])
+        elif key not in _READ:
+            watcher.lose(section.origin(key), "there is nothing like this")
     options["graceful_timeout"] = section.expanded("stopwaitsecs", values, "10")
     seconds = section.integer("startsecs", 1, values)
     if seconds != 1:
         options["ready"] = f"alive:{seconds}" if seconds else "spawned"
     _set_priority(reading, section, options, values)
     _set_restarts(section, watcher, values)
-    for channel in ("stdout", "stderr"):
+    is_joined = options.get("redirect_stderr") == "yes"
+    for channel in ("stdout",) if is_joined else ("stdout", "stderr"):
         _set_stream(section, watcher, channel, values)
     _set_variables(section, watcher, values)
     if section.name.startswith("fcgi-program:"):

@@ -7,6 +7,7 @@ around the daemon, so each such setting is named as lost.
 
 from __future__ import annotations
 
+import glob
 import os.path
 import re
 import shlex
@@ -22,7 +23,13 @@ from cvec_circus_plugins.importers._systemd_settings import (
     RESTARTS,
     seconds_of,
 )
-from cvec_circus_plugins.importers._unit_file import Setting, UnitFile, read_unit, unit_words
+from cvec_circus_plugins.importers._unit_file import (
+    Setting,
+    UnitFile,
+    open_unit,
+    read_unit,
+    unit_words,
+)
 
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)")
 _SPECIFIER = re.compile(r"%(.)")
@@ -41,8 +48,11 @@ class SystemdImporter:
 
     def read(self, path: str, text: str) -> Imported:
         """Read it, and the socket unit beside it. Raises `ImportProblem`."""
-        unit = read_unit(path, text)
         imported = Imported(files=[path])
+        unit = read_unit(path, text)
+        for file in sorted(glob.glob(f"{glob.escape(path)}.d/*.conf")):
+            unit.extend(open_unit(file))
+            imported.files.append(file)
         name = os.path.basename(path).removesuffix(".service")
         watcher = imported.add("watcher", name.partition("@")[0])
         if description := unit.text("Unit", "Description"):
@@ -70,7 +80,9 @@ def _set_command(unit: UnitFile, watcher: ImportedSection) -> None:
 
 def _command(setting: Setting, unit: UnitFile, watcher: ImportedSection) -> str:
     words = unit_words(setting)
-    program = words[0].lstrip("@-:+!")
+    program = words[0].lstrip("@-:+!") if words else ""
+    if not program:
+        raise ImportProblem("names no program", setting.origin)
     prefix = words[0][: len(words[0]) - len(program)]
     if "@" in prefix and len(words) > 1:
         watcher.options["executable"] = program
@@ -185,6 +197,8 @@ def _set_life(unit: UnitFile, watcher: ImportedSection) -> None:
             options[ours] = "365d"
         elif text and text.lower() != "infinity":
             options[ours] = seconds_of(text, setting)
+    if unit.text(_SERVICE, "KillMode", "control-group") == "control-group":
+        options["stop_children"] = "yes"
     reload = unit.last(_SERVICE, "ExecReload")
     if reload or kind == "notify-reload":
         if reload is None or re.search(
@@ -238,8 +252,7 @@ def _add_socket(imported: Imported, path: str, watcher: ImportedSection) -> None
     socket_path = f"{path.removesuffix('.service')}.socket"
     if not path.endswith(".service") or not os.path.isfile(socket_path):
         return
-    with open(socket_path, encoding="utf-8") as file:
-        unit = read_unit(socket_path, file.read())
+    unit = open_unit(socket_path)
     imported.files.append(socket_path)
     names = []
     for setting in unit.all("Socket", "ListenStream"):

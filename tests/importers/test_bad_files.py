@@ -79,6 +79,10 @@ BAD = [
         "line 4",
         "is no way to restart: 'sometimes'",
     ),
+    ("p.yaml", "processes:\n  a:\n    command: x\n    replicas: .nan\n", "line 4", "can be used"),
+    ("p.yaml", "processes:\n  a:\n    command: x\n    replicas: -1\n", "line 4", "can be used"),
+    ("p.yaml", 'processes:\n  a:\n    command: "\\0"\n', "p.yaml", "no ini file can hold"),
+    ("a.service", '[Service]\nExecStart=""\n', "line 2", "names no program"),
     ("nothing.txt", "hello\n", "nothing.txt", "add --kind with one of pm2, process-compose"),
 ]
 

@@ -87,7 +87,12 @@ PM2 = {
 SYSTEMD = {
     "gunicorn": Expected(
         runs=(("gunicorn", "--access-logfile", "-", "--workers", "3", "shop.wsgi:application"),),
-        options={("gunicorn", "graceful_timeout"): "5", ("gunicorn", "send_hup"): "yes"},
+        options={
+            ("gunicorn", "graceful_timeout"): "5",
+            ("gunicorn", "send_hup"): "yes",
+            ("gunicorn", "stop_children"): "yes",
+        },
+        env={"FROM_DROP_IN": "yes"},
         lost=("After", "PrivateTmp"),
     ),
     "node": Expected(
