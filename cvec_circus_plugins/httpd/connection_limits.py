@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -21,15 +22,16 @@ class LimitedProtocol(H11Protocol):
     """The connections of one server."""
 
     _deadline: asyncio.TimerHandle | None = None
-    waits_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and let another one go where there are too many."""
         super().connection_made(transport)
-        self.waits_since = self.loop.time()
-        self._deadline = self.loop.call_later(PATIENCE, self._expire)
-        if len(self.connections) > AT_MOST:
-            self._make_room()
+        self._wait(PATIENCE)
+        waiting = self._waiting()
+        if len(waiting) > AT_MOST:
+            # One that has never asked for anything goes before one that a browser keeps open.
+            silent = (connection for connection in waiting if connection.cycle is None)
+            next(silent, next(iter(waiting))).end_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
@@ -44,39 +46,30 @@ class LimitedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        self.waits_since = self.loop.time()
         self._stop_waiting()
         if not self.transport.is_closing():
-            self._deadline = self.loop.call_later(self.timeout_keep_alive, self._expire)
+            self._wait(self.timeout_keep_alive)
 
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the connection has no whole request."""
-        cycle: Any = self.cycle
-        return cycle is None or cycle.response_complete or cycle.more_body
-
-    def end(self) -> None:
-        """End the connection at once."""
+    def end_waiting(self) -> None:
+        """End the connection, unless it has a whole request by now."""
         self._stop_waiting()
-        self.transport.abort()
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            self.transport.abort()
 
-    def _expire(self) -> None:
-        if self.is_waiting:
-            self.end()
+    def _wait(self, seconds: float) -> None:
+        self._waiting()[self] = None
+        self._deadline = self.loop.call_later(seconds, self.end_waiting)
 
     def _stop_waiting(self) -> None:
+        self._waiting().pop(self, None)
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _make_room(self) -> None:
-        others = (
-            connection
-            for connection in self.connections
-            if isinstance(connection, LimitedProtocol)
-            and connection is not self
-            and connection.is_waiting
-        )
-        oldest = min(others, key=lambda connection: connection.waits_since, default=None)
-        if oldest is not None:
-            oldest.end()
+    def _waiting(self) -> dict[LimitedProtocol, None]:
+        return _WAITING.setdefault(self.server_state, {})
+
+
+_WAITING: WeakKeyDictionary[Any, dict[LimitedProtocol, None]] = WeakKeyDictionary()
+"""By server: its connections that may have no whole request, in the order in which they came."""

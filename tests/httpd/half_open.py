@@ -1,7 +1,7 @@
 """Connections that begin a request and do not end it, thousands at a time.
 
-``python -m tests.httpd.half_open PORT [COUNT]`` holds ten thousand against a console, opened again
-as they are ended, and prints how long an ordinary request takes meanwhile.
+``python -m tests.httpd.half_open PORT [COUNT]`` opens ten thousand against a console, opens again
+those that are ended, five hundred a second, and prints how long a request takes meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+
+AGAIN = 500
+"""Connections a second that are opened again."""
 
 
 @contextmanager
@@ -37,10 +40,11 @@ def hold_half_open(port: int, count: int) -> Iterator[None]:
 
 def _hold(port: int, count: int, ready: threading.Event, over: threading.Event) -> None:
     connections: set[socket.socket] = set()
-    opened = 0
+    opened, began = 0, time.monotonic()
     with selectors.DefaultSelector() as selector:
         while not over.is_set():
-            while len(connections) < count and not over.is_set():
+            allowed = count + int((time.monotonic() - began) * AGAIN) if ready.is_set() else count
+            while len(connections) < count and opened < allowed and not over.is_set():
                 connection = socket.socket()
                 connection.setblocking(False)
                 connection.connect_ex(("127.0.0.1", port))
@@ -49,7 +53,8 @@ def _hold(port: int, count: int, ready: threading.Event, over: threading.Event) 
                 opened += 1
                 if opened % 100 == 0:
                     _look(selector, connections, 0)
-            if opened >= count:
+            if opened >= count and not ready.is_set():
+                began = time.monotonic()
                 ready.set()
             _look(selector, connections, 0.05)
     for connection in connections:

@@ -330,13 +330,13 @@ class TestSmuggledIdentity:
 
 class TestFloods:
     def test_half_open_connections_keep_nobody_out(self, start: Any, serve: Serve) -> None:
-        """A thousand at a time here; ``python -m tests.httpd.half_open`` opens ten thousand."""
+        """Three thousand here; ``python -m tests.httpd.half_open`` opens ten thousand."""
         from tests.httpd.half_open import hold_half_open
 
         daemon = start()
         console = serve(daemon.endpoint)
         person = console.signed_in()
-        with hold_half_open(console.port, 1000):
+        with hold_half_open(console.port, 3000):
             assert person.browser.get("/").status_code == 200
             assert console.signed_in().ok("status")["statuses"]["web"] == "active"
 
