@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cvec_circus_core.api import WatcherSpec, declared_families, declared_options
+from cvec_circus_core.api import WatcherSpec, declared_families, declared_options, option_names
 from cvec_circus_plugins.commands import _option_words
 
 _LISTS_OF_NAMES = ("names",)
+_MAPPING = "mapping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,17 @@ def option_text(kind: str, value: object) -> str:
 
 def read_texts(texts: Mapping[str, str]) -> dict[str, Any]:
     """Return options as the daemon takes them. Raises ValueError with a sentence."""
-    return _option_words.read_options(texts.items())
+    return {key: _read(key, text) for key, text in texts.items()}
+
+
+def _read(key: str, text: str) -> Any:
+    option = declared_options(WatcherSpec).get(option_names(WatcherSpec).get(key, ""))
+    if option is not None and not text.strip() and option.default is None:
+        return None
+    if option is not None and option.kind.name == _MAPPING and text.lstrip().startswith("{"):
+        # Pairs with commas between them could not tell values that hold commas.
+        try:
+            return option.kind.show(option.kind.check(json.loads(text)))
+        except ValueError as error:
+            raise ValueError(f"{key} isn't {error}: {text!r}") from None
+    return _option_words.read_option(key, text)

@@ -144,11 +144,11 @@ def _place_before(file: BinaryIO, size: int, view: View) -> int:
     file.seek(start)
     lines = file.read(size - start).splitlines(keepends=True)
     place = max(0, len(lines) - view.lines)
-    wanted = view.first.encode()
+    first_line = view.first.encode()
     near = [
         number
         for number in range(max(0, place - _NEAR), min(len(lines), place + _NEAR))
-        if wanted and lines[number].rstrip(b"\r\n").endswith(wanted)
+        if first_line and lines[number].rstrip(b"\r\n").endswith(first_line)
     ]
     if near:
         place = min(near, key=lambda number: abs(number - place))

@@ -125,8 +125,11 @@ class TestOutput:
         page.locator("#channel").select_option("all")
         ann.until("() => document.querySelector('#process').options.length >= 3")
         page.locator("#process").select_option(index=1)
-        pids = {line.split()[-1] for line in shown_lines(ann) if re.match(r"line \d", line)}
-        assert len(pids) == 1
+        numbers = page.evaluate(
+            "() => [...document.querySelectorAll('.log .line:not([hidden]) .who')]"
+            ".map(part => part.textContent)"
+        )
+        assert set(numbers) == {page.locator("#process").input_value()}
 
     def test_search_marks_and_filters(self, ann: Visitor) -> None:
         page = ann.watcher("web", "output")
