@@ -45,7 +45,7 @@ class Add(WishCommand):
          "properties": {"name": "web", "cmd": "/usr/bin/web --port 80", "args": [],
                         "options": {"numprocesses": 3}, "start": true, "waiting": true}}
 
-    The reply is ok. When it was asked to start and to wait, it tells pids::
+    The reply is ok. With `start` and `waiting`, it has the pids::
 
         {"status": "ok", "time": 1332265655.9, "started": [4711, 4712, 4713], "kept": []}
 
@@ -53,7 +53,7 @@ class Add(WishCommand):
 
         circusctl add NAME CMD... [--start] [--option KEY=VALUE]... [--waiting]
 
-    Words after CMD that are no switches of add belong to the command, and all words after a --.
+    Words after CMD belong to the command, except switches of add; all words after -- belong to it.
     """
 
     name = "add"

@@ -32,15 +32,15 @@ class AddSocket(Command):
     """Open a managed socket.
 
     Options are those of a socket's section in the configuration file. Watchers that are added
-    later can name it; one that takes all sockets there are has it in its next process. It is gone
-    when the daemon ends.
+    later can use it; a watcher that uses all sockets passes it to its next process. The socket is
+    gone when the daemon ends.
 
     Request::
 
         {"command": "addsocket",
          "properties": {"name": "web", "options": {"host": "127.0.0.1", "port": 0}}}
 
-    The reply tells what it is and where::
+    The reply describes it::
 
         {"status": "ok", "time": 1332265655.9,
          "socket": {"fd": 8, "name": "web", "backlog": 2048, "host": "127.0.0.1", "port": 40123}}

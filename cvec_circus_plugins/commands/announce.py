@@ -37,7 +37,7 @@ class AnnounceLine(Request):
 class Announce(Command):
     """Publish an event about a watcher.
 
-    Anyone who listens hears it as `watcher.NAME.EVENT`, with the time, the watcher's name and a
+    Subscribers receive it as `watcher.NAME.EVENT`, with the time, the watcher's name and a
     number like every other event. The names of the daemon's own events are refused.
 
     Request::

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Decr(WishCommand):
-    """Take processes away from a watcher.
+    """Remove processes from a watcher.
 
-    One is taken away, or `nb`, but never more than there are. A singleton stays as it is.
+    One is removed, or `nb`, but never more than there are. A singleton stays as it is.
 
     Request::
 

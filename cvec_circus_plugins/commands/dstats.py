@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Dstats(Command):
-    """Tell what the daemon itself uses of the machine.
+    """Show what the daemon itself uses of the machine.
 
     Request::
 
         {"command": "dstats"}
 
-    The reply has what stats tells of a process::
+    The reply has the same keys as stats for a process::
 
         {"status": "ok", "time": 1332265655.9,
          "info": {"pid": 4700, "cmdline": "circusd", "username": "root", "nice": 0,

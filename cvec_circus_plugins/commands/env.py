@@ -21,9 +21,9 @@ class EnvRequest(Request):
 
 
 class Env(Command):
-    """Tell the environment that a new process of a watcher would get.
+    """Show the environment that a new process of a watcher would get.
 
-    This is what the daemon's own environment, the watcher's env, copy_env and the like come to.
+    It is computed from the daemon's own environment, env, env_file, copy_env and related options.
 
     Request::
 

@@ -24,7 +24,7 @@ class GetRequest(Request):
 
 
 class Get(Command):
-    """Tell the values of some options of a watcher.
+    """Show the values of some options of a watcher.
 
     See options for all of them.
 

@@ -27,9 +27,9 @@ class GlobalOptionsRequest(Request):
 
 
 class GlobalOptions(Command):
-    """Tell options of the daemon.
+    """Show options of the daemon.
 
-    Without one, the endpoints and the check delay are told. `stats_endpoint` is the usual one
+    Without a name, the endpoints and the check delay are shown. `stats_endpoint` is the default one
     where none is set; among `keys` it is null then.
 
     Request, with one `option` or a list of `keys`::

@@ -49,14 +49,14 @@ class KillLine(WishRequest):
 class Kill(WishCommand):
     """Stop one process of a watcher, or all; the watcher replaces them.
 
-    A process gets the signal, and SIGKILL when the graceful timeout is over.
+    A process gets the signal, and SIGKILL when its graceful timeout is over.
 
     Request::
 
         {"command": "kill",
          "properties": {"name": "web", "pid": 4711, "signum": "TERM", "graceful_timeout": 5}}
 
-    The reply is ok; when it was asked to wait, it comes when the processes are gone::
+    The reply is ok; with `waiting`, it comes when the processes have ended::
 
         {"status": "ok", "time": 1332265655.9}
 

@@ -23,8 +23,8 @@ class ListSockets(Command):
 
         {"command": "listsockets"}
 
-    The reply has them in the order of their descriptors. A socket of any free port is listed with
-    the one that it got, a Unix socket with its path::
+    The reply has them in the order of their descriptors. A socket with port 0 is listed with
+    the port that it got, a Unix socket with its path::
 
         {"status": "ok", "time": 1332265655.9, "sockets": [
             {"fd": 7, "name": "admin", "backlog": 2048, "path": "/run/admin.sock"},

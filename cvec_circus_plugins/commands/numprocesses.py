@@ -21,7 +21,7 @@ class NumProcessesRequest(Request):
 
 
 class NumProcesses(Command):
-    """Tell how many processes there are, in a watcher or in all.
+    """Show how many processes there are, in a watcher or in all.
 
     Request::
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class NumWatchers(Command):
-    """Tell how many watchers there are.
+    """Show how many watchers there are.
 
     Request::
 

@@ -20,9 +20,9 @@ class OptionsRequest(Request):
 
 
 class Options(Command):
-    """Tell all options of a watcher.
+    """Show all options of a watcher.
 
-    Those of its section that nobody declared are among them.
+    Free-form options of its section are included.
 
     Request::
 

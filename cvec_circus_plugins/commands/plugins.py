@@ -25,7 +25,7 @@ class PluginsRequest(Request):
 
 
 class Plugins(Command):
-    """Tell which plugins run, and what installed packages bring.
+    """Show which plugins run, and what installed packages bring.
 
     Request::
 

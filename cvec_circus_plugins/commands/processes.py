@@ -31,8 +31,8 @@ class Processes(Command):
         {"status": "ok", "time": 1332265655.9, "changes": 57, "daemon": 4700,
          "watchers": {"web": {"4711": 1, "4712": 2}}}
 
-    Who asks again and again gives this number as `since`. Where nothing has changed since, the
-    reply has `changes` alone.
+    To ask repeatedly, pass this number as `since`: if nothing has changed, the reply has only
+    `changes`.
 
     Command line::
 

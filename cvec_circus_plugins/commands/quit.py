@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 class Quit(Command):
     """Stop everything and end the daemon.
 
-    All watchers are stopped side by side, each within its graceful timeout. It takes the place of
-    whatever else is under way.
+    Watchers of the same priority are stopped in parallel, each within its graceful timeout. It
+    replaces all other requests that are in progress.
 
     Request::
 
         {"command": "quit", "properties": {"waiting": true}}
 
-    The reply is ok. When it was asked to wait, the reply comes when all processes are gone::
+    The reply is ok. With `waiting`, it comes when all processes have ended::
 
         {"status": "ok", "time": 1332265655.9}
 

@@ -45,7 +45,7 @@ class Reload(WishCommand):
         {"command": "reload",
          "properties": {"name": "web", "graceful": true, "sequential": false, "waiting": true}}
 
-    The reply is ok. When it was asked to wait and exactly one watcher was meant, it tells pids::
+    The reply is ok. With `waiting`, and if exactly one watcher was meant, it has the pids::
 
         {"status": "ok", "time": 1332265655.9,
          "info": {"stopped": [4711], "started": [4712], "kept": []}}

@@ -24,8 +24,8 @@ class ReloadConfigRequest(WishRequest):
 class ReloadConfig(WishCommand):
     """Read the configuration again and apply what differs.
 
-    Watchers that are new are started, those that are gone are stopped, and those whose options
-    differ get them, in the gentlest way that will do. What did not change is left alone, and so are
+    New watchers are started, removed ones are stopped, and those whose options differ are
+    changed with as little interruption as possible. What did not change is left alone, and so are
     watchers that were added at run time, options that were set at run time unless the file changed
     them, and watchers that somebody has stopped. A file with mistakes changes nothing.
     Nor does one that has no watcher any more, or has lost some and the end of its last line: a full

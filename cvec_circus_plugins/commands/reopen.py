@@ -28,8 +28,8 @@ class ReopenRequest(Request):
 class Reopen(Command):
     """Open the files of the streams of a watcher, of several, or of all, anew.
 
-    For use after files were moved away, as logrotate does: what processes write from then on goes
-    to new files of the same names. Nothing is lost, and processes do not notice. SIGUSR1 to the
+    For use after files were renamed, as by logrotate: later output goes to new files of the same
+    names. Nothing is lost, and processes are not affected. SIGUSR1 to the
     daemon does the same for all watchers, and for the daemon's log.
 
     Request::

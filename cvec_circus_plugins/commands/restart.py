@@ -33,7 +33,7 @@ class Restart(WishCommand):
     """Restart a watcher, several, or the daemon itself.
 
     All processes of a watcher are stopped; when the last one is gone, new ones are started. With
-    `rolling` the new ones come before the old ones go: it is reload by another name. Without a name
+    `rolling` new ones are started before the old ones are stopped, as by reload. Without a name
     the daemon restarts: it stops everything, reads its configuration again and begins anew under
     the same pid. Its endpoints and its pid file stay what they are until circusd itself starts
     again; the log says where the configuration has others.
@@ -42,7 +42,7 @@ class Restart(WishCommand):
 
         {"command": "restart", "properties": {"name": "web", "waiting": true}}
 
-    The reply is ok. When it was asked to wait and exactly one watcher was meant, it tells pids::
+    The reply is ok. With `waiting`, and if exactly one watcher was meant, it has the pids::
 
         {"status": "ok", "time": 1332265655.9,
          "info": {"stopped": [4711], "started": [4712], "kept": []}}

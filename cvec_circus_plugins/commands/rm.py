@@ -23,8 +23,8 @@ class RemoveRequest(WishRequest):
 class Remove(Command):
     """Stop a watcher and forget it.
 
-    Its processes are stopped gracefully; with `nostop` they are left running, and nobody looks
-    after them any more. A watcher of the configuration file is back after reloadconfig.
+    Its processes are stopped gracefully; with `nostop` they are left running without supervision.
+    A watcher of the configuration file comes back with reloadconfig.
 
     Request::
 

@@ -20,7 +20,7 @@ class RemoveSocket(Command):
     """Close a managed socket.
 
     It is refused while a watcher uses the socket, running or not. A socket of the configuration
-    file is back after reloadconfig.
+    file comes back with reloadconfig.
 
     Request::
 

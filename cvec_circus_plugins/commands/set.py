@@ -44,8 +44,8 @@ class Set(WishCommand):
         {"command": "set",
          "properties": {"name": "web", "options": {"numprocesses": 3}, "waiting": true}}
 
-    The options may also stand beside the name. The reply is ok; when it was asked to wait, it comes
-    when everything that follows is done::
+    The options may also be given beside the name. The reply is ok; with `waiting`, it comes when
+    all changes have taken effect::
 
         {"status": "ok", "time": 1332265655.9}
 

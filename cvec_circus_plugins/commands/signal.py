@@ -48,7 +48,7 @@ def _selection(request: SignalRequest, processes: Sequence[ProcessView]) -> api.
 class Signal(Command):
     """Send a signal to the processes of a watcher, to one of them, or to their children.
 
-    Nothing else follows from it: a process that ends by it is replaced like any that ended. The
+    Nothing else is done: a process that ends because of it is replaced like any other. The
     signal is a number or a name, with or without SIG, such as HUP or SIGRTMIN+1. A process is
     named by its `pid`, or by its number in the watcher as `process`.
 

@@ -34,7 +34,7 @@ class Start(WishCommand):
 
         {"command": "start", "properties": {"name": "web*", "match": "glob", "waiting": true}}
 
-    The reply is ok. When it was asked to wait and exactly one watcher was meant, it tells pids::
+    The reply is ok. With `waiting`, and if exactly one watcher was meant, it has the pids::
 
         {"status": "ok", "time": 1332265655.9, "info": {"started": [4711], "kept": []}}
 

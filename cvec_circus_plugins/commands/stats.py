@@ -36,7 +36,7 @@ class StatsRequest(Request):
 
 
 class Stats(Command):
-    """Tell what processes use of the machine.
+    """Show what processes use of the machine.
 
     Request, for all watchers, for one, or for one process::
 

@@ -33,7 +33,7 @@ class StatusRequest(Request):
 
 
 class Status(Command):
-    """Tell the state of a watcher, or of all.
+    """Show the state of a watcher, or of all.
 
     States are active, stopped, starting and stopping. A watcher that is stopped because its
     processes have come to a normal end (see `respawn` and `exit_codes`) is shown as completed; the
