@@ -14,7 +14,14 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from cvec_circus_cli import older_names
-from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams, replace
+from cvec_circus_core.api import (
+    BadConfig,
+    CircusError,
+    __version__,
+    open_missing_streams,
+    replace,
+    visible,
+)
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, order_from_file, run
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -105,7 +112,7 @@ def _list() -> int:
 
 
 def _say(sentence: str) -> int:
-    print(f"circus-plugin: {sentence}", file=sys.stderr)
+    print(f"circus-plugin: {visible(sentence)}", file=sys.stderr)
     return FAILED
 
 

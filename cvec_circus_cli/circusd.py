@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
-from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams
+from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams, visible
 from cvec_circus_core.daemon.kept import run_kept
 from cvec_circus_core.daemon.main import OK, Flags, finish, read, run
 
@@ -100,7 +100,7 @@ def _warn(warnings: Iterable[object]) -> None:
 
 
 def _say(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
+    print(visible(sentence), file=sys.stderr)
     return FAILED
 
 

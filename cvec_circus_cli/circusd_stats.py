@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cvec_circus_core.api import CircusError, __version__, open_missing_streams
+from cvec_circus_core.api import CircusError, __version__, open_missing_streams, visible
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, run
 
 OK, FAILED = 0, 1
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(order)
     except CircusError as error:
-        print(f"circusd-stats: {error}", file=sys.stderr)
+        print(f"circusd-stats: {visible(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return OK

@@ -16,7 +16,14 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from cvec_circus_core.api import BadKeys, CircusError, __version__, open_missing_streams, read_role
+from cvec_circus_core.api import (
+    BadKeys,
+    CircusError,
+    __version__,
+    open_missing_streams,
+    read_role,
+    visible,
+)
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, prepared
 
 OK, FAILED = 0, 1
@@ -53,7 +60,7 @@ def _guarded(act: Callable[[], int], complain: Callable[[str], None]) -> int:
 
 
 def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    print(visible(sentence), file=sys.stderr)
 
 
 def _do(args: argparse.Namespace) -> int:

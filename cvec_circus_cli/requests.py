@@ -130,7 +130,7 @@ class Progress:
     def show(self, waited: float, progress: str) -> None:
         """Write the line anew."""
         if self.is_shown:
-            text = f"waiting for {self._wish}: {waited:.0f} s{progress}"
+            text = api.escaped(f"waiting for {self._wish}: {waited:.0f} s{progress}", _columns())
             # A line that wraps could not be taken away again.
             sys.stderr.write(f"\r\x1b[K{text[: _columns() - 1]}")
             sys.stderr.flush()

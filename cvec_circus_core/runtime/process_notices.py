@@ -18,6 +18,7 @@ NOTIFY = "notify"
 
 _LONGEST_LINE = 16_384
 """Bytes of a line that are looked at."""
+_MOST_MICROSECONDS = 2.0**62
 
 
 class Equipment:
@@ -166,7 +167,7 @@ class NotifyEquipment(Equipment):
         self._socket = notices.open_socket(self._on_message)
         variables = {"NOTIFY_SOCKET": self._socket.address}
         if watchdog > 0:
-            variables["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
+            variables["WATCHDOG_USEC"] = str(int(min(watchdog * 1e6, _MOST_MICROSECONDS)))
         super().__init__(plan._replace(env={**plan.env, **variables}))
         self.descriptors[NOTIFY] = self._socket.fileno()
 

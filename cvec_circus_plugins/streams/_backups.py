@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,12 @@ def shift(path: str, count: int) -> None:
     with api.hold(path) as spot:
         for end in ("", _PACKED, _BEGUN):
             _remove(spot.named(backup(spot.name, count) + end))
-        # Where a thousand may be kept, ten are there: only those are asked for.
-        names = set(spot.names())
-        for number in range(count - 1, 0, -1):
-            for end in ("", _PACKED):
-                if (name := backup(spot.name, number) + end) in names:
-                    spot.named(name).rename(backup(spot.name, number + 1) + end)
+        # However many may be kept: those that are there are asked for.
+        backups = re.compile(re.escape(spot.name) + rf"\.([1-9]\d{{0,18}})({re.escape(_PACKED)})?")
+        matches = [match for name in spot.names() if (match := backups.fullmatch(name))]
+        for match in sorted(matches, key=lambda match: -int(match[1])):
+            if (number := int(match[1])) < count:
+                spot.named(match[0]).rename(backup(spot.name, number + 1) + (match[2] or ""))
 
 
 def backup(path: str, number: int) -> str:
