@@ -32,6 +32,7 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+from cvec_circus_core.extend.plugin_event_loop import PluginEventLoop
 from cvec_circus_core.extend.plugin_loop import Link, Periodic, log, run
 from cvec_circus_core.extend.plugin_settings import read_settings
 from cvec_circus_core.model.errors import CallError, ConfigError
@@ -65,8 +66,10 @@ class CircusPlugin:
     context: Any = None
     client: Any = None
     sub_socket: Any = None
-    loop: asyncio.AbstractEventLoop | None = None
+    live_loop: asyncio.AbstractEventLoop | None = None
+    """The loop, while it runs."""
     running = False
+    _own_loop: PluginEventLoop | None = None
     _link: Link | None = None
     _stopping = False
 
@@ -89,6 +92,17 @@ class CircusPlugin:
                 self.settings_type, config, self.name or type(self).__name__
             )
         self.handle_config()
+
+    @property
+    def loop(self) -> PluginEventLoop:
+        """The plugin's event loop, also before it runs."""
+        if self._own_loop is None:
+            self._own_loop = PluginEventLoop()
+        return self._own_loop
+
+    @loop.setter
+    def loop(self, loop: PluginEventLoop) -> None:
+        self._own_loop = loop
 
     def call(self, command: str, /, **props: JsonValue) -> dict[str, Any]:
         """Send a command and wait for its reply, an error reply like any other.
@@ -124,6 +138,9 @@ class CircusPlugin:
 
         It may raise `ConfigError` where options do not fit together.
         """
+
+    def initialize(self) -> object:
+        """Called in the plugin's own loop right after `handle_init`, for older plugins."""
 
     def handle_init(self) -> object:
         """Called in the plugin's own loop before the first event; `call` works already."""
@@ -163,12 +180,14 @@ class CircusPlugin:
         """Run in this thread until it is stopped. Called by the host."""
         if not self.active:
             raise ConfigError(f"plugin {self.name or type(self).__name__} is not active")
-        asyncio.run(run(self, self._linked))
+        link = self._linked
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(run(self, link))
 
     def stop(self) -> None:
         """Stop it; from any thread."""
         self._stopping = True
-        loop = self.loop
+        loop = self.live_loop
         if loop is not None and not loop.is_closed():
             try:
                 loop.call_soon_threadsafe(self._linked.wake)

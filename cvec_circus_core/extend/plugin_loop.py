@@ -61,11 +61,12 @@ class Hosted(Protocol):
     context: Any
     client: Any
     sub_socket: Any
-    loop: asyncio.AbstractEventLoop | None
+    live_loop: asyncio.AbstractEventLoop | None
     running: bool
     _stopping: bool
 
     def handle_init(self) -> object: ...
+    def initialize(self) -> object: ...
     def handle_recv(self, data: tuple[str, str]) -> object: ...
     def handle_stop(self) -> object: ...
     def stop(self) -> None: ...
@@ -96,8 +97,8 @@ class Periodic:
         self._fn = fn
         self._task: asyncio.Task[None] | None = None
         _periodics(plugin).append(self)
-        if plugin.loop is not None:
-            self.begin(plugin.loop)
+        if plugin.live_loop is not None:
+            self.begin(plugin.live_loop)
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin to count the seconds."""
@@ -141,12 +142,13 @@ class Complaints:
 
 async def run(plugin: Stoppable, link: Link) -> None:
     """Run a plugin until it is stopped. Raises what its handle_init raises."""
-    loop = plugin.loop = asyncio.get_running_loop()
+    loop = plugin.live_loop = asyncio.get_running_loop()
     _hear_signals(plugin, loop)
     link.open(tuple(plugin.topics), plugin.kinds, plugin.timeout)
     plugin.context, plugin.client, plugin.sub_socket = link.context, link.client, link.sub_socket
     try:
         await finished(plugin.handle_init())
+        await finished(plugin.initialize())
         for periodic in _periodics(plugin):
             if periodic._task is None:
                 periodic.begin(loop)
@@ -165,7 +167,7 @@ async def run(plugin: Stoppable, link: Link) -> None:
 def request_stop(plugin: Stoppable) -> None:
     """Stop a plugin, from any thread; its own ``stop`` is called, but not relied on."""
     plugin._stopping = True
-    loop = plugin.loop
+    loop = plugin.live_loop
     if loop is not None and not loop.is_closed():
         try:
             loop.call_soon_threadsafe(_stop_in_loop, plugin)

@@ -196,14 +196,37 @@ def _faults_of_declared(stream_class: type[Stream], options: Mapping[str, Any]) 
     _, faults = read_options(stream_class, options)
     stream_type: type = stream_class
     declared = declared_options(stream_type)
+    own = _of_own_constructor(stream_class)
     sentence = f"is no option of {stream_class.__name__}"
-    faults += (Fault(key, sentence, ", ".join(declared)) for key in options if key not in declared)
-    yield from sorted(faults, key=lambda fault: list(options).index(fault.key))
+    faults += (
+        Fault(key, sentence, ", ".join((*own, *declared)))
+        for key in options
+        if key not in declared and key not in own
+    )
+    faults += (
+        Fault("class", f"{stream_class.__name__} needs the option {key}")
+        for key, parameter in own.items()
+        if parameter.default is parameter.empty and key not in options
+    )
+    order = list(options)
+    yield from sorted(faults, key=lambda fault: order.index(fault.key) if fault.key in order else 0)
     if not faults:
         try:
             stream_class(**options)
         except Fault as fault:
             yield fault
+        except Exception as error:
+            yield Fault("class", f"{stream_class.__name__} can not be made: {error}")
+
+
+def _of_own_constructor(stream_class: type[Stream]) -> Mapping[str, inspect.Parameter]:
+    """Return what a constructor takes that was written by hand, beside what it passes on."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    maker = next(base for base in stream_class.__mro__ if "__init__" in vars(base))
+    if "__dataclass_params__" in vars(maker):
+        return {}
+    parameters = _parameters(stream_class)
+    return {name: each for name, each in parameters.items() if each.kind in named}
 
 
 def _faults_of_signature(

@@ -28,6 +28,10 @@ from cvec_circus_core.model.values import Struct
 log = logging.getLogger(__name__)
 
 
+_TORNADO_HINT = (
+    ", of which zmq.eventloop is made and which is not installed: install it, or use self.loop and "
+    "self.every(), which need nothing"
+)
 _OLDER_ROOT = "circus"
 _OF_THE_SHAPE = ("'ssh_server'", "positional", "multiple values")
 
@@ -202,7 +206,8 @@ def _from_module(module: str, name: str, use: str) -> PluginFactory:
     except ModuleNotFoundError as error:
         if error.name and (module == error.name or module.startswith(f"{error.name}.")):
             raise ConfigError(f"plugin {use}: there is no module {error.name}") from None
-        raise ConfigError(f"plugin {use}: module {module} needs {error.name}") from None
+        hint = _TORNADO_HINT if error.name == "tornado" else ""
+        raise ConfigError(f"plugin {use}: module {module} needs {error.name}{hint}") from None
     except Exception as error:
         log.debug("plugin %s can not be imported", use, exc_info=True)
         raise ConfigError(

@@ -36,6 +36,7 @@ WALL_TIME = {
     "cvec_circus_plugins/httpd/sessions.py": "expiry, kept in a file for days",
     "cvec_circus_plugins/httpd/tokens.py": "expiry, kept in a file for days",
     "cvec_circus_plugins/commands/token.py": "expiry, kept in a file for days",
+    "cvec_circus_core/extend/plugin_event_loop.py": "a moment that an older plugin names by it",
 }
 """Where the time of day is asked for, and what for: to show it, or as a date that is kept."""
 

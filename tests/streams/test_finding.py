@@ -131,3 +131,46 @@ def test_every_installed_class_is_declared_and_callable() -> None:
         assert found.__name__ == name
         assert issubclass(found, Stream)
         assert all(declared_option.help for declared_option in declared_options(found).values())
+
+
+SUBCLASS = """
+from cvec_circus_plugins.streams.file import FileStream
+
+class Labelled(FileStream):
+    def __init__(self, label, colour="red", **kwargs):
+        super().__init__(**kwargs)
+        self.label = label
+
+class Heir(Labelled):
+    pass
+"""
+
+
+class TestAConstructorOfItsOwn:
+    """A subclass of a stream takes what its own constructor says, and what it passes on."""
+
+    @pytest.fixture(autouse=True)
+    def labelled(self, tmp_path: Path) -> Iterator[None]:
+        """Have a module with such a class."""
+        (tmp_path / "labels.py").write_text(SUBCLASS)
+        yield
+        sys.modules.pop("labels", None)
+
+    @pytest.mark.parametrize("name", ["Labelled", "Heir"])
+    def test_its_options_are_taken(self, name: str) -> None:
+        settings = {"class": f"labels.{name}", "label": "x", "filename": "f", "max_bytes": "0"}
+        assert not list(Sinks().faults(settings))
+        made: Any = Sinks().make(settings)
+        assert (made.label, made.filename, made.max_bytes) == ("x", "f", 0)
+
+    @pytest.mark.parametrize(
+        ("options", "fault"),
+        [
+            ({"filename": "f"}, "class Labelled needs the option label"),
+            ({"label": "x", "lable": "y"}, "lable is no option of Labelled"),
+            ({"label": "x", "max_bytes": "many"}, "max_bytes isn't an integer"),
+        ],
+    )
+    def test_what_is_missing_or_wrong_is_told(self, options: dict[str, str], fault: str) -> None:
+        (found,) = Sinks().faults({"class": "labels.Labelled", **options})
+        assert str(found).startswith(fault)
