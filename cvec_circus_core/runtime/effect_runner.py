@@ -161,6 +161,9 @@ class EffectRunner:
     def take_over(self, process: FoundProcess) -> None:
         """Have a process that an earlier daemon has started: its pipes, its words, its end."""
         found, kept, spec = process.found, process.kept, self._spec()
+        if kept.is_confirmed:
+            self._take_over_rest(process)
+            return
         if not process.is_told:
             self._emit(ProcessSpawned(spec.name, found.wid, found.pid))
         self._notices.take_over(found, kept.descriptors)
@@ -173,6 +176,14 @@ class EffectRunner:
             if spec.ready.sign is Sign.AUTO and not found.ready:
                 self._world.processes.tell_when_serving(found.pid, served, self._on_serving)
         self._world.store.take_over(kept, self._on_exit)
+
+    def _take_over_rest(self, process: FoundProcess) -> None:
+        """Read what a process has written whose end was told already."""
+        self._notices.take_over(process.found, process.kept.descriptors)
+        self._streams.take_over(process.found, process.kept.descriptors)
+        self._world.store.take_over(process.kept, self._on_exit)
+        self._streams.process_ended(process.found.pid, 0.0)
+        self._notices.process_ended(process.found.pid)
 
     def _emit(self, event: Event) -> None:
         self._world.emit(event)

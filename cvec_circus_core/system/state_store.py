@@ -67,7 +67,7 @@ class StateStore(Protocol):
     """What there was when this daemon began."""
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
-        """Have a process of the inventory; if it has ended, that is told soon."""
+        """Have a process of the inventory; if it has ended, that is told soon, unless it was."""
 
     def abandon(self, process: KeptProcess) -> None:
         """Have nothing to do with a process of the inventory."""

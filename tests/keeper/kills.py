@@ -225,7 +225,7 @@ def _check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
     if strays:
         books.problems.append(f"not listed: {strays}")
     reaps = r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)"
-    told = Counter(re.findall(reaps, daemon.text()))
+    told = Counter("".join(pids) for pids in re.findall(reaps, daemon.text()))
     books.problems.extend(f"{pid} reaped {count} times" for pid, count in told.items() if count > 1)
     daemon.ok("stop", name="talkers", waiting=True)
     _count_lines(daemon.folder, books)

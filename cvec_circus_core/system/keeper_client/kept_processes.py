@@ -70,7 +70,13 @@ class KeptProcesses:
         link.on_lost = self._on_lost
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
-        """Have a process that an earlier brain has started; one that has ended is told soon."""
+        """Have a process that an earlier brain has started; one that has ended is told soon.
+
+        Of one whose end was told, only the descriptors are left to be released.
+        """
+        if process.is_confirmed:
+            self.known[process.pid] = _Known(process.number, set(process.descriptors), True)
+            return
         self._register(process.number, process.pid, process.descriptors, on_exit)
         if process.end is not None:
             self._on_end(process.number, process.end)
