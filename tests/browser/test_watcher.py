@@ -13,6 +13,9 @@ from tests.live.daemon import Daemon, until
 
 Desk = tuple[Daemon, ConsoleProcess]
 
+FLOOD = f"yes {'x' * 99}"
+"""Far more than ten million bytes in a second, if nobody held it back."""
+
 
 class TestProcesses:
     def test_each_process_with_what_it_uses(self, ann: Visitor, desk: Desk) -> None:
@@ -170,6 +173,22 @@ class TestOutput:
         assert ancient == [f"ancient {number}" for number in range(1200)]
         numbers = [line for line in shown_lines(ann) if re.match(r"line \d+ of \d+$", line)]
         assert len(numbers) == len(set(numbers)), "no line stands there twice"
+
+    def test_a_flood_is_followed_in_bounded_memory(self, ann: Visitor, desk: Desk) -> None:
+        desk[0].ok("add", name="flood", cmd=FLOOD, start=True)
+        try:
+            page = ann.watcher("flood", "output")
+            page.locator('.line[data-channel="gap"]').first.wait_for(state="attached")
+            ann.until("() => document.querySelectorAll('.log .line').length === 5000")
+            for _ in range(5):
+                assert page.locator(".log .line").count() <= 5000
+                page.evaluate("() => new Promise(requestAnimationFrame)")
+            ann.until(
+                "() => { const log = document.querySelector('#log');"
+                " return log.scrollHeight - log.scrollTop - log.clientHeight < 40; }"
+            )
+        finally:
+            desk[0].ok("rm", name="flood", waiting=True)
 
     def test_downloads(self, ann: Visitor, desk: Desk) -> None:
         page = ann.watcher("web", "output")

@@ -29,6 +29,9 @@ let isPaused = false;
 let early = [];
 let isReady = false;
 let dropped = 0;
+/** Whether the end is shown, whatever comes. */
+let follows = true;
+let lastTop = 0;
 const cursors = {};
 const decoders = new Map();
 
@@ -74,6 +77,7 @@ function take(entry, time) {
 }
 
 function matches(line) {
+  if (line.channel === "gap") return true;
   if (channel.value !== "all" && line.channel !== channel.value) return false;
   return !processes.value || String(line.wid) === processes.value;
 }
@@ -104,19 +108,31 @@ function flush() {
     }
     return;
   }
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
   const fresh = waiting;
   waiting = [];
   if (fresh.length > LINES_KEPT) dropped += fresh.splice(0, fresh.length - LINES_KEPT).length;
   log.append(...fresh.map(elementOf));
   lines.push(...fresh);
   // Somebody who reads further up keeps what they read, up to a bound.
-  const kept = atEnd ? LINES_KEPT : 4 * LINES_KEPT;
+  const kept = follows ? LINES_KEPT : 4 * LINES_KEPT;
   if (lines.length > kept) for (const line of lines.splice(0, lines.length - LINES_KEPT)) line.element.remove();
   for (const line of fresh) addProcess(line.wid);
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  if (follows) toEnd();
   tell();
 }
+
+/** Show the end, and go on showing it until somebody scrolls up. */
+function toEnd() {
+  follows = true;
+  log.scrollTop = log.scrollHeight;
+  lastTop = log.scrollTop;
+}
+
+log.addEventListener("scroll", () => {
+  if (log.scrollHeight - log.scrollTop - log.clientHeight < 40) follows = true;
+  else if (log.scrollTop < lastTop - 4) follows = false;
+  lastTop = log.scrollTop;
+});
 
 function addProcess(wid) {
   if (wid === undefined || wid === null || [...processes.options].some((option) => option.value === String(wid))) return;
@@ -152,7 +168,7 @@ async function begin() {
   waiting = waiting.slice(-LINES_KEPT);
   for (const entry of early.splice(0)) takeLive(entry);
   flush();
-  log.scrollTop = log.scrollHeight;
+  toEnd();
   offerOlder();
 }
 
@@ -208,7 +224,7 @@ function setPaused(paused) {
   put(pause, paused ? `Go on (${waiting.length} new)` : "Pause");
   if (!paused) {
     flush();
-    log.scrollTop = log.scrollHeight;
+    toEnd();
   }
 }
 
@@ -216,7 +232,7 @@ for (const control of [channel, processes, find, only])
   control.addEventListener("input", () => {
     for (const line of lines) if (line.element) draw(line);
     if (control === channel) offerOlder();
-    log.scrollTop = log.scrollHeight;
+    toEnd();
     tell();
   });
 pause.addEventListener("click", () => setPaused(!isPaused));
@@ -245,7 +261,7 @@ followWatcher(["output"], (message) => {
     else if (early.push(message) > 2000) early.shift();
     later();
   } else if (message.type === "lost" && message.output) {
-    const gap = make("div", { class: "gap", text: `${message.output} characters were too fast for this page and were left out` });
-    log.append(gap);
+    waiting.push({ channel: "gap", wid: null, text: `${message.output} characters came too fast for this page and were left out`, time: null, element: null });
+    later();
   }
 });
