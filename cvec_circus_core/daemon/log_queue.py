@@ -35,7 +35,7 @@ RECORDS = 10_000
 LENGTH = 4 * 1024 * 1024
 """Characters that wait at most, in all of them."""
 
-GATHERING = 0.02
+GATHERING = 0.01
 """Seconds that a record of the loop's waits for others."""
 
 TOGETHER = 40

@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ BIN = Path(sys.prefix) / "bin"
 ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT = 30.0
 """Seconds that a single fact may take on a machine that has other things to do."""
+LOG_GATHERS, LOG_LIMIT = 0.03, 1.0
+"""Seconds that records of the loop wait for others at most, and that a test waits for one."""
 
 _MARK = "LIVE_TEST_MARK"
 _SPAWNED = re.compile(r"running .* process \[pid (\d+)\]$")
@@ -184,14 +187,24 @@ class Daemon:
         return True
 
     def text(self) -> str:
-        """Return the log so far."""
-        if not self.log.exists():
-            return (self.folder / "out").read_text(encoding="utf-8", errors="replace")
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """Return the log so far, once it has grown no more for longer than records gather."""
+        log = self.log if self.log.exists() else self.folder / "out"
+        end, size = time.monotonic() + LOG_LIMIT, -1
+        while self.process.poll() is None and size != log.stat().st_size:
+            if time.monotonic() > end:
+                break
+            size = log.stat().st_size
+            time.sleep(LOG_GATHERS)
+        return log.read_text(encoding="utf-8", errors="replace")
 
     def said(self, what: str) -> bool:
-        """Tell whether something stands in the log."""
-        return what in self.text()
+        """Tell whether something stands in the log, or comes there within a moment."""
+        end = time.monotonic() + LOG_LIMIT
+        while what not in (text := self.text()) and time.monotonic() < end:
+            if self.process.poll() is not None:
+                text = self.text()
+                break
+        return what in text
 
     def stop(self, signum: int = signal.SIGTERM, limit: float = LIMIT) -> int:
         """Tell it to end and return its exit code."""
