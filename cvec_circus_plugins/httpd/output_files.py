@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,6 +124,11 @@ def opened(path: str, name: str | None = None) -> Iterator[tuple[BinaryIO, int]]
             yield packed, size  # type: ignore[misc]  # what is needed of it, it has
 
 
+def _lines(data: bytes) -> list[bytes]:
+    """Return lines with their ends; a carriage return is none."""
+    return re.findall(rb"[^\n]*\n|[^\n]+", data)
+
+
 def _lines_before(file: BinaryIO, offset: int) -> tuple[list[str], int]:
     """Return the last whole lines before an offset, and where they begin."""
     start = max(0, offset - _CHUNK)
@@ -130,7 +136,7 @@ def _lines_before(file: BinaryIO, offset: int) -> tuple[list[str], int]:
     data = file.read(offset - start)
     if start and (end := data.find(b"\n") + 1) and end < len(data):
         start, data = start + end, data[end:]
-    lines = data.splitlines(keepends=True)
+    lines = _lines(data)
     start += sum(map(len, lines[:-LINES]))
     return [line.decode(errors="replace").rstrip("\r\n") for line in lines[-LINES:]], start
 
@@ -142,7 +148,7 @@ def _place_before(file: BinaryIO, size: int, view: View) -> int:
     """
     start = max(0, size - _SKIPPED_AT_MOST)
     file.seek(start)
-    lines = file.read(size - start).splitlines(keepends=True)
+    lines = _lines(file.read(size - start))
     place = max(0, len(lines) - view.lines)
     first_line = view.first.encode()
     near = [

@@ -124,7 +124,7 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
     """Return on which line each option stands; the parser does not tell."""
     lines: dict[tuple[str, str], int] = {}
     section = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if header := _HEADER.match(line):
             section = header[1]
             lines.setdefault((section, ""), number)

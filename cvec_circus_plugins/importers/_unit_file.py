@@ -66,7 +66,7 @@ def read_unit(path: str, text: str) -> UnitFile:
     """Read a unit file. Raises `ImportProblem`."""
     unit = UnitFile(path)
     settings: list[Setting] | None = None
-    lines = iter(enumerate(text.splitlines(), 1))
+    lines = iter(enumerate(text.replace("\r\n", "\n").split("\n"), 1))
     for number, first in lines:
         line = first.strip()
         if not line or line[0] in "#;":

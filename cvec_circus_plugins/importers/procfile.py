@@ -37,7 +37,7 @@ class ProcfileImporter:
         ]
         env_file = os.path.join(folder, ".env")
         port = _first_port(env_file)
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
             if not line.strip() or line.lstrip().startswith("#"):
                 continue
             match = _LINE.fullmatch(line.strip())

@@ -12,6 +12,7 @@ from cvec_circus_core.api import BadMessage
 from cvec_circus_plugins.httpd.output_files import (
     LINES,
     View,
+    _lines,
     check_same_user,
     file_of,
     read_older,
@@ -121,3 +122,16 @@ class TestWhatIsNeverRead:
 )
 def test_the_file_of_a_channel(options: dict[str, object], file: str | None) -> None:
     assert file_of(options, "stdout") == file
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"a\nb", [b"a\n", b"b"]),
+        (b"10 %\r20 %\r30 %\ndone\n", [b"10 %\r20 %\r30 %\n", b"done\n"]),
+        ("a\u2028b\x0bc\x0cd\x85\n".encode(), ["a\u2028b\x0bc\x0cd\x85\n".encode()]),
+    ],
+)
+def test_lines_end_at_line_feeds_alone(data: bytes, lines: list[bytes]) -> None:
+    assert _lines(data) == lines
