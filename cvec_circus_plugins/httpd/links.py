@@ -18,7 +18,7 @@ class Links:
     """The open links of one console's folder. Methods raise `BadKeys`."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = PrivateTable(folder / FILE)
+        self._table = PrivateTable(folder / FILE, ("name", "role", "expires"))
 
     def make(self, person: Person) -> str:
         """Return the secret of a new link, with which this person can sign in once."""

@@ -26,7 +26,7 @@ class People:
     """The password file of one console. Methods raise `BadKeys`."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = PrivateTable(folder / FILE)
+        self._table = PrivateTable(folder / FILE, ("role", "argon2"))
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash("nobody has this password")
         self._turns = asyncio.Semaphore(_AT_ONCE)

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cvec_circus_core.api import BadKeys, read_private, rewrite
+from cvec_circus_core.api import BadKeys, Role, quoted, read_private, rewrite
 
 Row = dict[str, Any]
 Rows = dict[str, Row]
+
+_ROLES = frozenset(role.value for role in Role)
 
 
 class PrivateTable:
     """Rows by name in one file. Methods raise `BadKeys` for a file that can not be trusted."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, keys: Iterable[str] = ()) -> None:
+        """``keys`` are what every row has."""
         self._file = file
+        self._keys = frozenset(keys)
         self._read_at: tuple[int, int] | None = None
         self._rows: Rows = {}
 
@@ -64,4 +68,9 @@ class PrivateTable:
             raise BadKeys(f"{self._file} is not JSON: {error}") from None
         if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
             raise BadKeys(f"{self._file} does not hold a table")
+        for name, row in rows.items():
+            if missing := sorted(self._keys - row.keys()):
+                raise BadKeys(f"{self._file}: {quoted(name)} has no {missing[0]}")
+            if "role" in self._keys and row["role"] not in _ROLES:
+                raise BadKeys(f"{self._file}: the role of {quoted(name)} is not known")
         return rows

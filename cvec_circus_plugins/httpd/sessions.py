@@ -53,7 +53,7 @@ class Sessions:
     """The sessions of one console's folder. Methods raise `BadKeys`."""
 
     def __init__(self, folder: Path, idle_seconds: float) -> None:
-        self._table = PrivateTable(folder / FILE)
+        self._table = PrivateTable(folder / FILE, ("name", "role", "method", "created", "used"))
         self._idle_seconds = idle_seconds
 
     def begin(self, person: Person, method: str) -> str:

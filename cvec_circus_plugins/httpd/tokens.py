@@ -47,7 +47,7 @@ class Tokens:
     """The tokens of one console's folder. Methods raise `BadKeys`."""
 
     def __init__(self, folder: Path) -> None:
-        self._table = PrivateTable(folder / FILE)
+        self._table = PrivateTable(folder / FILE, ("role", "sha256", "created"))
 
     def add(self, name: str, role: Role, seconds: float | None = None) -> str:
         """Make a token and return it; ``seconds`` is how long it is good for."""

@@ -98,6 +98,22 @@ def test_a_viewer_reads_and_does_not_act(daemon: Any) -> None:
     assert daemon.supervisor.watcher("web").view().status.value == "active"
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.GUEST])
+def test_a_command_for_operators_is_for_nobody_else(daemon: Any, role: Role) -> None:
+    refusal = answer(daemon, "token", Person("vic", role), act="list")
+    assert isinstance(refusal, Failure)
+    assert refusal.errno == Errno.NOT_ALLOWED
+
+
+def test_who_is_listed_at_a_watcher_has_no_token(daemon: Any) -> None:
+    bob = Caller(KeyHolder("k", "there"), "key 'bob'", Rights(words=frozenset({"key:bob"})))
+    for command, properties in (("token", {"act": "list"}), ("token", {"act": "add"})):
+        message = RequestMessage(command, properties)
+        refusal = asyncio.run(daemon.dispatcher().answer(message, bob))
+        assert isinstance(refusal, Failure)
+        assert refusal.errno == Errno.NOT_ALLOWED
+
+
 def test_a_viewer_sees_no_secret(daemon: Any) -> None:
     reply = answer(daemon, "options", VIC, name="web")
     assert isinstance(reply, Success)
