@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
-from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points, load
+from cvec_circus_cli.installed import OF_CIRCUSCTL
 from cvec_circus_cli.manual import manual, own_manual
 from cvec_circus_cli.settings import SWITCHES, VALUES
 
@@ -120,10 +121,11 @@ def _of_circusctl() -> str:
 
 def _manuals() -> Mapping[str, str]:
     texts = {name: own_manual(name) or "" for name in OF_CIRCUSCTL}
-    for point in entry_points().values():
-        command = load(point)
-        if point.value.startswith("cvec_circus_plugins.") and not isinstance(command, str):
-            texts[point.name] = manual(command)
+    # Those of the source, whatever is installed.
+    declared = tomllib.loads((MAN.parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    for name, value in declared["project"]["entry-points"]["cvec_circus.commands"].items():
+        module, _, attribute = value.partition(":")
+        texts[name] = manual(getattr(import_module(module), attribute)())
     return texts
 
 
