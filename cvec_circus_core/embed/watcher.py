@@ -22,6 +22,7 @@ from cvec_circus_core.embed.portal import Result, nothing_to_do
 from cvec_circus_core.embed.watcher_queries import WatcherQueries
 from cvec_circus_core.extend.ports import SignalSelection, Ticket, WatcherPort
 from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.model.views import ProcessView
@@ -185,8 +186,11 @@ class Watcher(WatcherQueries):
         home = self._home
         if home is not None and home.is_usable:
             return home.ask(lambda: home.watcher(self.name).environment(1))
-        around = SpawnEnvironment(environ=dict(os.environ))
-        return dict(prepare(self.spec, around).for_slot(1).env)
+        # Where it rests, no socket is there yet: those that it names are taken for granted.
+        spec = self.spec
+        names = socket_use(spec, ()).names
+        around = SpawnEnvironment(environ=dict(os.environ), sockets=names)
+        return dict(prepare(spec, around).for_slot(1).env)
 
     def kill_processes(
         self, stop_signal: int | None = None, graceful_timeout: float | None = None

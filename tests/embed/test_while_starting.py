@@ -205,6 +205,11 @@ class TestWhatIsTaken:
             web.close()
 
 
+def test_the_environment_of_a_watcher_that_names_sockets_is_known_at_rest() -> None:
+    watcher = Watcher("web", "serve --fd $(circus.sockets.web)", use_sockets=True, env={"A": "1"})
+    assert watcher.environment()["A"] == "1"
+
+
 class Stopping(Arbiter):
     """Notes that it is told to stop."""
 
