@@ -18,7 +18,7 @@ from tests.live.daemon import BIN, LIMIT, ROOT, free_port, until
 
 PASSWORD = "correct horse battery"
 _LINK = re.compile(r"sign-in\?link=(\S+)")
-_PERSON = re.compile(r'class="person"><b>([^<]+)</b><br>(\w+)<')
+_PERSON = re.compile(r'class="person">([^<(]+) \((\w+)\)<')
 _WORD = re.compile(r'circus-csrf" content="([0-9a-f]{64})"')
 
 
