@@ -97,6 +97,7 @@ _READING = 5.0
 """Seconds that reading the configuration again may take."""
 _STOPPING = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU, signal.SIGTRAP),
+    *(signal.SIGABRT, signal.SIGSYS),
     *(number for name in ("SIGPWR", "SIGSTKFLT") if (number := getattr(signal, name, None))),
     *(range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()),
 )

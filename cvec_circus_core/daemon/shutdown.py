@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from cvec_circus_core.engine import Engine
+from cvec_circus_core.model.kinds import signal_name
 from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.protocols import Scope, SignalResult
 
@@ -44,7 +45,7 @@ class Shutdown:
 
     def ask(self, signum: int) -> None:
         """Take a stop signal: the first one asks, a later one kills."""
-        name, now = signal.Signals(signum).name, self._engine.clock.now()
+        name, now = signal_name(signum), self._engine.clock.now()
         if self._asked is None:
             self._asked = (signum, now)
             if self._engine.supervisor.is_quitting:

@@ -35,7 +35,11 @@ def words(process: psutil.Process) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "signum", [signal.SIGXCPU, signal.SIGPWR, signal.SIGTRAP, signal.SIGRTMIN, signal.SIGRTMAX]
+    "signum",
+    [
+        *(signal.SIGXCPU, signal.SIGPWR, signal.SIGTRAP, signal.SIGABRT, signal.SIGSYS),
+        *(signal.SIGRTMIN, signal.SIGRTMIN + 3, signal.SIGRTMAX),
+    ],
 )
 def test_every_signal_that_can_be_caught_ends_it_in_order(start: Start, signum: int) -> None:
     daemon = start("[watcher:w]\ncmd = sleep 1000\nnumprocesses = 2\n")
