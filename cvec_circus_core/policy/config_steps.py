@@ -46,6 +46,7 @@ class Condition(Enum):
     UP = "up"
     DOWN = "down"
     GAVE_UP = "gave up"
+    COMPLETED = "completed"
 
 
 class ConfigStep(Struct, frozen=True):
@@ -128,6 +129,8 @@ def _change(key: str, new: WatcherSpec, present: _Present) -> tuple[Action, str]
     match present.conditions[key]:
         case Condition.DOWN:
             return Action.SET, f"{why}; it is stopped and stays so"
+        case Condition.COMPLETED:
+            return Action.SET, f"{why}; it has come to its end and stays so"
         case Condition.GAVE_UP:
             return Action.START, f"{why}; it had given up"
     if Needs.NEW_WATCHER in difference.needs:

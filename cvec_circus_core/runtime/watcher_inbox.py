@@ -71,6 +71,7 @@ class WatcherInbox:
         condition = Condition.UP
         if state.wanted is Wanted.DOWN and not state.restart_when_down:
             condition = Condition.GAVE_UP if state.gave_up else Condition.DOWN
+            condition = Condition.COMPLETED if state.completed else condition
         is_ready = state.status is WatcherStatus.ACTIVE and not state.slots.not_yet_ready
         is_same = old.spec is state.spec and old.status is state.status
         if not is_same or old.condition is not condition or old.is_ready is not is_ready:

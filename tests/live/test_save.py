@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.daemon import Daemon
+from tests.live.daemon import Daemon, until
 
 pytestmark = pytest.mark.live
 
@@ -89,3 +89,18 @@ def test_what_a_file_can_not_say_is_refused(daemon: Daemon) -> None:
     _, reason = daemon.refused("save")
     assert "A = 'one ; two' can not be written" in reason
     assert not (daemon.folder / "circus.saved.ini").exists()
+
+
+def test_a_job_that_has_ended_is_not_taken_for_stopped(daemon: Daemon) -> None:
+    body = f"{BODY}[watcher:job]\ncmd = true\nautorestart = unexpected\n"
+    daemon.write(body)
+    daemon.ok("reloadconfig", waiting=True)
+    until(lambda: daemon.status("job")["completed"])
+    assert daemon.ok("save", plan=True)["changes"] == []
+    daemon.write(body.replace("cmd = true", "cmd = false"))
+    (step,) = [
+        step
+        for step in daemon.ok("reloadconfig", plan=True)["plan"]["watchers"]
+        if step["name"] == "job"
+    ]
+    assert step["reason"] == "cmd differs; it has come to its end and stays so"
