@@ -1,7 +1,9 @@
 """One release of a small server: python3 server.py FD."""
 
+import signal
 import socketserver
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socket import socket
@@ -24,4 +26,8 @@ class Handler(BaseHTTPRequestHandler):
 
 server = socketserver.ThreadingTCPServer(("", 0), Handler, bind_and_activate=False)
 server.socket = socket(fileno=int(sys.argv[1]))
+
+# At SIGTERM no new request is taken, and those that are under way are answered.
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
 server.serve_forever()
+server.server_close()
