@@ -190,7 +190,7 @@ class Daemon:
         """Return the log so far, once it has grown no more for longer than records gather."""
         log = self.log if self.log.exists() else self.folder / "out"
         end, size = time.monotonic() + LOG_LIMIT, -1
-        while self.process.poll() is None and size != log.stat().st_size:
+        while not self._has_ended() and size != log.stat().st_size:
             if time.monotonic() > end:
                 break
             size = log.stat().st_size
@@ -201,10 +201,13 @@ class Daemon:
         """Tell whether something stands in the log, or comes there within a moment."""
         end = time.monotonic() + LOG_LIMIT
         while what not in (text := self.text()) and time.monotonic() < end:
-            if self.process.poll() is not None:
+            if self._has_ended():
                 text = self.text()
                 break
         return what in text
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def stop(self, signum: int = signal.SIGTERM, limit: float = LIMIT) -> int:
         """Tell it to end and return its exit code."""
