@@ -84,8 +84,11 @@ class WatcherPort(Protocol):
         A refusal is raised where it is known at once, else it is the ticket's failure.
         """
 
-    def options(self) -> Mapping[str, Any]:
-        """Return all options as JSON values, free-form ones included."""
+    def options(self, *, as_set: bool = False) -> Mapping[str, Any]:
+        """Return all options as JSON values, free-form ones included.
+
+        ``env`` and ``working_dir`` are what a process gets, or, ``as_set``, what was set.
+        """
 
     def reopen(self) -> None:
         """Open the files of its streams anew, as after a move by logrotate."""

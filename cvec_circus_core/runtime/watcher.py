@@ -112,12 +112,14 @@ class WatcherActor:
         variables.pop(PLUGIN_SETTINGS, None)
         return variables
 
-    def options(self) -> Mapping[str, Any]:
+    def options(self, *, as_set: bool = False) -> Mapping[str, Any]:
         """Return all options as JSON values, free-form ones included.
 
-        ``env`` and ``working_dir`` are what a process gets, and not only what the file says.
+        ``env`` and ``working_dir`` are what a process gets, or, ``as_set``, what was set.
         """
         options = dict(self._world.options.as_json(self.spec))
+        if as_set:
+            return options
         folder = self._world.around().working_dir or os.getcwd()
         options["working_dir"] = (
             os.path.join(folder, self.spec.working_dir or "").rstrip("/") or "/"

@@ -148,7 +148,7 @@ class FakeWatcher:
         self.said.append(f"signal {self.name} {signum}{selected}")
         return FakeTicket(error=self.error)
 
-    def options(self) -> Mapping[str, Any]:
+    def options(self, *, as_set: bool = False) -> Mapping[str, Any]:
         """Return all options as JSON values."""
         return spec_as_json(self.spec)
 

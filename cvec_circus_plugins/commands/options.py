@@ -17,12 +17,14 @@ class OptionsRequest(Request):
     """What options takes."""
 
     name: str = prop(REQUIRED, "watcher", positional=True, each=True, pattern=True)
+    as_set: bool = prop(False, "env and working_dir as they were set, not as a process gets them")
 
 
 class Options(Command):
     """Show all options of a watcher.
 
-    Free-form options of its section are included.
+    Free-form options of its section are included. ``env`` and ``working_dir`` are what a process
+    gets; with ``as_set`` they are what was set.
 
     Request::
 
@@ -34,7 +36,7 @@ class Options(Command):
 
     Command line::
 
-        circusctl options NAME...
+        circusctl options NAME... [--as-set]
     """
 
     name = "options"
@@ -49,7 +51,7 @@ class Options(Command):
 
     async def execute(self, supervisor: Supervisor, request: OptionsRequest) -> dict[str, Any]:
         """Look them up."""
-        options = supervisor.watcher(request.name).options()
+        options = supervisor.watcher(request.name).options(as_set=request.as_set)
         return {"options": {key: options[key] for key in sorted(options)}}
 
     def show(self, reply: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ async def output(request: Request) -> Response:
 @page
 async def options(request: Request) -> Response:
     """Show the options of a watcher."""
-    reply = await _ask_watcher(request, "options", {})
+    reply = await _ask_watcher(request, "options", {"as_set": True})
     rows = option_rows(reply["options"]) if "options" in reply else []
     return _watcher_page(request, "options", rows=rows, reason=reply.get("reason"))
 

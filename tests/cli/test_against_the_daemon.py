@@ -85,7 +85,9 @@ CONVERSATION = [
     (("set", "w*", "max_age", "0"), 0, "web: ok"),
     (("incr", "one"), 0, "the watcher is a singleton: its number of processes stays 1"),
     (("set", "web", "numprocesses", "2", "env", "A=2", "--waiting"), 0, "ok"),
-    (("get", "web", "env", "numprocesses"), 0, "env: A=2\nnumprocesses: 2"),
+    (("get", "web", "env", "numprocesses"), 0, "env: (?s:.*)A=2\nnumprocesses: 2"),
+    (("options", "web", "--as-set"), 0, r"(?s).*\nenv: A=2\n.*"),
+    (("save", "--plan"), 0, r"(?s).*numprocesses.*"),
     (("set", "web", "nonsense", "1"), 3, "error: unknown key 'nonsense'"),
     (("set", "web", "maxage", "1"), 3, r"error: unknown key 'maxage'; did you mean max_age\?"),
     (("start", "o*", "--waiting"), 0, "ok"),
@@ -155,4 +157,4 @@ def test_every_command_is_in_the_conversation() -> None:
     )
     names = set(re.findall(r"^  ([a-z]+) +\w", listed.stdout.partition("\ncommands:\n")[2], re.M))
     said = {word for words, _, _ in CONVERSATION for word in words}
-    assert names - said == {"completion", "help", "import", "listen", *KEY_COMMANDS}
+    assert names - said == {"completion", "help", "import", "listen", "token", *KEY_COMMANDS}

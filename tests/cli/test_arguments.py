@@ -84,7 +84,7 @@ def requests(line: str | list[str]) -> list[dict[str, Any]]:
             },
         ),
         (["set", "web", "cmd", "prog -x"], {"name": "web", "options": {"cmd": "prog -x"}}),
-        (["set", "web", "args", "-x 'a b'"], {"name": "web", "options": {"args": ["-x", "a b"]}}),
+        (["set", "web", "args", "-x 'a b'"], {"name": "web", "options": {"args": "-x 'a b'"}}),
         (
             ["set", "web", "stdout_stream", '{"class": "FileStream"}'],
             {"name": "web", "options": {"stdout_stream": {"class": "FileStream"}}},

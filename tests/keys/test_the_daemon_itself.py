@@ -43,7 +43,7 @@ def test_loglevel_and_logoutput_say_how_much_and_where(build: Build) -> None:
     house = build(SLEEPER, "loglevel = warning\nlogoutput = HOUSE/log\n")
     house.until_active("w", 1)
     house.ok("stop", name="w", waiting=True)
-    assert "running" not in (house.folder / "log").read_text()
+    assert "running w" not in (house.folder / "log").read_text()
     assert (house.folder / "out").read_text() == ""
 
 
@@ -192,7 +192,7 @@ def test_check_tells_every_wrong_value_where_it_stands_and_what_is_allowed(tmp_p
 
 
 ELSEWHERE = {
-    *("use_sockets", "sockets", "stdin_socket", "on_demand"),
+    *("use_sockets", "sockets", "stdin_socket", "on_demand", "env_file", "exit_codes", "keeper"),
     *("rollout_surge", "rollout_unavailable", "ready", "ready_timeout", "watchdog"),
     *("stderr_stream", "hooks", "hook_timeout", "stop_children", "control_group"),
     *("finish_timeout", "death_signal"),
@@ -204,8 +204,8 @@ ELSEWHERE = {
     *("httpd_proxies", "httpd_proxy_header", "httpd_proxy_secret", "httpd_proxy_role"),
     *("stats_endpoint", "statsd", "stats_interval", "stats_pss", "statsd_close_outputs"),
 }
-"""Keys with tests of their own: sockets, reloads, streams, hooks, trees, callers, statistics and
-the console."""
+"""Keys with tests of their own: sockets, reloads, streams, hooks, trees, callers, statistics, the
+console, files of variables, and the keeper."""
 
 
 def shown_here() -> str:

@@ -348,4 +348,4 @@ def test_the_log_tells_who_did_what_and_no_secret(
     assert "user '20009' (uid 20009): add name='a\\nb': refused: " in text
     assert "hidden-value" not in "\n".join(x for x in text.splitlines() if "(uid 2000" in x)
     assert text.count("user '20009' (uid 20009): list: refused") < 12
-    assert daemon.ok("options", name="web")["options"]["env"] == {"TOKEN": "hidden-value"}
+    assert daemon.ok("options", name="web")["options"]["env"]["TOKEN"] == "hidden-value"

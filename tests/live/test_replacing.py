@@ -147,7 +147,8 @@ def test_set_of_several_options_tells_each_and_does_what_follows(
         process = psutil.Process(pid)
         assert process.cmdline() == ["sleep", "999"]
         assert process.environ()["COLOUR"] == "red"
-    assert daemon.ok("get", name="w", keys=list(options))["options"] == options
+    shown = daemon.ok("options", name="w", as_set=True)["options"]
+    assert {key: shown[key] for key in options} == options
     assert daemon.refused("set", name="w", options={"numprocesses": 5, "nope": 1})[0] == 3
     assert daemon.ok("numprocesses", name="w")["numprocesses"] == 2
 

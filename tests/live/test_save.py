@@ -51,7 +51,7 @@ def test_the_next_start_finds_what_was_changed(daemon: Daemon) -> None:
     assert daemon.status("other")["status"] == "stopped"
     assert len(daemon.until_active("web", 3)) == 3
     assert len(daemon.until_active("new", 1)) == 1
-    options = daemon.ok("options", name="web")["options"]
+    options = daemon.ok("options", name="web", as_set=True)["options"]
     assert (options["graceful_timeout"], options["env"]) == (7.5, {"A": "1", "B": "x y"})
     assert daemon.ok("options", name="new")["options"]["priority"] == 3
     assert daemon.ok("save")["changes"] == []
