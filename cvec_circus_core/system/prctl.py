@@ -6,7 +6,6 @@ import ctypes
 import sys
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -18,17 +17,12 @@ def become_subreaper() -> bool:
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def set_name(name: str) -> bool:
-    """Set the name of this thread, which is that of the process in short listings."""
-    return _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()[:15]))
-
-
 def set_death_signal(signum: int) -> bool:
     """Have this process sent a signal when its parent dies; tell whether that is available."""
     return _prctl(_PR_SET_PDEATHSIG, signum)
 
 
-def _prctl(option: int, argument: int | ctypes.c_char_p) -> bool:
+def _prctl(option: int, argument: int) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:

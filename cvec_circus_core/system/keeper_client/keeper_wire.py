@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
+from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.capability_set import Capabilities
 from cvec_circus_core.model.launch import Channel, LaunchPlan, Served, Stdio
 
@@ -111,11 +111,6 @@ def served_from_data(data: tuple[list[int], list[str]]) -> Served:
 def bind_plan_to_data(plan: BindPlan) -> dict[str, Any]:
     """Return a plan as plain data."""
     return plan._asdict()
-
-
-def opened_to_data(opened: OpenSocket) -> dict[str, Any]:
-    """Return an open socket as plain data."""
-    return opened._asdict()
 
 
 def close_all(descriptors: Iterable[int]) -> None:
