@@ -53,9 +53,12 @@ ready = spawned
 Sign = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
-    """The browser, once for all tests of a process."""
+    """The browser, once for a module.
+
+    While it is there, this thread counts as one that runs a loop, which tests of others must not.
+    """
     if CHROMIUM is None:
         pytest.skip("there is no chromium")
     with playwright.sync_playwright() as tool:
