@@ -40,7 +40,8 @@ def health(call: Call) -> Mapping[str, Any]:
 
 def endpoints(call: Call) -> Mapping[str, Any]:
     """Return the reply that has the endpoints of the daemon under ``options``."""
-    return call("globaloptions", {})
+    # By name, for then one that is not set is told as such; an older daemon tells all.
+    return call("globaloptions", {"keys": ["endpoint", "pubsub_endpoint", "stats_endpoint"]})
 
 
 def is_control_endpoint(call: Call) -> bool:

@@ -99,7 +99,7 @@ def _new_watcher(form: dict[str, str]) -> dict[str, Any]:
         for key in ("numprocesses", "working_dir", "uid", "priority")
         if form.get(key, "").strip()
     }
-    for line in form.get("options", "").splitlines():
+    for line in form.get("options", "").split("\n"):
         if line.strip():
             key, equals, text = line.partition("=")
             if not equals or not key.strip():

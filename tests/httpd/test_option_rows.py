@@ -23,7 +23,7 @@ def test_a_default_that_is_shown_is_read_as_itself(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("args", ["a b", "c'd", ""]),
+        ("args", "'a b' \"c'd\" ''"),
         ("env", {"A": "1", "B": "x, y=z"}),
         ("sockets", ["web", "admin"]),
         ("shell", True),

@@ -31,7 +31,9 @@ def test_warmup_delay_passes_between_two_spawns(start: Start, listen: Listen) ->
     times = [one.body["time"] for one in ear.of("spawn", "slow")]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) == 4
-    assert min(gaps) > 0.19
+    # Told a moment late, one seems nearer to the next, which is on time.
+    assert min(gaps) > 0.15
+    assert sum(gaps) > 0.79
     assert ear.kinds("slow") == ["spawn"] * 5 + ["start"]
 
 

@@ -43,7 +43,7 @@ def test_while_a_release_fails(start: Start, port: int, fate: str) -> None:
         daemon.write(configuration(port, "ready_timeout = 2", "max_retry = 2", boot=0.2, fate=fate))
         errno, reason = daemon.refused("reloadconfig", waiting=True)
         assert errno == 5
-        assert reason.startswith("watcher web: ")
+        assert reason.startswith("web: "), reason
         until(lambda: daemon.pids("web") == before)
         (step,) = daemon.ok("reloadconfig", plan=True)["plan"]["watchers"]
         assert step["action"] == "reload", "the next reloadconfig tries it again"

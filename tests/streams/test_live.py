@@ -165,7 +165,7 @@ def test_nothing_is_lost_while_workers_are_replaced(
 
 def test_logrotate_and_reopen_while_workers_write(start: Start, tmp_path: Path) -> None:
     daemon = start(
-        f"[watcher:w]\ncmd = {chatter('x', LINES, 0, 'flush')}\nnumprocesses = 2\n"
+        f"[watcher:w]\ncmd = {chatter('x', 5 * LINES, 0, 'flush')}\nnumprocesses = 2\n"
         f"stdout_stream.filename = {tmp_path}/out.log\n"
     )
     file = tmp_path / "out.log"
@@ -177,12 +177,12 @@ def test_logrotate_and_reopen_while_workers_write(start: Start, tmp_path: Path) 
         else:
             daemon.process.send_signal(signal.SIGUSR1)
         until(file.exists)
-    until(lambda: all_there(tmp_path, "out.log", 2, LINES))
+    until(lambda: all_there(tmp_path, "out.log", 2, 5 * LINES))
     order = sorted(tmp_path.iterdir(), key=lambda one: one.name + "~" * (one == file))
     text = b"".join(one.read_bytes() for one in order)
     for pid in daemon.pids("w"):
         numbers = [int(one) for one in re.findall(rb"x %d (\d+)" % pid, text)]
-        assert numbers == list(range(LINES))
+        assert numbers == list(range(5 * LINES))
 
 
 def test_a_stream_can_be_given_and_taken_while_it_runs(start: Start, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_stream_can_be_given_and_taken_while_it_runs(start: Start, tmp_path: P
     }
     number, reason = daemon.refused("set", name="w", options={"stdout_stream.max_byte": 3})
     assert (number, reason) == (3, "'stdout_stream.max_byte' is no option of FileStream")
-    daemon.ok("set", name="w", waiting=True, options={"stdout_stream": {}})
+    daemon.ok("set", name="w", waiting=True, options={"stdout_stream": None})
     until(lambda: len(daemon.pids("w")) == 1)
     assert all_there(tmp_path, "first", 1, 10)
 

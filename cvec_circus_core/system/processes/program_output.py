@@ -34,5 +34,5 @@ def program_output(words: Sequence[str], limit: float) -> str:
 
 
 def _reason(complaint: str) -> str:
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    lines = [line.strip() for line in complaint.split("\n") if line.strip()]
     return next((line for line in lines if "Error" in line), lines[-1] if lines else "no reason")
