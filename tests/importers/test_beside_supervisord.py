@@ -87,6 +87,7 @@ def settle(proxy: xmlrpc.client.ServerProxy, folder: Path, dead: Collection[int]
     wait_until(is_settled)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", samples("supervisord"))
 def test_the_same_processes_come_and_come_again(name: str, folder: Path) -> None:
     if name in OF_THE_ACCOUNT and os.geteuid() != 0:
@@ -100,11 +101,11 @@ def test_the_same_processes_come_and_come_again(name: str, folder: Path) -> None
         running_again = commands(alive(folder))
     ini, _ = imported(file)
     with circusd(ini):
-        wait_until(lambda: sum(started(folder).values()) >= sum(theirs.values()))
+        wait_until(lambda: sum(started(folder).values()) >= sum(theirs.values()), 90)
         assert differences(theirs, started(folder, besides)) == ([], [])
-        wait_until(lambda: commands(alive(folder)) == running)
+        wait_until(lambda: commands(alive(folder)) == running, 90)
         kill_all(folder)
-        wait_until(lambda: commands(alive(folder)) == running_again)
+        wait_until(lambda: commands(alive(folder)) == running_again, 90)
 
 
 def differences(theirs: Counter[str], ours: Counter[str]) -> tuple[list[str], list[str]]:

@@ -116,7 +116,9 @@ def test_output_goes_on_into_the_same_file(started: Any, tmp_path: Path) -> None
     size = file.stat().st_size
     until(lambda: file.stat().st_size > size)
     numbers = [int(line) for line in file.read_text().splitlines()]
-    assert numbers == list(range(1, numbers[-1] + 1))
+    # What a brain has read and not written yet is gone with it: a chunk each time, at most.
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] - len(numbers) <= 9
 
 
 def test_a_stop_signal_for_the_keeper_ends_everything(started: Any) -> None:

@@ -40,6 +40,8 @@ def say(folder: Path, words: str) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(folder / "database"))
         connection.sendall(f"{words}\n".encode())
+        # Closed by the database when it has written that down: not before may it be ended.
+        connection.recv(1)
 
 
 def worker(folder: Path) -> None:
