@@ -57,11 +57,11 @@ class Container:
 
     def orphans(self) -> list[psutil.Process]:
         """Return the daemon's children that began as somebody else's."""
-        return [one for one in self.daemon.children() if one.name() == "sleep"]
+        return [one for one in self.daemon.children() if _seen(one.name) == "sleep"]
 
     def zombies(self) -> list[psutil.Process]:
         """Return the dead that nobody has collected."""
-        return [one for one in self.inside() if one.status() == psutil.STATUS_ZOMBIE]
+        return [one for one in self.inside() if _seen(one.status) == psutil.STATUS_ZOMBIE]
 
     def close(self) -> None:
         """Leave nobody behind."""
@@ -69,6 +69,14 @@ class Container:
             for one in self.inside():
                 one.kill()
             self.unshare.wait(LIMIT)
+
+
+def _seen(look: Callable[[], str]) -> str:
+    """Return what is seen of a process, and nothing of one that has just gone."""
+    try:
+        return look()
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return ""
 
 
 Contain = Callable[[str], Container]
