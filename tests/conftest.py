@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -20,9 +20,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(autouse=True)
-def _umask() -> Iterator[None]:
-    """Give the next test the umask that this one found: an embedded arbiter may set it."""
-    before = os.umask(0o022)
-    os.umask(before)
+def _same_umask() -> Iterator[None]:
+    """Let no test leave another umask behind."""
+    before = umask_now()
     yield
-    os.umask(before)
+    assert umask_now() == before
+
+
+def umask_now() -> str:
+    """Return the umask without a change to it, as other threads may make files."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").split("\n") if status.exists() else []
+    return next((line for line in lines if line.startswith("Umask:")), "")

@@ -18,6 +18,7 @@ from pathlib import Path
 from cvec_circus_core.model.curve_keys import BadKeys
 from cvec_circus_core.system.accounts import unmapped_uid, user_name
 from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
+from cvec_circus_core.system.umask import umask
 
 _LARGEST = 1 << 20
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
@@ -139,11 +140,8 @@ def _folder_of(path: str) -> Iterator[int]:
 
 
 def _make_folders(folder: str) -> None:
-    before = os.umask(_OTHERS_READ | _OTHERS_WRITE | stat.S_IXGRP | stat.S_IXOTH)
-    try:
+    with umask(_OTHERS_READ | _OTHERS_WRITE | stat.S_IXGRP | stat.S_IXOTH):
         os.makedirs(folder, 0o700, exist_ok=True)
-    finally:
-        os.umask(before)
 
 
 def _write(folder: int, name: str, text: str) -> None:

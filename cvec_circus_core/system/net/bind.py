@@ -15,6 +15,7 @@ from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.net.endpoint_files import listener_of
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
+from cvec_circus_core.system.umask import umask
 
 _ALL_MODES = 0o777
 _LONGEST_PATH = 107
@@ -126,11 +127,8 @@ def bind_file(made: socket.socket, plan: BindPlan, path: str) -> SocketFile:
 
     The file has its mode from its first moment: bind follows the umask of the process.
     """
-    before = os.umask(_ALL_MODES & ~mode_of(plan))
-    try:
+    with umask(_ALL_MODES & ~mode_of(plan)):
         made.bind(path)
-    finally:
-        os.umask(before)
     state = os.lstat(path)
     file = SocketFile(path, state.st_dev, state.st_ino)
     try:

@@ -7,12 +7,12 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.system.accounts import uid_of, user_name
 from cvec_circus_core.system.trusted_paths import UntrustedPath, hold
+from cvec_circus_core.system.umask import umask
 
 _ONLY_ME = 0o177
 _SCHEME = "ipc://"
@@ -100,14 +100,9 @@ def folder_doubts(endpoint: str) -> list[str]:
     return [f"{endpoint}: {doubt}" for doubt in doubts]
 
 
-@contextmanager
-def made_for_me() -> Iterator[None]:
+def made_for_me() -> AbstractContextManager[None]:
     """Let files that are made meanwhile be for nobody else."""
-    before = os.umask(_ONLY_ME)
-    try:
-        yield
-    finally:
-        os.umask(before)
+    return umask(_ONLY_ME)
 
 
 def give(endpoint: str, owner: int | str | None, *, to_others: bool) -> None:
