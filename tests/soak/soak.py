@@ -117,7 +117,7 @@ def _await_peace(daemon: Daemon) -> None:
             daemon.ok("set", name=name, options={"max_age": 0})
     try:
         peace(daemon)
-    except AssertionError:
+    except AssertionError as problem:
         details = daemon.ok("status", long=True)["details"]
         listed = {pid: name for name in details for pid in daemon.pids(name)}
         children = {child.pid for child in psutil.Process(daemon.process.pid).children()}
@@ -135,7 +135,7 @@ def _await_peace(daemon: Daemon) -> None:
             if any(f" {name} " in line or f".{name}." in line for name in unsettled)
         ]
         last_words = "\n".join(about[-40:])
-        raise AssertionError(f"no peace: {unsettled}, {strangers}\n{last_words}") from None
+        raise AssertionError(f"no peace: {unsettled}, {strangers}\n{last_words}") from problem
 
 
 def _configuration(folder: Path, port: int) -> str:

@@ -2,6 +2,7 @@
 
 A small shell reads from a pipe which processes we hold. When the pipe ends with some still held, we
 are gone without having let them go, and the shell sends SIGCONT. It is started at the first hold.
+It needs none of our environment, and gets none.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class HoldGuard:
             self._shell = subprocess.Popen(
                 ["/bin/sh", "-c", _SCRIPT],
                 bufsize=0,
+                env={},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
