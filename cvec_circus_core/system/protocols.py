@@ -53,6 +53,9 @@ OnSignalled = Callable[[SignalResult], None]
 OnServing = Callable[[int], None]
 """Called at most once, in the event loop, with the pid of a process that serves its sockets."""
 
+Defer = Callable[[Callable[[], None]], None]
+"""Runs a piece of work soon, when it has its turn."""
+
 OnGone = Callable[[int], None]
 """Called once, in the event loop, when nothing of the tree is alive any more."""
 

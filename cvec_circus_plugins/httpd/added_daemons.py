@@ -44,7 +44,7 @@ class AddedDaemons:
 
     def remove(self, endpoint: str) -> None:
         """Forget one."""
-        self._table.change(lambda rows: {key: row for key, row in rows.items() if key != endpoint})
+        self._table.remove(endpoint)
 
 
 def _check_endpoint(endpoint: str | None) -> None:

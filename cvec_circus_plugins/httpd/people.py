@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from cvec_circus_core.api import BadKeys, Person, Role
-from cvec_circus_plugins.httpd.private_table import PrivateTable, Rows
+from cvec_circus_plugins.httpd.private_table import PrivateTable
 
 FILE = "people.json"
 SHORTEST = 10
@@ -50,13 +50,7 @@ class People:
 
     def remove(self, name: str) -> None:
         """Let somebody in no longer."""
-
-        def without(rows: Rows) -> Rows:
-            if name not in rows:
-                raise BadKeys(f"nobody is named {name!r}")
-            return {other: row for other, row in rows.items() if other != name}
-
-        self._table.change(without)
+        self._table.remove(name, f"nobody is named {name!r}")
 
     async def checked(self, name: str, password: str) -> Person | None:
         """Return the person to whom name and password belong, or None."""

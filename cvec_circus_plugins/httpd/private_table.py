@@ -46,6 +46,16 @@ class PrivateTable:
 
         rewrite(str(self._file), changed_text)
 
+    def remove(self, name: str, missing: str = "") -> None:
+        """Take a row away; one that is not there is a `BadKeys` where ``missing`` says so."""
+
+        def without(rows: Rows) -> Rows:
+            if missing and name not in rows:
+                raise BadKeys(missing)
+            return {other: row for other, row in rows.items() if other != name}
+
+        self.change(without)
+
     def _changed_at(self) -> tuple[int, int] | None:
         try:
             status = os.stat(self._file)

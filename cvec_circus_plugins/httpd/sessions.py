@@ -84,7 +84,7 @@ class Sessions:
 
     def end(self, key: str) -> None:
         """End a session."""
-        self._table.change(lambda rows: {other: row for other, row in rows.items() if other != key})
+        self._table.remove(key)
 
     def end_all_of(self, name: str) -> None:
         """End all sessions of a person, as when the password was changed."""

@@ -70,13 +70,7 @@ class Tokens:
 
     def remove(self, name: str) -> None:
         """Take a token away."""
-
-        def without(rows: Rows) -> Rows:
-            if name not in rows:
-                raise BadKeys(f"there is no token {name!r}")
-            return {other: row for other, row in rows.items() if other != name}
-
-        self._table.change(without)
+        self._table.remove(name, f"there is no token {name!r}")
 
     def infos(self) -> list[TokenInfo]:
         """Return all tokens, by name."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.browser.visitors import CHROMIUM, Visitor
+from tests.httpd.conftest import desk_of
 from tests.httpd.consoles import ConsoleProcess
-from tests.live.conftest import accounted
 from tests.live.daemon import Daemon, free_port
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -81,17 +80,8 @@ def daemon_of(watchers: str = WATCHERS, statistics: bool = True) -> Daemon:
 @pytest.fixture(scope="module")
 def desk() -> Iterator[tuple[Daemon, ConsoleProcess]]:
     """A daemon and its console, for all tests of a module."""
-    with accounted() as daemons:
-        daemon = daemon_of()
-        daemons.append(daemon)
-        daemon.start().until_active("web", 2)
-        console = ConsoleProcess(daemon.endpoint).start()
-        try:
-            yield daemon, console
-        finally:
-            console.stop()
-            shutil.rmtree(console.folder, ignore_errors=True)
-            daemon.stop()
+    with desk_of(daemon_of()) as both:
+        yield both
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,6 @@ from tests.programs import Control, Environment
 
 HERE = Environment(Path(sys.prefix))
 RECIPES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "recipes"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def set_up(recipe: str, folder: Path, **replacements: object) -> None:

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.docs.recipe_runs import HERE, free_port, running, set_up
+from tests.docs.recipe_runs import HERE, running, set_up
+from tests.live.daemon import free_port
 from tests.programs import Control, need, wait_until
 
 pytestmark = pytest.mark.live

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.docs.recipe_runs import free_port, running, set_up
+from tests.docs.recipe_runs import running, set_up
+from tests.live.daemon import free_port
 from tests.programs import Control, need, wait_until
 from tests.rollout.clients import Clients
 

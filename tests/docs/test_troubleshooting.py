@@ -13,7 +13,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.docs.pages import DOCS
-from tests.docs.recipe_runs import HERE, free_port, running
+from tests.docs.recipe_runs import HERE, running
+from tests.live.daemon import free_port
 from tests.programs import wait_until
 
 pytestmark = pytest.mark.live

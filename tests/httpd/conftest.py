@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -48,11 +49,10 @@ def serve() -> Iterator[Serve]:
         shutil.rmtree(console.folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[tuple[Daemon, ConsoleProcess]]:
-    """Start a daemon and a console that all tests of a module share."""
+@contextmanager
+def desk_of(daemon: Daemon) -> Iterator[tuple[Daemon, ConsoleProcess]]:
+    """Start a daemon and a console for it; in the end nothing of them is left."""
     with accounted() as daemons:
-        daemon = Daemon(SLEEPERS)
         daemons.append(daemon)
         daemon.start().until_active("web", 2)
         console = ConsoleProcess(daemon.endpoint).start()
@@ -62,3 +62,10 @@ def shared() -> Iterator[tuple[Daemon, ConsoleProcess]]:
             console.stop()
             shutil.rmtree(console.folder, ignore_errors=True)
             daemon.stop()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[tuple[Daemon, ConsoleProcess]]:
+    """Start a daemon and a console that all tests of a module share."""
+    with desk_of(Daemon(SLEEPERS)) as both:
+        yield both

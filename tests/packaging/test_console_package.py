@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from tests.live.daemon import free_port
 from tests.programs import Control, Environment, wait_until
 
 pytestmark = pytest.mark.live
@@ -36,8 +36,7 @@ Get = Callable[[str], str]
 def get(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Get]:
     """Return what reads an address of a console with the package installed."""
     folder = tmp_path_factory.mktemp("console")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     file = folder / "circus.ini"
     file.write_text(CONFIGURATION.format(folder=folder, port=port), encoding="utf-8")
     control = Control(environment, f"ipc://{folder}/control")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_core import Arbiter, CircusSocket, Watcher
+from tests.live.daemon import free_port
 
 pytestmark = pytest.mark.live
 
@@ -28,8 +29,7 @@ def answer(port: int, limit: float = 20) -> int:
 
 
 def test_an_arbiter_opens_its_sockets() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     cmd = f"{sys.executable} {SERVE} fd $(circus.sockets.web)"
     with CircusSocket("web", host="127.0.0.1", port=port) as web:
         watcher = Watcher("w", cmd, use_sockets=True)

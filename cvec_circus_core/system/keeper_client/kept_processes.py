@@ -12,6 +12,7 @@ from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink, ignore_loss
 from cvec_circus_core.system.processes.session_stop import stop_sessions
 from cvec_circus_core.system.protocols import (
+    Defer,
     OnGone,
     OnServing,
     OnSignalled,
@@ -30,10 +31,6 @@ from cvec_circus_core.system.state_store import (
 )
 
 log = logging.getLogger(__name__)
-
-Defer = Callable[[Callable[[], None]], None]
-"""Runs a piece of work soon, when it has its turn."""
-
 
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL for the processes of a keeper that is gone."""

@@ -39,6 +39,7 @@ from cvec_circus_core.system.processes.signal_results import signal_all
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
+    Defer,
     OnGone,
     OnServing,
     OnSignalled,
@@ -52,9 +53,6 @@ from cvec_circus_core.system.protocols import (
 from cvec_circus_core.system.state_store import NO_TAKEOVER, OnExit, TakeoverData
 
 log = logging.getLogger(__name__)
-
-Defer = Callable[[Callable[[], None]], None]
-"""Runs a piece of work soon, when it has its turn."""
 
 _LOOK_AGAIN = 0.05
 _UNKILLABLE_FOR = 2.0
