@@ -189,6 +189,8 @@ class Daemon:
     def text(self) -> str:
         """Return the log so far, once it has grown no more for longer than records gather."""
         log = self.log if self.log.exists() else self.folder / "out"
+        if not log.exists():
+            return ""  # another daemon is about to start this one
         end, size = time.monotonic() + LOG_LIMIT, -1
         while not self._has_ended() and size != log.stat().st_size:
             if time.monotonic() > end:

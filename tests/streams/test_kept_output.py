@@ -313,3 +313,45 @@ def test_turning_it_off_and_streams_take_new_processes() -> None:
         await until(lambda: ended(desk))
 
     run(test)
+
+
+def test_the_last_words_of_one_that_has_ended_cost_the_others_nothing(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    async def test() -> None:
+        desk = Desk(keep_output=SIZE)
+        (out, err), (other_out, other_err) = desk.begin(1, 1), desk.begin(2, 2)
+        os.write(other_out, b"something\n")
+        os.write(out, b"last words\n")
+        os.close(other_err)
+        assert desk.streams.last_output(1) == b"last words\n"
+        await until(lambda: lines(desk, OutputQuery(wid=2)) == [(2, "stdout", b"something\n")])
+        os.write(other_out, b"more\n")
+        await until(lambda: len(lines(desk, OutputQuery(wid=2))) == 2)
+        for end in (out, err, other_out):
+            os.close(end)
+        await until(lambda: ended(desk))
+        await close_outputs(desk.world.outputs, 5.0)
+
+    run(test)
+    assert sorted(capfdbinary.readouterr().out.splitlines()) == [
+        *(b"last words", b"more", b"something")
+    ]
+
+
+def test_last_words_that_were_noted_and_not_read_yet_are_known() -> None:
+    async def test() -> None:
+        desk = Desk(keep_output=SIZE)
+        out, err = desk.begin(1)
+        other_out, other_err = desk.begin(2, 2)
+        os.write(out, b"last words\n")
+        # Another one's end has the pipes noted; their turn comes later.
+        assert desk.streams.last_output(2) == b""
+        assert desk.streams.last_output(1) == b"last words\n"
+        for end in (out, err, other_out, other_err):
+            os.close(end)
+        await until(lambda: ended(desk))
+        await close_outputs(desk.world.outputs, 5.0)
+
+    with open(os.devnull, "wb") as null, standard(1, null.fileno()):
+        run(test)

@@ -130,8 +130,13 @@ class KeptPipes:
 
     def catch_up(self, pid: int) -> None:
         """Read what is in the pipe of one process now, as far as there is room."""
-        for fd, _ in () if self._epoll is None else self._epoll.poll(0):
-            if self._by_fd[fd].pid == pid and not self.writer.is_full:
+        if self._epoll is None:
+            return
+        # It may have been noted before; of the others that are noted now, epoll tells no more.
+        self._note_all()
+        for fd in [fd for fd in self._readable if self._by_fd[fd].pid == pid]:
+            if not self.writer.is_full:
+                self._readable.remove(fd)
                 self._read(fd)
 
     def became_only_producer(self) -> None:
@@ -161,6 +166,10 @@ class KeptPipes:
     def _on_readable(self) -> None:
         if self.goes_after is not None and self.goes_after._epoll is not None:
             self.goes_after._on_readable()
+        self._note_all()
+
+    def _note_all(self) -> None:
+        """Note what has happened, and see to it that each gets its turn."""
         is_end_planned = bool(self._ended)
         self._look()
         if self._ended and not is_end_planned:
