@@ -6,15 +6,16 @@ The configuration is the one that was in force: the file may have become another
 from __future__ import annotations
 
 import os
-import pickle
 from typing import NoReturn
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.daemon.logs import END_LIMIT, wait_written
 from cvec_circus_core.daemon.main import FAILED, Flags, Place, read, serve
+from cvec_circus_core.model import plain_form
 from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import replace
+from cvec_circus_core.runtime.takeover_notes import read_note
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_sockets import kept_owner
 from cvec_circus_core.system.state_store import Inventory
@@ -51,7 +52,7 @@ class KeptPlace(Place):
 
     def in_force(self, loaded: Loaded, options: ArbiterSpec) -> None:
         """Have the configuration kept that is in force, with the daemon's present options."""
-        self._link.tell("note", _LOADED, pickle.dumps(replace(loaded, arbiter=options)))
+        self._link.tell("note", _LOADED, plain_form.dump(replace(loaded, arbiter=options)))
 
 
 def run_kept(flags: Flags) -> int:
@@ -64,7 +65,7 @@ def run_kept(flags: Flags) -> int:
         inventory = link.inventory()
         content = inventory.notes.get(_LOADED)
         loaded: Loaded = (
-            read(flags, os.environ) if content is None else pickle.loads(content)  # noqa: S301 - written by a daemon of this user
+            read(flags, os.environ) if content is None else read_note(content, Loaded, _LOADED)
         )
         code = serve(flags, loaded, KeptPlace(link, inventory))
     except CircusError as error:

@@ -32,7 +32,7 @@ _FORM = "a hook"
 class HookSpec(Struct, frozen=True):
     """One hook: what to call, and whether an exception in it counts as consent."""
 
-    call: str | Callable[..., Any]
+    call: Any
     """A dotted name, a gate's name, or a ready-made callable where Python gave it."""
     ignore_failure: bool = False
 

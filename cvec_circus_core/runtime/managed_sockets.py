@@ -8,10 +8,10 @@ owner of the sockets, behind the port `Sockets`.
 from __future__ import annotations
 
 import logging
-import pickle
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from cvec_circus_core.model import plain_form
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind, Conflict
 from cvec_circus_core.model.launch import Served
@@ -20,6 +20,7 @@ from cvec_circus_core.model.values import Struct, field, replace
 from cvec_circus_core.model.views import SocketView
 from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.socket_activation import ActivationListener
+from cvec_circus_core.runtime.takeover_notes import read_note
 from cvec_circus_core.system.protocols import Sockets
 from cvec_circus_core.system.state_store import NoStateStore, StateStore
 
@@ -123,8 +124,8 @@ class ManagedSockets:
         """Have the sockets that an earlier daemon has left."""
         notes = self._store.inventory.notes
         for plan, opened in self._store.inventory.sockets:
-            content = notes.get(_NOTE + opened.name)
-            spec = spec_of(plan) if content is None else pickle.loads(content)  # noqa: S301 - written by a daemon of this user
+            name = _NOTE + opened.name
+            spec = read_note(notes[name], SocketSpec, name) if name in notes else spec_of(plan)
             self._hold(ManagedSocket(spec, opened))
 
     def _hold(self, managed: ManagedSocket) -> None:
@@ -138,7 +139,7 @@ class ManagedSockets:
 
     def _note(self, name: str, spec: SocketSpec | None) -> None:
         if self._store.is_kept:
-            self._store.note(_NOTE + name, None if spec is None else pickle.dumps(spec))
+            self._store.note(_NOTE + name, None if spec is None else plain_form.dump(spec))
 
     def close(self, name: str) -> None:
         """Close one."""

@@ -1,31 +1,51 @@
 """What a watcher leaves for the daemon that would take it over, and how that reads it.
 
-A note tells what is wanted of the watcher and has been counted, another one how it is configured; a
-label at each process, whose it is. They are written when they change and at no other time: a death
-costs one note and one label, however many processes there are.
+A note tells what is wanted of the watcher and has been counted, another one how it is configured, a
+further one what each slot waits for that is to be tried again; a label at each process, whose it
+is. They are written when they change and at no other time: a death costs one note and one label,
+however many processes there are. Their form is one that other versions of the program read, too.
 """
 
 from __future__ import annotations
 
-import marshal
 import os
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from cvec_circus_core.model import events
+from cvec_circus_core.model import events, plain_form
+from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.policy.watcher.inputs import Found, Remembered
-from cvec_circus_core.policy.watcher.slots import Slot
+from cvec_circus_core.policy.watcher.inputs import Found, FoundWaiting, Remembered
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.takeover import memory_of
+from cvec_circus_core.policy.watcher.takeover import as_found, as_found_waiting, memory_of
 from cvec_circus_core.runtime.tickets import TicketFuture
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.state_store import Inventory, KeptProcess, StateStore
 
-_SPEC, _MEMORY, _OPERATION, _BEGUN = "spec:", "memory:", "operation:", "begun"
+T = TypeVar("T")
+
+_SPEC, _MEMORY, _WAITING = "spec:", "memory:", "waiting:"
+_OPERATION, _BEGUN = "operation:", "begun"
+
+
+class ProcessLabel(Struct, frozen=True, omit_defaults=True):
+    """Whose a process is, and what is known of it; its pid is its owner's to say."""
+
+    watcher: str
+    found: Found
+    is_told: bool = False
+    """Whether its ``spawn`` event was published."""
+
+
+class WaitingNote(Struct, frozen=True):
+    """A slot of a watcher that waits."""
+
+    watcher: str
+    slot: FoundWaiting
 
 
 class FoundProcess(Struct, frozen=True):
@@ -43,6 +63,7 @@ class KeptWatcher(Struct, frozen=True):
     spec: WatcherSpec
     memory: Remembered | None
     processes: Sequence[FoundProcess] = ()
+    waiting: Sequence[FoundWaiting] = ()
 
 
 class TakeoverNotes:
@@ -57,23 +78,20 @@ class TakeoverNotes:
         self._memory: Remembered | None = None
         self._told: set[int] = set()
         """Living processes whose ``spawn`` event was published."""
+        self._waiting: set[int] = set()
+        """Slots of which it is noted that they wait."""
 
     def label_for(self, wid: int) -> bytes:
         """Return the label of a process that is about to start."""
         if not self._store.is_kept:
             return b""
-        return self._label(wid, self._state.slots.generation, self._clock.now())
-
-    def _label(
-        self,
-        wid: int,
-        generation: int,
-        started_at: float,
-        *,
-        is_ready: bool = False,
-        is_told: bool = False,
-    ) -> bytes:
-        return marshal.dumps((self._key, wid, generation, started_at, is_ready, is_told))
+        slots = self._state.slots
+        slot = slots.by_wid.get(wid)
+        found = Found(wid, 0, self._clock.now(), slots.generation)
+        if slot is not None:
+            counts = {"deaths": slot.deaths, "bad_ends": slot.bad_ends}
+            found = replace(found, unready_ends=slot.unready_ends, **counts)
+        return plain_form.dump(ProcessLabel(self._key, found))
 
     def sync(self) -> None:
         """Write what has changed in a step."""
@@ -81,27 +99,31 @@ class TakeoverNotes:
         if self._store.is_kept:
             if state.spec is not self._spec:
                 self._spec = state.spec
-                self._store.note(_SPEC + self._key, pickle.dumps(state.spec))
+                self._store.note(_SPEC + self._key, plain_form.dump(state.spec))
             memory = memory_of(state)
             if memory != self._memory:
                 self._memory = memory
-                self._store.note(_MEMORY + self._key, pickle.dumps(memory))
+                self._store.note(_MEMORY + self._key, plain_form.dump(memory))
             for wid in changed:
-                if wid in state.slots.by_wid:
-                    self._relabel(state.slots.by_wid[wid])
+                self._sync_slot(wid, state.slots.by_wid.get(wid))
         changed.clear()
 
+    def _sync_slot(self, wid: int, slot: Slot | None) -> None:
+        key = f"{_WAITING}{wid}:{self._key}"
+        if slot is not None and slot.phase is Phase.WAITING:
+            self._waiting.add(wid)
+            note = WaitingNote(self._key, as_found_waiting(slot))
+            self._store.note(key, plain_form.dump(note))
+        elif wid in self._waiting:
+            self._waiting.discard(wid)
+            self._store.note(key, None)
+        if slot is not None:
+            self._relabel(slot)
+
     def _relabel(self, slot: Slot) -> None:
-        if slot.pid not in self._state.slots.by_pid:
-            return
-        label = self._label(
-            slot.wid,
-            slot.generation,
-            slot.started_at,
-            is_ready=slot.ready,
-            is_told=slot.pid in self._told,
-        )
-        self._store.label(slot.pid, label)
+        if slot.pid in self._state.slots.by_pid:
+            label = ProcessLabel(self._key, as_found(slot), slot.pid in self._told)
+            self._store.label(slot.pid, plain_form.dump(label))
 
     def was_told(self, event: events.Event) -> None:
         """Note that an event about a process was published."""
@@ -116,33 +138,46 @@ class TakeoverNotes:
             self._told.discard(event.pid)
             self._store.confirm(event.pid)
 
-    def take_over(self, processes: Iterable[FoundProcess]) -> None:
-        """Know which of the processes that are taken over were told of."""
-        self._told.update(process.kept.pid for process in processes if process.is_told)
+    def take_over(self, kept: KeptWatcher) -> None:
+        """Know what was told of the processes that are taken over, and what is noted."""
+        self._told.update(process.kept.pid for process in kept.processes if process.is_told)
+        self._waiting.update(slot.wid for slot in kept.waiting)
+        self._state.slots.changed.update(self._waiting)
 
     def forget(self) -> None:
         """Leave nothing: the watcher is removed."""
         self._store.note(_SPEC + self._key, None)
         self._store.note(_MEMORY + self._key, None)
+        for wid in self._waiting:
+            self._store.note(f"{_WAITING}{wid}:{self._key}", None)
 
 
 def kept_watchers(inventory: Inventory) -> Mapping[str, KeptWatcher]:
-    """Return the watchers of an inventory by their keys, in the order in which they were added."""
+    """Return the watchers of an inventory by their keys, in the order in which they were added.
+
+    Raises `SystemProblem` for what another version has left that can not be read.
+    """
     notes = inventory.notes
     processes: dict[str, list[FoundProcess]] = {}
     for kept in inventory.processes:
         process, key = _read(kept)
         processes.setdefault(key, []).append(process)
+    waiting: dict[str, list[FoundWaiting]] = {}
+    for name in notes:
+        if name.startswith(_WAITING):
+            note = _load(inventory, name, WaitingNote)
+            waiting.setdefault(note.watcher, []).append(note.slot)
     watchers = {}
-    for name, content in notes.items():
+    for name in notes:
         if name.startswith(_SPEC):
             key = name.removeprefix(_SPEC)
-            memory = notes.get(_MEMORY + key)
+            has_memory = _MEMORY + key in notes
             watchers[key] = KeptWatcher(
-                pickle.loads(content),  # noqa: S301 - written by a daemon of this user
-                None if memory is None else pickle.loads(memory),  # noqa: S301 - the same
+                _load(inventory, name, WatcherSpec),
+                _load(inventory, _MEMORY + key, Remembered) if has_memory else None,
                 # Those that have ended come first: their pids may have others by now.
                 sorted(processes.get(key, ()), key=lambda process: process.kept.end is None),
+                waiting.get(key, ()),
             )
     return watchers
 
@@ -204,6 +239,20 @@ class OperationNotes:
 
 
 def _read(kept: KeptProcess) -> tuple[FoundProcess, str]:
-    key, wid, generation, started_at, is_ready, is_told = marshal.loads(kept.label)  # noqa: S302 - as above
-    found = Found(wid, kept.pid, started_at, generation, is_ready)
-    return FoundProcess(kept, found, is_told), key
+    label = read_note(kept.label, ProcessLabel, f"process {kept.pid}")
+    found = replace(label.found, pid=kept.pid)
+    return FoundProcess(kept, found, label.is_told), label.watcher
+
+
+def _load(inventory: Inventory, name: str, kind: type[T]) -> T:
+    return read_note(inventory.notes[name], kind, name)
+
+
+def read_note(content: bytes, kind: type[T], name: str) -> T:
+    """Return what an earlier daemon has noted. Raises `SystemProblem` where it can not be read."""
+    try:
+        return plain_form.load(content, kind)
+    except plain_form.BadForm as error:
+        raise SystemProblem(
+            f"what an earlier daemon has noted of {name} can not be read: {error}"
+        ) from error

@@ -94,9 +94,11 @@ class WatcherActor:
         """Go on where an earlier daemon was, with the processes that it had."""
         if kept.memory is not None:
             self.inbox.post(kept.memory)
-        self.notes.take_over(kept.processes)
+        self.notes.take_over(kept)
         for process in kept.processes:
             self._effects.take_over(process)
+        for slot in kept.waiting:
+            self.inbox.post(slot)
 
     def view(self) -> WatcherView:
         """Return a picture of what is so; the same one until something happens."""

@@ -188,6 +188,7 @@ class WatcherHooks:
 
     def _find(self, hook: HookSpec, spec: WatcherSpec) -> Callable[..., Any]:
         if not isinstance(hook.call, str):
-            return hook.call
+            ready_made: Callable[..., Any] = hook.call
+            return ready_made
         path = spec.env.get("PYTHONPATH", "").split(os.pathsep)
         return self._modules.find(hook.call, [folder for folder in path if folder])

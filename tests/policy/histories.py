@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from cvec_circus_core.model import plain_form
 from cvec_circus_core.model.amounts import ALL, NONE, Amount
 from cvec_circus_core.model.hook_specs import HookSpec
 from cvec_circus_core.model.kinds import UNEXPECTED
@@ -49,7 +50,7 @@ from cvec_circus_core.policy.watcher.rollout import (
     Rollout,
 )
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.takeover import memory_of
+from cvec_circus_core.policy.watcher.takeover import as_found, as_found_waiting, memory_of
 from tests.policy.invariants import check_given_up, check_rest, check_step
 from tests.policy.world import Broken, Request, World, require
 
@@ -142,13 +143,14 @@ class Life:
         """Let the daemon die, and another one take over."""
         state, spec = self.state, self.state.spec
         found = [
-            Found(slot.wid, pid, slot.started_at, slot.generation, slot.ready)
+            replace(plain_form.load(plain_form.dump(as_found(slot)), Found), pid=pid)
             for pid, slot in state.slots.by_pid.items()
         ]
+        waiting = [as_found_waiting(slot) for slot in state.slots.waiting.values()]
         self.world.lose_daemon()
         self.state = WatcherState(spec)
         self.recent.append("      the daemon dies")
-        self.say([memory_of(state), *found])
+        self.say([memory_of(state), *found, *waiting])
 
     def say(self, batch: list[Input]) -> None:
         """Step, perform, and hold the books against each other."""

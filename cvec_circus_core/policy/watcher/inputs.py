@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NewType
 
+from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.notices import Notice
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
@@ -118,12 +119,13 @@ class Spawned(Struct, frozen=True):
     is_serving: bool = False
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, omit_defaults=True):
     """A process of this watcher runs that an earlier daemon has started.
 
     It counts like one that was spawned here: its slot is taken, no other process is started in its
     place, and its end is told once. ``started_at`` is a monotonic moment; ``generation`` is the one
-    it was started in, and ``ready`` whether it was known to be ready.
+    it was started in, and ``ready`` whether it was known to be ready. ``leaving`` is why it was
+    asked to go: it is asked once more, for nobody knows whether that has come to it.
     """
 
     wid: int
@@ -131,9 +133,28 @@ class Found(Struct, frozen=True):
     started_at: float
     generation: int = 0
     ready: bool = False
+    deaths: int = 0
+    bad_ends: int = 0
+    unready_ends: int = 0
+    expires_at: float | None = None
+    leaving: ExitReason | None = None
 
 
-class Remembered(Struct, frozen=True):
+class FoundWaiting(Struct, frozen=True, omit_defaults=True):
+    """A slot of this watcher waits to be tried again, and an earlier daemon has counted why."""
+
+    wid: int
+    retry_at: float
+    """A monotonic moment."""
+    deaths: int = 0
+    bad_ends: int = 0
+    failed_tries: int = 0
+    spawn_failures: int = 0
+    unready_ends: int = 0
+    was_ready: bool = False
+
+
+class Remembered(Struct, frozen=True, omit_defaults=True):
     """What an earlier daemon wanted of this watcher, and has counted.
 
     It comes first of all, before what is found.
@@ -226,6 +247,7 @@ Input = (
     | Forget
     | Spawned
     | Found
+    | FoundWaiting
     | Remembered
     | SpawnFailed
     | Ready

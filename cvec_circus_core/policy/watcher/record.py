@@ -35,6 +35,7 @@ from cvec_circus_core.policy.watcher.inputs import (
     Exited,
     Forget,
     Found,
+    FoundWaiting,
     Go,
     Hangup,
     Hasten,
@@ -58,7 +59,7 @@ from cvec_circus_core.policy.watcher.inputs import (
 from cvec_circus_core.policy.watcher.open_tickets import Goal
 from cvec_circus_core.policy.watcher.slots import Phase
 from cvec_circus_core.policy.watcher.state import WatcherState
-from cvec_circus_core.policy.watcher.takeover import note_found, note_remembered
+from cvec_circus_core.policy.watcher.takeover import note_found, note_found_waiting, note_remembered
 from cvec_circus_core.policy.watcher.tickets import forget, give_up, open_ticket, supersede
 
 
@@ -88,6 +89,8 @@ def record(state: WatcherState, received: Input, now: float) -> None:
             _note_spawned(state, received, now)
         case Found():
             note_found(state, received, now)
+        case FoundWaiting():
+            note_found_waiting(state, received)
         case Remembered():
             note_remembered(state, received, now)
         case SpawnFailed():

@@ -47,7 +47,7 @@ class SlotTable(Struct, eq=False):
     top_wid: int = 0
     serials: int = 0
     changed: set[int] = field(default_factory=set)
-    """Slots of whose process something else has to be known by who takes it over."""
+    """Slots of which something else has to be known by who takes them over."""
 
     @property
     def under_way(self) -> int:
@@ -149,6 +149,12 @@ class SlotTable(Struct, eq=False):
         self.not_yet_ready += slot.was_ready
         slot.has_spawned = slot.was_ready = False
 
+    def count_as_spawned(self, slot: Slot, *, was_ready: bool) -> None:
+        """Know of a slot without a process that it has had one, and maybe a ready one."""
+        self.never_spawned -= not slot.has_spawned
+        self.not_yet_ready -= was_ready and not slot.was_ready
+        slot.has_spawned, slot.was_ready = True, was_ready or slot.was_ready
+
     def begin_generation(self, generation: int | None = None) -> None:
         """Let every slot be of an older generation than this, or than the next."""
         self.generation = self.generation + 1 if generation is None else generation
@@ -196,6 +202,8 @@ class SlotTable(Struct, eq=False):
 
     def _leave(self, slot: Slot) -> None:
         del self._index(slot)[slot.wid]
+        if slot.phase is Phase.WAITING:
+            self.changed.add(slot.wid)
         if slot.phase is Phase.SPAWNING:
             self.outdated_spawns -= slot.generation != self.generation
         elif slot.phase is Phase.RUNNING and slot.outdated is None:
@@ -204,6 +212,8 @@ class SlotTable(Struct, eq=False):
 
     def _enter(self, slot: Slot) -> None:
         self._index(slot)[slot.wid] = slot
+        if slot.phase is Phase.WAITING or slot.phase is Phase.STOPPING:
+            self.changed.add(slot.wid)
         if slot.phase is Phase.SPAWNING:
             self.outdated_spawns += slot.generation != self.generation
         elif slot.phase is Phase.RUNNING:

@@ -24,9 +24,10 @@ from cvec_circus_core.policy.watcher.advance import begin_run
 from cvec_circus_core.policy.watcher.alarms import AlarmKind
 from cvec_circus_core.policy.watcher.backoff import expiry
 from cvec_circus_core.policy.watcher.hook_questions import AFTER_START, BEFORE_START, PASSED
-from cvec_circus_core.policy.watcher.inputs import Found, Remembered, Wanted
+from cvec_circus_core.policy.watcher.inputs import Found, FoundWaiting, Remembered, Wanted
+from cvec_circus_core.policy.watcher.process import ask_to_go, kill_now
 from cvec_circus_core.policy.watcher.readiness import await_ready, note_ready
-from cvec_circus_core.policy.watcher.slots import Phase
+from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import settle
 
@@ -93,11 +94,62 @@ def note_found(state: WatcherState, found: Found, now: float) -> None:
         note_ready(state, slot, now)
     else:
         await_ready(state, slot, now)
+    slot.deaths, slot.bad_ends = found.deaths, found.bad_ends
+    slot.unready_ends = found.unready_ends
     slots.settle_in(slot, found.generation)
-    if slot.wid in slots.current:
-        slot.expires_at = expiry(found.started_at, 0.0, state.spec)
+    if found.leaving is not None:
+        ask_to_go(state, slot, found.leaving, now)
+        if found.leaving is ExitReason.KILLED:
+            kill_now(state, slot)
+    elif slot.wid in slots.current:
+        expires_at = expiry(found.started_at, 0.0, state.spec)
+        slot.expires_at = expires_at and (found.expires_at or expires_at)
         if slot.expires_at is not None:
             state.wake(slot.expires_at, AlarmKind.EXPIRE, slot)
+
+
+def as_found(slot: Slot) -> Found:
+    """Return what a later daemon has to know of a process."""
+    return Found(
+        slot.wid,
+        slot.pid,
+        slot.started_at,
+        slot.generation,
+        slot.ready,
+        slot.deaths,
+        slot.bad_ends,
+        slot.unready_ends,
+        slot.expires_at,
+        slot.exit_reason if slot.phase is Phase.STOPPING else None,
+    )
+
+
+def as_found_waiting(slot: Slot) -> FoundWaiting:
+    """Return what a later daemon has to know of a slot that waits."""
+    return FoundWaiting(
+        slot.wid,
+        slot.retry_at,
+        slot.deaths,
+        slot.bad_ends,
+        slot.failed_tries,
+        slot.spawn_failures,
+        slot.unready_ends,
+        slot.was_ready,
+    )
+
+
+def note_found_waiting(state: WatcherState, found: FoundWaiting) -> None:
+    """Let a slot wait for the rest of its pause; of a watcher that is down none does."""
+    slots = state.slots
+    if state.wanted is not Wanted.UP or found.wid in slots.by_wid:
+        return
+    slot = slots.open(found.wid)
+    slot.deaths, slot.bad_ends = found.deaths, found.bad_ends
+    slot.failed_tries, slot.spawn_failures = found.failed_tries, found.spawn_failures
+    slot.unready_ends, slot.retry_at = found.unready_ends, found.retry_at
+    slots.count_as_spawned(slot, was_ready=found.was_ready)
+    slots.move(slot, Phase.WAITING)
+    state.wake(slot.retry_at, AlarmKind.RETRY, slot)
 
 
 def _begin_generation(state: WatcherState, generation: int) -> None:
