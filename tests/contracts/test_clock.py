@@ -15,11 +15,18 @@ def test_a_wait_ends_once_and_not_early(world: Any) -> None:
 
 
 def test_waits_end_in_their_order(world: Any) -> None:
-    ended: list[str] = []
-    world.clock.wait(0.06, lambda: ended.append("second"))
-    world.clock.wait(0.02, lambda: ended.append("first"))
-    world.until(lambda: len(ended) == 2)
-    assert ended == ["first", "second"]
+    def waits() -> tuple[float, list[str]]:
+        ended: list[str] = []
+        begun_at = world.clock.now()
+        world.clock.wait(0.06, lambda: ended.append("second"))
+        world.clock.wait(0.02, lambda: ended.append("first"))
+        between = world.clock.now() - begun_at
+        world.until(lambda: len(ended) == 2)
+        return between, ended
+
+    # Where this process was held up between the two, the longer one may well have ended first.
+    between, ended = next(pair for pair in iter(waits, None) if pair[0] < 0.04)
+    assert ended == ["first", "second"], between
 
 
 def test_a_cancelled_wait_never_ends(world: Any) -> None:
@@ -46,8 +53,12 @@ def test_a_wait_may_begin_another(world: Any) -> None:
 
 
 def test_both_times_move_together(world: Any) -> None:
-    now, wall = world.clock.now(), world.clock.wall()
-    done: list[str] = []
-    world.clock.wait(0.05, lambda: done.append("so"))
-    world.until(lambda: bool(done))
-    assert abs((world.clock.wall() - wall) - (world.clock.now() - now)) < 0.05
+    def apart() -> float:
+        now, wall = world.clock.now(), world.clock.wall()
+        done: list[str] = []
+        world.clock.wait(0.05, lambda: done.append("so"))
+        world.until(lambda: bool(done))
+        return float(abs((world.clock.wall() - wall) - (world.clock.now() - now)))
+
+    # The two are read one after the other, and this process may be held up in between.
+    assert min(apart() for _ in range(5)) < 0.05
