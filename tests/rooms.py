@@ -108,7 +108,7 @@ ROOMS: Mapping[str, Room] = {
             *(HTTPD, f"{CORE}.api", f"{PLUGINS}.commands._status_table"),
             *(f"{PLUGINS}.commands._option_words", f"{PLUGINS}.commands._output_entries"),
         ),
-        ("starlette", "uvicorn", "jinja2", "markupsafe", "argon2", "zmq"),
+        ("starlette", "uvicorn", "uvicorn_worker", "jinja2", "markupsafe", "argon2", "zmq"),
     ),
     f"{PLUGINS}.importers.procfile": Room((PLUGINS, f"{CORE}.api"), ("dotenv",)),
     f"{PLUGINS}.importers._tree": Room((PLUGINS, f"{CORE}.api"), ("yaml",)),

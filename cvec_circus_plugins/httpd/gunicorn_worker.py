@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from uvicorn.workers import UvicornWorker
+from typing import TYPE_CHECKING, Any
 
 from cvec_circus_plugins.httpd.server import PROTOCOL_SETTINGS
+
+if TYPE_CHECKING:
+    from uvicorn.workers import UvicornWorker
+else:
+    try:
+        from uvicorn_worker import UvicornWorker
+    except ImportError:  # uvicorn has one of its own, which it is going to drop
+        from uvicorn.workers import UvicornWorker
 
 
 class ConsoleWorker(UvicornWorker):
