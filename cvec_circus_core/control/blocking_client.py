@@ -20,6 +20,7 @@ from cvec_circus_core.control.calls import (
     with_id_of,
 )
 from cvec_circus_core.control.client_sockets import connect, refuse_nothing, unreachable
+from cvec_circus_core.control.connection_watch import ConnectionWatch
 from cvec_circus_core.model.errors import NoAnswer
 from cvec_circus_core.system.deadline import Deadline
 from cvec_circus_core.system.listeners import ListenerCheck
@@ -65,8 +66,13 @@ class CircusClient:
         self._own_context = None if context else chosen_context
         self._socket = chosen_context.socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
-        self._monitor: zmq.Socket[bytes] | None = None
-        self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
+        self._watch = ConnectionWatch(chosen_context, self._socket)
+        self._breaks: int | None = None
+        try:
+            self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
+        except BaseException:
+            self._watch.close()
+            raise
 
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return its reply; for a cast, return an empty mapping at once.
@@ -77,7 +83,11 @@ class CircusClient:
         id = self.ask(message)
         if is_cast(message):
             return {}
-        return with_id_of(message, self.answer(id, deadline.left()))
+        try:
+            return with_id_of(message, self.answer(id, deadline.left()))
+        except NoAnswer:
+            self._watch.forget_unsent()
+            raise
 
     def send_message(self, command: str, /, **props: object) -> dict[str, Any]:
         """Call a command with these properties and return the reply."""
@@ -92,7 +102,7 @@ class CircusClient:
         frame = encode(message, id)
         if not self.waits_for_daemon and not self._is_tunnel:
             self._refuse_nothing()
-        if not self._socket.poll(_milliseconds(self.timeout), zmq.POLLOUT):
+        if not self._watch.wait_up(self.timeout):
             raise unreachable(
                 self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
             )
@@ -102,7 +112,7 @@ class CircusClient:
         return id
 
     def _refuse_nothing(self) -> None:
-        if not self._socket.poll(_milliseconds(min(_AT_ONCE, self.timeout)), zmq.POLLOUT):
+        if not self._watch.wait_up(min(_AT_ONCE, self.timeout)):
             refuse_nothing(self.endpoint)
 
     def answer(self, id: str, timeout: float) -> dict[str, Any]:
@@ -122,15 +132,14 @@ class CircusClient:
 
         Replies to what was sent before that will never come, even when it is there again.
         """
-        if self._monitor is None:
-            self._monitor = self._socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        return bool(self._monitor.poll(0))
+        breaks = self._watch.count_breaks()
+        if self._breaks is None:
+            self._breaks = breaks
+        return breaks > self._breaks
 
     def stop(self, linger: float = 0.0) -> None:
         """Close the connection; what was not delivered in ``linger`` seconds is dropped."""
-        if self._monitor is not None:
-            self._socket.disable_monitor()
-            self._monitor.close()
+        self._watch.close()
         self._socket.close(linger=_milliseconds(linger))
         if self._own_context is not None:
             self._own_context.term()

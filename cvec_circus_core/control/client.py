@@ -24,6 +24,7 @@ from cvec_circus_core.control.calls import (
     with_id_of,
 )
 from cvec_circus_core.control.client_sockets import connect, unreachable
+from cvec_circus_core.control.connection_watch import ConnectionWatch
 from cvec_circus_core.model.errors import CallError, NoAnswer
 from cvec_circus_core.system.listeners import ListenerCheck
 
@@ -60,9 +61,13 @@ class AsyncCircusClient:
         self._check_listener = ListenerCheck(endpoint, trust_user)
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self._room = zmq.asyncio.Poller()
-        self._room.register(self._socket, zmq.POLLOUT)
-        self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
+        self._watch = ConnectionWatch(chosen_context, self._socket)
+        self._turn_to_wait = asyncio.Lock()
+        try:
+            self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)
+        except BaseException:
+            self._watch.close()
+            raise
 
     async def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and return its reply; for a cast, return an empty mapping at once.
@@ -84,6 +89,7 @@ class AsyncCircusClient:
             async with asyncio.timeout_at(give_up_at):
                 return with_id_of(message, await reply)
         except TimeoutError:
+            self._watch.forget_unsent()
             raise NoAnswer(self.endpoint, self.timeout) from None
         finally:
             self._waiting.pop(id, None)
@@ -99,6 +105,7 @@ class AsyncCircusClient:
             reader.cancel()
             await asyncio.wait([reader])
         self._fail_all(CallError("the client was stopped"))
+        self._watch.close()
         self._socket.close()
         if self._own_context is not None:
             self._own_context.term()
@@ -106,12 +113,25 @@ class AsyncCircusClient:
     async def _send(self, frame: bytes, give_up_at: float) -> None:
         try:
             async with asyncio.timeout_at(give_up_at):
+                async with self._turn_to_wait:
+                    await self._until_up()
                 if not self._is_tunnel:
-                    await self._room.poll()
                     self._check_listener()
                 await self._socket.send(frame)
         except TimeoutError:
             raise await asyncio.to_thread(self._unreachable) from None
+
+    async def _until_up(self) -> None:
+        if self._watch.is_up:
+            return
+        loop, has_news = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._watch.descriptor, has_news.set)
+        try:
+            while not self._watch.is_up:
+                await has_news.wait()
+                has_news.clear()
+        finally:
+            loop.remove_reader(self._watch.descriptor)
 
     def _unreachable(self) -> CallError:
         return unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key)

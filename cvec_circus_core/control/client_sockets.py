@@ -41,15 +41,13 @@ def connect(
     ``keys`` is a folder of them, or those for this very daemon. Returns the public half of the key
     that is shown there, None where none is. Raises `CallError`.
 
-    With IMMEDIATE, a request is taken only when a daemon is there to get it. Otherwise a command
-    whose call had long been given up would be carried out when the daemon comes back; and a client
-    could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
+    Clients wait until a daemon is there to get a request (`connection_watch.py`). Otherwise a
+    command whose call had long been given up would be carried out when the daemon comes back; and
+    they could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
     """
     socket.linger = 0
     if "[" in endpoint:
         socket.set(zmq.IPV6, 1)
-    if socket.type == zmq.DEALER:
-        socket.set(zmq.IMMEDIATE, 1)
     try:
         own_keys = _show_key(socket, endpoint, keys)
         if ssh_server is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -264,3 +265,46 @@ def test_a_consumer_yields_what_is_published() -> None:
     finally:
         publisher.close(linger=0)
         context.term()
+
+
+@both
+@pytest.mark.parametrize("transport", ["ipc", "tcp"])
+def test_the_last_word_before_the_connection_ends_arrives(
+    call: Call, transport: str, tmp_path: Path
+) -> None:
+    for number in range(40):
+        with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+            router.bind(f"ipc://{tmp_path}/{number}" if transport == "ipc" else "tcp://127.0.0.1:*")
+            endpoint = router.getsockopt_string(zmq.LAST_ENDPOINT)
+            told = threading.Thread(target=_answer_and_end, args=(router,))
+            told.start()
+            (reply,) = call(endpoint, make_message("quit", waiting=True), timeout=30.0)
+            told.join(30)
+        assert isinstance(reply, dict), f"lost in round {number}: {reply}"
+
+
+def _answer_and_end(router: zmq.Socket[bytes]) -> None:
+    peer, body = router.recv_multipart()
+    router.send_multipart([peer, json.dumps({**OK, "id": json.loads(body)["id"]}).encode()])
+    router.close(linger=1000)
+
+
+def test_what_was_given_up_is_not_carried_out_by_the_next_daemon(tmp_path: Path) -> None:
+    endpoint = f"ipc://{tmp_path}/control"
+    with zmq.Context() as context, CircusClient(endpoint=endpoint, timeout=0.3) as client:
+        first = context.socket(zmq.ROUTER)
+        first.bind(endpoint)
+        # It ends between the look whether somebody is there and the request.
+        client.check_listener = lambda: first.close(linger=0)
+        with pytest.raises(NoAnswer):
+            client.send_message("quit")
+        client.check_listener = lambda: None
+        with context.socket(zmq.ROUTER) as second:
+            second.bind(endpoint)
+            client.timeout = 30.0
+            told = threading.Thread(target=client.send_message, args=("list",))
+            told.start()
+            peer, body = second.recv_multipart()
+            second.send_multipart([peer, json.dumps({"id": json.loads(body)["id"]}).encode()])
+            told.join(30)
+    assert json.loads(body)["command"] == "list"
