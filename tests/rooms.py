@@ -95,6 +95,14 @@ ROOMS: Mapping[str, Room] = {
             *(f"{CORE}.config.checks", f"{CORE}.runtime.managed_sockets"),
             *(f"{NET}.endpoint_files", f"{NET}.sockets"),
             *(f"{CORE}.policy.launch", f"{SYSTEM}.env_files"),
+            *(HOSTING, f"{DAEMON}.trial_imports"),
+        )
+    ),
+    f"{DAEMON}.trial_imports": Room(
+        (
+            *(MODEL, EXTEND, HOSTING, f"{CORE}.policy.launch", f"{CORE}.runtime.hook_calls"),
+            *(f"{SYSTEM}.accounts", f"{SYSTEM}.deadline", f"{SYSTEM}.virtualenvs"),
+            f"{SYSTEM}.processes.trial",
         )
     ),
     f"{DAEMON}.log_targets": Room((MODEL, f"{SYSTEM}.files", f"{SYSTEM}.working_dir")),
@@ -149,6 +157,7 @@ PURPOSES: Mapping[str, str] = {
     f"{DAEMON}.syslog_target": "a syslog as target of the log",
     f"{DAEMON}.logger_config": "a logging configuration of the operator's",
     f"{DAEMON}.preflight": "what a configuration counts on and the machine may not have",
+    f"{DAEMON}.trial_imports": "what others wrote, imported in child processes by a check",
     f"{DAEMON}.log_targets": "files as targets of the log",
     f"{DAEMON}.lazy_modules": "modules that the daemon's program loads when they are used",
     PLUGINS: "the features that come with the kernel: commands, formats, streams, plugins",

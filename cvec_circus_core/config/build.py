@@ -271,8 +271,8 @@ def _refuse_streams(
         kind, _, name = section.name.partition(":")
         spec = specs.get(f"{kind.strip()}:{name.strip()}")
         for refused in stream_faults(spec, find) if spec else ():
-            findings.refuse(section, refused)
-            faulty.append(spec)
+            _add(refused, refused.key, section, findings)
+            faulty += [] if refused.is_doubt else [spec]
     return [spec for spec in faulty if spec]
 
 

@@ -62,7 +62,9 @@ def stream_faults(spec: WatcherSpec, find: FindStreamFaults) -> Iterator[Fault]:
     """Find what the stream classes of a watcher do not take."""
     for key in ("stdout_stream", "stderr_stream"):
         for fault in find(getattr(spec, key)):
-            yield Fault(f"{key}.{fault.key}", fault.sentence, fault.allowed)
+            yield Fault(
+                f"{key}.{fault.key}", fault.sentence, fault.allowed, is_doubt=fault.is_doubt
+            )
 
 
 def watcher_doubts(draft: Draft) -> Iterator[Fault]:

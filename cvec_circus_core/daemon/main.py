@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded, take_anything
-from cvec_circus_core.config.checks import Spec
+from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.load import (
     ReadFile,
     accepted,
@@ -50,7 +50,6 @@ from cvec_circus_core.hosting.classes import (
     PluginFacts,
     PluginNames,
     plugin_faults,
-    use_doubts,
     use_faults,
 )
 from cvec_circus_core.hosting.placement import Hosts, assign, place, watcher_of
@@ -142,14 +141,17 @@ def read(
     """Read and check the configuration. Raises `BadConfig` with everything that is wrong.
 
     A plugin that can not be found is a mistake. Its options are looked at where it is to run in a
-    thread of ours. ``thoroughly`` looks at those of the others, too, which means to load what only
-    their processes would have loaded; looks for the accounts, folders and modules that are named;
-    and leaves nothing out. Keys are read, so that bad ones are told before anything is done; that
-    is a `ConfigError`.
+    thread of ours. ``thoroughly`` looks at those of the others, too; imports, in child processes,
+    what the file names; looks for the accounts and folders that are named; and leaves nothing out.
+    Keys are read, so that bad ones are told before anything is done; that is a `ConfigError`.
     """
-    find = _faults_of_all if thoroughly else _faults_of_threads
-    around = _faults_around if thoroughly else take_anything
-    loaded = load(flags.config, load_formats(), environ, Sinks().faults, find, around, read_file)
+    streams: FindStreamFaults = Sinks().faults
+    plugins: FindPluginFaults = _faults_of_threads
+    around: FindFaultsAround = take_anything
+    if thoroughly:
+        look = import_module("cvec_circus_core.daemon.preflight").Preflight()
+        streams, plugins, around = look.stream_faults, look.plugin_faults, look.faults_around
+    loaded = load(flags.config, load_formats(), environ, streams, plugins, around, read_file)
     good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
@@ -161,18 +163,6 @@ def _read_with(flags: Flags, saved_text: str) -> Loaded:
     """Read the configuration with this in the place of what was saved. Raises `BadConfig`."""
     loaded = load(flags.config, load_formats(), os.environ, Sinks().faults, saved_text=saved_text)
     return accepted(loaded, skip_bad=flags.skip_bad)
-
-
-def _faults_around(arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
-    look = import_module("cvec_circus_core.daemon.preflight").faults_around
-    yield from look(arbiter, spec)
-
-
-def _faults_of_all(plugin: PluginSpec) -> Iterator[Fault]:
-    if plugin.active:
-        yield from use_faults(plugin)
-        yield from use_doubts(plugin)
-        yield from plugin_faults(plugin.use, plugin.options)
 
 
 def _faults_of_threads(plugin: PluginSpec) -> Iterator[Fault]:

@@ -15,13 +15,14 @@ from typing import Any, assert_never
 
 from cvec_circus_core.config.checks import Spec
 from cvec_circus_core.daemon.logger_config import read_loggerconfig
+from cvec_circus_core.daemon.trial_imports import TrialImports
 from cvec_circus_core.extend.dotted import first_missing
-from cvec_circus_core.extend.gates import find_gate
-from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.extend.sink import Sinks, is_installed_stream
+from cvec_circus_core.hosting.classes import use_doubts, use_faults
 from cvec_circus_core.model.errors import CannotBind, CircusError, ConfigError, SystemProblem
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.hook_specs import GATE
-from cvec_circus_core.model.socket_specs import SocketSpec
+from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.launch import SpawnEnvironment, env_files
 from cvec_circus_core.runtime.managed_sockets import bind_plan
@@ -35,17 +36,49 @@ _IPC = "ipc://"
 _VARIABLES = ("$(", "((", "$WID")
 
 
-def faults_around(arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
-    """Find what is not there of what a spec names, or is not free."""
-    match spec:
-        case ArbiterSpec():
-            yield from _around_daemon(spec)
-        case SocketSpec():
-            yield from _around_socket(arbiter, spec)
-        case WatcherSpec():
-            yield from _around_watcher(spec)
-        case _:
-            assert_never(spec)
+class Preflight:
+    """One thorough check; what is imported for it has a limit of time as a whole."""
+
+    def __init__(self) -> None:
+        self._imports = TrialImports()
+
+    def faults_around(self, arbiter: ArbiterSpec, spec: Spec) -> Iterator[Fault]:
+        """Find what is not there of what a spec names, or is not free."""
+        match spec:
+            case ArbiterSpec():
+                yield from _around_daemon(spec)
+            case SocketSpec():
+                yield from _around_socket(arbiter, spec)
+            case WatcherSpec():
+                yield from _around_watcher(spec)
+                yield from self._around_hooks(spec)
+            case _:
+                assert_never(spec)
+
+    def stream_faults(self, settings: Mapping[str, Any]) -> Iterator[Fault]:
+        """Find what is wrong with a stream."""
+        yield from self._imports.stream(settings)
+
+    def plugin_faults(self, plugin: PluginSpec) -> Iterator[Fault]:
+        """Find what is wrong with a plugin that is to run."""
+        if not plugin.active:
+            return
+        faults = (*use_faults(plugin), *use_doubts(plugin))
+        yield from faults or self._imports.plugin(plugin)
+
+    def _around_hooks(self, spec: WatcherSpec) -> Iterator[Fault]:
+        path = [folder for folder in spec.env.get("PYTHONPATH", "").split(os.pathsep) if folder]
+        present = []
+        for name, hook in spec.hooks.items():
+            if not isinstance(hook.call, str):
+                continue
+            missing = "" if hook.call.startswith(GATE) else first_missing(hook.call, path)
+            if missing:
+                sentence = f"can not be called: {missing} is not found"
+                yield Fault(f"hooks.{name}", sentence, is_doubt=True)
+            else:
+                present.append(name)
+        yield from self._imports.hooks(spec, present)
 
 
 def _around_daemon(spec: ArbiterSpec) -> Iterator[Fault]:
@@ -128,12 +161,14 @@ def _around_watcher(spec: WatcherSpec) -> Iterator[Fault]:
         settings: Mapping[str, Any] = getattr(spec, key)
         if isinstance(file := settings.get("filename"), str):
             yield from _missing_home(f"{key}.filename", file)
-        for doubt in sinks.doubts(settings):
+        for doubt in _own_doubts(sinks, settings):
             yield Fault(f"{key}.{doubt.key}", doubt.sentence, is_doubt=True)
-    path = [folder for folder in spec.env.get("PYTHONPATH", "").split(os.pathsep) if folder]
-    for name, hook in spec.hooks.items():
-        if isinstance(hook.call, str) and (sentence := _around_hook(hook.call, path)):
-            yield Fault(f"hooks.{name}", sentence, is_doubt=True)
+
+
+def _own_doubts(sinks: Sinks, settings: Mapping[str, Any]) -> Iterator[Fault]:
+    # A stream of somebody else's is not made here.
+    if is_installed_stream(str(settings.get("class", ""))):
+        yield from sinks.doubts(settings)
 
 
 def _missing_program(spec: WatcherSpec) -> Iterator[Fault]:
@@ -156,17 +191,6 @@ def _missing_program(spec: WatcherSpec) -> Iterator[Fault]:
         yield Fault(
             key, f"names the program {name!r}, which is in no folder of PATH", is_doubt=True
         )
-
-
-def _around_hook(call: str, path: list[str]) -> str:
-    if call.startswith(GATE):
-        try:
-            find_gate(call.removeprefix(GATE))
-        except ConfigError as error:
-            return f"can not be called: {error}"
-        return ""
-    missing = first_missing(call, path)
-    return f"can not be called: {missing} is not found" if missing else ""
 
 
 def _around_loggerconfig(path: str) -> Iterator[Fault]:

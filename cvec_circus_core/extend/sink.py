@@ -115,7 +115,7 @@ class Sinks:
         if not settings or "stream" in settings:
             return
         try:
-            stream_class = self._find(settings)
+            stream_class = self.stream_class(settings)
         except Fault as fault:
             yield fault
             return
@@ -138,17 +138,18 @@ class Sinks:
             ready: Sink = settings["stream"]
             return ready
         try:
-            stream_class = self._find(settings)
+            stream_class = self.stream_class(settings)
             sink: Sink = stream_class(**_options(settings, stream_class))
         except Exception as error:
             # Whatever a foreign class raises is the reason why its watcher can not start.
             raise ConfigError(f"the stream can not be made: {error}") from error
         return sink
 
-    def _find(self, settings: Mapping[str, Any]) -> Callable[..., Any]:
+    def stream_class(self, settings: Mapping[str, Any]) -> Callable[..., Any]:
+        """Return the class that settings name. Raises `Fault`."""
         name = str(settings.get("class") or USUAL_CLASS)
         home, _, last = name.replace(":", ".").rpartition(".")
-        if not home or home.startswith(_OLD_HOMES):
+        if is_installed_stream(name):
             if last not in self._installed:
                 close = difflib.get_close_matches(last, self._installed, n=1)
                 meant = f"; did you mean {close[0]}?" if close else ""
@@ -156,6 +157,12 @@ class Sinks:
                 raise Fault("class", f"names no stream class{meant}", names)
             return self._installed[last]
         return _imported(name, home, last)
+
+
+def is_installed_stream(name: str) -> bool:
+    """Tell whether a name means a class among the entry points, and no module of anybody's."""
+    home = name.replace(":", ".").rpartition(".")[0]
+    return not home or home.startswith(_OLD_HOMES)
 
 
 def _imported(name: str, home: str, last: str) -> Callable[..., Any]:

@@ -11,12 +11,15 @@ import difflib
 import inspect
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any, Protocol
 
+from cvec_circus_core.extend.needed_options import missing_options
 from cvec_circus_core.extend.plugin_settings import settings_faults
 from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.extend.registry import DEFAULT_PLUGINS, OLDER_NAMES, PLUGINS, load_point
@@ -33,6 +36,7 @@ _TORNADO_HINT = (
     "self.every(), which need nothing"
 )
 _OLDER_ROOT = "circus"
+_MISSING = re.compile(r"missing a required .*argument: '(\w+)'")
 _OF_THE_SHAPE = ("'ssh_server'", "positional", "multiple values")
 
 
@@ -169,8 +173,36 @@ def plugin_faults(use: str, options: Mapping[str, Any]) -> Iterator[Fault]:
         yield from settings_faults(declared, options)
 
 
+def trial_faults(use: str, options: Mapping[str, Any]) -> Iterator[Fault]:
+    """Import the class of a plugin, and find out why it could not be made. None is made."""
+    try:
+        factory = find_class(use)
+    except ConfigError as error:
+        yield Fault("use", f"can not be used: {str(error).removeprefix(f'plugin {use}: ')}")
+        return
+    declared = getattr(factory, "settings_type", None)
+    if declared is not None:
+        yield from settings_faults(declared, options)
+    try:
+        _call(factory, PluginFacts("", "", 1.0), options)
+    except ConfigError as error:
+        missing = _MISSING.search(str(error))
+        reason = f"needs the option {missing[1]}, which is not there" if missing else f"{error}"
+        yield Fault("use", reason)
+        return
+    for name in missing_options(factory, options):
+        yield Fault("use", f"reads the option {name}, which is not there", is_doubt=True)
+
+
 def make(factory: PluginFactory, facts: PluginFacts, options: Mapping[str, Any]) -> Startable:
     """Make a plugin. Raises `ConfigError` where the class does not take its options."""
+    return _call(factory, facts, options)()
+
+
+def _call(
+    factory: PluginFactory, facts: PluginFacts, options: Mapping[str, Any]
+) -> Callable[[], Startable]:
+    """Return how a class is called. Raises `ConfigError` where it does not take its options."""
     refused: list[str] = []
     for args, keywords in _shapes(facts):
         try:
@@ -180,7 +212,7 @@ def make(factory: PluginFactory, facts: PluginFacts, options: Mapping[str, Any])
             continue
         except ValueError:
             pass  # A class without a signature is called as it is.
-        return factory(*args, **{**keywords, **options})
+        return partial(factory, *args, **{**keywords, **options})
     # What concerns the shape is no help; what concerns the options is.
     telling = [reason for reason in refused if not any(word in reason for word in _OF_THE_SHAPE)]
     raise ConfigError(f"{_name(factory)} can not be made: {(telling or refused)[0]}")

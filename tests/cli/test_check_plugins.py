@@ -26,6 +26,7 @@ def run(folder: Path, section: str, *flags: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("section", "told"),
     [
+        ("use = json:JSONDecoder", "json.JSONDecoder is not a CircusPlugin"),
         ("use = flaping", "circus.ini:7: [plugin:x] use = flaping: names no plugin; did you mean"),
         ("use = flapping\nattempts = x", "circus.ini:8: [plugin:x] attempts = x: isn't an integer"),
         (
@@ -53,7 +54,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, section: str, told: str
         ("use = found.only.by.its.Process\nactive = no", None),
         ("use = folder_here.module.Plugin", "folder_here.module, which is not found"),
         ("use = json.Nothing", "use = json.Nothing: names json.Nothing, which is not found"),
-        ("use = json:JSONDecoder", None),
+        ("use = cvec_circus_plugins.watchdog:WatchDog", None),
     ],
 )
 def test_what_does_no_harm_is_good(tmp_path: Path, section: str, doubt: str | None) -> None:

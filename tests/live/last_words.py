@@ -95,6 +95,7 @@ def lost_replies(clients: Mapping[str, Ask], rounds: int) -> Counter[str]:
     """Return how many replies each kind of client did not get; each has a daemon of its own."""
     lost = Counter(dict.fromkeys(clients, 0))
     for number in range(rounds):
+        print(f"round {number + 1}: {lost.total()} lost", end="\r", file=sys.stderr)
         for name, ask in clients.items():
             daemon = Daemon("", tcp=number % 2 == 1)
             try:
