@@ -10,15 +10,19 @@ from typing import NoReturn
 
 from cvec_circus_core.system.daemonize import WaitingCaller
 from cvec_circus_core.system.pidfile import PidFile
+from cvec_circus_core.system.processes.state_file import StateFile
 
 
-def become_keeper(again: Sequence[str], caller: WaitingCaller, pidfile: PidFile | None) -> NoReturn:
+def become_keeper(
+    again: Sequence[str], caller: WaitingCaller, pidfile: PidFile | None, state: StateFile | None
+) -> NoReturn:
     """Run the keeper in this process; ``again`` is the command that starts the daemon."""
     order = {
         "brain": list(again),
         "pidfile": None if pidfile is None else str(pidfile.path),
         "pidfile_fd": None if pidfile is None else pidfile.hand_on(),
         "caller_fd": caller.hand_on(),
+        "state_file": None if state is None else state.hand_on(),
     }
     sys.stdout.flush()
     sys.stderr.flush()

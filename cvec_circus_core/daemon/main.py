@@ -42,6 +42,7 @@ from cvec_circus_core.daemon.logs import (
     wait_written,
 )
 from cvec_circus_core.daemon.shutdown import Shutdown
+from cvec_circus_core.daemon.state_files import take_state_file
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.registry import load_commands, load_formats
@@ -80,6 +81,7 @@ from cvec_circus_core.system.processes.local import (
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.priority import REALTIME_PRIORITY, Way, precedence
 from cvec_circus_core.system.processes.process_table import child_pids
+from cvec_circus_core.system.processes.state_file import NO_RECORD
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
 from cvec_circus_core.system.whole_files import bounded, read_again, read_whole
@@ -249,11 +251,15 @@ def _run_with_pidfile(
             pidfile = PidFile(spec.pidfile)
             pidfile.acquire()
             stack.callback(pidfile.release)
+        state = take_state_file(loaded, flags.config, os.environ, partial(set_up, spec))
         if spec.keeper:
-            become_keeper(again, caller, pidfile)
+            wait_written(END_LIMIT)
+            become_keeper(again, caller, pidfile, state)
+        if state is not None:
+            stack.callback(state.release)
         # Process 1 of a container is given every orphan without asking.
         make = subreaper_processes if _is_given_orphans() else choose_processes
-        place = Place(local_owner(make), caller)
+        place = Place(local_owner(make, state or NO_RECORD), caller)
         return serve(flags, loaded, place)
 
 

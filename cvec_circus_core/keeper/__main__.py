@@ -28,6 +28,7 @@ from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local import choose_processes, subreaper_processes
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.process_table import child_pids
+from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord, StateFile
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
 
@@ -48,22 +49,27 @@ class KeeperOrder:
     pidfile: str | None = None
     pidfile_fd: int | None = None
     caller_fd: int | None = None
+    state_file: tuple[str, int] | None = None
 
 
 class Keeper:
     """Everything that the keeper's process is made of."""
 
-    def __init__(self, order: KeeperOrder, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, order: KeeperOrder, loop: asyncio.AbstractEventLoop, record: SpawnRecord
+    ) -> None:
         self._loop = loop
         self._caller = NOBODY_WAITS if order.caller_fd is None else WaitingCaller(order.caller_fd)
         self._manager = ServiceManager.from_environment()
         self._sockets = OwnedSockets(loop)
         is_given_orphans = become_subreaper() or os.getpid() == 1
         make = subreaper_processes if is_given_orphans else choose_processes
-        self._processes = make(loop, Launcher(sealed=True), None, self._sockets)
+        self._processes = make(loop, Launcher(sealed=True), None, self._sockets, record)
         self._over: asyncio.Future[int] = loop.create_future()
         self._brain = Brain(loop, self._processes, order.brain, self._end)
-        self._brain.service = KeeperService(loop, self._processes, self._sockets, self._on_word)
+        self._brain.service = KeeperService(
+            loop, self._processes, self._sockets, self._on_word, record
+        )
 
     async def run(self) -> int:
         """Keep until a brain has ended for good; return its exit code."""
@@ -113,17 +119,20 @@ def main() -> int:
     pidfile = None
     if order.pidfile is not None and order.pidfile_fd is not None:
         pidfile = PidFile.inherited(order.pidfile, order.pidfile_fd)
+    state = None if order.state_file is None else StateFile(*order.state_file)
     raise_nofile_limit()
     seal_descriptors()
     try:
-        return asyncio.run(_run(order))
+        return asyncio.run(_run(order, state or NO_RECORD))
     finally:
+        if state is not None:
+            state.release()
         if pidfile is not None:
             pidfile.release()
 
 
-async def _run(order: KeeperOrder) -> int:
-    return await Keeper(order, asyncio.get_running_loop()).run()
+async def _run(order: KeeperOrder, record: SpawnRecord) -> int:
+    return await Keeper(order, asyncio.get_running_loop(), record).run()
 
 
 if __name__ == "__main__":

@@ -18,13 +18,16 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.processes.local import LocalProcesses
+from cvec_circus_core.system.processes.state_file import DAEMON_TITLE
 from cvec_circus_core.system.protocols import SpawnResult
+from cvec_circus_core.system.state_store import TakeoverData
 
 log = logging.getLogger(__name__)
 
 PAUSE, LONGEST_PAUSE = 0.1, 10.0
 """Seconds before a brain is started again that died before it was ready; they double each time."""
 
+_BRAIN = TakeoverData(title=DAEMON_TITLE)
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 OnOver = Callable[[int], None]
@@ -69,7 +72,8 @@ class Brain:
         ours, theirs = wire.pair()
         try:
             plan = LaunchPlan(argv=self._argv, env=dict(os.environ))
-            self._processes.spawn(plan, Stdio(stdin=theirs.fileno()), self._on_spawned, self._ended)
+            stdio = Stdio(stdin=theirs.fileno())
+            self._processes.spawn(plan, stdio, self._on_spawned, self._ended, _BRAIN)
         finally:
             theirs.close()
         if self._pid is None:

@@ -22,7 +22,9 @@ from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.local import LocalProcesses
+from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
+from cvec_circus_core.system.state_store import TakeoverData
 
 Unheard = Callable[[wire.Message], None]
 
@@ -36,6 +38,7 @@ class KeeperService:
         processes: LocalProcesses,
         sockets: OwnedSockets,
         on_word: Unheard,
+        record: SpawnRecord = NO_RECORD,
     ) -> None:
         """``on_word`` is given what is about the brain itself: that it is ready, or ends."""
         self.ledger = Ledger()
@@ -71,6 +74,7 @@ class KeeperService:
             "label": self.ledger.label,
             "release": self.ledger.release,
             "confirm": self.ledger.confirm,
+            "spare": record.spare,
         }
 
     def serve(self, channel: BrainChannel, facts: Mapping[str, object]) -> None:
@@ -129,6 +133,7 @@ class KeeperService:
         streams: tuple[str, ...],
         label: bytes,
         names: tuple[str, ...],
+        title: str,
     ) -> None:
         count = len(streams)
         entries: list[Entry] = []
@@ -151,7 +156,9 @@ class KeeperService:
             on_spawned(SpawnResult(None, "the daemon is ending"))
         else:
             stdio = Stdio(**dict(zip(streams, descriptors[:count], strict=True)))
-            self._processes.spawn(wire.plan_from_data(plan), stdio, on_spawned, on_exit)
+            self._processes.spawn(
+                wire.plan_from_data(plan), stdio, on_spawned, on_exit, TakeoverData(title=title)
+            )
         wire.close_all(descriptors[:count])
 
     def _on_signalled(self, number: int, result: SignalResult) -> None:

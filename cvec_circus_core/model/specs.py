@@ -57,6 +57,9 @@ MULTICAST = or_none(endpoint("udp"))
 RETRY, STOP, EXIT = "retry", "stop", "exit"
 """What may follow on a failure."""
 
+IGNORE = "ignore"
+"""What else may follow on the death of a daemon."""
+
 _NEW = Needs.NEW_PROCESSES
 _LATER = Needs.NEW_DAEMON
 
@@ -482,6 +485,13 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         BOOLEAN,
         "a small process keeps children, pipes and sockets, so that the daemon may die and come "
         "back without them",
+        changing=_LATER,
+    )
+    on_daemon_death: str = option(
+        STOP,
+        one_of(STOP, IGNORE),
+        "what a start does with processes that a daemon has left which was killed: stop them "
+        "before it starts its own, or ignore them",
         changing=_LATER,
     )
     pidfile: str | None = option(

@@ -183,6 +183,8 @@ class ArbiterActor:
         actor = self.watcher(name)
         if nostop:
             self._registry.note_detached(actor)
+            for process in actor.view().processes:
+                self.world.store.spare(process.pid)
         key = name_key(actor.name)
         ticket = self._request(lambda number: inputs.RemoveWatcher(number, key, nostop))
         return ticket if nostop else self._operations.note(f"remove {key}", ticket)

@@ -12,6 +12,7 @@ from cvec_circus_core.model.errors import CircusError
 from cvec_circus_core.model.events import Event, ProcessSpawned, WatcherStopped
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import NOWHERE, Served
+from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_use import socket_use
@@ -50,7 +51,7 @@ from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
-from cvec_circus_core.system.state_store import NO_TAKEOVER, TakeoverData
+from cvec_circus_core.system.state_store import TakeoverData
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +154,11 @@ class EffectRunner:
             )
 
     def _takeover_data(self, start: _Start) -> TakeoverData:
+        title = f"{start.wid} {name_key(self._spec().name)}"
         if not self._world.store.is_kept:
-            return NO_TAKEOVER
+            return TakeoverData(title=title)
         descriptors = {**start.pipes.reading, **start.equipment.descriptors}
-        return TakeoverData(self._notes.label_for(start.wid), descriptors)
+        return TakeoverData(self._notes.label_for(start.wid), descriptors, title)
 
     def take_over(self, process: FoundProcess) -> None:
         """Have a process that an earlier daemon has started: its pipes, its words, its end."""

@@ -26,6 +26,8 @@ class TakeoverData:
 
     label: bytes = b""
     descriptors: Mapping[str, int] = field(default_factory=dict)
+    title: str = ""
+    """Whose the process is, for people and for who can not read the label: wid and watcher."""
 
 
 NO_TAKEOVER = TakeoverData()
@@ -87,6 +89,9 @@ class StateStore(Protocol):
     def confirm(self, pid: int) -> None:
         """Say that the end of a process was told to everybody, so that it may be forgotten."""
 
+    def spare(self, pid: int) -> None:
+        """Say that a process goes on whatever becomes of the daemon: it is nobody's any more."""
+
 
 class NoStateStore:
     """Keeps nothing: the processes have nobody after this daemon."""
@@ -116,3 +121,6 @@ class NoStateStore:
 
     def confirm(self, pid: int) -> None:
         """Forget nothing."""
+
+    def spare(self, pid: int) -> None:
+        """Spare nobody."""

@@ -95,6 +95,7 @@ CIRCUS: list[Row] = [
     ("debug", "True", True, "tru", BOOLEAN),
     ("debug_gc", "true", True, "None", BOOLEAN),
     ("keeper", "yes", True, "maybe", BOOLEAN),
+    ("on_daemon_death", "IGNORE", "ignore", "leave", "stop or ignore"),
     ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),
     ("loglevel", "DEBUG", "debug", "loud", "critical, error, warning, info or debug"),
     ("logoutput", "syslog:///dev/log?daemon", "syslog:///dev/log?daemon", NUL, TEXT),

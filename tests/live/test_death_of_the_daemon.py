@@ -75,6 +75,7 @@ cmd = sleep 1002
 
 def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
     daemon.stop()
+    daemon.circus = "on_daemon_death = ignore"
     daemon.write(LEFT)
     daemon.start()
     (alone,), (twin,) = daemon.until_active("alone", 1), daemon.until_active("twin", 1)

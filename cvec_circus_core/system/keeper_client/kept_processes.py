@@ -106,6 +106,7 @@ class KeptProcesses:
             tuple(streams),
             takeover.label,
             tuple(takeover.descriptors),
+            takeover.title,
             descriptors=(*streams.values(), *takeover.descriptors.values()),
         )
 
@@ -251,6 +252,10 @@ class KeeperStore:
             known.is_confirmed = True
             self._link.tell("confirm", known.number)
             self._drop_if_over(pid, known)
+
+    def spare(self, pid: int) -> None:
+        """Have a process go on whatever becomes of the keeper."""
+        self._link.tell("spare", pid)
 
     def _drop_if_over(self, pid: int, known: _Known) -> None:
         if known.is_confirmed and not known.names:

@@ -35,7 +35,7 @@ def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
     if not HAS_PROC:
         return []
     end_at = time.monotonic() + limit
-    above = _above()
+    above = pids_above()
     living = {daemon_of(tag) for pid in (os.getpid(), *above) if (tag := tag_of(pid)) is not None}
     abandoned: list[Abandoned] = []
     for parent in above:
@@ -51,7 +51,7 @@ def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
     return abandoned
 
 
-def _above() -> list[int]:
+def pids_above() -> list[int]:
     """Return the pids of those whose descendant we are, the nearest first."""
     pids: list[int] = []
     row = read_row(os.getpid())

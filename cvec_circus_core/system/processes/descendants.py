@@ -15,6 +15,7 @@ from cvec_circus_core.system.processes.cgroups import ControlGroups, Leaf
 from cvec_circus_core.system.processes.leftovers import FindLiving, LeftoverKiller
 from cvec_circus_core.system.processes.process_table import Row, read_table
 from cvec_circus_core.system.processes.spawn_tags import SpawnTags
+from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.processes.trees import Tree, has_group, signal_children, signal_tree
 from cvec_circus_core.system.protocols import ORPHANS, OnGone
 
@@ -26,9 +27,15 @@ class Descendants:
     """What we know of the descendants of the processes we started."""
 
     def __init__(
-        self, loop: AbstractEventLoop, *, hears_ends: bool, is_subreaper: bool = False
+        self,
+        loop: AbstractEventLoop,
+        *,
+        hears_ends: bool,
+        is_subreaper: bool = False,
+        record: SpawnRecord = NO_RECORD,
     ) -> None:
         self._loop = loop
+        self._record = record
         self._groups: ControlGroups | None = None
         self._tags = SpawnTags() if is_subreaper else None
         self._roots: dict[int, int | None] = {}
@@ -50,8 +57,9 @@ class Descendants:
         """Return the spawn tag for a process to be started, if it shall and can have one."""
         return None if self._tags is None else self._tags.new()
 
-    def track(self, pid: int, leaf: Leaf | None, tag: int | None = None) -> None:
+    def track(self, pid: int, leaf: Leaf | None, tag: int | None = None, title: str = "") -> None:
         """Begin with a process that was just started."""
+        self._record.began(pid, tag, title)
         self._ended.pop(pid, None)
         if self._adopted is not None:
             self._roots[pid] = tag
@@ -70,6 +78,7 @@ class Descendants:
 
     def forget(self, pid: int) -> bool:
         """Say that a process was reaped; return whether it may have left somebody behind."""
+        self._record.ended(pid)
         tree = self._living.pop(pid, None)
         tag = self._roots.pop(pid, None)
         if self._adopted is not None:

@@ -34,9 +34,11 @@ from cvec_circus_core.system.processes.exit_watch import (
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
+from cvec_circus_core.system.processes.local_store import LocalStore
 from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.signal_results import signal_all
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
+from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
     Defer,
@@ -45,7 +47,6 @@ from cvec_circus_core.system.protocols import (
     OnSignalled,
     OnSpawned,
     Owner,
-    Processes,
     Scope,
     SpawnResult,
     ignore_result,
@@ -105,9 +106,9 @@ class LocalProcesses:
             names = plan.sockets
             if names:
                 with self._sockets.lend(names) as numbers:
-                    pid = self._start(plan, stdio, numbers, on_exit)
+                    pid = self._start(plan, stdio, numbers, on_exit, takeover.title)
             else:
-                pid = self._start(plan, stdio, _NO_NUMBERS, on_exit)
+                pid = self._start(plan, stdio, _NO_NUMBERS, on_exit, takeover.title)
         except CannotSpawn as error:
             result = SpawnResult(None, str(error), error.is_shortage)
         except CannotBind as error:
@@ -122,7 +123,12 @@ class LocalProcesses:
         on_spawned(result)
 
     def _start(
-        self, plan: LaunchPlan, stdio: Stdio, numbers: Mapping[str, int], on_exit: OnExit
+        self,
+        plan: LaunchPlan,
+        stdio: Stdio,
+        numbers: Mapping[str, int],
+        on_exit: OnExit,
+        title: str,
     ) -> int:
         if self._refuses_spawns:
             raise CannotSpawn("the daemon is ending")
@@ -145,7 +151,7 @@ class LocalProcesses:
             raise CannotSpawn(sentence, is_shortage(error)) from error
         inodes = frozenset(map(_inode_of, numbers.values()))
         self._entries[child.pid] = _Entry(child, on_exit, inodes)
-        self._descendants.track(child.pid, leaf, tag)
+        self._descendants.track(child.pid, leaf, tag, title)
         return child.pid
 
     def signal(
@@ -299,6 +305,7 @@ class MakeLocal(Protocol):
         launcher: Launcher | None = None,
         defer: Defer | None = None,
         sockets: OwnedSockets | None = None,
+        record: SpawnRecord = NO_RECORD,
     ) -> LocalProcesses:
         """Return processes that belong to a loop."""
 
@@ -309,10 +316,13 @@ def _kind(hears_ends: Callable[[], bool], *, is_subreaper: bool = False) -> Make
         launcher: Launcher | None = None,
         defer: Defer | None = None,
         sockets: OwnedSockets | None = None,
+        record: SpawnRecord = NO_RECORD,
     ) -> LocalProcesses:
         by_pidfd = hears_ends()
         exits = PidfdExitWatcher(loop) if by_pidfd else ThreadExitWatcher(loop)
-        descendants = Descendants(loop, hears_ends=by_pidfd, is_subreaper=is_subreaper)
+        descendants = Descendants(
+            loop, hears_ends=by_pidfd, is_subreaper=is_subreaper, record=record
+        )
         return LocalProcesses(loop, exits, descendants, launcher, defer, sockets)
 
     return make
@@ -327,15 +337,15 @@ choose_processes = _kind(lambda: has_pidfds())
 subreaper_processes = _kind(lambda: has_pidfds(), is_subreaper=True)
 """The same for a sub-reaper: what they leave behind is always found."""
 
-MakeProcesses = Callable[[AbstractEventLoop, Launcher, Defer, OwnedSockets], Processes]
 MakeOwner = Callable[[AbstractEventLoop, Launcher, Defer], Owner]
 
 
-def local_owner(make: MakeProcesses = choose_processes) -> MakeOwner:
+def local_owner(make: MakeLocal = choose_processes, record: SpawnRecord = NO_RECORD) -> MakeOwner:
     """Return what makes this process itself the owner of processes and sockets."""
 
     def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
         sockets = OwnedSockets(loop)
-        return Owner(make(loop, launcher, defer, sockets), sockets)
+        processes = make(loop, launcher, defer, sockets, record)
+        return Owner(processes, sockets, LocalStore(record))
 
     return make_owner
