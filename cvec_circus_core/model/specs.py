@@ -309,7 +309,7 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     keep_output: int = option(
         65_536,
         BYTES,
-        "bytes of the last output that are kept of each process and channel, for tail; 0 for none",
+        "bytes of the last output of all its processes that are kept for tail; 0 for none",
         changing=_NEW,
     )
     redirect_stderr: bool = option(

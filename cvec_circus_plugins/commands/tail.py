@@ -64,7 +64,7 @@ class TailLine(Request):
 class Tail(Command):
     """Show the last output of the processes of a watcher, and what comes.
 
-    The daemon keeps the last 64 KB of each process and channel (`keep_output`), also for a while
+    The daemon keeps the last 64 kB of each watcher (`keep_output`), also for a while
     after the process has ended. Standard output and error are shown in the order in which they
     came; where several processes are shown, `WATCHER:NUMBER` stands before each line, and `err`
     where it is standard error.

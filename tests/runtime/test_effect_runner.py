@@ -140,7 +140,7 @@ async def test_an_end_says_whether_the_address_was_in_use(
     runner = Runner(close_child_stdout=True, close_child_stderr=True)
     await runner.perform(Spawn(1))
     recent = runner.streams._recent
-    recent.note(recent.begin(1, 1000, "stderr"), text)
+    recent.note(recent.begin(1, 1000, "stderr"), text, 1000)
     runner.processes.crash(1000, code)
     await runner.settle()
     assert runner.posted[-1] == Exited(1000, code, address_in_use=is_in_use)

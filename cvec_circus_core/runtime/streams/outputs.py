@@ -1,4 +1,4 @@
-"""What the streams of all watchers share: stream classes, memory, and subscribers."""
+"""What the streams of all watchers share: stream classes, pipes, and subscribers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipes
-from cvec_circus_core.runtime.streams.recent_output import OutputMemory
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,6 @@ class Outputs(Struct):
     """Shared by the streams of all watchers of one daemon."""
 
     sinks: Sinks = field(default_factory=Sinks)
-    memory: OutputMemory = field(default_factory=OutputMemory)
     subscribers: OutputSubscribers = field(default_factory=NoSubscribers)
     readers: set[OpenPipe] = field(default_factory=set)
     """Every pipe that is still open."""

@@ -1,236 +1,154 @@
-"""The last output of every process, kept in memory for `tail`.
+"""The last output of the processes of each watcher, kept in memory for `tail`.
 
-Each process and channel has its own `RecentOutput`, of at most ``keep_output`` bytes. All of them
-together share one allowance: when it is used up, the process that was silent for the longest time
-is forgotten first. What a process has written stays for a while after its end: it often says why it
-ended.
+A watcher has one ring for all its processes and both channels: the last ``keep_output`` bytes of
+them together, in the order in which they came. What a process has written stays there after its
+end, for it often says why it ended; it goes when others have written so much more.
 
-Each piece remembers its place among those of all processes, so that the lines of several can be
-told in the order in which they came. Pieces that follow each other closely are one.
+The bytes are in one buffer. Beside it is a row of heads of 16 bytes, a head for each piece: whose
+it is, how long, and when it came. Pieces of one process that follow each other closely are one.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import struct
 from collections.abc import Iterator
 from io import BytesIO
-from itertools import count
 
 from cvec_circus_core.model.views import OutputLine, OutputQuery, OutputView
 
-KEPT = 64 * 1024
-"""Bytes per process and channel, if nothing else is said."""
-
-ALLOWANCE = 16 * 1024 * 1024
-"""Bytes of all together."""
-
-_PER_STREAM = 1024
-"""What a stream costs beside its bytes."""
-
-_PIECES = 512
-"""Pieces of one stream; where there are more, the older half becomes one piece."""
+_HEAD = struct.Struct("=IId")
+"""Number of the stream, bytes, Unix time."""
 
 _JOINED_SIZE = 4096
 _JOINED_SECONDS = 0.1
 """Pieces that are joined because they came one after the other: their size, and how soon."""
 
 
-class OutputPiece:
-    """Bytes that were read at once, or nearly so."""
-
-    __slots__ = ("data", "place", "time")
-
-    def __init__(self, data: bytes, place: int, time: float) -> None:
-        self.data = data
-        self.place = place
-        self.time = time
-
-
 class RecentOutput:
-    """What one process has written to one channel."""
+    """One process and channel: whose it is, how much it has written, how much of that is known."""
 
-    __slots__ = ("_limit", "_pieces", "channel", "end", "ended", "pid", "size", "wid")
+    __slots__ = ("begins_whole", "channel", "end", "ended", "number", "pid", "size", "wid")
 
-    def __init__(self, wid: int, pid: int, channel: str, limit: int = KEPT) -> None:
+    def __init__(self, wid: int, pid: int, channel: str, number: int = 0) -> None:
         self.wid = wid
         self.pid = pid
         self.channel = channel
+        self.number = number
+        """Its number in the ring."""
         self.ended = False
         """Whether the process has gone."""
         self.end = 0
         """How many bytes it has written so far."""
         self.size = 0
-        self._limit = limit
-        self._pieces: deque[OutputPiece] = deque()
+        """How many of them are in the ring."""
+        self.begins_whole = True
+        """Whether a line begins with the first of these."""
 
-    def append(self, data: bytes, place: int = 0, time: float = 0.0, *, joins: bool = True) -> None:
-        """Remember one more piece, and forget what is too old for it.
 
-        It ``joins`` the last one, if that was just now and nobody else has written since.
-        """
-        self.end += len(data)
-        if not self._limit:
+class OutputRing:
+    """The last bytes of several streams, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._heads = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def append(self, number: int, data: bytes, time: float) -> None:
+        """Add a piece; it becomes one with the last, if that is of the same stream and just now."""
+        self._data += data
+        if self._heads:
+            last, size, begin = _HEAD.unpack_from(self._heads, len(self._heads) - _HEAD.size)
+            is_close = 0 <= time - begin < _JOINED_SECONDS and size < _JOINED_SIZE
+            if last == number and is_close:
+                self._set_head(len(self._heads) - _HEAD.size, number, size + len(data), begin)
+                return
+        self._heads += _HEAD.pack(number, len(data), time)
+
+    def cut(self, limit: int) -> Iterator[tuple[int, bytes]]:
+        """Forget all but the last bytes; yield those that go, each piece with its number."""
+        excess = len(self._data) - limit
+        if excess <= 0:
             return
-        if len(data) >= self._limit:
-            self.clear()
-            data = data[-self._limit :]
-        last = self._pieces[-1] if self._pieces else None
-        is_close = last is not None and time - last.time < _JOINED_SECONDS
-        if last is not None and joins and is_close and len(last.data) < _JOINED_SIZE:
-            last.data += data
-        else:
-            self._pieces.append(OutputPiece(data, place, time))
-        self.size += len(data)
-        while self.size - len(self._pieces[0].data) >= self._limit:
-            self.size -= len(self._pieces.popleft().data)
-        if len(self._pieces) > _PIECES:
-            self._join_older_half()
+        start = place = 0
+        while start < excess:
+            number, size, time = _HEAD.unpack_from(self._heads, place)
+            end = min(start + size, excess)
+            yield number, bytes(self._data[start:end])
+            if start + size > excess:
+                self._set_head(place, number, start + size - excess, time)
+            else:
+                place += _HEAD.size
+            start = end
+        del self._data[:excess]
+        del self._heads[:place]
 
-    def _join_older_half(self) -> None:
-        # Many small pieces cost more in themselves than by what is in them.
-        older = [self._pieces.popleft() for _ in range(len(self._pieces) // 2)]
-        text = b"".join(piece.data for piece in older)
-        self._pieces.appendleft(OutputPiece(text, older[0].place, older[0].time))
+    def pieces(self) -> Iterator[tuple[int, float, bytes]]:
+        """Yield number, time and bytes of each piece, the oldest first."""
+        at = 0
+        for number, size, time in _HEAD.iter_unpack(self._heads):
+            yield number, time, bytes(self._data[at : at + size])
+            at += size
 
-    def clear(self) -> None:
-        """Forget what was written, but not how much."""
-        self._pieces.clear()
-        self.size = 0
+    def backwards(self) -> Iterator[tuple[int, bytes]]:
+        """Yield number and bytes of each piece, the newest first."""
+        end = len(self._data)
+        for place in range(len(self._heads) - _HEAD.size, -1, -_HEAD.size):
+            number, size, _ = _HEAD.unpack_from(self._heads, place)
+            yield number, bytes(self._data[end - size : end])
+            end -= size
 
-    def last(self, lines: int) -> bytes:
-        """Return the last lines, the unfinished one included; those that are known in full."""
-        text = b"".join(piece.data for piece in self._pieces)
-        at = len(text) - text.endswith(b"\n")
-        for _ in range(lines):
-            at = text.rfind(b"\n", 0, at)
-            if at < 0:
-                return self._from_first_whole_line(text)
-        return text[at + 1 :]
-
-    def _from_first_whole_line(self, text: bytes) -> bytes:
-        if self.end == len(text):
-            return text
-        return text[text.find(b"\n") + 1 :]
-
-    def lines(self) -> Iterator[tuple[int, OutputLine]]:
-        """Return every line that is known in full, with its place: where it began to come."""
-        is_known = self.end == self.size
-        begin: OutputPiece | None = None
-        unfinished: list[bytes] = []
-        for piece in self._pieces:
-            for part in BytesIO(piece.data):
-                begin = begin or piece
-                unfinished.append(part)
-                if not part.endswith(b"\n"):
-                    continue
-                if is_known:
-                    yield begin.place, self._line(b"".join(unfinished), begin)
-                is_known, begin = True, None
-                unfinished.clear()
-        if begin is not None and is_known:
-            yield begin.place, self._line(b"".join(unfinished), begin)
-
-    def _line(self, data: bytes, begin: OutputPiece) -> OutputLine:
-        return OutputLine(self.wid, self.pid, self.channel, begin.time, data, self.ended)
-
-    def view(self, lines: int) -> OutputView:
-        """Return a picture of the last lines."""
-        return OutputView(
-            wid=self.wid,
-            pid=self.pid,
-            channel=self.channel,
-            data=self.last(lines),
-            end=self.end,
-            ended=self.ended,
-        )
-
-
-class OutputMemory:
-    """All recent output, within one allowance."""
-
-    def __init__(self, allowance: int = ALLOWANCE) -> None:
-        self.allowance = allowance
-        self.used = 0
-        self._places = count()
-        self._by_age: OrderedDict[RecentOutput, WatcherRecentOutput] = OrderedDict()
-
-    def note(
-        self,
-        recent: RecentOutput,
-        owner: WatcherRecentOutput,
-        data: bytes,
-        time: float,
-        *,
-        joins: bool,
-    ) -> None:
-        """Remember one more piece of a stream."""
-        if recent in self._by_age:
-            self._by_age.move_to_end(recent)
-        else:
-            self._by_age[recent] = owner
-            self.used += _PER_STREAM
-        before = recent.size
-        recent.append(data, next(self._places), time, joins=joins)
-        self.used += recent.size - before
-        while self.used > self.allowance and len(self._by_age) > 1:
-            oldest, its_owner = next(iter(self._by_age.items()))
-            its_owner.forget(oldest)
-
-    def drop(self, recent: RecentOutput) -> None:
-        """Give back what a forgotten stream took."""
-        if self._by_age.pop(recent, None) is not None:
-            self.used -= _PER_STREAM + recent.size
-            recent.clear()
+    def _set_head(self, place: int, number: int, size: int, time: float) -> None:
+        _HEAD.pack_into(self._heads, place, number, size, time)
 
 
 class WatcherRecentOutput:
     """What the processes of one watcher have written lately."""
 
     ENDED = 8
-    """Streams of processes that are gone; more are forgotten, the oldest first."""
+    """Streams of processes that are gone whose views are told, the latest."""
 
-    def __init__(self, memory: OutputMemory) -> None:
-        self._memory = memory
+    def __init__(self) -> None:
+        self._ring = OutputRing()
+        self._streams: dict[int, RecentOutput] = {}
+        """By number: all that have bytes in the ring, or may still write."""
         self._by_process: dict[tuple[int, str], RecentOutput] = {}
-        self._ended: deque[RecentOutput] = deque()
-        self._last_writer: RecentOutput | None = None
+        self._last_number = 0
 
-    def begin(self, wid: int, pid: int, channel: str, limit: int = KEPT) -> RecentOutput:
-        """Remember a new process; one of the same number that was there before is forgotten."""
+    def begin(self, wid: int, pid: int, channel: str) -> RecentOutput:
+        """Remember a new process; one of the same pid that was there before has ended."""
         old = self._by_process.get((pid, channel))
         if old is not None:
-            self.forget(old)
-        recent = self._by_process[(pid, channel)] = RecentOutput(wid, pid, channel, limit)
+            self.end(old)
+        self._last_number += 1
+        recent = RecentOutput(wid, pid, channel, self._last_number)
+        self._streams[recent.number] = self._by_process[(pid, channel)] = recent
         return recent
 
-    def note(self, recent: RecentOutput, data: bytes, time: float = 0.0) -> None:
-        """Remember a piece of output."""
-        self._by_process.setdefault((recent.pid, recent.channel), recent)
-        joins, self._last_writer = self._last_writer is recent, recent
-        self._memory.note(recent, self, data, time, joins=joins)
+    def note(self, recent: RecentOutput, data: bytes, limit: int, time: float = 0.0) -> None:
+        """Remember a piece of output, and no more than so many bytes of all."""
+        recent.end += len(data)
+        recent.size += len(data)
+        self._ring.append(recent.number, data, time)
+        for number, gone in self._ring.cut(limit):
+            stream = self._streams[number]
+            stream.size -= len(gone)
+            stream.begins_whole = gone.endswith(b"\n")
+            if stream.ended and not stream.size:
+                self._forget(stream)
 
     def end(self, recent: RecentOutput) -> None:
-        """Keep the last output of a process that has ended, until enough others have ended."""
+        """Be told that a process is gone; its last output stays until others have written more."""
         recent.ended = True
-        if not recent.end:
-            self.forget(recent)
-            return
-        self._ended.append(recent)
-        if len(self._ended) > self.ENDED:
-            self.forget(self._ended[0])
+        if not recent.size:
+            self._forget(recent)
 
-    def forget(self, recent: RecentOutput) -> None:
-        """Forget a stream; if it goes on, it is remembered anew."""
-        if self._by_process.get((recent.pid, recent.channel)) is recent:
-            del self._by_process[(recent.pid, recent.channel)]
-        if recent.ended and recent in self._ended:
-            self._ended.remove(recent)
-        self._memory.drop(recent)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        for recent in tuple(self._by_process.values()):
-            self.forget(recent)
+    def _forget(self, recent: RecentOutput) -> None:
+        self._streams.pop(recent.number, None)
+        key = recent.pid, recent.channel
+        if self._by_process.get(key) is recent:
+            del self._by_process[key]
 
     def views(self, channel: str, lines: int, wid: int | None = None) -> list[OutputView]:
         """Return the last lines of each process, by slot, those that have ended first."""
@@ -239,28 +157,103 @@ class WatcherRecentOutput:
             for recent in self._by_process.values()
             if recent.channel == channel and wid in (None, recent.wid) and recent.end
         ]
-        matching.sort(key=lambda recent: (recent.wid, not recent.ended))
-        return [recent.view(lines) for recent in matching]
+        ended = [recent for recent in matching if recent.ended][-self.ENDED :]
+        matching = ended + [recent for recent in matching if not recent.ended]
+        matching.sort(key=lambda recent: recent.wid)
+        numbers = {recent.number for recent in matching}
+        texts: dict[int, list[bytes]] = {number: [] for number in numbers}
+        for number, _, data in self._ring.pieces():
+            if number in numbers:
+                texts[number].append(data)
+        return [
+            OutputView(
+                wid=recent.wid,
+                pid=recent.pid,
+                channel=channel,
+                data=_last(b"".join(texts[recent.number]), lines, recent),
+                end=recent.end,
+                ended=recent.ended,
+            )
+            for recent in matching
+        ]
 
     def last_of(self, pid: int, lines: int) -> bytes:
         """Return the last lines that a process has written, of all its channels."""
-        recents = (self._by_process.get((pid, channel)) for channel in ("stdout", "stderr"))
-        return b"\n".join(recent.last(lines) for recent in recents if recent is not None)
+        keys = ((pid, channel) for channel in ("stdout", "stderr"))
+        recents = [self._by_process[key] for key in keys if key in self._by_process]
+        missing = sum(recent.size for recent in recents)
+        texts: dict[int, list[bytes]] = {recent.number: [] for recent in recents}
+        pieces = self._ring.backwards()
+        while missing:
+            number, data = next(pieces)
+            if number in texts:
+                texts[number].append(data)
+                missing -= len(data)
+        return b"\n".join(
+            _last(b"".join(reversed(texts[recent.number])), lines, recent) for recent in recents
+        )
 
     def lines(self, query: OutputQuery) -> list[OutputLine]:
         """Return the last lines of each slot, all of them in the order in which they came."""
         by_wid: dict[int, list[tuple[int, OutputLine]]] = {}
-        for recent in self._by_process.values():
-            if recent.channel in query.channels and query.wid in (None, recent.wid):
-                by_wid.setdefault(recent.wid, []).extend(
-                    (place, line) for place, line in recent.lines() if _matches(line, query)
-                )
+        for place, line in self._all_lines(query):
+            if _matches(line, query):
+                by_wid.setdefault(line.wid, []).append((place, line))
         last: list[tuple[int, OutputLine]] = []
         for placed in by_wid.values():
             placed.sort(key=_place)
             last += placed[max(0, len(placed) - query.lines) :]
         last.sort(key=_place)
         return [line for _, line in last]
+
+    def _all_lines(self, query: OutputQuery) -> Iterator[tuple[int, OutputLine]]:
+        """Yield every line that is known in full, with its place: where it began to come."""
+        unfinished: dict[int, _Unfinished] = {}
+        for place, (number, time, data) in enumerate(self._ring.pieces()):
+            recent = self._streams[number]
+            if recent.channel not in query.channels or query.wid not in (None, recent.wid):
+                continue
+            rest = unfinished.get(number)
+            if rest is None:
+                rest = unfinished[number] = _Unfinished(is_known=recent.begins_whole)
+            for part in BytesIO(data):
+                if not rest.data:
+                    rest.place, rest.time = place, time
+                rest.data += part
+                if part.endswith(b"\n"):
+                    if rest.is_known:
+                        yield rest.place, rest.line(recent)
+                    rest.is_known, rest.data = True, b""
+        for number, rest in unfinished.items():
+            if rest.data and rest.is_known:
+                yield rest.place, rest.line(self._streams[number])
+
+
+class _Unfinished:
+    """A line of which the beginning has come."""
+
+    def __init__(self, *, is_known: bool) -> None:
+        self.is_known = is_known
+        """Whether that is its true beginning."""
+        self.data = b""
+        self.place = 0
+        self.time = 0.0
+
+    def line(self, recent: RecentOutput) -> OutputLine:
+        """Return it as it is told."""
+        return OutputLine(
+            recent.wid, recent.pid, recent.channel, self.time, self.data, recent.ended
+        )
+
+
+def _last(text: bytes, lines: int, recent: RecentOutput) -> bytes:
+    """Return the last lines, the unfinished one included; those that are known in full."""
+    at = len(text) - text.endswith(b"\n")
+    for _ in range(lines):
+        at = text.rfind(b"\n", 0, at)
+        if at < 0:
+            return text if recent.begins_whole else text[text.find(b"\n") + 1 :]
+    return text[at + 1 :]
 
 
 def _place(placed: tuple[int, OutputLine]) -> int:

@@ -65,7 +65,7 @@ class WatcherStreams:
         self._spec = spec
         self._writers: dict[str, SinkWriter] = {}
         self._readers: dict[int, list[PipeReader]] = {}
-        self._recent = WatcherRecentOutput(world.outputs.memory)
+        self._recent = WatcherRecentOutput()
         self._is_closing = False
         self._cancel_close: Callable[[], None] = _nothing
 
@@ -120,8 +120,7 @@ class WatcherStreams:
 
     def read(self, fd: int, source: OutputSource) -> None:
         """Read the pipe of a new process to its end."""
-        limit = self._spec().keep_output
-        recent = self._recent.begin(source.wid, source.pid, source.channel, limit)
+        recent = self._recent.begin(source.wid, source.pid, source.channel)
         reader = PipeReader(
             fd,
             source,
@@ -163,8 +162,7 @@ class WatcherStreams:
         """Remember a piece of the output of a process without a stream."""
         recent = pipe.recent
         if recent is None:
-            limit = self._spec().keep_output
-            recent = pipe.recent = self._recent.begin(pipe.wid, pipe.pid, pipe.channel, limit)
+            recent = pipe.recent = self._recent.begin(pipe.wid, pipe.pid, pipe.channel)
         self._on_output(recent, topic_of(self.name, pipe.pid, pipe.channel), data)
 
     def on_kept_end(self, pipe: KeptPipe) -> None:
@@ -290,7 +288,8 @@ class WatcherStreams:
 
     def _on_output(self, recent: RecentOutput, topic: str, data: bytes) -> None:
         start = recent.end
-        self._recent.note(recent, data, self._world.clock.wall())
+        now = self._world.clock.wall()
+        self._recent.note(recent, data, self._spec().keep_output, now)
         self._listener(recent.pid, recent.channel, data)
         subscribers = self._outputs.subscribers
         if subscribers.wants_output(topic):
@@ -300,7 +299,7 @@ class WatcherStreams:
                 "pid": recent.pid,
                 "name": recent.channel,
                 "start": start,
-                "time": self._world.clock.wall(),
+                "time": now,
                 **as_json(data),
             }
             subscribers.publish_output(topic, body)
