@@ -38,7 +38,10 @@ def replace_all(control: Control, watcher: str, clients: Clients) -> None:
     clients.until_all_called()
 
 
-@pytest.mark.parametrize("server", ["gunicorn-flask", "gunicorn-django", "uvicorn", "waitress"])
+SERVERS = ["gunicorn-flask", "gunicorn-django", "uvicorn", "gunicorn-uvicorn", "waitress"]
+
+
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_reload_loses_no_request(server: str, folder: Path) -> None:
     port = free_port()
     set_up("web", folder, **{"= 8000": f"= {port}"})

@@ -98,7 +98,16 @@ if __name__ == "__main__":
     port = 0 if where.startswith("fd:") else int(where)
     Server("app:asgi", port=port, interface=Interfaces.ASGI).serve()
 """
-SCRIPTS = {"plain.py": _PLAIN, "on_waitress.py": _WAITRESS, "on_granian.py": _GRANIAN}
+_RECIPES = Path(__file__).resolve().parents[2] / "docs" / "examples" / "recipes" / "web"
+SCRIPTS = {
+    "plain.py": _PLAIN,
+    "on_waitress.py": _WAITRESS,
+    "on_granian.py": _GRANIAN,
+    **{
+        name: (_RECIPES / name).read_text(encoding="utf-8")
+        for name in ("serve_uvicorn.py", "gunicorn_uvicorn.py")
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -127,12 +136,13 @@ def _script(name: str) -> Server:
 
 SERVERS = {
     "plain": _script("plain.py"),
+    # uvicorn by itself closes what it has accepted and not read yet: these are as the recipes are.
     "uvicorn": Server(
-        f"{BIN / 'uvicorn'} --fd FD app:asgi", f"{BIN / 'uvicorn'} --port PORT app:asgi"
+        f"{sys.executable} serve_uvicorn.py app:asgi FD", f"{BIN / 'uvicorn'} --port PORT app:asgi"
     ),
     "gunicorn": _gunicorn(),
     "gunicorn gthread": _gunicorn("-k gthread --threads 2"),
-    "gunicorn uvicorn": _gunicorn("-k uvicorn.workers.UvicornWorker", app="app:asgi"),
+    "gunicorn uvicorn": _gunicorn("-c gunicorn_uvicorn.py", app="app:asgi"),
     "gunicorn preload": _gunicorn("--preload"),
     "waitress": _script("on_waitress.py"),
     "chaussette": Server(
