@@ -1,4 +1,4 @@
-"""Serves an ASGI application with uvicorn; what it has accepted when it is told to stop, it answers.
+"""Serves an ASGI application with uvicorn, and answers what it has accepted before it stops.
 
 uvicorn by itself closes connections whose request it has not read yet.
 """
