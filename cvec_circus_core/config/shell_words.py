@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from cvec_circus_core.model.faults import Fault
 
 _QUOTED = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.", re.DOTALL)
-_OPERATOR = re.compile(r"(?:\|\|?|&&?|;)")
+_OPERATOR = re.compile(r"\|\|?|&&?|;")
+_GLUED_OPERATOR = re.compile(r"\|\|?|&&|;$")
+"""Also without blanks around it; a single & and a ; in the middle are usual in addresses."""
 _REDIRECTION = re.compile(r"(?:\d?>>?|<|&>)(?:&\d)?(?:[\w./~-].*)?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*")
+_SUBSTITUTION = re.compile(r"`[^`]*`?|\$\((?!circus\.)[^)]*\)?", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(?!WID\b)(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*[^}]*\}?)")
+_PATTERN = re.compile(r"[\w./-]*[*?][\w./*?-]*")
+_PATH = re.compile(r"[./]")
 _HINT = "only a shell understands (shell = yes)"
 
 
@@ -24,11 +30,31 @@ def shell_doubts(cmd: str) -> Iterator[Fault]:
     if words and _ASSIGNMENT.fullmatch(words[0]):
         name = words[0].partition("=")[0]
         yield Fault("cmd", f"begins with {name}=, which {_HINT}; env gives variables")
-    for word in words[1:]:
-        if _OPERATOR.fullmatch(word) or _REDIRECTION.fullmatch(word):
-            yield Fault("cmd", f"has {word!r}, which {_HINT}")
-            break
-    for word in words:
-        if word == "~" or word.startswith("~/"):
-            yield Fault("cmd", f"has {word!r}, where ~ is what {_HINT}")
-            break
+    if (operator := next(filter(None, map(_operator, words)), "")) and len(words) > 1:
+        yield Fault("cmd", f"has {operator!r}, which {_HINT}")
+    if match := _SUBSTITUTION.search(unquoted):
+        yield Fault("cmd", f"has {match.group()!r}, which {_HINT}")
+    if match := _VARIABLE.search(unquoted):
+        name = match.group().strip("${}")
+        sentence = f"has {match.group()!r}, which {_HINT}; $(circus.env.{name}) works without one"
+        yield Fault("cmd", sentence)
+    for sign, is_such in (("~", _is_home), ("* or ?", _is_pattern)):
+        if word := next(filter(is_such, words), ""):
+            yield Fault("cmd", f"has {word!r}, where {sign} is what {_HINT}")
+
+
+def _operator(word: str) -> str:
+    """Return what a word has of an operator between commands or to files."""
+    if _OPERATOR.fullmatch(word) or _REDIRECTION.fullmatch(word):
+        return word
+    return match.group() if (match := _GLUED_OPERATOR.search(word)) else ""
+
+
+def _is_home(word: str) -> bool:
+    return word == "~" or word.startswith("~/")
+
+
+def _is_pattern(word: str) -> bool:
+    """Tell whether a word looks like a pattern of files: ``*.py``, ``logs/*``."""
+    is_pattern = word[0] != "-" and _PATTERN.fullmatch(word)
+    return bool(is_pattern and _PATH.search(word))

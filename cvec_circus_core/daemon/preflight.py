@@ -181,7 +181,9 @@ def _missing_program(spec: WatcherSpec) -> Iterator[Fault]:
         return
     if os.path.dirname(name):
         file = os.path.join(spec.working_dir or os.getcwd(), name)
-        if not os.path.isfile(file):
+        if os.path.isdir(file):
+            yield Fault(key, f"names {name!r}, which is a folder", is_doubt=True)
+        elif not os.path.isfile(file):
             yield Fault(key, f"names the program {name!r}, which is not there", is_doubt=True)
         elif not os.access(file, os.X_OK):
             yield Fault(key, f"names the file {name!r}, which may not be run", is_doubt=True)

@@ -27,6 +27,16 @@ Read = Callable[[str], Loaded]
         ("PORT=1 prog", "begins with PORT=,"),
         ("~/bin/prog", "has '~/bin/prog'"),
         ("prog ~", "has '~'"),
+        ("prog|tee log", "has '|'"),
+        ("first&&second x", "has '&&'"),
+        ("first; second", "has ';'"),
+        ("prog `date`", "has '`date`'"),
+        ("prog $(date +%s) x", "has '$(date +%s)'"),
+        ("prog $HOME/x", "has '$HOME'"),
+        ("prog ${PORT:-80}", "has '${PORT:-80}'"),
+        ("prog *.py", "has '*.py'"),
+        ("prog logs/* x", "has 'logs/*'"),
+        ("prog ./data?", "has './data?'"),
     ],
 )
 def test_what_only_a_shell_understands_is_told(cmd: str, what: str) -> None:
@@ -46,6 +56,9 @@ def test_what_only_a_shell_understands_is_told(cmd: str, what: str) -> None:
         'sh -c "a | b > c; ~/x && y"',
         "awk '{ print > 1 }' \\| \\>",
         "prog -> a<b 'x' file~",
+        "prog --fd $(circus.sockets.web) $(CIRCUS.WID) $WID ((circus.env.HOME))",
+        "prog --hosts=* * http://*:80/ --x=*.py '*.py' 'a;' \"$(date)\"",
+        "prog $ 5$ a;b 2>=1 foo>=1.0",
     ],
 )
 def test_what_any_program_may_be_given_is_not(cmd: str) -> None:
