@@ -66,10 +66,17 @@ def _aligned(table: Table, *, colours: bool) -> str:
         max((len(row[column]) for row in (titles, *table.rows) if column < len(row)), default=0)
         for column in range(len(titles))
     ]
+    first = _width_of_first(widths)
+    is_long = len(titles) > 1 and first < widths[0]
+    if is_long:
+        widths[0] = max(len(row[0]) for row in (titles, *table.rows) if len(row[0]) <= first)
     head = _line(titles, table, widths).rstrip()
     lines = [f"{BOLD}{head}{RESET}" if colours else head]
     state = titles.index(STATE) if colours and STATE in titles else len(titles)
     for number, row in enumerate(table.rows):
+        if is_long and len(row[0]) > widths[0]:
+            lines.append(row[0])
+            row = ("", *row[1:])
         if state < len(row) and row[state] in COLOURS:
             before = _line(row[:state], table, widths)
             end = len(before) + (2 if before else 0) + len(row[state])
@@ -81,6 +88,12 @@ def _aligned(table: Table, *, colours: bool) -> str:
             lines.append(_line(row, table, widths).rstrip())
         lines.extend(_note_lines(table.notes.get(number, "")))
     return "\n".join(lines)
+
+
+def _width_of_first(widths: Sequence[int]) -> int:
+    """Return what the terminal leaves to the first column; a longer cell has a line of its own."""
+    others = sum(widths[1:]) + 2 * (len(widths) - 1)
+    return max(_NARROWEST, _terminal_columns() - others)
 
 
 def _note_lines(note: str) -> list[str]:

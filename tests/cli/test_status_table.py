@@ -87,6 +87,17 @@ def test_it_fits_80_columns() -> None:
     assert " ".join(text.split()).count("as were the four before it; next try in 12.0 s") == 2
 
 
+@pytest.mark.parametrize("colours", [False, True])
+def test_a_long_name_has_a_line_of_its_own(colours: bool) -> None:
+    long = "a-service-with-a-name-that-needs-more-than-half-of-the-line"
+    tables = find("status").tables({"details": {long: WELL, "web": WELL}})
+    lines = tables_text(tables, colours=colours).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1] == long
+    assert lines[2].lstrip() == lines[3].removeprefix("web").lstrip()
+    assert len(lines[2]) == len(lines[3])
+
+
 @pytest.mark.parametrize(
     ("reply", "code"),
     [
