@@ -230,7 +230,8 @@ def _mixed(parts: Iterable[RawConfig]) -> Iterator[Problem]:
 def _patterns(text: str, variables: Mapping[str, str]) -> list[str]:
     # A NUL makes the option a problem of its own; no file can be named by it.
     try:
-        return [word for word in split_words(expand(text, variables)[0]) if "\0" not in word]
+        words = (word.rstrip(",") for word in split_words(expand(text, variables)[0]))
+        return [word for word in words if word and "\0" not in word]
     except (TooLong, ValueError):
         return []  # as is said where the option is read
 

@@ -112,8 +112,9 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
     env_file: tuple[str, ...] = option(
         (),
         WORDS,
-        "files of environment variables such as .env, read at each start of a process; later ones "
-        "win, and env wins over all; with - before its name, a file may be missing",
+        "files of environment variables such as .env, separated by blanks, read at each start of a "
+        "process; later ones win, and env wins over all; with - before its name, a file may be "
+        "missing",
         changing=_NEW,
     )
     rlimits: Mapping[str, int | None] = family(

@@ -122,7 +122,7 @@ def env_files(spec: WatcherSpec, around: SpawnEnvironment) -> tuple[tuple[str, b
     if not spec.env_file:
         return ()
     values, folder = _values(spec, around), _working_dir(spec, around) or ""
-    words = (expand(word, values) for word in spec.env_file)
+    words = (expand(word.rstrip(","), values) for word in spec.env_file)
     return tuple(
         (os.path.join(folder, word.removeprefix("-")), word.startswith("-")) for word in words
     )

@@ -15,7 +15,7 @@ BODY = """
 [watcher:app]
 cmd = sh -c 'echo "$A $B $C from $(circus.env.a)" >> out; exec sleep 1000'
 working_dir = {folder}
-env_file = .env -.env.local
+env_file = .env, -.env.local
 ready = spawned
 settle = 0
 
