@@ -80,7 +80,7 @@ class WatchDogSettings:
     )
     watchers_graceful_timeout: float | None = option(
         None,
-        api.or_none(api.at_least(api.NUMBER, 0)),
+        api.or_none(api.at_least(api.DURATION, 0)),
         "seconds until SIGKILL instead of the watcher's ``graceful_timeout``",
     )
 

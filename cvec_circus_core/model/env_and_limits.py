@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Mapping
+from functools import partial
 
 from cvec_circus_core.model.kinds import LARGEST, Kind
-from cvec_circus_core.model.quantities import SIZE
+from cvec_circus_core.model.quantities import DURATION, SIZE
 
 RLIMIT_NAMES = frozenset(
     name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")
@@ -39,12 +40,13 @@ def _parse_pairs(text: str) -> dict[str, str]:
     return _check_mapping({key.strip(): value.strip() for key, _, value in pairs})
 
 
-def _parse_limit(text: str) -> int | None:
+def _parse_limit(text: str, unit: Kind = SIZE) -> int | None:
     word = text.strip().lower()
     if word in ("", "-1", "unlimited", "infinity"):
         return None
     try:
-        return _check_limit(SIZE.parse(word))
+        number = unit.parse(word)
+        return _check_limit(int(number) if number == int(number) else number)
     except ValueError:
         raise ValueError("a number of units, or nothing for unlimited") from None
 
@@ -62,4 +64,10 @@ MAPPING = Kind(
 )
 LIMIT = Kind(
     "limit", "an integer of at least 0, or nothing for unlimited", _parse_limit, _check_limit
+)
+CPU_LIMIT = Kind(
+    "limit",
+    "seconds, a time such as 1h30m, or nothing for unlimited",
+    partial(_parse_limit, unit=DURATION),
+    _check_limit,
 )

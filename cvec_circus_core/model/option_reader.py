@@ -113,7 +113,7 @@ def parse(place: Place, text: str) -> Any:
             return _read(option.kind.parse, text, option)
         case Member(family, member):
             _require_known(family, member)
-            return _read(family.kind.parse, text, family, member)
+            return _read(family.kind_of(member).parse, text, family, member)
         case Whole(family):
             raise Fault(family.name, "isn't an option by itself", f"{family.prefix}NAME")
         case Free():
@@ -137,7 +137,7 @@ def _check_member(family: Family, member: str, value: object) -> Any:
     _require_known(family, member)
     if value is None and not family.keeps_null:
         return None
-    return _read(family.kind.check, value, family, member)
+    return _read(family.kind_of(member).check, value, family, member)
 
 
 def _check_family(family: Family, value: object) -> dict[str, Any]:

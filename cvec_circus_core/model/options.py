@@ -62,6 +62,12 @@ class Family(Struct, frozen=True):
     any_case: bool = False
     keeps_null: bool = False
     """Whether JSON's null is a value; else it takes the member away."""
+    kinds: Mapping[str, Kind] = default_of(default_factory=dict)
+    """Members whose kind is another."""
+
+    def kind_of(self, member: str) -> Kind:
+        """Return what values a member takes."""
+        return self.kinds.get(member, self.kind)
 
     def member(self, key: str) -> str | None:
         """Return which member a key speaks of, or None where it is no key of this family."""

@@ -12,7 +12,7 @@ from typing import Any
 from cvec_circus_core.model.amounts import ALL, AMOUNT, NONE, Amount
 from cvec_circus_core.model.capabilities import CAPABILITIES, Capabilities
 from cvec_circus_core.model.endpoints import endpoint
-from cvec_circus_core.model.env_and_limits import LIMIT, MAPPING, RLIMIT_NAMES
+from cvec_circus_core.model.env_and_limits import CPU_LIMIT, LIMIT, MAPPING, RLIMIT_NAMES
 from cvec_circus_core.model.hook_specs import HOOK, HOOK_NAMES, HookSpec
 from cvec_circus_core.model.kinds import (
     ACCOUNT,
@@ -123,6 +123,7 @@ class WatcherSpec(Spec, frozen=True, kw_only=True):
         "resource limit of the processes",
         changing=_NEW,
         names=RLIMIT_NAMES,
+        kinds={"cpu": CPU_LIMIT},
         any_case=True,
         keeps_null=True,
     )

@@ -48,8 +48,8 @@ def read_option(key: str, text: str) -> JsonValue:
     for family in api.declared_families(api.WatcherSpec).values():
         if key in (family.name, *family.aliases):
             return _read_object(key, text)
-        if family.member(key):
-            return _json_of(key, family.kind, text)
+        if member := family.member(key):
+            return _json_of(key, family.kind_of(member), text)
     return text
 
 

@@ -63,9 +63,10 @@ def _member_rows(options: Mapping[str, Any]) -> Iterable[OptionRow]:
         own = {key: value for key, value in options.items() if family.member(key)}
         own |= {f"{family.prefix}{member}": value for member, value in whole.items()}
         for key, value in sorted(own.items()):
-            text = option_text(family.kind.name, value)
+            kind = family.kind_of(family.member(key) or "")
+            text = option_text(kind.name, value)
             yield OptionRow(
-                *(key, text, family.help, family.kind.allowed, family.kind.name, ""),
+                *(key, text, family.help, kind.allowed, kind.name, ""),
                 *(family.changing.value, True, False),
             )
 
