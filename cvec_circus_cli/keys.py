@@ -108,7 +108,7 @@ def _keygen(settings: Settings, arguments: Mapping[str, Any]) -> str:
     if daemon:
         use = f"the daemon uses it with curve_key = {os.path.abspath(file)} in [circus]"
         command = f"circusctl trust {os.uname().nodename} {pair.public}"
-        return f"{first}; {use}.\nWhoever calls it from elsewhere runs this there:\n  {command}"
+        return f"{first}; {use}.\nA user who calls it from elsewhere runs this there:\n  {command}"
     command = f"circusctl authorize {_me()} {pair.public}"
     return f"{first}.\nWhere the daemon is, this lets you in (see --role):\n  {command}"
 

@@ -78,6 +78,9 @@ def _event_endpoint(session: Session) -> str:
         if session.endpoint is None:
             raise
         return session.endpoint
+    if reply.get("errno") == api.Errno.NOT_ALLOWED:
+        # Some may hear events of their watchers, and nothing else.
+        session.tell(f"{reply.get('reason')}; trying {EVENT_ENDPOINT}")
     options = reply.get("options") or {}
     return str(options.get("pubsub_endpoint") or EVENT_ENDPOINT)
 

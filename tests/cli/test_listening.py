@@ -131,6 +131,24 @@ def test_the_daemon_is_asked_where_its_events_are(
         listener.communicate()
 
 
+def test_whom_the_daemon_does_not_tell_is_told_why(daemon: Callable[..., Answering]) -> None:
+    reason = "user 'bob' may not use 'globaloptions'; viewers in [circus] lets them"
+    there = daemon({"globaloptions": {"status": "error", "errno": 7, "reason": reason}})
+    listener = subprocess.Popen(
+        [*PROGRAM, "listen"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CIRCUSCTL_ENDPOINT": there.endpoint},
+    )
+    try:
+        assert listener.stderr is not None
+        assert listener.stderr.readline() == f"{reason}; trying tcp://127.0.0.1:5556\n"
+    finally:
+        listener.kill()
+        listener.communicate()
+
+
 def test_a_daemon_that_ends_the_connection_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         endpoint = f"tcp://127.0.0.1:{server.getsockname()[1]}"
