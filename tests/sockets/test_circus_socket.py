@@ -266,6 +266,7 @@ def test_a_folder_in_the_way_stays(make: Make, folder: Path) -> None:
         ({"path": "/tmp/" + "x" * 120}, "the path is too long for a Unix socket"),
         ({"host": "192.0.2.1", "port": 0}, "no network device of this machine has that address"),
         ({"host": "no.such.host.invalid"}, "no IPv4 address is known for the host 'no.such"),
+        ({"host": "::1"}, "for the host '::1'; family = AF_INET6 is for such"),
         ({"host": "127.0.0.1", "family": "AF_INET6"}, "no IPv6 address is known for the host"),
     ],
 )

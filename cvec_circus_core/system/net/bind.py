@@ -67,7 +67,12 @@ def resolved(plan: BindPlan) -> Any:
         addresses = socket.getaddrinfo(plan.host, plan.port, family, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
         kind = "IPv6 " if plan.family == "AF_INET6" else "IPv4 "
-        raise Refusal(f"no {kind}address is known for the host {plan.host!r}") from None
+        hint = (
+            "; family = AF_INET6 is for such"
+            if family == socket.AF_INET and ":" in plan.host
+            else ""
+        )
+        raise Refusal(f"no {kind}address is known for the host {plan.host!r}{hint}") from None
     return addresses[0][4]
 
 
