@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli.settings import DEFAULT_TIMEOUT
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from cvec_circus_cli.settings import Settings
     from cvec_circus_core.api import CircusClient
+
+GONE_WITHIN, GONE_LOOK_EVERY = 5.0, 0.02
+"""Seconds that a daemon may take from its last word to its end, and between two looks."""
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what is waited for."""
@@ -46,7 +50,10 @@ class Connection:
         message = api.make_message(command, **properties)
         if not properties.get("waiting"):
             return self._opened().call(message)
-        return self._wait(message, ends_daemon=ends_daemon)
+        reply = self._wait(message, ends_daemon=ends_daemon)
+        if ends_daemon and reply.get("status") == "ok":
+            self._wait_gone()
+        return reply
 
     def close(self) -> None:
         """Close it, if it was opened."""
@@ -113,6 +120,13 @@ class Connection:
                     raise StillRunning(_still_running(message, limit or waited))
         finally:
             progress.clear()
+
+    def _wait_gone(self) -> None:
+        """Wait until a daemon has closed its endpoint that has said that it is at its end."""
+        client, pause = self._opened(), Event()
+        until = api.Deadline(GONE_WITHIN)
+        while not client.is_broken() and until.left():
+            pause.wait(GONE_LOOK_EVERY)
 
     def _look(self, message: Mapping[str, Any]) -> str:
         from cvec_circus_plugins.questions import progress
