@@ -20,7 +20,7 @@ HEAVY = (
     # From Python 3.12 on, pyzmq's compiled half loads it by itself.
     *(("inspect",) if sys.version_info < (3, 12) else ()),
 )
-OURS_AT_MOST = 29
+OURS_AT_MOST = 30
 """Modules of ours that a plain command may load."""
 
 PROGRAM = """
