@@ -7,7 +7,7 @@ that nobody on the way takes the connection for dead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -17,10 +17,12 @@ from starlette.routing import BaseRoute, Route
 from cvec_circus_core.api import CallError, encode_event
 from cvec_circus_plugins.httpd.commands import as_response, run_command
 from cvec_circus_plugins.httpd.console import Console, UnknownDaemon, console_of, session_of
+from cvec_circus_plugins.httpd.daemon_link import PATIENCE
 from cvec_circus_plugins.httpd.daemon_model import DaemonModel
 from cvec_circus_plugins.httpd.feed import Mailbox
 from cvec_circus_plugins.httpd.handlers import page, resource
 from cvec_circus_plugins.httpd.openapi import document_of
+from cvec_circus_plugins.httpd.output_stream import OutputStream
 from cvec_circus_plugins.httpd.responses import Json, problem
 
 HEARTBEAT = 10.0
@@ -78,25 +80,26 @@ async def follow_output(request: Request) -> Response:
     channel, lines = request.query_params.get("channel", "all"), _lines(request)
     if channel not in CHANNELS or lines is None:
         return problem(400, f"channel is stdout, stderr or all, and lines is up to {MOST_LINES}")
-    properties = {
-        "name": request.path_params["watcher"],
-        "channel": channel,
-        "lines": lines,
-        "merged": True,
-    }
+    watcher = request.path_params["watcher"]
+
+    def ask_tail(properties: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
+        return daemon.ask("tail", {**properties, "name": watcher}, session.person, PATIENCE)
+
     mailbox = Mailbox(wants_states=False)
     mailbox.topics = frozenset({"output"})
-    mailbox.watcher = (daemon.key, properties["name"])
+    mailbox.watcher = (daemon.key, watcher)
     console.feed.join(mailbox)
     try:
-        reply = await daemon.ask("tail", properties, session.person, 5.0)
+        reply = await ask_tail({"channel": channel, "lines": lines, "merged": True})
     except CallError as error:
         console.feed.leave(mailbox)
         return problem(504, str(error))
     if reply.get("status") == "error":
         console.feed.leave(mailbox)
         return as_response(reply)
-    return _stream(_output(console, mailbox, reply, channel))
+    channels = CHANNELS[:-1] if channel == "all" else (channel,)
+    stream = OutputStream(ask_tail, channels, reply["ends"])
+    return _stream(_output(console, mailbox, reply["merged"], stream))
 
 
 def routes() -> list[BaseRoute]:
@@ -148,32 +151,30 @@ async def _events(
 
 
 async def _output(
-    console: Console, mailbox: Mailbox, reply: Mapping[str, Any], channel: str
+    console: Console, mailbox: Mailbox, backlog: Sequence[Mapping[str, Any]], stream: OutputStream
 ) -> AsyncIterator[bytes]:
-    ends = {(end["process_pid"], end["channel"]): end["end"] for end in reply["ends"]}
     try:
-        for entry in reply["merged"]:
+        for entry in backlog:
             yield _event("output", entry)
         yield _comment("following")
-        async for message in _messages(mailbox):
+        async for message in _messages(mailbox, stream):
+            is_output = message is not None and message["type"] == "output"
+            async for piece in stream.take(message if is_output else None):
+                yield _event(piece["type"], piece)
             if message is None:
                 yield _comment("still here")
-            elif message["type"] == "lost" and "output" in message:
-                yield _event("lost", {"output": message["output"]})
-            elif message["type"] == "output" and channel in ("all", message["channel"]):
-                source = (message["process_pid"], message["channel"])
-                # What the first reply had already came by the subscription, too.
-                if message["start"] >= ends.get(source, 0):
-                    yield _event("output", message)
     finally:
         console.feed.leave(mailbox)
 
 
-async def _messages(mailbox: Mailbox) -> AsyncIterator[Mapping[str, Any] | None]:
+async def _messages(
+    mailbox: Mailbox, stream: OutputStream | None = None
+) -> AsyncIterator[Mapping[str, Any] | None]:
     """Yield what comes, and None where nothing has come for a while."""
     while True:
+        patience = None if stream is None else stream.patience
         try:
-            async with asyncio.timeout(HEARTBEAT):
+            async with asyncio.timeout(HEARTBEAT if patience is None else patience):
                 messages = await mailbox.take()
         except TimeoutError:
             yield None

@@ -45,5 +45,7 @@ def beside(endpoint: str) -> str:
 
 def added_endpoint(reply: Mapping[str, Any]) -> str | None:
     """Return where such a watcher publishes, by its options; None for any other watcher."""
-    words: Sequence[str] = reply.get("options", {}).get("args") or ()
+    args: str | Sequence[str] = reply.get("options", {}).get("args") or ()
+    # As one text where it was saved, and read again from the configuration file.
+    words = args.split() if isinstance(args, str) else args
     return next((str(value) for switch, value in pairwise(words) if switch == _SWITCH), None)

@@ -1,5 +1,7 @@
 """Pages from templates: everything that is put into one is escaped, and a missing name is an error.
 
+No text carries controls into a page: who copies it into a terminal would have it obeyed there.
+
 A template knows ``static(name)`` and ``url(path)`` for addresses below wherever a proxy has put the
 console, ``session`` (None where nobody is signed in), ``console`` and ``version``, ``navigation``,
 ``links`` to pages of packages and the ``section`` of all these where the page is, and the ``theme``
@@ -20,6 +22,7 @@ from starlette.responses import HTMLResponse
 
 from cvec_circus_core.api import __version__
 from cvec_circus_plugins.commands._status_table import age_text, size_text
+from cvec_circus_plugins.httpd.foreign_text import clean
 from cvec_circus_plugins.httpd.static_files import StaticFiles
 
 OWN_TEMPLATES = Path(__file__).parent / "templates"
@@ -52,6 +55,7 @@ class Templates:
             loader=ChoiceLoader([FileSystemLoader(OWN_TEMPLATES), PrefixLoader(loaders)]),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_harmless,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -96,6 +100,11 @@ class Templates:
                 **values,
             }
         )
+
+
+def _harmless(value: object) -> object:
+    # What is markup already has come out of a template.
+    return clean(value) if type(value) is str else value
 
 
 def _shown(text_of: Callable[[float | None], str]) -> Callable[[object], str]:

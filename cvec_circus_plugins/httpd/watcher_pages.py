@@ -18,6 +18,7 @@ from cvec_circus_plugins.httpd.commands import NO_WORD, response_to
 from cvec_circus_plugins.httpd.console import console_of, session_of
 from cvec_circus_plugins.httpd.daemon_model import DaemonModel
 from cvec_circus_plugins.httpd.extension import Subject, extensions_of
+from cvec_circus_plugins.httpd.foreign_text import shown_lines
 from cvec_circus_plugins.httpd.forms import object_of
 from cvec_circus_plugins.httpd.handlers import carries_word, page, resource
 from cvec_circus_plugins.httpd.option_rows import option_rows, read_texts
@@ -55,13 +56,10 @@ async def output(request: Request) -> Response:
     reply = await _ask_watcher(
         request, "tail", {"merged": True, "channel": "all", "lines": _FIRST_LINES}
     )
-    entries = [
-        {**entry, "text": bytes_of(entry).decode(errors="replace")}
-        for entry in reply.get("merged", ())
-    ]
+    lines = list(shown_lines(reply.get("merged", ())))
     options = await _ask_watcher(request, "options", {})
     files = {channel: file_of(options.get("options", {}), channel) for channel in CHANNELS}
-    return _watcher_page(request, "output", entries=entries, files=files)
+    return _watcher_page(request, "output", lines=lines, files=files)
 
 
 @page

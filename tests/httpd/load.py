@@ -15,13 +15,14 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psutil
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.httpd.consoles import ConsoleProcess, Person
 from tests.live.daemon import BIN, Daemon, until
@@ -44,7 +45,7 @@ while True:
 class OpenPage:
     """A page that is open in some browser: it reads what comes, and knows the running counts."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, wish: Mapping[str, object] | None = None) -> None:
         self.running: dict[str, int] = {}
         self.messages = 0
         self.size = 0
@@ -52,12 +53,12 @@ class OpenPage:
         self._context = connect(
             person.console.base.replace("http", "ws") + "/live",
             additional_headers={"cookie": person.cookie},
-            origin=person.console.base,  # type: ignore[arg-type]
+            origin=Origin(person.console.base),
             compression=None,
             max_size=None,
         )
         self._socket = self._context.__enter__()
-        self._socket.send(json.dumps({"topics": ["events"]}))
+        self._socket.send(json.dumps(wish or {"topics": ["events"]}))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -76,16 +77,20 @@ class OpenPage:
             for text in self._socket:
                 self.messages += 1
                 self.size += len(text)
-                # A browser has a processor of its own: what says nothing of counts is not read.
-                if '"watchers":' not in text[:200]:
-                    continue
-                message = json.loads(text)
-                with self._changed:
-                    for name, state in message.get("watchers", {}).items():
-                        self.running[name] = state["running"]
-                    self._changed.notify_all()
+                self.on_text(str(text))
         except ConnectionClosed:
             pass
+
+    def on_text(self, text: str) -> None:
+        """Look at a message."""
+        # A browser has a processor of its own: what says nothing of counts is not read.
+        if '"watchers":' not in text[:200]:
+            return
+        message = json.loads(text)
+        with self._changed:
+            for name, state in message.get("watchers", {}).items():
+                self.running[name] = state["running"]
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True)
@@ -228,7 +233,7 @@ def output_flood(seconds: float) -> tuple[float, int, int]:
         with connect(
             console.base.replace("http", "ws") + "/live",
             additional_headers={"cookie": person.cookie},
-            origin=console.base,  # type: ignore[arg-type]
+            origin=Origin(console.base),
             compression=None,
             max_size=None,
         ) as page:

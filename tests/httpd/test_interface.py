@@ -216,7 +216,6 @@ class TestOutput:
         "cmd = sh -c 'n=0; while sleep 0.05; do n=$((n+1)); echo out $n; echo err $n >&2; done'\n"
     )
 
-    @pytest.mark.xfail(strict=False, reason="beside other tests, a line was missing once")
     def test_every_line_comes_once_and_in_order(self, start: Any, serve: Serve) -> None:
         daemon = start(self.COUNTER)
         console = serve(daemon.endpoint)

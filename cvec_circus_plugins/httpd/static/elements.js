@@ -1,23 +1,32 @@
 // Building pages: elements, numbers as texts, small curves, messages and questions.
 
+const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text in which everything that a terminal would obey, or that turns letters round, is visible. */
+export const clean = (text) =>
+  String(text ?? "").replace(CONTROLS, (sign) => {
+    const code = sign.charCodeAt(0);
+    return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
+  });
+
 /** Make an element; properties are attributes, except text, data and on-handlers. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name === "text") element.textContent = value;
+    if (name === "text") element.textContent = clean(value);
     else if (name === "data") Object.assign(element.dataset, value);
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined)
       element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter((child) => child !== null && child !== undefined).map((child) => (typeof child === "string" ? clean(child) : child)));
   return element;
 }
 
 /** Change a text only where it differs, so that nothing is drawn or read out again for nothing. */
 export function put(element, text) {
-  const wanted = text ?? "";
+  const wanted = clean(text);
   if (element && element.textContent !== wanted) element.textContent = wanted;
 }
 

@@ -2,11 +2,14 @@
 // before it, what older lines the file of a stream has.
 
 import { act, page } from "./console.js";
-import { make, put, timeText } from "./elements.js";
+import { clean, make, put, timeText } from "./elements.js";
 import { daemon, followWatcher, name } from "./watcher.js";
 
 const LINES_KEPT = 5000;
 const WAITING_KEPT = 5000;
+const SOURCES = 1000;
+const LOOK_AGAIN = 1000;
+const ASK_PAUSE = 1000;
 
 const box = document.querySelector("#output");
 const log = document.querySelector("#log");
@@ -21,13 +24,16 @@ const found = document.querySelector("#found");
 /** All lines that are known, oldest first: {channel, wid, text, time, element}. */
 let lines = [];
 /** Lines whose end has not come yet, by process and channel. */
-let open = new Map();
+const open = new Map();
 /** How many bytes of each process and channel are shown. */
 let ends = new Map();
 let waiting = [];
 let isPaused = false;
 let early = [];
+/** Whether what the daemon keeps is shown, and live output goes on from there. */
 let isReady = false;
+let isAsking = false;
+let askedAt = -Infinity;
 let dropped = 0;
 /** Whether the end is shown, whatever comes. */
 let follows = true;
@@ -37,38 +43,34 @@ const decoders = new Map();
 
 // Colours of terminals are left out; what else a terminal would obey is made visible.
 const COLOURS = /\x1b\[[0-9;:]*m/g;
-const ORDERS = /[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]/g;
-const clean = (text) =>
-  text.replace(COLOURS, "").replace(ORDERS, (sign) => {
-    const code = sign.charCodeAt(0);
-    return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
-  });
+const lineText = (text) => clean(text.replace(COLOURS, "").replace(/\r$/, "").replaceAll("\r", "\u240d"));
 
-function textOf(entry) {
-  if (entry.encoding !== "base64") return entry.data;
-  const bytes = Uint8Array.from(atob(entry.data), (sign) => sign.charCodeAt(0));
-  const source = `${entry.process_pid}.${entry.channel}`;
+const sourceOf = (entry) => `${entry.process_pid}.${entry.channel}`;
+
+function bytesOf(entry) {
+  if (entry.encoding === "base64") return Uint8Array.from(atob(entry.data), (sign) => sign.charCodeAt(0));
+  return new TextEncoder().encode(entry.data);
+}
+
+/** The text of bytes, where a letter may stand half in this piece and half in the next one. */
+function textOf(source, bytes) {
   if (!decoders.has(source)) decoders.set(source, new TextDecoder());
   return decoders.get(source).decode(bytes, { stream: true });
 }
 
-function sizeOf(entry) {
-  if (entry.encoding === "base64") return Math.floor((entry.data.replace(/=+$/, "").length * 3) / 4);
-  return new TextEncoder().encode(entry.data).length;
-}
-
-function take(entry, time) {
-  const source = `${entry.process_pid}.${entry.channel}`;
-  const parts = textOf(entry).split("\n");
+function take(entry, bytes = bytesOf(entry)) {
+  const source = sourceOf(entry);
+  const parts = textOf(source, bytes).split("\n");
   parts.forEach((part, index) => {
     const isLast = index === parts.length - 1;
     if (isLast && part === "") return;
     const begun = open.get(source);
     if (begun) {
-      begun.text += clean(part);
+      begun.raw += part;
+      begun.text = lineText(begun.raw);
       if (begun.element) draw(begun);
     } else {
-      const line = { channel: entry.channel, wid: entry.process_id, text: clean(part.replace(/\r$/, "")), time, element: null };
+      const line = { channel: entry.channel, wid: entry.process_id, raw: part, text: lineText(part), time: entry.time, element: null };
       if (isLast) open.set(source, line);
       waiting.push(line);
     }
@@ -150,36 +152,75 @@ function tell() {
 
 /** Show what the daemon keeps, and then what came meanwhile beyond it. */
 async function begin() {
-  isReady = false;
-  let reply;
+  if (isAsking) return;
+  isAsking = true;
+  let reply = {};
   try {
     reply = await act("tail", { name, merged: true, channel: "all", lines: 1000 }, daemon);
   } catch {
-    return;
+    // The console is away: the next snapshot brings another try.
   }
+  isAsking = false;
   if (!reply.merged) return;
   for (const line of log.querySelectorAll(".line")) line.remove();
-  lines = [];
-  waiting = [];
-  open = new Map();
-  ends = new Map((reply.ends ?? []).map((end) => [`${end.process_pid}.${end.channel}`, end.end]));
-  for (const entry of reply.merged) take(entry, entry.time);
-  isReady = true;
+  ends = new Map((reply.ends ?? []).map((end) => [sourceOf(end), end.end]));
+  for (const entry of reply.merged) take(entry);
   waiting = waiting.slice(-LINES_KEPT);
-  for (const entry of early.splice(0)) takeLive(entry);
+  isReady = true;
+  drain();
   flush();
   toEnd();
   offerOlder();
+  // What was written before the daemon had heard that this page listens, and nothing since.
+  setTimeout(catchUp, LOOK_AGAIN);
 }
 
-function takeLive(entry) {
-  const source = `${entry.process_pid}.${entry.channel}`;
-  const end = ends.get(source) ?? 0;
-  if (typeof entry.start === "number") {
-    if (entry.start < end) return;
-    ends.set(source, entry.start + sizeOf(entry));
+/** Ask for what is kept and has not come. */
+async function catchUp() {
+  if (!isReady || isAsking) return;
+  isAsking = true;
+  askedAt = performance.now();
+  for (const own of ["stdout", "stderr"]) {
+    const reply = await act("tail", { name, channel: own, lines: 1000 }, daemon).catch(() => ({}));
+    for (const entry of reply.output ?? []) takePiece({ ...entry, channel: own, start: entry.end - bytesOf(entry).length, time: Date.now() / 1000 });
   }
-  take(entry, entry.time ?? Date.now() / 1000);
+  isAsking = false;
+  drain();
+}
+
+/** Take what has come, in order; where something before it is missing, ask for that first. */
+function drain() {
+  while (isReady && !isAsking && early.length) {
+    const isBeyond = early[0].start > (ends.get(sourceOf(early[0])) ?? 0);
+    if (isBeyond && performance.now() - askedAt > ASK_PAUSE) catchUp();
+    else takePiece(early.shift());
+  }
+  later();
+}
+
+/** Take a piece, as far as it has not come yet. */
+function takePiece(entry) {
+  const source = sourceOf(entry);
+  const known = ends.get(source) ?? 0;
+  const bytes = bytesOf(entry);
+  const end = entry.start + bytes.length;
+  ends.delete(source);
+  ends.set(source, Math.max(known, end));
+  if (ends.size > SOURCES) {
+    const oldest = ends.keys().next().value;
+    for (const map of [ends, decoders, open]) map.delete(oldest);
+  }
+  if (entry.start > known) tellGap(entry.start - known);
+  if (end > known) take(entry, bytes.subarray(Math.max(0, known - entry.start)));
+}
+
+/** Say how much is missing, in one line for all that is missing at one place. */
+function tellGap(size) {
+  const last = waiting.at(-1);
+  const gap = last?.channel === "gap" ? last : { channel: "gap", wid: null, size: 0, time: null, element: null };
+  gap.size += size;
+  gap.raw = gap.text = `${gap.size} characters came too fast for this page and were left out`;
+  if (gap !== last) waiting.push(gap);
 }
 
 function fileChannel() {
@@ -199,7 +240,7 @@ async function loadOlder() {
   if (cursors[source]) query.set("cursor", cursors[source]);
   else {
     query.set("skip", shown.length);
-    if (shown.length) query.set("first", shown[0].text.slice(0, 500));
+    if (shown.length) query.set("first", shown[0].raw.replace(/\r$/, "").slice(-500));
   }
   const response = await fetch(`${page("watchers", daemon, "older", name)}?${query}`);
   const reply = await response.json();
@@ -209,7 +250,7 @@ async function loadOlder() {
   }
   cursors[source] = reply.cursor;
   const before = log.scrollHeight;
-  const fresh = reply.lines.map((text) => ({ channel: "file", wid: null, text: clean(text), time: null, element: null }));
+  const fresh = reply.lines.map((text) => ({ channel: "file", wid: null, text: lineText(text), time: null, element: null }));
   older.after(...fresh.map(elementOf));
   for (const line of fresh) line.element.hidden = only.checked && find.value !== "" && !line.text.toLowerCase().includes(find.value.toLowerCase());
   older.after(make("div", { class: "gap small", text: `from ${reply.file}` }));
@@ -255,13 +296,10 @@ const later = () => {
 };
 
 followWatcher(["output"], (message) => {
-  if (message.type === "snapshot") begin();
+  if (message.type === "snapshot") isReady ? catchUp() : begin();
   else if (message.type === "output") {
-    if (isReady) takeLive(message);
-    else if (early.push(message) > 2000) early.shift();
-    later();
-  } else if (message.type === "lost" && message.output) {
-    waiting.push({ channel: "gap", wid: null, text: `${message.output} characters came too fast for this page and were left out`, time: null, element: null });
-    later();
+    // What does not fit is found to be missing, and asked for.
+    if (early.push(message) > 2000) early.shift();
+    drain();
   }
 });
