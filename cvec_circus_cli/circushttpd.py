@@ -91,7 +91,7 @@ def _settings(args: argparse.Namespace) -> Any:
 def _serve(settings: Any, args: argparse.Namespace) -> int:
     server = import_module("cvec_circus_plugins.httpd.server")
     server.check_safe(settings)
-    listener = server.bind(settings) if args.fd is None else server.listener_at(args.fd)
+    listener = _listener(server, settings) if args.fd is None else server.listener_at(args.fd)
     address = server.address_of(settings, listener.getsockname()[1])
     link = server.first_link(settings, address, _me())
     print(f"circushttpd: Listening on {address}")
@@ -107,6 +107,10 @@ def _serve(settings: Any, args: argparse.Namespace) -> int:
     return OK
 
 
+def _listener(server: Any, settings: Any) -> Any:
+    return server.handed_over(os.environ) or server.bind(settings)
+
+
 def _serve_for_daemon(order: Order) -> int:
     """Serve as the daemon's own console, in its log and for as long as it lives."""
     module = import_module("cvec_circus_plugins.httpd.settings")
@@ -116,7 +120,7 @@ def _serve_for_daemon(order: Order) -> int:
     settings = module.of_options(order.options, own_daemon)
     server = import_module("cvec_circus_plugins.httpd.server")
     server.check_safe(settings)
-    listener = server.bind(settings)
+    listener = _listener(server, settings)
     address = server.address_of(settings, listener.getsockname()[1])
     log.info("the console listens at %s", address)
     link = server.first_link(settings, address, _me())

@@ -10,7 +10,7 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -35,7 +35,7 @@ from cvec_circus_core.hosting.threads import PluginThreads
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.events import Told, WatcherStopped
-from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
+from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field, replace
@@ -124,7 +124,9 @@ class Engine:
         self.outputs = Outputs()
         self.store = owner.store
         self.sockets = ManagedSockets(owner.sockets, owner.store)
-        self._configuration = configuration
+        self.unbound: Collection[SocketSpec] = ()
+        """The sockets of plugins that could not be bound at the start."""
+        self._configuration = configuration = self._bind_for_plugins(configuration)
         self._around = _surroundings(parts.hooks)
         census = SharedCensus(self.clock, _census)
         introspection = Introspection(
@@ -187,8 +189,17 @@ class Engine:
         self._repair = EndpointRepair(self.loop, self._files)
         self.sockets.on_change = self._repair.watch
 
-    def _open_sockets(self) -> list[str]:
+    def _bind_for_plugins(self, configuration: Configuration) -> Configuration:
+        """Open the sockets that come with plugins, and return what can be without the others."""
         self.sockets.take_over()
+        if not has_begun(self.store.inventory):
+            for problem in self.sockets.open_all(configuration.plugin_sockets):
+                log.warning("%s; its plugin goes on trying by itself", problem)
+        brought = configuration.plugin_sockets
+        self.unbound = [socket for socket in brought if socket.name not in self.sockets.names]
+        return configuration.without(self.unbound)
+
+    def _open_sockets(self) -> list[str]:
         if has_begun(self.store.inventory):
             # What is not there was closed at run time.
             return []

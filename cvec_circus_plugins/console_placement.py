@@ -2,16 +2,22 @@
 
 Beside the console's own package, because every daemon asks, and one that runs no console is to
 import nothing of it. The options go with the order: when one changes, the console is replaced.
+
+The daemon binds the console's socket and keeps it while the console is replaced, so that whoever
+connects meanwhile waits for the next one. Where other machines would reach passwords in the clear
+nothing is bound, and the console says why.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 
 from cvec_circus_core.api import (
     PLUGIN_STOP_GRACE,
     ArbiterSpec,
     PluginSpec,
+    SocketSpec,
     WatcherSpec,
     hookimpl,
     name_key,
@@ -21,6 +27,7 @@ WATCHER = "circushttpd"
 RUNNER = "httpd"
 
 _PREFIX = "httpd_"
+_QUEUED = 512
 _SETTINGS = (
     *("host", "port", "folder", "certfile", "keyfile", "insecure", "root_path", "hosts"),
     *("proxies", "proxy_header", "proxy_secret", "proxy_role", "endpoints"),
@@ -45,9 +52,37 @@ class ConsolePlacement:
                 runner=RUNNER,
                 isolate=True,
                 options=options,
+                sockets=(_socket(daemon),) if listens_safely(daemon) else (),
                 watcher=_watcher(daemon),
             )
         ]
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listens_safely(daemon: ArbiterSpec) -> bool:
+    """Tell whether the daemon's options let its console listen where they say."""
+    is_covered = daemon.httpd_certfile is not None or bool(daemon.httpd_proxies)
+    return is_covered or daemon.httpd_insecure or is_loopback(daemon.httpd_host)
+
+
+def _socket(daemon: ArbiterSpec) -> SocketSpec:
+    family = "AF_INET6" if ":" in daemon.httpd_host else "AF_INET"
+    return SocketSpec(
+        name=WATCHER,
+        host=daemon.httpd_host,
+        port=daemon.httpd_port,
+        family=family,
+        backlog=_QUEUED,
+    )
 
 
 def _watcher(daemon: ArbiterSpec) -> WatcherSpec:

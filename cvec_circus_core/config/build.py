@@ -32,13 +32,11 @@ from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.option_reader import Free, canonical_key, nearest
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
+from cvec_circus_core.model.socket_use import CONSOLE_SOCKET
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field_names
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
-CONSOLE_SOCKET = "circushttpd"
-"""Name of the socket that the daemon binds for its web console."""
-
 HIDDEN = "…"
 """What is shown of a secret."""
 

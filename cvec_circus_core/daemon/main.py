@@ -53,7 +53,7 @@ from cvec_circus_core.hosting.classes import (
     plugin_faults,
     use_faults,
 )
-from cvec_circus_core.hosting.placement import Hosts, assign, place, watcher_of
+from cvec_circus_core.hosting.placement import Hosts, assign, place, sockets_of, watcher_of
 from cvec_circus_core.hosting.threads import PLUGIN_THREAD
 from cvec_circus_core.model.errors import CircusError, ConfigError
 from cvec_circus_core.model.faults import Fault
@@ -309,7 +309,8 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
         doubts = tuple(torn(whole, last_read))
         if not doubts:
             whole = last_read
-        return replace(_configuration(last_read, hosts, inner), doubts=doubts)
+        configuration = _configuration(last_read, hosts, inner).without(engine.unbound)
+        return replace(configuration, doubts=doubts)
 
     def note_in_force() -> None:
         place.in_force(last_read, engine.supervisor.spec)
@@ -432,6 +433,8 @@ def _configuration(loaded: Loaded, hosts: Hosts, inner: InternalEndpoints) -> Co
         daemon_pid=os.getpid(),
         daemon_id=inner.daemon_id,
     )
-    plugins = (watcher_of(process, facts, spec) for process in hosts.processes)
+    plugins = (watcher_of(each, facts, spec, has_sockets=True) for each in hosts.processes)
     watchers = (*loaded.watchers, *plugins)
-    return Configuration(spec, watchers, loaded.sockets, tuple(hosts.threads))
+    brought = sockets_of(hosts.processes, (socket.name for socket in loaded.sockets))
+    sockets = (*loaded.sockets, *brought)
+    return Configuration(spec, watchers, sockets, tuple(hosts.threads), brought)

@@ -19,7 +19,7 @@ from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.points import points_of
 from cvec_circus_core.hosting.classes import PluginFacts, PluginNames
 from cvec_circus_core.model.errors import ConfigError
-from cvec_circus_core.model.socket_specs import ANY_PLUGIN, PLUGIN_SETTINGS, PluginSpec
+from cvec_circus_core.model.socket_specs import ANY_PLUGIN, PLUGIN_SETTINGS, PluginSpec, SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
 
@@ -85,10 +85,20 @@ def assign(plugins: Iterable[PluginSpec], names: PluginNames) -> Hosts:
     return Hosts(tuple(threads), tuple(processes))
 
 
-def watcher_of(plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec) -> WatcherSpec:
+def sockets_of(plugins: Iterable[PluginSpec], configured: Iterable[str]) -> tuple[SocketSpec, ...]:
+    """Return the managed sockets that come with plugins, but for those that are configured."""
+    names = frozenset(configured)
+    sockets = {socket.name: socket for plugin in plugins for socket in plugin.sockets}
+    return tuple(socket for name, socket in sockets.items() if name not in names)
+
+
+def watcher_of(
+    plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec, *, has_sockets: bool = False
+) -> WatcherSpec:
     """Return the watcher that keeps one plugin in a process of its own, and its log in ours.
 
-    Raises `ConfigError` where no installed package brings its runner.
+    ``has_sockets`` says that the sockets that come with it are there. Raises `ConfigError` where no
+    installed package brings its runner.
     """
     settings = {
         "name": plugin.name,
@@ -106,6 +116,7 @@ def watcher_of(plugin: PluginSpec, facts: PluginFacts, arbiter: ArbiterSpec) -> 
         plugin.watcher,
         cmd=_command(plugin),
         args=(),
+        sockets=tuple(socket.name for socket in plugin.sockets) if has_sockets else (),
         env={**plugin.watcher.env, PLUGIN_SETTINGS: text},
     )
 

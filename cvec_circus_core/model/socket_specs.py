@@ -99,3 +99,7 @@ class PluginSpec(Spec, frozen=True, kw_only=True):
     """Its watcher, named ``plugin:NAME``, whose command is for the plugin's host to fill in."""
     runner: str = ANY_PLUGIN
     """The entry point of ``cvec_circus.runners`` that is its program in a process of its own."""
+    sockets: tuple[SocketSpec, ...] = ()
+    """Managed sockets that come with it, for a program of its own that takes LISTEN_FDS. One that
+    the configuration has, too, is the configuration's; without one that can not be bound when the
+    daemon starts, both start all the same."""

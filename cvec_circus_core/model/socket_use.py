@@ -2,9 +2,9 @@
 
     by number   cmd, args, shell_args or env say ``$(circus.sockets.NAME)``: the process has these
                 sockets under the numbers that they have with the owner of processes
-    in a row    ``sockets`` lists them, or ``use_sockets`` is on and none is named: the process has
-                them from descriptor 3 on, as systemd would give them (LISTEN_FDS). What is named
-                besides follows after them
+    in a row    ``sockets`` lists them, or ``use_sockets`` is on and none is named, which means all
+                but the web console's: the process has them from descriptor 3 on, as systemd would
+                give them (LISTEN_FDS). What is named besides follows after them
     as stdin    ``stdin_socket``, in either case
 
 A process gets these and no others.
@@ -21,6 +21,10 @@ from cvec_circus_core.model.values import Struct
 _SOCKET = re.compile(
     r"\$\(circus\.sockets\.([\w.-]+)\)|\(\(circus\.sockets\.([\w.-]+)\)\)", re.IGNORECASE | re.ASCII
 )
+
+
+CONSOLE_SOCKET = "circushttpd"
+"""Where the web console listens: for those alone who name it, as it comes with no section."""
 
 
 class SocketUse(Struct, frozen=True):
@@ -60,5 +64,5 @@ def socket_use(spec: WatcherSpec, known: Collection[str]) -> SocketUse:
     numbered = tuple(dict.fromkeys(name for text in texts for name in sockets_in(text)))
     names = tuple(dict.fromkeys(spec.sockets))
     if spec.use_sockets and not names and not numbered:
-        names = tuple(known)
+        names = tuple(name for name in known if name != CONSOLE_SOCKET)
     return SocketUse(numbered, names, spec.stdin_socket)

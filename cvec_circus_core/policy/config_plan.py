@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.names import name_key
@@ -31,8 +31,26 @@ class Configuration(Struct, frozen=True):
     sockets: tuple[SocketSpec, ...] = ()
     plugins: tuple[PluginSpec, ...] = ()
     """Those that run in threads of the daemon."""
+    plugin_sockets: tuple[SocketSpec, ...] = ()
+    """Those of the sockets that come with plugins; a daemon starts without them, too."""
     doubts: tuple[str, ...] = ()
     """Sentences that say why it may not be whole."""
+
+    def without(self, missing: Collection[SocketSpec]) -> Configuration:
+        """Return it without some of the sockets, for watchers that can do without them."""
+        names = {socket.name for socket in missing if socket in self.plugin_sockets}
+        if not names:
+            return self
+        watchers = (
+            replace(spec, sockets=tuple(name for name in spec.sockets if name not in names))
+            for spec in self.watchers
+        )
+        return replace(
+            self,
+            watchers=tuple(watchers),
+            sockets=tuple(socket for socket in self.sockets if socket.name not in names),
+            plugin_sockets=tuple(each for each in self.plugin_sockets if each.name not in names),
+        )
 
 
 class Present(Struct, frozen=True):

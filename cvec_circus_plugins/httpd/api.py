@@ -19,6 +19,7 @@ from cvec_circus_plugins.httpd.commands import as_response, run_command
 from cvec_circus_plugins.httpd.console import Console, UnknownDaemon, console_of, session_of
 from cvec_circus_plugins.httpd.daemon_link import PATIENCE
 from cvec_circus_plugins.httpd.daemon_model import DaemonModel
+from cvec_circus_plugins.httpd.event_log import OWN
 from cvec_circus_plugins.httpd.feed import Mailbox
 from cvec_circus_plugins.httpd.handlers import page, resource
 from cvec_circus_plugins.httpd.openapi import document_of
@@ -143,6 +144,7 @@ async def _events(
             elif (
                 message["type"] == "event"
                 and message["daemon"] == daemon.key
+                and not message["topic"].startswith(OWN)
                 and (not topics or message["topic"].startswith(topics))
             ):
                 yield _event("event", {"topic": message["topic"], "body": message["body"]})

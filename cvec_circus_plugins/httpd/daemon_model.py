@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Any
@@ -20,6 +19,7 @@ import zmq
 from cvec_circus_core.api import CallError, Person
 from cvec_circus_plugins.commands._status_table import shown_state
 from cvec_circus_plugins.httpd.daemon_link import DaemonLink, Reply
+from cvec_circus_plugins.httpd.event_log import AUDIT, EventLog
 from cvec_circus_plugins.httpd.feed import Feed
 from cvec_circus_plugins.httpd.settings import DaemonAddress
 from cvec_circus_plugins.httpd.statistics_switch import WATCHER, added_endpoint
@@ -33,12 +33,10 @@ PAUSE = 0.1
 """Seconds between two questions, at least."""
 ASKED_BY_NAME = 8
 """Watchers that are asked for one by one; when more have changed, all are asked for at once."""
-EVENTS_KEPT = 1000
 STATISTICS_STAY = 20.0
 """Seconds for which statistics are heard after the last browser has left."""
 RETRY = 1.0
 
-AUDIT = "audit."
 TOPICS = ("watcher.", AUDIT, "plugin.")
 
 Watcher = dict[str, Any]
@@ -63,9 +61,7 @@ class DaemonModel:
         """Why it is not connected."""
         self.stats_endpoint: str | None = None
         self.watchers: dict[str, Watcher] = {}
-        self.events: deque[Mapping[str, Any]] = deque(maxlen=EVENTS_KEPT)
-        self.audits: deque[Mapping[str, Any]] = deque(maxlen=EVENTS_KEPT)
-        """Who did what; kept apart, because processes that come and go would push it out."""
+        self.log = EventLog(self.key)
         self.usage = UsageTable()
         self.link = DaemonLink(context, address, self)
         self._feed = feed
@@ -140,9 +136,7 @@ class DaemonModel:
         except ValueError:
             return
         name = topic.decode(errors="replace")
-        event = {"type": "event", "daemon": self.key, "topic": name, "body": facts}
-        (self.audits if name.startswith(AUDIT) else self.events).append(event)
-        self._feed.event(event)
+        self._feed.event(self.log.add(name, facts))
         self._note_change(name, facts)
 
     def on_output(self, topic: bytes, body: bytes) -> None:
@@ -247,9 +241,14 @@ class DaemonModel:
         if self._feed.has_audience:
             self._hear_statistics()
         self._feed.snapshot(self.key, self.snapshot())
+        if not was_connected:
+            for event in self.log.found(self.watchers):
+                self._feed.event(event)
 
     def _lost(self, reason: str) -> None:
         is_news = self.connected or self.reason != reason
+        if self.connected:
+            self._feed.event(self.log.lost(reason))
         self.connected, self.reason = False, reason
         if is_news:
             log.warning("daemon %s: %s; trying on", self.endpoint, reason)

@@ -32,13 +32,13 @@ log = logging.getLogger(__name__)
 @page
 async def events(request: Request) -> Response:
     """Show what happened, newest first."""
-    return _page(request, "events.html", entries=list(reversed(daemon_of(request).events)))
+    return _page(request, "events.html", entries=list(reversed(daemon_of(request).log.events)))
 
 
 @page
 async def audit(request: Request) -> Response:
     """Show who did what, newest first."""
-    return _page(request, "audit.html", entries=list(reversed(daemon_of(request).audits)))
+    return _page(request, "audit.html", entries=list(reversed(daemon_of(request).log.audits)))
 
 
 @page

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 import uvicorn
 
 from cvec_circus_core.api import ConfigError, Person, Role
+from cvec_circus_plugins.console_placement import is_loopback
 from cvec_circus_plugins.httpd.app import create_app
 from cvec_circus_plugins.httpd.connection_limits import LimitedProtocol
 from cvec_circus_plugins.httpd.links import Links
@@ -32,8 +33,9 @@ PROTOCOL_SETTINGS: Mapping[str, Any] = {
     "timeout_keep_alive": 30,
 }
 """How uvicorn is to speak, also as a worker of gunicorn."""
-_LAST_WORDS = 3
-"""Seconds that requests may still take at the end."""
+_FIRST_HANDED_OVER = 3
+_LAST_WORDS = 1
+"""Seconds that requests may still take at the end: less than the daemon lets a plugin take."""
 
 
 def check_safe(settings: ConsoleSettings) -> None:
@@ -43,7 +45,7 @@ def check_safe(settings: ConsoleSettings) -> None:
     if settings.certfile is not None:
         _check_certificate(settings.certfile, settings.keyfile)
     is_covered = settings.certfile is not None or bool(settings.proxies) or settings.insecure
-    if not is_covered and not _is_loopback(settings.host):
+    if not is_covered and not is_loopback(settings.host):
         raise ConfigError(
             f"the console does not listen at {settings.host}, where other machines reach it: give "
             "httpd_certfile, or httpd_proxies, or say httpd_insecure = True"
@@ -57,15 +59,6 @@ def _check_certificate(certfile: str, keyfile: str | None) -> None:
         reason = (error.strerror or str(error)).lower()
         named = certfile if keyfile is None else f"{certfile} with httpd_keyfile {keyfile}"
         raise ConfigError(f"httpd_certfile {named} can not be used: {reason}") from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def bind(settings: ConsoleSettings) -> socket.socket:
@@ -86,6 +79,16 @@ def bind(settings: ConsoleSettings) -> socket.socket:
             f"the console can not listen at {settings.host}:{settings.port}: {reason}"
         ) from None
     return listener
+
+
+def handed_over(environ: Mapping[str, str]) -> socket.socket | None:
+    """Return the socket that circusd or systemd has bound for us, where one has.
+
+    Raises `ConfigError`.
+    """
+    if environ.get("LISTEN_PID") != str(os.getpid()) or environ.get("LISTEN_FDS", "0") == "0":
+        return None
+    return listener_at(_FIRST_HANDED_OVER)
 
 
 def listener_at(fd: int) -> socket.socket:

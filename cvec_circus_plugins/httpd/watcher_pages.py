@@ -76,7 +76,7 @@ async def events(request: Request) -> Response:
     daemon, name = daemon_of(request), _name(request)
     own = [
         event
-        for event in (*daemon.events, *daemon.audits)
+        for event in (*daemon.log.events, *daemon.log.audits)
         if event["body"].get("watcher") == name
         or event["body"].get("properties", {}).get("name") == name
     ]

@@ -64,14 +64,14 @@ def become(uid: int) -> None:
 def ask(endpoint: str) -> None:
     """Send requests one by one, and print the replies."""
     requests = json.load(sys.stdin)
-    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
     dealer.ipv6 = True
     show_key(dealer)
     dealer.connect(endpoint)
     for command, properties in requests:
         dealer.send(json.dumps({"command": command, "properties": properties}).encode())
-        if not dealer.poll((PATIENCE if KEYS in os.environ else LIMIT) * 1000):
+        if not dealer.poll(int((PATIENCE if KEYS in os.environ else LIMIT) * 1000)):
             sys.exit(NO_ANSWER)
         print(dealer.recv().decode(), flush=True)
     dealer.close()
@@ -79,7 +79,7 @@ def ask(endpoint: str) -> None:
 
 def flood(endpoint: str, count: int) -> None:
     """Send requests as fast as can be, and count the answers."""
-    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     dealer.linger = 0
     dealer.sndhwm = dealer.rcvhwm = 0
     dealer.connect(endpoint)
@@ -95,7 +95,7 @@ def flood(endpoint: str, count: int) -> None:
 
 def hear(endpoint: str, topic: str = "") -> None:
     """Subscribe to everything that begins so, and tell how that goes."""
-    subscriber = zmq.Context.instance().socket(zmq.SUB)
+    subscriber: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     subscriber.ipv6 = True
     show_key(subscriber)
     subscriber.subscribe(topic)
@@ -148,7 +148,7 @@ def storm(endpoint: str, count: int, name: str) -> None:
 
 def hasty(endpoint: str, count: int, name: str) -> None:
     """Show a key, send a command, and hang up at once or a moment later, again and again."""
-    context = zmq.Context.instance()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
     for number in range(count):
         one = context.socket(zmq.DEALER)
         one.linger = number % 5

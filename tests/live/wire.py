@@ -28,7 +28,8 @@ class Caller:
     def __init__(
         self, endpoint: str, kind: int = zmq.DEALER, keys: CurveKeys | None = None
     ) -> None:
-        self.socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+        self.socket: zmq.Socket[bytes] = context.socket(kind)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.ipv6 = True
         if keys is not None:
