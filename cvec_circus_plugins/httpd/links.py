@@ -12,6 +12,7 @@ from cvec_circus_plugins.httpd.tokens import digest
 FILE = "links.json"
 GOOD_FOR = 3600.0
 """Seconds."""
+_AT_MOST = 100
 
 
 class Links:
@@ -24,7 +25,7 @@ class Links:
         """Return the secret of a new link, with which this person can sign in once."""
         secret = secrets.token_urlsafe(32)
         row = {"name": person.name, "role": person.role.value, "expires": unix_time() + GOOD_FOR}
-        self._table.change(lambda rows: {**_good(rows), digest(secret): row})
+        self._table.change(lambda rows: {**_newest(rows), digest(secret): row})
         return secret
 
     def use(self, secret: str) -> Person | None:
@@ -43,6 +44,12 @@ class Links:
 
         self._table.change(without)
         return used[0] if used else None
+
+
+def _newest(rows: Rows) -> Rows:
+    # A console that can not stay up makes one at each start.
+    good = sorted(_good(rows).items(), key=lambda entry: entry[1]["expires"])
+    return dict(good[-_AT_MOST + 1 :])
 
 
 def _good(rows: Rows) -> Rows:

@@ -20,6 +20,8 @@ from cvec_circus_plugins.httpd.handlers import carries_word
 log = logging.getLogger(__name__)
 
 _WRONG = "that is not right, or not good any more"
+_LONGEST_NAME = 64
+"""Letters of a name by which failures are counted: nobody has a longer one."""
 _SLASHES = ("//", "/\\")
 
 
@@ -38,7 +40,7 @@ async def sign_in(request: Request) -> Response:
     except BadMessage as error:
         return _form(request, 400, str(error))
     name = form.get("name", "").strip()
-    accounts = (f"address {visit.client}", *((f"name {name}",) if name else ()))
+    accounts = (f"address {visit.client}", *((f"name {name[:_LONGEST_NAME]}",) if name else ()))
     seconds = console.attempts.seconds_to_wait(*accounts)
     if seconds > 0:
         response = _form(request, 429, f"too many attempts; wait {seconds:.0f} seconds")

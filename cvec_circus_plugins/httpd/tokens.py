@@ -15,6 +15,7 @@ from cvec_circus_core.api import BadKeys, Person, Role, unix_time
 from cvec_circus_plugins.httpd.private_table import PrivateTable, Rows
 
 FILE = "tokens.json"
+_AT_MOST = 1000
 _MARK = "circus_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
@@ -63,6 +64,8 @@ class Tokens:
         def with_token(rows: Rows) -> Rows:
             if name in rows:
                 raise BadKeys(f"there is a token {name!r} already")
+            if len(rows) >= _AT_MOST:
+                raise BadKeys(f"there are {_AT_MOST} tokens already; take away what is not used")
             return {**rows, name: row}
 
         self._table.change(with_token)
