@@ -447,10 +447,15 @@ class TestFloods:
         _, console = shared
         head = b"POST /sign-in HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n"
         smuggled = b"GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n"
-        for lines in (b"transfer-encoding: chunked\r\n", b"content-length: 5\r\n"):
+        for lines in (
+            b"content-length: 5\r\n",
+            b"transfer-encoding: xchunked\r\n",
+            b"transfer-encoding: chunked, identity\r\n",
+            b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        ):
             answer = exchange(console, head + lines + b"\r\n0\r\n\r\n" + smuggled)
             assert answer.count(b"HTTP/1.1 ") == 1
-            assert answer.split(b" ")[1] in (b"400", b"403"), answer
+            assert answer.split(b" ")[1] in (b"400", b"501"), answer
 
     def test_a_body_that_is_too_large(self, shared: Shared) -> None:
         _, console = shared
