@@ -46,6 +46,7 @@ class EventLog:
         for name, state in watchers.items():
             if state["state"] != "active" or state["last_exit"] is not None or state["reason"]:
                 told = {key: state[key] for key in _TOLD if state.get(key) is not None}
+                told["state"] = state["shown"]
                 yield self.add(f"{OWN}found", {"watcher": name, "time": unix_time(), **told})
 
     def lost(self, reason: str) -> Event:

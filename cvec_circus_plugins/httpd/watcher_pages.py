@@ -59,7 +59,13 @@ async def output(request: Request) -> Response:
     lines = list(shown_lines(reply.get("merged", ())))
     options = await _ask_watcher(request, "options", {})
     files = {channel: file_of(options.get("options", {}), channel) for channel in CHANNELS}
-    return _watcher_page(request, "output", lines=lines, files=files)
+    return _watcher_page(request, "output", lines=lines, files=files, silence=_why_silent(reply))
+
+
+def _why_silent(reply: Mapping[str, Any]) -> str:
+    if reply.get("status") == "error":
+        return f"The output can not be shown: {reply['reason']}."
+    return "; ".join(reply.get("not_shown", ())) or "Nothing was written yet."
 
 
 @page

@@ -8,8 +8,22 @@ from cvec_circus_plugins.httpd.event_log import EVENTS_KEPT, EventLog
 from tests.httpd.conftest import SLEEPERS, Serve
 from tests.live.daemon import until
 
-WELL = {"state": "active", "running": 1, "wanted": 1, "restarts": 0, "last_exit": None}
-BROKEN = {"state": "failed", "running": 0, "wanted": 1, "restarts": 4, "last_exit": 3}
+WELL = {
+    "state": "active",
+    "shown": "active",
+    "running": 1,
+    "wanted": 1,
+    "restarts": 0,
+    "last_exit": None,
+}
+BROKEN = {
+    "state": "stopped",
+    "shown": "failed",
+    "running": 0,
+    "wanted": 1,
+    "restarts": 4,
+    "last_exit": 3,
+}
 BAD = "[watcher:bad]\ncmd = sh -c 'exit 3'\nmax_retry = 0\non_failure = stop\n"
 
 
@@ -25,6 +39,7 @@ def test_it_begins_with_those_that_are_not_simply_well() -> None:
         *("console.found", "b"),
         3,
     )
+    assert found["body"]["state"] == "failed"
     assert list(log.events) == [begun, found]
 
 

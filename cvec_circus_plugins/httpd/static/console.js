@@ -59,6 +59,7 @@ const WORDS = { live: "live", lost: "connection lost, trying again", "signed out
 
 function showState(state) {
   const mark = document.querySelector("#live");
+  mark.hidden = false;
   mark.dataset.live = state;
   mark.textContent = WORDS[state];
 }

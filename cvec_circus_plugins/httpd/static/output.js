@@ -148,6 +148,7 @@ function tell() {
   const parts = [hits === null ? `${visible.length} lines` : `${hits} of ${visible.length} lines match`];
   if (dropped) parts.push(`${dropped} left out`);
   put(found, parts.join(", "));
+  document.querySelector("#no-output").hidden = log.querySelector(".line") !== null;
 }
 
 /** Show what the daemon keeps, and then what came meanwhile beyond it. */
