@@ -115,6 +115,7 @@ ROOMS: Mapping[str, Room] = {
         (
             *(HTTPD, f"{CORE}.api", f"{PLUGINS}.commands._status_table"),
             *(f"{PLUGINS}.commands._option_words", f"{PLUGINS}.commands._output_entries"),
+            f"{PLUGINS}.console_placement",
         ),
         ("starlette", "uvicorn", "uvicorn_worker", "jinja2", "markupsafe", "argon2", "zmq"),
     ),

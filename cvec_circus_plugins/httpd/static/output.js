@@ -38,6 +38,7 @@ let dropped = 0;
 /** Whether the end is shown, whatever comes. */
 let follows = true;
 let lastTop = 0;
+let isLoading = false;
 const cursors = {};
 const decoders = new Map();
 
@@ -134,6 +135,8 @@ log.addEventListener("scroll", () => {
   if (log.scrollHeight - log.scrollTop - log.clientHeight < 40) follows = true;
   else if (log.scrollTop < lastTop - 4) follows = false;
   lastTop = log.scrollTop;
+  // Who scrolls on at the top goes back into the file.
+  if (isReady && !follows && log.scrollTop === 0 && !older.hidden) loadOlder();
 });
 
 function addProcess(wid) {
@@ -235,6 +238,13 @@ function offerOlder() {
 }
 
 async function loadOlder() {
+  if (isLoading) return;
+  isLoading = true;
+  await addOlder().catch(() => null);
+  isLoading = false;
+}
+
+async function addOlder() {
   const source = fileChannel();
   const shown = lines.filter((line) => line.channel === source);
   const query = new URLSearchParams({ channel: source });
