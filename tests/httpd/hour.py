@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -156,16 +157,21 @@ def _pass_minute(
 
 
 def growth(memories: list[Memory]) -> tuple[int, int]:
-    """Return by how much console and daemon have grown since a third of the time was over.
+    """Return by how much console and daemon have grown from the second third to the last.
 
-    At that time, all that is kept up to a bound is full.
+    In the first one, all that is kept up to a bound becomes full. Medians, because what waits for
+    a processor for a moment takes room, too.
     """
     third = max(1, len(memories) // 3)
     middle, end = memories[third : 2 * third], memories[2 * third :]
     return (
-        max(memory.console for memory in end) - max(memory.console for memory in middle),
-        max(memory.daemon for memory in end) - max(memory.daemon for memory in middle),
+        _median(memory.console for memory in end) - _median(memory.console for memory in middle),
+        _median(memory.daemon for memory in end) - _median(memory.daemon for memory in middle),
     )
+
+
+def _median(sizes: Iterable[int]) -> int:
+    return int(statistics.median(sizes))
 
 
 def main() -> None:
