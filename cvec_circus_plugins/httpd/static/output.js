@@ -238,9 +238,12 @@ function offerOlder() {
 }
 
 async function loadOlder() {
+  const button = older.querySelector("button");
   if (isLoading) return;
   isLoading = true;
+  button?.setAttribute("aria-busy", "true");
   await addOlder().catch(() => null);
+  button?.removeAttribute("aria-busy");
   isLoading = false;
 }
 
