@@ -14,6 +14,7 @@ const ASK_PAUSE = 1000;
 const box = document.querySelector("#output");
 const log = document.querySelector("#log");
 const older = document.querySelector("#older");
+const olderButton = older.querySelector("button");
 const channel = document.querySelector("#channel");
 const processes = document.querySelector("#process");
 const find = document.querySelector("#find");
@@ -296,7 +297,11 @@ document.querySelector("#clear").addEventListener("click", () => {
   lines = [];
   tell();
 });
-older.querySelector("button").addEventListener("click", loadOlder);
+olderButton.addEventListener("click", async () => {
+  // Pressed twice, it would bring the same lines twice.
+  olderButton.disabled = true;
+  await loadOlder().finally(() => (olderButton.disabled = false));
+});
 
 let isDue = false;
 const later = () => {
