@@ -27,4 +27,9 @@ def build(project: Path, into: Path) -> Distributions:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Distributions(next(into.glob("*.tar.gz")), next(into.glob("*.whl")))
+    return built(into)
+
+
+def built(folder: Path) -> Distributions:
+    """Return what was built into a folder."""
+    return Distributions(next(folder.glob("*.tar.gz")), next(folder.glob("*.whl")))

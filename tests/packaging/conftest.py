@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import venv
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import ROOT, Distributions, build
+from tests.packaging.building import ROOT, Distributions, build, built
 from tests.programs import Environment
 
+EXAMPLES = ROOT / "docs" / "examples"
+
+Shared = Callable[[str, Callable[[Path], object]], Path]
+
 
 @pytest.fixture(scope="session")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Return a folder of that name, which one process of a test run has filled for all."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def fill_once(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, whole = base / name, base / f"{name}.whole"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                fill(folder)
+                whole.touch()
+        return folder
+
+    return fill_once
+
+
+@pytest.fixture(scope="session")
+def ours(shared: Shared) -> Distributions:
     """This project, built."""
-    return build(ROOT, tmp_path_factory.mktemp("ours"))
+    return built(shared("ours", lambda folder: build(ROOT, folder)))
 
 
 @pytest.fixture(scope="session")
-def third_party(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+def third_party(shared: Shared) -> Distributions:
     """The package of the example that brings a command, built."""
-    project = ROOT / "docs" / "examples" / "command-package"
-    return build(project, tmp_path_factory.mktemp("third_party"))
+    return built(shared("third_party", lambda folder: build(EXAMPLES / "command-package", folder)))
 
 
 @pytest.fixture(scope="session")
-def extras(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+def extras(shared: Shared) -> Distributions:
     """The package of the example that brings a plugin, a command, a stream and numbers, built."""
-    project = ROOT / "docs" / "examples" / "plugin-package"
-    return build(project, tmp_path_factory.mktemp("extras"))
+    return built(shared("extras", lambda folder: build(EXAMPLES / "plugin-package", folder)))
 
 
 @pytest.fixture(scope="session")
 def environment(
-    tmp_path_factory: pytest.TempPathFactory,
-    ours: Distributions,
-    third_party: Distributions,
-    extras: Distributions,
+    shared: Shared, ours: Distributions, third_party: Distributions, extras: Distributions
 ) -> Environment:
     """A virtual environment with all wheels and what they need."""
-    fresh = Environment(tmp_path_factory.mktemp("environment") / "venv")
-    venv.create(fresh.folder, with_pip=True)
-    wheels = [f"{ours.wheel}[web]", *(str(one.wheel) for one in (third_party, extras))]
-    done = fresh.run("pip", "install", "-q", *wheels, limit=300)
-    assert done.returncode == 0, done.stderr
-    return fresh
+
+    def install(folder: Path) -> None:
+        venv.create(folder, with_pip=True, clear=True)
+        wheels = [f"{ours.wheel}[web]", *(str(one.wheel) for one in (third_party, extras))]
+        done = Environment(folder).run("pip", "install", "-q", *wheels, limit=270)
+        assert done.returncode == 0, done.stderr
+
+    return Environment(shared("environment", install))
