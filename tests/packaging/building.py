@@ -24,7 +24,7 @@ def build(project: Path, into: Path) -> Distributions:
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", into, project],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=270,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return built(into)
