@@ -66,7 +66,7 @@ class CircusClient:
         self._own_context = None if context else chosen_context
         self._socket = chosen_context.socket(zmq.DEALER)
         self._is_tunnel = ssh_server is not None
-        self._watch = ConnectionWatch(chosen_context, self._socket)
+        self._watch = ConnectionWatch(chosen_context, self._socket, endpoint)
         self._breaks: int | None = None
         try:
             self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)

@@ -61,7 +61,7 @@ class AsyncCircusClient:
         self._check_listener = ListenerCheck(endpoint, trust_user)
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._reader: asyncio.Task[None] | None = None
-        self._watch = ConnectionWatch(chosen_context, self._socket)
+        self._watch = ConnectionWatch(chosen_context, self._socket, endpoint)
         self._turn_to_wait = asyncio.Lock()
         try:
             self._key = connect(self._socket, endpoint, ssh_server, ssh_keyfile, keys)

@@ -20,16 +20,19 @@ _numbers = count()
 
 
 class ConnectionWatch:
-    """Follows the connection of a socket that has one, from before it is made."""
+    """Follows the connection of a socket that has one, from before it is made.
 
-    def __init__(self, context: zmq.Context[Any], socket: zmq.Socket[Any]) -> None:
+    One within the process (``inproc://``) is no matter of the network: it is there at once.
+    """
+
+    def __init__(self, context: zmq.Context[Any], socket: zmq.Socket[Any], endpoint: str) -> None:
         self._socket = socket
         address = f"inproc://connection-watch-{next(_numbers)}"
         socket.monitor(address, _EVENTS)
         # A plain one, also beside sockets of asyncio: it is never waited for by them.
         self._monitor: zmq.Socket[Any] = context.socket(zmq.PAIR)
         self._monitor.connect(address)
-        self._is_up = False
+        self._is_up = endpoint.startswith("inproc://")
         self._breaks = 0
 
     @property

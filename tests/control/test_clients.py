@@ -284,8 +284,7 @@ def test_the_last_word_before_the_connection_ends_arrives(
 
 
 def _answer_and_end(router: zmq.Socket[bytes]) -> None:
-    peer, body = router.recv_multipart()
-    router.send_multipart([peer, json.dumps({**OK, "id": json.loads(body)["id"]}).encode()])
+    _answer(router)
     router.close(linger=1000)
 
 
@@ -308,3 +307,29 @@ def test_what_was_given_up_is_not_carried_out_by_the_next_daemon(tmp_path: Path)
             second.send_multipart([peer, json.dumps({"id": json.loads(body)["id"]}).encode()])
             told.join(30)
     assert json.loads(body)["command"] == "list"
+
+
+@pytest.mark.parametrize("kind", ["blocking", "async"])
+def test_a_daemon_in_the_same_process(kind: str) -> None:
+    endpoint = "inproc://control"
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+        router.bind(endpoint)
+        answering = threading.Thread(target=_answer, args=(router,))
+        answering.start()
+        if kind == "blocking":
+            with CircusClient(context, endpoint) as client:
+                reply = client.send_message("list")
+        else:
+
+            async def ask() -> dict[str, Any]:
+                async with AsyncCircusClient(context, endpoint) as client:
+                    return await client.send_message("list")
+
+            reply = asyncio.run(ask())
+        answering.join(30)
+    assert reply["status"] == "ok"
+
+
+def _answer(router: zmq.Socket[bytes]) -> None:
+    peer, body = router.recv_multipart()
+    router.send_multipart([peer, json.dumps({**OK, "id": json.loads(body)["id"]}).encode()])
