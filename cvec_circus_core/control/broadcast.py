@@ -2,11 +2,15 @@
 
 An XPUB, because it tells what is subscribed to: while nobody listens, nobody has to make what would
 be sent. A subscriber that does not read loses messages past a bound, and nobody else notices.
+
+A publisher may say what "everything" is. Then the socket leaves each subscription to us
+(XPUB_MANUAL), and one to the empty topic is granted as one to that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -35,15 +39,19 @@ class Broadcast:
         loop: asyncio.AbstractEventLoop,
         queued: int,
         on_audience: Callable[[], None] = _nobody_cares,
+        everything: bytes = b"",
     ) -> None:
         self.topics: frozenset[bytes] = frozenset()
         """The beginnings of topics that are subscribed to."""
+        self._counts: Counter[bytes] = Counter()
+        self._everything = everything
         self._authentication = authentication
         self._place = place
         self._on_audience = on_audience
         self._socket: zmq.Socket[bytes] = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, queued)
         self._socket.setsockopt(zmq.MAXMSGSIZE, _LONGEST_TOPIC)
+        self._socket.setsockopt(zmq.XPUB_MANUAL, int(bool(everything)))
         self.endpoint = open_behind(authentication, place, self._socket)
         self._drain = SocketReader(self._socket, loop, self._on_subscription, copy=False)
 
@@ -73,13 +81,25 @@ class Broadcast:
 
     def _on_subscription(self, frames: list[zmq.Frame]) -> None:
         subscription = frames[0].bytes
-        if subscription[:1] == b"\x01":
+        sign, topic = subscription[:1], subscription[1:]
+        if sign not in (b"\x00", b"\x01"):
+            return
+        is_new = sign == b"\x01"
+        if is_new:
             # Whose it is counts when lists change: see the authenticator.
             self._authentication.caller_of(frames[0])
-            if len(self.topics) < _TOPICS:
-                self.topics |= {subscription[1:]}
-        elif subscription[:1] == b"\x00":
-            self.topics -= {subscription[1:]}
-        else:
-            return
+        if self._everything:
+            # For whom was just read; of one that has gone, nothing is left to be taken away.
+            change = zmq.SUBSCRIBE if is_new else zmq.UNSUBSCRIBE
+            self._socket.setsockopt(change, topic or self._everything)
+        self._count(topic, 1 if is_new else -1)
         self._on_audience()
+
+    def _count(self, topic: bytes, change: int) -> None:
+        # Where subscriptions are left to us, each comes here; else the first and last of a topic.
+        if topic not in self._counts and (change < 0 or len(self._counts) >= _TOPICS):
+            return
+        self._counts[topic] += change
+        if self._counts[topic] <= 0:
+            del self._counts[topic]
+        self.topics = frozenset(self._counts)

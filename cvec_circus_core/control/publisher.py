@@ -23,6 +23,9 @@ QUEUED = 10_000
 """Events that wait for one subscriber at most."""
 
 _OUTPUT = b"stream."
+_EVERYTHING = b"watcher"
+"""What a subscription to everything means: neither output nor what callers did, which clients of
+the older wire do not know."""
 _AUDIT = "audit."
 
 
@@ -39,15 +42,13 @@ class EventPublisher:
         self._output_topics: tuple[bytes, ...] = ()
         self._is_audited = False
         """Whether anybody asked for what callers did, and not only for everything."""
-        self._broadcast = Broadcast(context, place, authentication, loop, QUEUED, self._on_audience)
+        self._broadcast = Broadcast(
+            context, place, authentication, loop, QUEUED, self._on_audience, _EVERYTHING
+        )
         self.endpoint = self._broadcast.endpoint
 
     def publish(self, told: Told) -> None:
-        """Send an event to those who subscribed to its topic.
-
-        What callers did is kept back while nobody asks for it by name: older clients that subscribe
-        to everything do not know it.
-        """
+        """Send an event to those who subscribed to its topic."""
         if not self._broadcast.topics:
             return
         if not self._is_audited and told.topic.startswith(_AUDIT):
