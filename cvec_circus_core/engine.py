@@ -84,6 +84,8 @@ _LAST_OUTPUT = 5.0
 """Seconds for streams to take the last that processes have written."""
 
 
+_UNWATCHED = 0.1
+"""Seconds for last words to leave where nothing tells that they have."""
 _HELD: list[zmq.Context[Any]] = []
 
 
@@ -337,6 +339,8 @@ class Engine:
         if self._context is not None and not all_ended:
             # Ending it would wait for the socket of a plugin that hangs; so would forgetting it.
             _HELD.append(self._context)
+            # The process may end at once: what was said last leaves in libzmq's own thread.
+            await asyncio.sleep(self._left(_UNWATCHED))
         elif self._context is not None and self._context is not self._parts.context:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
