@@ -171,6 +171,8 @@ def _set_instances(app: Node, watcher: ImportedSection) -> None:
             app.origin("instances"),
             "NODE_APP_INSTANCE begins at 1 here, not at 0",
         )
+    else:
+        watcher.env.setdefault("NODE_APP_INSTANCE", "0")
     is_cluster = mode.startswith("cluster") or (not mode and "instances" in app.values)
     if is_cluster and number != 1:
         watcher.lose(
