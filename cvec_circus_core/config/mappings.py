@@ -124,7 +124,7 @@ def spec_as_json(spec: WatcherSpec) -> dict[str, Any]:
     return {**{key: _as_json(value) for key, value in spec.extra.items()}, **values}
 
 
-def shown_option(spec: WatcherSpec, key: str) -> Any:
+def shown_option(spec: WatcherSpec, key: str) -> object:
     """Return one option as a JSON value, by any of its names. Raises `UnknownOption`."""
     spec = _without_settings(spec)
     match locate(WatcherSpec, key):
@@ -226,7 +226,7 @@ def _plain(of: type, options: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _checked(key: str, place: Place, value: object) -> Any:
+def _checked(key: str, place: Place, value: object) -> object:
     try:
         return check(place, value)
     except Fault as refused:
@@ -243,7 +243,7 @@ def _require_none(faults: Iterable[Fault]) -> None:
         raise BadMessage("; ".join(sentences))
 
 
-def _as_json(value: object) -> Any:
+def _as_json(value: object) -> object:
     """Return a value that JSON can tell: a callable becomes its name."""
     if callable(value):
         return getattr(value, "__qualname__", type(value).__qualname__)

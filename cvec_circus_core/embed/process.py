@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from cvec_circus_core.config.mappings import watcher_from_mapping
 from cvec_circus_core.model.errors import CannotSpawn, UnknownProcess
@@ -189,7 +189,7 @@ class Process:
         """Send a signal to its children, or to all descendants."""
         self._started.signal_below(signum, recursive=recursive)
 
-    def info(self) -> Any:
+    def info(self) -> object:
         """Return the info object (spec: protocol, 5.3), or a text when it is gone."""
         pid = self.pid
         self.poll()

@@ -94,7 +94,7 @@ class WatcherQueries:
         """Return the info object (spec: protocol, 5.3) of every process, by pid."""
         return CENSUS.take(self.get_active_pids())
 
-    def process_info(self, pid: int) -> Any:
+    def process_info(self, pid: int) -> object:
         """Return the info object of one process. Raises `UnknownProcess`."""
         if pid not in self.processes:
             raise UnknownProcess(pid, self.name)

@@ -79,7 +79,7 @@ class CircusPlugin:
         pubsub_endpoint: str,
         check_delay: float,
         ssh_server: str | None = None,
-        **config: Any,
+        **config: object,
     ) -> None:
         self.endpoint = endpoint
         self.pubsub_endpoint = pubsub_endpoint

@@ -116,7 +116,7 @@ def load_group(
     return LoadedGroup(things, points, tuple(failures))
 
 
-def load_point(point: EntryPoint, what: str) -> Any:
+def load_point(point: EntryPoint, what: str) -> object:
     """Load what one entry point names; ``what`` it is stands in the sentence.
 
     Raises `ConfigError`, and remembers why, for those who ask what is installed.
@@ -167,7 +167,7 @@ def load_formats() -> tuple[Any, ...]:
     return tuple(sorted(formats.values(), key=lambda one: one.name != "ini"))
 
 
-def _as_format(found: object) -> Any:
+def _as_format(found: object) -> object:
     instance = found() if isinstance(found, type) else found
     if not callable(getattr(instance, "read", None)) or not getattr(instance, "name", ""):
         raise TypeError("a format needs a name and read()")

@@ -17,7 +17,7 @@ from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from cvec_circus_core.extend.needed_options import missing_options
 from cvec_circus_core.extend.plugin_settings import settings_faults
@@ -111,8 +111,7 @@ def find_class(use: str) -> PluginFactory:
     names = PluginNames.installed()
     point = names.point(use)
     if point is not None:
-        factory: PluginFactory = load_point(point, "plugin")
-        return factory
+        return cast("PluginFactory", load_point(point, "plugin"))
     module, colon, name = use.partition(":")
     if not colon:
         module, _, name = use.rpartition(".")

@@ -106,7 +106,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def parse(place: Place, text: str) -> Any:
+def parse(place: Place, text: str) -> object:
     """Read the text of a file. Raises `Fault`."""
     match place:
         case Plain(option):
@@ -120,7 +120,7 @@ def parse(place: Place, text: str) -> Any:
             return text
 
 
-def check(place: Place, value: object) -> Any:
+def check(place: Place, value: object) -> object:
     """Take a JSON or Python value. Raises `Fault`."""
     match place:
         case Plain(option):
@@ -133,7 +133,7 @@ def check(place: Place, value: object) -> Any:
             return value
 
 
-def _check_member(family: Family, member: str, value: object) -> Any:
+def _check_member(family: Family, member: str, value: object) -> object:
     _require_known(family, member)
     if value is None and not family.keeps_null:
         return None
@@ -159,7 +159,7 @@ def _require_known(family: Family, member: str) -> None:
         raise UnknownMember(family, member)
 
 
-def read_option(option: Option, value: object) -> Any:
+def read_option(option: Option, value: object) -> object:
     """Return the value of one option, given as text or as what it is. Raises `Fault`."""
     if value == option.default and type(value) is type(option.default):
         return value
@@ -187,7 +187,7 @@ def read_options(of: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], l
 
 def _read(
     convert: Callable[[Any], Any], value: object, declared: Option | Family, member: str = ""
-) -> Any:
+) -> object:
     try:
         return convert(value)
     except ValueError as error:

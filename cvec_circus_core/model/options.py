@@ -107,12 +107,12 @@ def option(
     return field(default=default, metadata=metadata, kw_only=False if positional else MISSING)
 
 
-def family(prefix: str, kind: Kind, help: str, *, changing: Needs, **how: Any) -> Any:
+def family(prefix: str, kind: Kind, help: str, *, changing: Needs, **how: Any) -> dict[str, Any]:
     """Declare a family of options as the default of a field; see `Family`."""
     return field(default_factory=dict, metadata={"family": (prefix, kind, help, changing, how)})
 
 
-def free_form(renamed: Mapping[str, str]) -> Any:
+def free_form(renamed: Mapping[str, str]) -> dict[str, Any]:
     """Declare the field of options that nobody declared, with the older names of some of them."""
     return field(default_factory=dict, metadata={"renamed": renamed})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from cvec_circus_core.extend.ports import Supervisor, WatcherPort
 from cvec_circus_core.model.errors import BadMessage
@@ -46,7 +46,7 @@ class SpecReader(Struct, frozen=True):
     socket: Callable[[str, Mapping[str, Any]], SocketSpec]
 
 
-def _unread(*values: object) -> Any:
+def _unread(*values: object) -> NoReturn:
     raise BadMessage("options can not be read here")
 
 

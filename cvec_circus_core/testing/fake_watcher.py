@@ -52,7 +52,7 @@ class FakeWatcher:
     While there is an ``error``, nothing is done, and tickets raise it.
     """
 
-    def __init__(self, name: str, cmd: str = "true", **options: Any) -> None:
+    def __init__(self, name: str, cmd: str = "true", **options: object) -> None:
         self.spec: WatcherSpec = watcher_from_mapping(name, {"cmd": cmd, **options})
         self.status = WatcherStatus.STOPPED
         self.pids: dict[int, int] = {}

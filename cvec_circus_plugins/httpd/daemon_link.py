@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import zmq
@@ -135,7 +135,11 @@ class DaemonLink:
             await client.stop()
 
     def _subscriber(
-        self, endpoint: str, on_message: Any, on_connected: Any, queued: int = EVENTS_QUEUED
+        self,
+        endpoint: str,
+        on_message: Callable[[bytes, bytes], None],
+        on_connected: Callable[[bool], None],
+        queued: int = EVENTS_QUEUED,
     ) -> Subscriber:
         return Subscriber(
             self._context,

@@ -92,7 +92,7 @@ def read_texts(texts: Mapping[str, str]) -> dict[str, Any]:
     return {key: _read(key, text) for key, text in texts.items()}
 
 
-def _read(key: str, text: str) -> Any:
+def _read(key: str, text: str) -> object:
     option = declared_options(WatcherSpec).get(option_names(WatcherSpec).get(key, ""))
     if option is not None and not text.strip() and option.default is None:
         return None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import Any
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, SourceLine, literal
 from cvec_circus_plugins.importers._javascript import evaluated
@@ -211,7 +210,7 @@ def _set_stops_and_restarts(app: Node, watcher: ImportedSection) -> None:
         options["stable_after"] = seconds_text(seconds)
 
 
-def _milliseconds(app: Node, key: str, value: Any) -> float:
+def _milliseconds(app: Node, key: str, value: object) -> float:
     units = {"": 1.0, "ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0}
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", str(value))
     if match is None:

@@ -20,6 +20,9 @@ from cvec_circus_core.system.umask import umask
 _ALL_MODES = 0o777
 _LONGEST_PATH = 107
 
+Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+"""As the socket module has it, by its family."""
+
 
 class Refusal(OSError):
     """Something that we know better than the system how to say."""
@@ -60,7 +63,7 @@ def _set(made: socket.socket, option: str, value: int | bytes, what: str) -> Non
         raise Refusal(f"{what} was refused: {_lower(error)}") from None
 
 
-def resolved(plan: BindPlan) -> Any:
+def resolved(plan: BindPlan) -> Address:
     """Return the first address of the host in the plan's family."""
     family = getattr(socket, plan.family)
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import psutil
 
@@ -27,6 +27,7 @@ from cvec_circus_core.system.proc import (
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _SECRET = -1.0
+Read = TypeVar("Read")
 _STATES = {
     b"R": "running",
     b"S": "sleeping",
@@ -215,7 +216,7 @@ class PsutilTable:
         return _asked(lambda: getattr(psutil.Process(pid).memory_full_info(), "pss", None))
 
 
-def _allowed(read: Callable[[], Any]) -> Any:
+def _allowed(read: Callable[[], Read]) -> Read | None:
     try:
         return read()
     except psutil.AccessDenied:

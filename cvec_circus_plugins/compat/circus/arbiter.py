@@ -50,7 +50,7 @@ class Arbiter(_Arbiter):
         check_delay: float = 1.0,
         prereload_fn: Callable[[Any], object] | None = None,
         context: Any = None,
-        loop: Any = None,
+        loop: object = None,
         statsd: bool = False,
         stats_endpoint: str | None = None,
         **options: Any,
@@ -99,10 +99,10 @@ class Arbiter(_Arbiter):
         future.get_loop().close()
         return future
 
-    async def _begin(self) -> Any:
+    async def _begin(self) -> object:
         return await _Arbiter.start(self)
 
-    def _ensure_ioloop(self) -> Any:
+    def _ensure_ioloop(self) -> object:
         """Return the loop, another one where the last was closed."""
         if self.loop is None or of_program(self.loop).is_closed():
             self.loop, self._is_given_loop = Loop(), False
@@ -200,7 +200,7 @@ class ThreadedArbiter(threading.Thread, Arbiter):
 
 
 def make_arbiter(
-    watchers: Any,
+    watchers: Mapping[str, Any] | Iterable[Mapping[str, Any]],
     controller: str | None = None,
     pubsub_endpoint: str | None = None,
     statsd: bool = False,
@@ -213,10 +213,10 @@ def make_arbiter(
     background: bool = False,
     stream_backend: str = "thread",
     httpd: bool = False,
-    plugins: Any = None,
+    plugins: Iterable[Mapping[str, Any]] | None = None,
     debug: bool = False,
     proc_name: str = "circusd",
-    loop: Any = None,
+    loop: object = None,
     check_delay: float = 1.0,
     **options: Any,
 ) -> Arbiter:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from inspect import isawaitable
-from typing import Any
+from typing import Any, cast
 
 
 class Loop:
@@ -25,21 +25,23 @@ class Loop:
             self._loop = asyncio.new_event_loop()
         return self._loop
 
-    def add_callback(self, callback: Callable[..., Any], *args: Any, **options: Any) -> None:
+    def add_callback(self, callback: Callable[..., Any], *args: object, **options: object) -> None:
         """Call a function in the loop; from any thread."""
         self.asyncio_loop.call_soon_threadsafe(partial(callback, *args, **options))
 
     add_callback_from_signal = add_callback
     spawn_callback = add_callback
 
-    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Any:
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: object
+    ) -> asyncio.TimerHandle:
         """Call a function in the loop after some seconds."""
         return self.asyncio_loop.call_later(delay, callback, *args)
 
     def run_sync(self, work: Callable[[], Any], timeout: float | None = None) -> Any:
         """Run something to its end, and return what it gives."""
 
-        async def run() -> Any:
+        async def run() -> object:
             result = work()
             return await result if isawaitable(result) else result
 
@@ -60,7 +62,6 @@ class Loop:
         self.asyncio_loop.close()
 
 
-def of_program(loop: Any) -> asyncio.AbstractEventLoop:
+def of_program(loop: object) -> asyncio.AbstractEventLoop:
     """Return asyncio's loop behind one that a program has: ours, tornado's, or asyncio's own."""
-    asyncio_loop: asyncio.AbstractEventLoop = getattr(loop, "asyncio_loop", loop)
-    return asyncio_loop
+    return cast("asyncio.AbstractEventLoop", getattr(loop, "asyncio_loop", loop))

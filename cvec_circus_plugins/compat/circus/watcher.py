@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cvec_circus_core import Watcher as _Watcher
@@ -12,6 +12,8 @@ from cvec_circus_core.runtime.hook_environment import HookEnvironment
 _SETTABLE = frozenset(option_names(WatcherSpec)) | frozenset(declared_families(WatcherSpec))
 _OWN = ("env", "args", "name")
 
+Arguments = Sequence[str] | str | None
+
 
 class Watcher(_Watcher):
     """Keeps a number of processes of one command running.
@@ -19,7 +21,9 @@ class Watcher(_Watcher):
     What is set counts for processes that are started later.
     """
 
-    def __init__(self, name: str, cmd: str, args: Any = None, *more: Any, **options: Any) -> None:
+    def __init__(
+        self, name: str, cmd: str, args: Arguments = None, *more: Any, **options: Any
+    ) -> None:
         # The loop is the arbiter's, and what a program stops itself it has not to say.
         self._loop = options.pop("loop", None)
         self._given_args = args
@@ -27,7 +31,7 @@ class Watcher(_Watcher):
         super().__init__(name, cmd, args, *more, **options)
 
     @property
-    def loop(self) -> Any:
+    def loop(self) -> object:
         """The loop that was given."""
         return self._loop
 
@@ -56,7 +60,7 @@ class Watcher(_Watcher):
         except AttributeError:
             raise AttributeError(f"a watcher has no {name}") from None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if name not in _SETTABLE:
             object.__setattr__(self, name, value)
             return
@@ -64,7 +68,7 @@ class Watcher(_Watcher):
             object.__setattr__(self, "_given_args", value)
         self._set(name, value)
 
-    def _set(self, name: str, value: Any) -> None:
+    def _set(self, name: str, value: object) -> None:
         self.set_quietly({name: value})
 
     def __repr__(self) -> str:

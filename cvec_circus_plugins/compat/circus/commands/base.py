@@ -29,21 +29,21 @@ class Command:
 
     own: ClassVar[dict[str, type[Command]]] = {}
 
-    def __init_subclass__(cls, **_: Any) -> None:
+    def __init_subclass__(cls, **_: object) -> None:
         super().__init_subclass__()
         if cls.name:
             Command.own[cls.name.lower()] = cls
 
-    def make_message(self, **props: Any) -> dict[str, Any]:
+    def make_message(self, **props: object) -> dict[str, Any]:
         """Return a request of this command."""
         name = props.pop("command", self.name)
         return {"command": name, "properties": props}
 
-    def message(self, *args: str, **opts: Any) -> dict[str, Any]:
+    def message(self, *args: str, **opts: object) -> dict[str, Any]:
         """Return the request that words of a command line mean. Raises `ArgumentError`."""
         raise NotImplementedError(f"{type(self).__name__} has no message()")
 
-    def execute(self, arbiter: Any, props: dict[str, Any]) -> Any:
+    def execute(self, arbiter: object, props: dict[str, Any]) -> object:
         """Do it, in the daemon."""
         raise NotImplementedError(f"{type(self).__name__} has no execute()")
 
@@ -78,7 +78,7 @@ class Installed(Command):
             ("", prop.name, prop.default, prop.help) for prop in declared if not prop.positional
         ]
 
-    def message(self, *args: str, **opts: Any) -> dict[str, Any]:
+    def message(self, *args: str, **opts: object) -> dict[str, Any]:
         """Return the request that words of a command line mean. Raises `ArgumentError`."""
         switches = [
             f"--{name.replace('_', '-')}" if value is True else f"--{name}={value}"
@@ -113,10 +113,10 @@ class Answered(_Command):
 
     request = _Anything
 
-    def __init__(self, command: Command, arbiter: Any) -> None:
+    def __init__(self, command: Command, arbiter: object) -> None:
         self._own_command, self._arbiter = command, arbiter
 
-    async def execute(self, supervisor: Any, request: Request) -> Mapping[str, Any]:
+    async def execute(self, supervisor: object, request: Request) -> Mapping[str, Any]:
         """Do it in the daemon."""
         props = dict(request.rest)
         self._own_command.validate(props)
@@ -126,6 +126,6 @@ class Answered(_Command):
         return dict(reply) if isinstance(reply, Mapping) else {}
 
 
-def answered(arbiter: Any) -> dict[str, _Command]:
+def answered(arbiter: object) -> dict[str, _Command]:
     """Return the commands of a program's own for its arbiter."""
     return {name: Answered(command(), arbiter) for name, command in Command.own.items()}

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def get_stream(conf: Mapping[str, Any] | None, reload: bool = False) -> Any:
+def get_stream(conf: Mapping[str, Any] | None, reload: bool = False) -> object:
     """Return the stream that options describe, or None where they describe none."""
     if not conf or not any(conf.get(key) for key in ("class", "stream", "filename")):
         return None
