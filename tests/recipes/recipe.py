@@ -16,12 +16,17 @@ RECIPES = Path(__file__).parent
 ROOT = RECIPES.parent.parent
 PACKAGES = ("cvec_circus_core", "cvec_circus_plugins", "cvec_circus_cli")
 NEW_FILES = {
-    "command": "cvec_circus_plugins/commands/wids.py",
-    "stream": "cvec_circus_plugins/streams/labelled.py",
-    "probe": "cvec_circus_plugins/tcp_observer.py",
-    "plugin": "cvec_circus_plugins/crash_log.py",
+    "command": ("cvec_circus_plugins/commands/wids.py",),
+    "stream": ("cvec_circus_plugins/streams/labelled.py",),
+    "probe": ("cvec_circus_plugins/tcp_observer.py",),
+    "plugin": ("cvec_circus_plugins/crash_log.py",),
+    "importer": ("cvec_circus_plugins/importers/inittab.py",),
+    "console": (
+        "cvec_circus_plugins/states_page.py",
+        "cvec_circus_plugins/states_page_templates/states.html",
+    ),
 }
-"""The module that each recipe adds."""
+"""The files that each recipe adds."""
 
 
 def apply(recipe: str, folder: Path) -> None:
@@ -30,10 +35,11 @@ def apply(recipe: str, folder: Path) -> None:
         # With what is compiled: Python tells by a file's time and size whether it still fits.
         shutil.copytree(ROOT / package, folder / package)
     source = RECIPES / recipe
-    if recipe in NEW_FILES:
-        module = folder / NEW_FILES[recipe]
-        assert not module.exists()
-        shutil.copyfile(source / module.name, module)
+    for path in NEW_FILES.get(recipe, ()):
+        added = folder / path
+        assert not added.exists()
+        added.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / added.name, added)
     if (source / "entry_point.toml").exists():
         _add_entry_points(source / "entry_point.toml", folder / "recipe-1.0.dist-info")
     for path, old, new in hunks(recipe):
@@ -68,9 +74,7 @@ def files_of(recipe: str) -> set[str]:
     paths = {path for path, _, _ in hunks(recipe)}
     if (RECIPES / recipe / "entry_point.toml").exists():
         paths.add("pyproject.toml")
-    if recipe in NEW_FILES:
-        paths.add(NEW_FILES[recipe])
-    return paths
+    return paths.union(NEW_FILES.get(recipe, ()))
 
 
 def _add_entry_points(declared: Path, info: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.httpd.consoles import ConsoleProcess
 from tests.live.conftest import accounted
 from tests.live.daemon import BIN, Daemon, free_port, until
 from tests.recipes.recipe import RECIPES, ROOT, apply, files_of
@@ -178,6 +180,46 @@ def test_a_plugin(install: Install, start: Start, tmp_path: Path) -> None:
     assert output.read_text(encoding="utf-8") == f"web {pid} -9\n"
 
 
+def test_an_importer(install: Install, start: Start, tmp_path: Path) -> None:
+    install("importer")
+    table = tmp_path / "inittab"
+    table.write_text(
+        "# the system's\nid:3:initdefault:\nweb:2345:respawn:sleep 1000\n", encoding="utf-8"
+    )
+    ini = tmp_path / "app.ini"
+    words = [BIN / "circusctl", "import", "-o", ini, table]
+    importing = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert importing.returncode == 0, importing.stderr
+    assert "inittab, line 2: initdefault has no counterpart" in importing.stderr
+    sections = ini.read_text(encoding="utf-8").partition("[watcher:web]")
+    assert len(start(f"{sections[1]}{sections[2]}").until_active("web")) == 1
+    ini.unlink()
+    table.write_text("web:respawn\n", encoding="utf-8")
+    refused = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert refused.returncode != 0
+    assert "line 1: 'web:respawn' is not ID:LEVELS:ACTION:COMMAND" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_page_of_the_console(install: Install, start: Start) -> None:
+    install("console")
+    daemon = start("[watcher:web]\ncmd = sleep 1000\nready = spawned\n")
+    daemon.until_active("web")
+    console = ConsoleProcess(daemon.endpoint).start()
+    try:
+        refused = console.client().get("/x/states/all")
+        assert "sign-in" in refused.headers["location"]
+        browser = console.signed_in("viewer").browser
+        assert 'href="/x/states/all"' in browser.get("/").text
+        shown = browser.get("/x/states/all")
+        assert (shown.status_code, "<td>active</td>" in shown.text) == (200, True), shown.text
+        assert control(daemon, "stop", "web", "--waiting") == "ok\n"
+        assert "<td>stopped</td>" in browser.get("/x/states/all").text
+    finally:
+        console.stop()
+        shutil.rmtree(console.folder, ignore_errors=True)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_shows_each_recipe_and_names_its_files(kind: str) -> None:
     sections = re.split(r"\n(?=.*\n-{3,}\n)", PAGE.read_text(encoding="utf-8"))
@@ -190,5 +232,6 @@ def test_the_page_shows_each_recipe_and_names_its_files(kind: str) -> None:
 
 def test_every_recipe_is_tried() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
-    assert KINDS == ["command", "event", "option", "plugin", "probe", "stream"]
+    kinds = ["command", "console", "event", "importer", "option", "plugin", "probe", "stream"]
+    assert kinds == KINDS
     assert all(f'install("{kind}")' in source for kind in KINDS)
