@@ -10,11 +10,11 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 
 import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams, visible
-from cvec_circus_core.daemon.kept import run_kept
 from cvec_circus_core.daemon.main import OK, Flags, finish, read, run
 
 FAILED = 1
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.check:
             return _check(flags)
         if args.kept:
-            return finish(run_kept(flags))
+            # What speaks with a keeper is not small, and most daemons have none.
+            return finish(import_module("cvec_circus_core.daemon.kept").run_kept(flags))
         return run(flags, read(flags, os.environ), (*_AGAIN, *words, "--kept"))
     except BadConfig as error:
         return _refuse(error, flags, is_check=args.check)

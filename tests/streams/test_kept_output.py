@@ -355,3 +355,52 @@ def test_last_words_that_were_noted_and_not_read_yet_are_known() -> None:
 
     with open(os.devnull, "wb") as null, standard(1, null.fileno()):
         run(test)
+
+
+def test_many_silent_pipes_leave_our_table_and_their_last_words_are_kept(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    count = 100
+
+    async def test() -> None:
+        desk = Desk(keep_output=SIZE)
+        before = len(os.listdir("/proc/self/fd"))
+        begun = [desk.begin(pid, pid) for pid in range(1, count + 1)]
+        held = len(os.listdir("/proc/self/fd")) - before - 2 * count
+        assert sum(map(len, desk.world.outputs.kept.values())) == 2 * count
+        assert held < count
+        for pid, (out, _) in enumerate(begun, 1):
+            os.write(out, b"words of %d\n" % pid)
+        await until(lambda: len(lines(desk)) == count)
+        assert {(pid, data) for pid, _, data in lines(desk)} == {
+            (pid, b"words of %d\n" % pid) for pid in range(1, count + 1)
+        }
+        for out, err in begun[: count // 2]:
+            os.close(out)
+            os.close(err)
+        await until(lambda: sum(map(len, desk.world.outputs.kept.values())) == count)
+        assert pipes.count >= count
+        # The others are held by somebody else: all is closed at the end, no matter who.
+        os.write(begun[-1][1], b"last\n")
+        await close_outputs(desk.world.outputs, 5.0)
+        assert ended(desk)
+        for out, err in begun[count // 2 :]:
+            os.close(out)
+            os.close(err)
+
+    run(test)
+    assert capfdbinary.readouterr()[1] == b"last\n"
+
+
+def test_one_process_is_caught_up_with_though_its_pipe_was_put_away() -> None:
+    async def test() -> None:
+        desk = Desk(keep_output=SIZE)
+        begun = [desk.begin(pid, pid) for pid in range(1, 101)]
+        os.write(begun[0][1], b"why\n")
+        assert desk.streams.last_output(1) == b"why\n"
+        for ends in begun:
+            for end in ends:
+                os.close(end)
+        await until(lambda: ended(desk))
+
+    run(test)

@@ -6,10 +6,11 @@ daemon's own descriptor as it came, with nothing added, held back or changed.
 
 Most of these pipes are silent for most of their lives, and there are two for each process. So a
 pipe that has said nothing is an entry of a table and of the kernel's: all pipes of a channel wait
-in one epoll, and the loop waits for that. Since what is passed on goes to one place, all of them
-wait where that takes nothing. A pipe is read to its end, no matter who holds it and however long.
-One that has come to its end with nothing in it is closed a moment later: there is a process to be
-replaced just then.
+in one epoll, and the loop waits for that. Many of them are put away together, so that new processes
+do not get copies of their descriptors (`silent_pipes.py`). Since what is passed on goes to one
+place, all of them wait where that takes nothing. A pipe is read to its end, no matter who holds it
+and however long. One that has come to its end with nothing in it is closed a moment later: there is
+a process to be replaced just then.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 import select
 import stat
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from cvec_circus_core.extend.sink import Sinks
@@ -30,12 +31,15 @@ from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.system.files import write_all
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.pipes import pipes
+from cvec_circus_core.system.processes.silent_pipes import (
+    TELL_ONCE,
+    TOGETHER,
+    SilentPipes,
+    silent_pipes,
+)
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
-
-_TELL_ONCE = getattr(select, "EPOLLIN", 0) | getattr(select, "EPOLLONESHOT", 0)
-"""Else the loop would be woken by the same pipes until they have their turn."""
 
 PIPES_AT_ONCE, ENDS_AT_ONCE = 8, 32
 """Pipes that are read in one turn, and that are closed."""
@@ -103,6 +107,11 @@ class KeptPipes:
         self._turns = turns
         self._clock = clock
         self._by_fd: dict[int, KeptPipe] = {}
+        self._silent: dict[int, None] = {}
+        """Descriptors of those that nothing has happened to, the first ones first."""
+        self._away: SilentPipes | None = None
+        self._by_number: dict[int, KeptPipe] = {}
+        """The pipes that are put away."""
         self._readable: deque[int] = deque()
         self._ended: deque[int] = deque()
         """Empty, and nobody writes to them any more."""
@@ -111,7 +120,7 @@ class KeptPipes:
         self._is_paused = False
 
     def __len__(self) -> int:
-        return len(self._by_fd)
+        return len(self._by_fd) + len(self._by_number)
 
     def add(self, fd: int, pipe: KeptPipe) -> None:
         """Read a pipe from now on."""
@@ -119,7 +128,10 @@ class KeptPipes:
             self._begin()
         assert self._epoll is not None
         self._by_fd[fd] = pipe
-        self._epoll.register(fd, _TELL_ONCE)
+        self._epoll.register(fd, TELL_ONCE)
+        self._silent[fd] = None
+        if len(self._silent) >= TOGETHER:
+            self._put_away()
 
     def resume(self) -> None:
         """Read on: there is room again."""
@@ -133,7 +145,7 @@ class KeptPipes:
         if self._epoll is None:
             return
         # It may have been noted before; of the others that are noted now, epoll tells no more.
-        self._note_all()
+        self._note(everything=True)
         for fd in [fd for fd in self._readable if self._by_fd[fd].pid == pid]:
             if not self.writer.is_full:
                 self._readable.remove(fd)
@@ -144,9 +156,9 @@ class KeptPipes:
 
     def give_up(self) -> None:
         """Read what is in the pipes and close them, no matter who else holds them."""
-        unread = LEFT_OVER * len(self._by_fd)
+        unread = LEFT_OVER * len(self)
         while self._epoll is not None and unread > 0:
-            self._look()
+            self._look(everything=True)
             if not self._readable:
                 break
             unread -= self._read(self._readable.popleft())
@@ -154,6 +166,10 @@ class KeptPipes:
         self._ended.clear()
         for fd in tuple(self._by_fd):
             self._end(fd)
+        if self._away is not None:
+            numbers = tuple(self._by_number)
+            self._away.drop(numbers)
+            self._lose(numbers)
 
     def _begin(self) -> None:
         epoll = select.epoll()
@@ -166,21 +182,67 @@ class KeptPipes:
     def _on_readable(self) -> None:
         if self.goes_after is not None and self.goes_after._epoll is not None:
             self.goes_after._on_readable()
-        self._note_all()
+        self._note(everything=False)
 
-    def _note_all(self) -> None:
+    def _note(self, *, everything: bool) -> None:
         """Note what has happened, and see to it that each gets its turn."""
         is_end_planned = bool(self._ended)
-        self._look()
+        self._look(everything=everything)
         if self._ended and not is_end_planned:
             self._clock.wait(END_DELAY, self._end_some)
         self._request_turn()
 
-    def _look(self) -> None:
-        """Note the pipes that something has happened to; each is told once."""
-        assert self._epoll is not None
+    def _look(self, *, everything: bool) -> None:
+        """Note the pipes that something has happened to; each is told once.
+
+        Of those that are put away only some, unless everything counts: the loop is woken again.
+        """
+        while self._away is not None and (numbers := self._away.poll()):
+            self._take_back(numbers)
+            if not everything:
+                break
+        if self._epoll is None:
+            return
         for fd, events in self._epoll.poll(0):
-            (self._readable if events & select.EPOLLIN else self._ended).append(fd)
+            if fd in self._by_fd:
+                self._silent.pop(fd, None)
+                (self._readable if events & select.EPOLLIN else self._ended).append(fd)
+
+    def _put_away(self) -> None:
+        """Put away what has said nothing so far."""
+        assert self._epoll is not None
+        descriptors = tuple(self._silent)
+        self._silent.clear()
+        if self._away is None:
+            self._away = silent_pipes()
+            if self._away is None:
+                return
+            self._epoll.register(self._away.epoll.fileno(), select.EPOLLIN)
+        for fd, number in zip(descriptors, self._away.put(descriptors), strict=False):
+            self._epoll.unregister(fd)
+            os.close(fd)
+            self._by_number[number] = self._by_fd.pop(fd)
+
+    def _take_back(self, numbers: Sequence[int]) -> None:
+        """Have pipes again that were put away."""
+        assert self._epoll is not None
+        if not numbers or self._away is None:
+            return
+        descriptors = self._away.take(numbers)
+        for number, fd in zip(numbers, descriptors, strict=False):
+            descriptor = nofile.move_up(fd)
+            self._by_fd[descriptor] = self._by_number.pop(number)
+            self._epoll.register(descriptor, TELL_ONCE)
+        if len(descriptors) < len(numbers):
+            self._lose(numbers[len(descriptors) :])
+
+    def _lose(self, numbers: Sequence[int]) -> None:
+        """Forget pipes that are closed elsewhere."""
+        for number in numbers:
+            pipe = self._by_number.pop(number)
+            pipes.count -= 1
+            pipe.owner.on_kept_end(pipe)
+        self._end_if_empty()
 
     def _request_turn(self) -> None:
         if self._readable and not self._has_turn:
@@ -228,7 +290,7 @@ class KeptPipes:
             }
         )
         if self._epoll is not None:
-            self._epoll.modify(fd, _TELL_ONCE)
+            self._epoll.modify(fd, TELL_ONCE)
         return len(data)
 
     def _end(self, fd: int) -> None:
@@ -236,14 +298,21 @@ class KeptPipes:
         pipe = self._by_fd.pop(fd)
         # A process between fork and exec may have a copy, which would keep it in the epoll.
         self._epoll.unregister(fd)
+        self._silent.pop(fd, None)
         pipes.close(fd)
         pipe.owner.on_kept_end(pipe)
-        if self._by_fd:
+        self._end_if_empty()
+
+    def _end_if_empty(self) -> None:
+        if len(self) or self._epoll is None:
             return
         if not self._is_paused:
             self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
         self._epoll = None
+        if self._away is not None:
+            self._away.close()
+            self._away = None
         self.writer.producers.discard(self)
 
 
