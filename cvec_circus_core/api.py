@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.registry import load_commands
     from cvec_circus_core.extend.request import REQUIRED, Prop, Request, prop, properties
     from cvec_circus_core.extend.session import Events, Piece, Questions, Refused, Session
-    from cvec_circus_core.extend.sink import Stream, TakesLong
+    from cvec_circus_core.extend.sink import NO_LOG, Stream, TakesLong, WriteLog
     from cvec_circus_core.hosting.classes import plugin_target
     from cvec_circus_core.model.access import ACCESS, KnownKey, Person, Role
     from cvec_circus_core.model.curve_keys import (
@@ -157,6 +157,7 @@ __all__ = [
     "DURATION",
     "INTEGER",
     "NAMES",
+    "NO_LOG",
     "NUMBER",
     "OCTAL",
     "PLUGIN_STOP_GRACE",
@@ -249,6 +250,7 @@ __all__ = [
     "WatcherSpec",
     "WatcherStatus",
     "WatcherView",
+    "WriteLog",
     "__version__",
     "among_several",
     "at_least",
@@ -340,7 +342,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.extend.inventory": "Extension extensions",
     "cvec_circus_core.extend.registry": "load_commands",
     "cvec_circus_core.extend.request": "REQUIRED Prop Request prop properties",
-    "cvec_circus_core.extend.sink": "Stream TakesLong",
+    "cvec_circus_core.extend.sink": "NO_LOG Stream TakesLong WriteLog",
     "cvec_circus_core.model.errors": "AlreadyExists BadMessage CallError CircusError ConfigError "
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher WatcherFailed among_several",

@@ -63,7 +63,7 @@ from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
 from cvec_circus_core.runtime.socket_files import socket_files
 from cvec_circus_core.runtime.streams.outputs import NoSubscribers, Outputs, close_outputs
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
-from cvec_circus_core.runtime.takeover_notes import has_begun, note_begun
+from cvec_circus_core.runtime.takeover_notes import has_begun, note_begun, output_journal
 from cvec_circus_core.runtime.world import SpecReader, World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.processes.launcher import Launcher
@@ -123,8 +123,8 @@ class Engine:
         self.bus = Bus(self.clock)
         self._audit = Audit(self.clock, self.bus.tell)
         self._parts = parts
-        self.outputs = Outputs()
         self.store = owner.store
+        self.outputs = Outputs(journal=output_journal(owner.store))
         self.sockets = ManagedSockets(owner.sockets, owner.store)
         self.unbound: Collection[SocketSpec] = ()
         """The sockets of plugins that could not be bound at the start."""
@@ -210,6 +210,8 @@ class Engine:
     def begin(self) -> None:
         """Start what is to be started; or go on where an earlier daemon was, if there was one."""
         self.supervisor.take_over()
+        if self.outputs.journal is not None:
+            self.outputs.journal.drop_left()
         if not has_begun(self.store.inventory):
             self.supervisor.start_all()
         note_begun(self.store)

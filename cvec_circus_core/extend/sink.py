@@ -21,6 +21,11 @@ whose rest does not come for a second is delivered as it is, unless the stream s
 A call that raises has lost its piece, which is counted and told. Where it lost less, the exception
 says so: ``error.lost_bytes``.
 
+The daemon may be killed at any moment. Where a keeper brings it back, the last piece is told once
+more unless the stream has shown how far it was: one that appends to a file and has the methods
+``use_journal(log)`` and ``finish(text)`` notes in the log what it is about to write (`WriteLog`);
+``finish`` is called after ``open`` with what an earlier daemon noted and did not write.
+
 A class that derives from `Stream` declares its options like the specs do, so that a mistake in them
 is told when the configuration is read, and the reference knows them. With ``direct = True`` it
 gives each process a descriptor to write to by itself (``descriptor()``), and is not called.
@@ -57,6 +62,33 @@ class Sink(Protocol):
 
     def __call__(self, data: Mapping[str, Any], /) -> object:
         """Take one piece; what is returned is ignored."""
+
+
+class WriteLog(Protocol):
+    """Remembers what a stream is about to append to a file, for a later daemon to go on with."""
+
+    def begin(self, text: bytes) -> None:
+        """Note all that a piece becomes, before any of it is written."""
+
+    def appending(self, path: str, fd: int, count: int) -> None:
+        """Note that its next bytes are about to be appended to an open file."""
+
+    def appended(self, count: int) -> None:
+        """Note that so many of them are written."""
+
+
+class _NoLog:
+    def begin(self, text: bytes) -> None:
+        """Note nothing."""
+
+    def appending(self, path: str, fd: int, count: int) -> None:
+        """Note nothing."""
+
+    def appended(self, count: int) -> None:
+        """Note nothing."""
+
+
+NO_LOG: WriteLog = _NoLog()
 
 
 class TakesLong(Exception):

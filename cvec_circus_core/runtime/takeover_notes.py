@@ -8,6 +8,7 @@ however many processes there are. Their form is one that other versions of the p
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -23,12 +24,16 @@ from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.takeover import as_found, as_found_waiting, memory_of
 from cvec_circus_core.runtime.tickets import TicketFuture
+from cvec_circus_core.system.output_journal import OutputJournal
 from cvec_circus_core.system.protocols import Clock
 from cvec_circus_core.system.state_store import Inventory, KeptProcess, StateStore
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _SPEC, _MEMORY, _WAITING = "spec:", "memory:", "waiting:"
+_OUTPUT = "output"
 _OPERATION, _BEGUN = "operation:", "begun"
 
 
@@ -190,6 +195,25 @@ def has_begun(inventory: Inventory) -> bool:
 def note_begun(store: StateStore) -> None:
     """Have a later daemon know that it is not the first."""
     store.note(_BEGUN, b"")
+
+
+def output_journal(store: StateStore) -> OutputJournal | None:
+    """Return where it is noted which output is under way; None where nothing is kept."""
+    if not store.is_kept:
+        return None
+    try:
+        descriptor = store.inventory.held.get(_OUTPUT)
+        if descriptor is not None:
+            return OutputJournal.inherited(descriptor)
+    except (OSError, ValueError) as error:
+        log.error("output that was under way is lost: the note of it %s", error)
+    try:
+        journal = OutputJournal.new()
+    except OSError as error:
+        log.error("output that is under way when the daemon is killed will be lost: %s", error)
+        return None
+    store.hold(_OUTPUT, journal.descriptor)
+    return journal
 
 
 def present_watchers(

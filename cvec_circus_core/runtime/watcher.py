@@ -97,6 +97,7 @@ class WatcherActor:
         self.notes.take_over(kept)
         for process in kept.processes:
             self._effects.take_over(process)
+        self.streams.put_left()
         for slot in kept.waiting:
             self.inbox.post(slot)
 

@@ -37,6 +37,8 @@ class AppendedFile:
         """Whether it is a plain file that may be renamed, as far as is known."""
         self._fd = -1
         self._is_torn = False
+        self.log: api.WriteLog = api.NO_LOG
+        """Notes what is about to be written."""
 
     @property
     def path(self) -> str:
@@ -70,6 +72,7 @@ class AppendedFile:
             api.write_all(self._fd, b"\n")
             self._is_torn = False
         lost = 0
+        self.log.appending(self.path, self._fd, len(data))
         try:
             api.write_all(self._fd, data)
         except OSError as error:
@@ -77,6 +80,7 @@ class AppendedFile:
             self._is_torn = 0 < lost < len(data) and data[-lost - 1] != _LINE_END
             raise
         finally:
+            self.log.appended(len(data) - lost)
             self.size += len(data) - lost
             self.appended += len(data) - lost
 

@@ -30,14 +30,22 @@ def shift(path: str, count: int) -> None:
     here.
     """
     with api.hold(path) as spot:
-        for end in ("", _PACKED, _BEGUN):
-            _remove(spot.named(backup(spot.name, count) + end))
         # However many may be kept: those that are there are asked for.
         backups = re.compile(re.escape(spot.name) + rf"\.([1-9]\d{{0,18}})({re.escape(_PACKED)})?")
         matches = [match for name in spot.names() if (match := backups.fullmatch(name))]
+        numbers = {int(match[1]) for match in matches}
+        # A number is free where a daemon was killed in the middle of this: then none is too many.
+        last = next((number for number in range(1, count) if number not in numbers), count)
+        for end in ("", _PACKED, _BEGUN):
+            _remove(spot.named(backup(spot.name, last) + end))
+        packed = {int(match[1]) for match in matches if match[2]}
         for match in sorted(matches, key=lambda match: -int(match[1])):
-            if (number := int(match[1])) < count:
-                spot.named(match[0]).rename(backup(spot.name, number + 1) + (match[2] or ""))
+            if (number := int(match[1])) >= last:
+                continue
+            if number in packed and not match[2]:
+                _remove(spot.named(match[0]))
+                continue
+            spot.named(match[0]).rename(backup(spot.name, number + 1) + (match[2] or ""))
 
 
 def backup(path: str, number: int) -> str:

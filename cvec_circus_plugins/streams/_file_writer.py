@@ -33,6 +33,7 @@ class FileKeeper(Stream):
     user: int | str | None = option(None, ACCOUNT_OR_NONE, "owner of the file; needs root")
     group: int | str | None = option(None, ACCOUNT_OR_NONE, "group of the file")
     _file: AppendedFile = field(init=False, repr=False)
+    _log: api.WriteLog = field(init=False, repr=False, default=api.NO_LOG)
 
     def __post_init__(self) -> None:
         """Read all options. Raises `Fault`."""
@@ -51,6 +52,7 @@ class FileKeeper(Stream):
         if self.filename is None:
             self.filename = temporary_path()
         self._file = AppendedFile(self.place(api.by_name(self.filename)))
+        self._file.log = self._log
         self._open_file()
 
     def _open_file(self) -> None:
@@ -110,10 +112,21 @@ class FileWriter(FileKeeper):
             trouble = error
         if in_loop and not self.in_loop:
             raise api.TakesLong
-        self._write_counted(data["data"] if self._stamp is None else self._stamp(data, moment))
+        text = data["data"] if self._stamp is None else self._stamp(data, moment)
+        if self._file.is_plain:
+            self._log.begin(text)
+        self._write_counted(text)
         if trouble is not None:
             _note_loss(trouble, 0)
             raise trouble
+
+    def use_journal(self, log: api.WriteLog) -> None:
+        """Note what is about to be written from now on."""
+        self._log = log
+
+    def finish(self, text: bytes) -> None:
+        """Write what an earlier daemon was about to write. Raises OSError, `SystemProblem`."""
+        self._write_counted(text)
 
     def _write_counted(self, text: bytes) -> None:
         end = self._file.appended + len(text)

@@ -86,6 +86,16 @@ class JsonStream(Stream):
             text += f'{head}{encode_basestring(last)}, "partial": true}}\n'
         self._out({**data, "data": text.encode()})
 
+    def use_journal(self, log: api.WriteLog) -> None:
+        """Note what is about to be written from now on."""
+        if isinstance(self._out, FileStream):
+            self._out.use_journal(log)
+
+    def finish(self, text: bytes) -> None:
+        """Write what an earlier daemon was about to write."""
+        if isinstance(self._out, FileStream):
+            self._out.finish(text)
+
     def doubts(self) -> Iterator[Fault]:
         """Find a file that is none."""
         return self._out.doubts()

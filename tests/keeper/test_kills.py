@@ -16,4 +16,5 @@ def test_a_brain_that_is_killed_again_and_again_is_not_noticed(signum: int) -> N
     books = run(6, signum, seed=7)
     assert books.problems == []
     assert books.failures == []
+    assert (books.lost_lines, books.doubled_lines, books.disordered_lines) == (0, 0, 0)
     assert books.kills > 1

@@ -116,9 +116,37 @@ def test_output_goes_on_into_the_same_file(started: Any, tmp_path: Path) -> None
     size = file.stat().st_size
     until(lambda: file.stat().st_size > size)
     numbers = [int(line) for line in file.read_text().splitlines()]
-    # What a brain has read and not written yet is gone with it: a chunk each time, at most.
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] - len(numbers) <= 9
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+FAILING = """
+[watcher:failing]
+cmd = sh -c 'until rm {folder}/die 2>/dev/null; do sleep 0.05; done; exit 1'
+ready = spawned
+stable_after = 3000
+retry_pause = 3000
+retry_pause_max = 3000
+"""
+
+
+def _die(daemon: Kept, folder: Path, ends: int) -> None:
+    (folder / "die").touch()
+    until(lambda: daemon.text().count("ended by itself") == ends)
+
+
+def test_deaths_in_a_row_and_the_pause_after_them_are_remembered(
+    started: Any, tmp_path: Path
+) -> None:
+    daemon = started(FAILING.format(folder=tmp_path))
+    _die(daemon, tmp_path, 1)
+    until(lambda: daemon.text().count("running failing process") == 2)
+    daemon.kill_brain()
+    # The second death in a row is one that is waited after, and so long.
+    _die(daemon, tmp_path, 2)
+    daemon.kill_brain()
+    daemon.kill_brain()
+    assert daemon.status("failing")["running"] == 0
+    assert daemon.text().count("running failing process") == 2
 
 
 def test_a_stop_signal_for_the_keeper_ends_everything(started: Any) -> None:

@@ -24,11 +24,19 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from cvec_circus_core.extend.sink import Sinks
+from cvec_circus_core.extend.sink import NO_LOG, Sinks, WriteLog
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.streams.recent_output import RecentOutput
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.system.files import write_all
+from cvec_circus_core.system.output_journal import OutputJournal
+from cvec_circus_core.system.output_records import (
+    PipeRecord,
+    PlainPipe,
+    Receipt,
+    pipe_key,
+    record_of,
+)
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.pipes import pipes
 from cvec_circus_core.system.processes.silent_pipes import (
@@ -88,21 +96,45 @@ class PassOn:
         self._fd = fd
         self.in_loop = _never_waits(fd)
 
+        self._is_file = self.in_loop and stat.S_ISREG(os.fstat(fd).st_mode)
+        self._log: WriteLog = NO_LOG
+
     def __call__(self, data: Mapping[str, Any], /) -> None:
         """Write one piece. Raises OSError."""
-        write_all(self._fd, data["data"])
+        if self._is_file:
+            self._log.begin(data["data"])
+        self.finish(data["data"])
+
+    def use_journal(self, log: WriteLog) -> None:
+        """Note what is about to be written."""
+        self._log = log
+
+    def finish(self, text: bytes) -> None:
+        """Write what was noted, or is. Raises OSError."""
+        self._log.appending(f"/proc/self/fd/{self._fd}", self._fd, len(text))
+        write_all(self._fd, text)
+        self._log.appended(len(text))
 
 
 class KeptPipes:
     """All pipes of one channel that lead to the daemon's own descriptor."""
 
     def __init__(
-        self, channel: str, fd: int, clock: Clock, loop: asyncio.AbstractEventLoop, turns: FairQueue
+        self,
+        channel: str,
+        fd: int,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        turns: FairQueue,
+        journal: OutputJournal | None = None,
     ) -> None:
         settings = {"stream": PassOn(fd)}
         self.goes_after: KeptPipes | None = None
         """What is read first where both have something: nobody knows what was written first."""
-        self.writer = SinkWriter(f"{channel} of the daemon", settings, Sinks(), clock, loop)
+        self.writer = SinkWriter(
+            f"{channel} of the daemon", settings, Sinks(), clock, loop, journal
+        )
+        self._journal = journal
         self._loop = loop
         self._turns = turns
         self._clock = clock
@@ -130,8 +162,23 @@ class KeptPipes:
         self._by_fd[fd] = pipe
         self._epoll.register(fd, TELL_ONCE)
         self._silent[fd] = None
+        if self._journal is not None and self._journal.left:
+            record = self._record_of(pipe)
+            if data := record.left(fd):
+                self._take(pipe, data, record.give(len(data)))
         if len(self._silent) >= TOGETHER:
             self._put_away()
+
+    def put_left(self, pipe: KeptPipe) -> None:
+        """Pass on what an earlier daemon has read of a pipe that has ended."""
+        record = self._record_of(pipe)
+        if data := record.left(None):
+            self._take(pipe, data, record.give(len(data)))
+
+    def _record_of(self, pipe: KeptPipe) -> PipeRecord | PlainPipe:
+        # Nothing of it is kept between two pieces: most pipes say nothing for most of their lives.
+        key = pipe_key(pipe.owner.name, pipe.wid, pipe.pid, pipe.channel)
+        return record_of(self._journal, key)
 
     def resume(self) -> None:
         """Read on: there is room again."""
@@ -271,13 +318,20 @@ class KeptPipes:
         """Read one piece of a pipe that has something, or has come to its end."""
         pipe = self._by_fd[fd]
         try:
-            data = os.read(fd, PIECE)
+            record = self._record_of(pipe)
+            data = record.read(fd, PIECE)
         except OSError as error:
             log.warning("watcher %s: a pipe broke: %s", pipe.owner.name, error)
             data = b""
         if not data:
             self._end(fd)
             return 0
+        self._take(pipe, data, record.give(len(data)))
+        if self._epoll is not None:
+            self._epoll.modify(fd, TELL_ONCE)
+        return len(data)
+
+    def _take(self, pipe: KeptPipe, data: bytes, receipt: Receipt) -> None:
         pipe.owner.on_kept_output(pipe, data)
         self.writer.put(
             {
@@ -287,11 +341,9 @@ class KeptPipes:
                 "timestamp": self._clock.wall(),
                 "watcher": pipe.owner.name,
                 "wid": pipe.wid,
-            }
+            },
+            receipt,
         )
-        if self._epoll is not None:
-            self._epoll.modify(fd, TELL_ONCE)
-        return len(data)
 
     def _end(self, fd: int) -> None:
         assert self._epoll is not None

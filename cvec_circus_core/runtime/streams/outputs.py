@@ -14,6 +14,7 @@ from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipes
+from cvec_circus_core.system.output_journal import OutputJournal
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ class Outputs(Struct):
     """Every writer whose sink is not closed yet."""
     kept: dict[str, KeptPipes] = field(default_factory=dict)
     """Pipes of processes without a stream, by channel."""
+    journal: OutputJournal | None = None
+    """Where it is noted what is under way, if that is to outlive the daemon."""
     on_closed: Callable[[], None] | None = None
     is_hurried: bool = False
     """Whether the daemon should end now, whatever is lost."""

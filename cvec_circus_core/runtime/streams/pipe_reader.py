@@ -14,12 +14,12 @@ its own way, it is given up some time later, after what is in it was read.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system.output_records import pipe_key, record_of
 from cvec_circus_core.system.processes.pipes import LARGE, pipes
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,11 @@ class PipeReader:
         self._bytes_done = 0
         self._timer: Callable[[], None] | None = None
         self._giving_up: Callable[[], None] | None = None
+        self._record = record_of(world.outputs.journal, _key_of(source))
         writer.producers.add(self)
         world.loop.add_reader(fd, self._on_readable)
+        if data := self._record.left(fd):
+            self._take(data)
 
     def move(self, writer: SinkWriter) -> None:
         """Give everything that is not delivered yet to another sink writer."""
@@ -171,7 +174,7 @@ class PipeReader:
     def _read(self) -> int:
         """Read one piece; return its size, 0 where there is none now or never again."""
         try:
-            data = os.read(self._fd, AT_ONCE)
+            data = self._record.read(self._fd, AT_ONCE)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -184,9 +187,12 @@ class PipeReader:
             self._full_reads += 1
             if self._full_reads == _BUSY:
                 pipes.enlarge(self._fd)
+        self._take(data)
+        return len(data)
+
+    def _take(self, data: bytes) -> None:
         self._on_output(data)
         self._deliver_lines(data)
-        return len(data)
 
     def _deliver_lines(self, data: bytes) -> None:
         end = data.rfind(b"\n") + 1
@@ -230,17 +236,8 @@ class PipeReader:
             self._put(data)
 
     def _put(self, data: bytes) -> None:
-        source = self.source
-        self.writer.put(
-            {
-                "pid": source.pid,
-                "name": source.channel,
-                "data": data,
-                "timestamp": self._world.clock.wall(),
-                "watcher": source.watcher,
-                "wid": source.wid,
-            }
-        )
+        piece = _piece(self.source, data, self._world.clock.wall())
+        self.writer.put(piece, self._record.give(len(data)))
 
     def _end(self) -> None:
         if self._is_closed:
@@ -258,3 +255,25 @@ class PipeReader:
         if len(self.writer.producers) == 1:
             next(iter(self.writer.producers)).became_only_producer()
         self._on_end(self)
+
+
+def put_left(source: OutputSource, writer: SinkWriter, world: World) -> None:
+    """Deliver what an earlier daemon has read of a pipe that is closed by now."""
+    record = record_of(world.outputs.journal, _key_of(source))
+    if data := record.left(None):
+        writer.put(_piece(source, data, world.clock.wall()), record.give(len(data)))
+
+
+def _key_of(source: OutputSource) -> bytes:
+    return pipe_key(source.watcher, source.wid, source.pid, source.channel)
+
+
+def _piece(source: OutputSource, data: bytes, time: float) -> dict[str, object]:
+    return {
+        "pid": source.pid,
+        "name": source.channel,
+        "data": data,
+        "timestamp": time,
+        "watcher": source.watcher,
+        "wid": source.wid,
+    }

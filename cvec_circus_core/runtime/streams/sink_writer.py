@@ -18,6 +18,8 @@ from cvec_circus_core.extend.sink import Sink, Sinks, Stream, TakesLong
 from cvec_circus_core.model.errors import CircusError, SystemProblem
 from cvec_circus_core.runtime.streams.failure_report import FailureReport
 from cvec_circus_core.runtime.streams.job_thread import JobThread
+from cvec_circus_core.system.output_journal import OutputJournal
+from cvec_circus_core.system.output_records import NO_RECEIPT, Receipt, SinkRecord
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class SinkWriter:
         sinks: Sinks,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        journal: OutputJournal | None = None,
     ) -> None:
         self.label = label
         self.settings = settings
@@ -57,6 +60,9 @@ class SinkWriter:
         self._sink: Sink | None = None
         self._thread: JobThread | None = None
         self._report = FailureReport(label, clock)
+        self._record: SinkRecord | None = None
+        if journal is not None:
+            self._record = SinkRecord(journal, label.encode(errors="surrogateescape"))
 
     @property
     def failures(self) -> int:
@@ -102,11 +108,21 @@ class SinkWriter:
             self._sink = None if "stream" not in self.settings else self._sink
         if self._sink is None:
             self._sink = self._make()
+            if self._record is not None and hasattr(self._sink, "use_journal"):
+                self._sink.use_journal(self._record)
             if not self._may_call_in_loop():
                 self._begin_thread()
         if hasattr(self._sink, "open"):
             self._call_open(self._sink.open)
         self.is_open = True
+        if self._record is not None and hasattr(self._sink, "finish"):
+            self._run(partial(self._finish, self._sink.finish, self._record))
+
+    def _finish(self, finish: Callable[[bytes], object], record: SinkRecord) -> None:
+        """Have written what an earlier daemon was about to write."""
+        if rest := record.rest():
+            self._call_guarded(partial(finish, rest), len(rest))
+        record.end()
 
     def _call_open(self, opening: Callable[[], object]) -> None:
         # Our own classes open a file, which either works at once or says why not. What somebody
@@ -122,19 +138,29 @@ class SinkWriter:
         except Exception as error:
             raise SystemProblem(f"{self.label} can not be opened: {error}") from error
 
-    def put(self, chunk: Mapping[str, Any]) -> None:
-        """Give one piece of output to the sink."""
+    def put(self, chunk: Mapping[str, Any], receipt: Receipt = NO_RECEIPT) -> None:
+        """Give one piece of output to the sink; the receipt is for when it has been taken."""
         sink, size = self._sink, len(chunk["data"])
         assert sink is not None
-        if self._thread is None and self._may_call_in_loop() and self._call_in_loop(sink, chunk):
+        deliver = partial(self._deliver, partial(sink, chunk), size, receipt)
+        if self._thread is None and self._may_call_in_loop() and self._call_in_loop(deliver):
             return
-        self._begin_thread().add(lambda: self._call_guarded(partial(sink, chunk), size), size)
+        self._begin_thread().add(deliver, size)
 
-    def _call_in_loop(self, sink: Sink, chunk: Mapping[str, Any]) -> bool:
+    def _deliver(self, call: Callable[[], object], size: int, receipt: Receipt) -> None:
+        record = self._record
+        if record is not None:
+            record.source = receipt
+        self._call_guarded(call, size)
+        receipt.done()
+        if record is not None:
+            record.end()
+
+    def _call_in_loop(self, deliver: Callable[[], None]) -> bool:
         """Give a piece to the sink here and now; return whether it has taken it or failed."""
         before = self._clock.now()
         try:
-            self._call_guarded(partial(sink, chunk), len(chunk["data"]))
+            deliver()
         except TakesLong:
             return False
         duration = self._clock.now() - before

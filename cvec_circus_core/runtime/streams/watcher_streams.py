@@ -14,13 +14,14 @@ from typing import Any
 
 from cvec_circus_core.model.errors import BadMessage, SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputLine, OutputQuery, OutputView
 from cvec_circus_core.policy.watcher.inputs import Found
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipe, KeptPipes, can_keep
 from cvec_circus_core.runtime.streams.outputs import as_json, topic_of
-from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader
+from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader, put_left
 from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT, ProcessPipes
 from cvec_circus_core.runtime.streams.recent_output import RecentOutput, WatcherRecentOutput
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
@@ -32,6 +33,7 @@ from cvec_circus_core.runtime.streams.stream_settings import (
     settings_of,
 )
 from cvec_circus_core.runtime.world import World
+from cvec_circus_core.system import output_journal as areas
 from cvec_circus_core.system.processes.pipes import pipes
 
 CLOSE_DELAY = 0.5
@@ -136,14 +138,24 @@ class WatcherStreams:
         self.read(fd, OutputSource(watcher, wid, pid, channel))
 
     def _begin_kept(self, wid: int, pid: int, channel: str, fd: int) -> None:
+        self._kept_pipes(channel).add(fd, KeptPipe(self, wid, pid, channel))
+
+    def _kept_pipes(self, channel: str) -> KeptPipes:
         kept = self._outputs.kept.get(channel)
         if kept is None:
             world, number = self._world, CHANNELS.index(channel) + 1
-            kept = KeptPipes(channel, number, world.clock, world.loop, world.turns)
+            kept = KeptPipes(
+                channel,
+                number,
+                world.clock,
+                world.loop,
+                world.turns,
+                self._outputs.journal,
+            )
             self._outputs.kept[channel] = kept
             if (errors := self._outputs.kept.get(STDERR)) is not None:
                 errors.goes_after = self._outputs.kept.get(STDOUT)
-        kept.add(fd, KeptPipe(self, wid, pid, channel))
+        return kept
 
     def take_over(self, found: Found, descriptors: Mapping[str, int]) -> None:
         """Read on in the pipes of a process that an earlier daemon has started."""
@@ -157,6 +169,21 @@ class WatcherStreams:
                 self._begin(spec.name, found.wid, found.pid, channel, fd)
             else:
                 self._begin_kept(found.wid, found.pid, channel, fd)
+
+    def put_left(self) -> None:
+        """Deliver what an earlier daemon has read of processes that have ended since."""
+        journal = self._outputs.journal
+        prefix = f"{name_key(self.name)}\0".encode(errors="surrogateescape")
+        for key in () if journal is None else journal.left_of(areas.PIPE, prefix):
+            _, wid, pid, channel = key.decode(errors="surrogateescape").split("\0")
+            source = OutputSource(self.name, int(wid), int(pid), channel)
+            if settings_of(self._spec(), channel):
+                writer = self._writer(channel, self._spec())
+                self._open(writer)
+                put_left(source, writer, self._world)
+            else:
+                pipe = KeptPipe(self, source.wid, source.pid, channel)
+                self._kept_pipes(channel).put_left(pipe)
 
     def on_kept_output(self, pipe: KeptPipe, data: bytes) -> None:
         """Remember a piece of the output of a process without a stream."""
@@ -265,6 +292,7 @@ class WatcherStreams:
             self._outputs.sinks,
             self._world.clock,
             self._world.loop,
+            self._outputs.journal,
         )
 
     def _open(self, writer: SinkWriter) -> None:
