@@ -226,12 +226,12 @@ def _check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
         books.problems.append(f"not listed: {strays}")
     reaps = r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)"
     told = Counter("".join(pids) for pids in re.findall(reaps, daemon.text()))
-    # A pid may have been used again.
+    # A pid may have been used again; and the line of a start may have died with the brain.
     started = Counter(re.findall(r"running \S+ process \[pid (\d+)\]", daemon.text()))
     books.problems.extend(
         f"{pid} started {started[pid]} times and reaped {count} times"
         for pid, count in told.items()
-        if count > started[pid]
+        if count > max(1, started[pid])
     )
     daemon.ok("stop", name="talkers", waiting=True)
     _count_lines(daemon.folder, books)
