@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,10 @@ from cvec_circus_core.api import (
 )
 
 log = logging.getLogger("circus.plugins.flapping")
+
+_PROMISE = re.compile(
+    r"flapping: .* died \d+ times in \S+ s; (?:try (\d+).* comes after \S+ s|given up after .*)"
+)
 
 LONGEST_PAUSE = 60.0
 """Seconds that the daemon may hold a crashing process back by itself (``retry_pause_max``)."""
@@ -133,6 +138,12 @@ class Record:
         self.phase, self.rounds, self.reason, self.timer = Phase.WATCHED, 0, "", None
         self.deaths.clear()
         self.flapping.clear()
+
+
+def round_of(reason: str) -> int | None:
+    """Return the number of the try that a reason promises, 0 for none; None if it is not ours."""
+    match = _PROMISE.fullmatch(reason)
+    return None if match is None else int(match[1] or 0)
 
 
 def in_words(rule: Rule, wid: int | None) -> str:

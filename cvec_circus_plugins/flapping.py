@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from cvec_circus_core.api import CallError, CircusPlugin, JsonValue, unix_time
-from cvec_circus_plugins._flapping import Phase, Record, Rule, in_words, reason_of
+from cvec_circus_plugins._flapping import Phase, Record, Rule, in_words, reason_of, round_of
 
 log = logging.getLogger("circus.plugins.flapping")
 
@@ -79,6 +79,22 @@ class Flapping(CircusPlugin):
             self._forget(name)
         elif name in self.records:
             self._on_change(name, self.records[name], event, body)
+
+    def handle_init(self) -> None:
+        """Go on with the watchers that an earlier one of us has stopped and not started again."""
+        statuses = self._ask("status").get("statuses") or {}
+        for name in [name for name, status in statuses.items() if status == "stopped"]:
+            reason = str(self._ask("status", name=name, match="simple").get("reason") or "")
+            tries = round_of(reason)
+            if tries is None or self.loop is None:
+                continue
+            record = self.records.setdefault(name, Record())
+            rule = self._rule_at(self._now(), name, record)
+            record.reason, record.rounds, record.is_final = reason, tries, not tries
+            record.phase = Phase.GIVEN_UP
+            if tries:
+                record.phase = Phase.RESTING
+                record.timer = self.loop.call_later(rule.retry_in, self._retry, name, record)
 
     def handle_stop(self) -> None:
         """Try nothing any more."""
@@ -203,10 +219,10 @@ class Flapping(CircusPlugin):
         try:
             reply = self.call(command, **props)
         except CallError as error:
-            log.warning("flapping: %s of %s: %s", command, props["name"], error)
+            log.warning("flapping: %s of %s: %s", command, props.get("name"), error)
             return {"status": "error"}
         if reply.get("status") == "error":
-            log.info("flapping: %s of %s: %s", command, props["name"], reply.get("reason"))
+            log.info("flapping: %s of %s: %s", command, props.get("name"), reply.get("reason"))
         return reply
 
     def _forget(self, name: str) -> None:

@@ -105,6 +105,10 @@ class Keeper:
                 self._caller.failed(sentence)
             case ("stopping",):
                 self._manager.stopping()
+            case ("patience", seconds):
+                self._brain.watch.patience = seconds
+            case ("pong", number):
+                self._brain.watch.answered(number)
             case ("over",):
                 self._brain.leaves()
             case _:

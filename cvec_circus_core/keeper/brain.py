@@ -1,7 +1,11 @@
 """The brain as a child of the keeper: started, started again, and told what the keeper is told.
 
-A brain that has been ready is started again at once when it dies; one that dies before that waits,
-each time longer. Signals that come meanwhile are for the next one.
+A brain that dies is replaced at once. One that dies again within `STEADY` seconds, or before it is
+ready, is replaced after a pause that grows each time, and after `MANY` such deaths in a row it is
+told that workers are in nobody's care meanwhile. SIGKILL does not count where it was ready: that is
+somebody's wish, and no fault of the brain's. Signals that come meanwhile are for the next one.
+
+One that does not answer for too long is killed (`brain_watch.py`).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import signal
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable, Sequence
 
+from cvec_circus_core.keeper.brain_watch import BrainWatch
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.model.exits import Exit
@@ -25,7 +30,11 @@ from cvec_circus_core.system.state_store import TakeoverData
 log = logging.getLogger(__name__)
 
 PAUSE, LONGEST_PAUSE = 0.1, 10.0
-"""Seconds before a brain is started again that died before it was ready; they double each time."""
+"""Seconds before a brain is started again that died quickly; they double each time."""
+STEADY = 10.0
+"""Seconds after which a brain that has been ready is well: deaths before do not count any more."""
+MANY = 5
+"""Quick deaths in a row that are told of."""
 
 _BRAIN = TakeoverData(title=DAEMON_TITLE)
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -52,13 +61,18 @@ class Brain:
         self._processes = processes
         self._argv = tuple(argv)
         self._on_over = on_over
+        self._reason = ""
+        """Why the present one was killed by us."""
         self._channel: BrainChannel | None = None
         self._pid: int | None = None
         self._is_ready = False
         self._was_ready = False
         """Whether any brain has been ready."""
         self._is_leaving = False
-        self._failures = 0
+        self._ready_at = 0.0
+        self.failures = 0
+        """Quick deaths in a row."""
+        self.watch = BrainWatch(loop, self._ask, self._kill_silent)
         self._last_stop: int | None = None
         """The stop signal that this one was sent last: it may have died before it took it."""
         self._pending_signals: list[int] = []
@@ -78,9 +92,11 @@ class Brain:
             theirs.close()
         if self._pid is None:
             ours.close()
+            self.failures += 1
             self._retry()
             return
         self.starts += 1
+        self.watch.begin(self._pid, starts=True)
         self._channel = BrainChannel(self._loop, ours, self.service.hear)
         facts = {"pid": os.getpid(), "starts": self.starts, "last_end": self.last_end}
         self.service.serve(self._channel, facts)
@@ -99,7 +115,9 @@ class Brain:
     def became_ready(self) -> None:
         """Note that it serves."""
         self._is_ready = self._was_ready = True
-        self._failures = 0
+        self._ready_at = self._loop.time()
+        if self._pid is not None:
+            self.watch.begin(self._pid)
         pending, self._pending_signals = self._pending_signals, []
         for signum in pending:
             self.signal(signum)
@@ -107,6 +125,17 @@ class Brain:
     def leaves(self) -> None:
         """Note that it is about to end for good."""
         self._is_leaving = True
+        self.watch.end()
+
+    def _ask(self, number: int) -> None:
+        if self._channel is not None:
+            self._channel.tell("ping", number)
+
+    def _kill_silent(self, seconds: float) -> None:
+        if self._pid is not None:
+            self._reason = f"did not answer for {seconds:.0f} s and was killed"
+            log.error("the brain (pid %d) is silent for %.0f s: killing it", self._pid, seconds)
+            self._processes.signal(self._pid, signal.SIGKILL)
 
     def _on_spawned(self, result: SpawnResult) -> None:
         self._pid = result.pid
@@ -115,6 +144,7 @@ class Brain:
 
     def _ended(self, pid: int, end: Exit) -> None:
         assert self.service is not None
+        self.watch.end()
         if self._channel is not None:
             self._channel.close()
             self._channel = None
@@ -129,21 +159,34 @@ class Brain:
         if self._last_stop is not None:
             self._pending_signals.append(self._last_stop)
             self._last_stop = None
-        self.last_end = _told(end)
+        self.last_end, self._reason = self._reason or _told(end), ""
         log.error("the brain (pid %d) %s; its work is taken over by another", pid, self.last_end)
+        self._count_death(is_wanted=end.code == -signal.SIGKILL)
         self._retry()
 
+    def _count_death(self, *, is_wanted: bool) -> None:
+        if self._is_ready and self._loop.time() - self._ready_at >= STEADY:
+            self.failures = 0
+        if not (self._is_ready and is_wanted):
+            self.failures += 1
+        if self.failures >= MANY and self.failures % MANY == 0:
+            log.critical(
+                "the brain has died %d times in a row, the last one %s: processes go on, but "
+                "nobody replaces them; it is tried again every %g s",
+                *(self.failures, self.last_end, LONGEST_PAUSE),
+            )
+
     def _retry(self) -> None:
-        if self._is_ready:
-            self._is_ready = False
+        was_ready, self._is_ready = self._is_ready, False
+        if was_ready and self.failures <= 1:
             self.start()
             return
-        pause = min(PAUSE * 2**self._failures, LONGEST_PAUSE)
-        self._failures += 1
+        pause = min(PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE)
         self._restart = self._loop.call_later(pause, self.start)
 
     def close(self) -> None:
         """Start none any more."""
+        self.watch.end()
         if self._restart is not None:
             self._restart.cancel()
 

@@ -496,6 +496,13 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
         "before it starts its own, or ignore them",
         changing=_LATER,
     )
+    keeper_patience: float = option(
+        30.0,
+        SECONDS,
+        "seconds without an answer after which the keeper kills the daemon and starts it anew; "
+        "0 for never",
+        changing=_LATER,
+    )
     pidfile: str | None = option(
         None, OPTIONAL_TEXT, "file that holds the daemon's pid", changing=_LATER
     )

@@ -33,7 +33,8 @@ DAEMON = {
     "Say who may command it": "allow_users allow_groups viewers endpoint_owner insecure curve_key "
     "curve_authorized",
     "Read more files": "include include_dir skip_bad",
-    "Start and stop": "warmup_delay shutdown_timeout keeper on_daemon_death pidfile check_delay",
+    "Start and stop": "warmup_delay shutdown_timeout keeper keeper_patience on_daemon_death "
+    "pidfile check_delay",
     "Keep its log": "loglevel logoutput loggerconfig debug debug_gc",
     "Publish statistics": "statsd stats_interval stats_pss statsd_close_outputs",
     "Serve the web console": "httpd httpd_host httpd_port httpd_close_outputs httpd_folder "

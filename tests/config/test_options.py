@@ -96,6 +96,7 @@ CIRCUS: list[Row] = [
     ("debug_gc", "true", True, "None", BOOLEAN),
     ("keeper", "yes", True, "maybe", BOOLEAN),
     ("on_daemon_death", "IGNORE", "ignore", "leave", "stop or ignore"),
+    ("keeper_patience", "1m", 60.0, "-1", SECONDS),
     ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),
     ("loglevel", "DEBUG", "debug", "loud", "critical, error, warning, info or debug"),
     ("logoutput", "syslog:///dev/log?daemon", "syslog:///dev/log?daemon", NUL, TEXT),

@@ -149,6 +149,27 @@ def test_deaths_in_a_row_and_the_pause_after_them_are_remembered(
     assert daemon.text().count("running failing process") == 2
 
 
+@pytest.mark.parametrize("signum", [signal.SIGSTOP, signal.SIGSEGV])
+def test_a_brain_that_hangs_or_breaks_is_replaced(started: Any, signum: int) -> None:
+    daemon = started(SLEEPERS, circus="keeper_patience = 2")
+    pids = daemon.until_active("sleepers", 3)
+    brain = daemon.brain()
+    os.kill(brain, signum)
+    until(lambda: daemon.text().count("now waiting for commands") == 2)
+    until(lambda: not is_alive(brain))
+    assert daemon.pids("sleepers") == pids
+    assert daemon.said("did not answer for 2 s and was killed") is (signum == signal.SIGSTOP)
+
+
+def test_one_that_dies_again_and_again_is_waited_for_longer_and_longer(started: Any) -> None:
+    daemon = started(SLEEPERS)
+    pids = daemon.until_active("sleepers", 3)
+    for _ in range(5):
+        daemon.kill_brain(signal.SIGSEGV)
+    assert daemon.said("the brain has died 5 times in a row")
+    assert daemon.pids("sleepers") == pids
+
+
 def test_a_stop_signal_for_the_keeper_ends_everything(started: Any) -> None:
     daemon = started(SLEEPERS)
     pids = daemon.until_active("sleepers", 3)

@@ -194,6 +194,7 @@ def test_check_tells_every_wrong_value_where_it_stands_and_what_is_allowed(tmp_p
 ELSEWHERE = {
     *("use_sockets", "sockets", "stdin_socket", "on_demand", "env_file", "exit_codes", "keeper"),
     "on_daemon_death",
+    "keeper_patience",
     *("rollout_surge", "rollout_unavailable", "ready", "ready_timeout", "watchdog"),
     *("stderr_stream", "hooks", "hook_timeout", "stop_children", "control_group"),
     *("finish_timeout", "death_signal"),

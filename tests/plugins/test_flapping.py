@@ -24,6 +24,8 @@ class Scene:
         self.options = options
         self.replies: dict[str, dict[str, Any]] = {"start": {"status": "ok", "started": ["Web"]}}
         self.timers: list[tuple[float, Callable[..., None], tuple[Any, ...]]] = []
+        self.status = "active"
+        self.reason: str | None = None
         self.pids = 100
         self.now = 0.0
         plugin: Any = Flapping("e", "p", 5.0, **(config or {}))
@@ -34,7 +36,10 @@ class Scene:
     def call(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Answer as the daemon would."""
         command, properties = message["command"], dict(message["properties"])
-        assert properties.pop("name") == "Web"
+        name = properties.pop("name", None)
+        if command == "status":
+            return {"statuses": {"Web": self.status}} if name is None else {"reason": self.reason}
+        assert name == "Web"
         if command == "options":
             return {"status": "ok", "options": self.options}
         self.said.append((command, properties))
@@ -384,3 +389,32 @@ def test_deaths_count_when_they_happened_and_not_when_they_are_heard(
             exit_code=1,
         )
     assert bool(scene.told("stop")) is flaps
+
+
+class TestGoingOn:
+    """One that was killed, with the daemon or alone, had stopped a watcher."""
+
+    def begin(self, reason: str | None, status: str = "stopped") -> Scene:
+        scene = Scene()
+        scene.status, scene.reason = status, reason
+        scene.plugin.handle_init()
+        return scene
+
+    def test_the_promised_try_is_made(self) -> None:
+        scene = self.begin(SECOND)
+        assert scene.passes() == 7
+        assert scene.said == [("start", {"match": "simple", "stopped_for": SECOND})]
+        assert scene.plugin.records["Web"].rounds == 2
+
+    @pytest.mark.parametrize(
+        ("reason", "status"),
+        [(None, "stopped"), ("an operator", "stopped"), (FIRST, "active")],
+    )
+    def test_what_others_have_stopped_is_let_alone(self, reason: str | None, status: str) -> None:
+        scene = self.begin(reason, status)
+        assert (scene.timers, scene.said, scene.plugin.records) == ([], [], {})
+
+    def test_one_that_was_given_up_stays_so(self) -> None:
+        scene = self.begin("flapping: process 1 died 2 times in 1 s; given up after 5 tries")
+        assert (scene.timers, scene.said) == ([], [])
+        assert scene.plugin.records["Web"].phase is Phase.GIVEN_UP
