@@ -190,11 +190,11 @@ class ArbiterActor:
         return ticket if nostop else self._operations.note(f"remove {key}", ticket)
 
     def take_over(self) -> None:
-        """Go on where an earlier daemon was; what it was asked for all watchers begins anew."""
+        """Go on where an earlier daemon was, also with what it was asked for all watchers."""
         for key, kept in self._kept.items():
             self._registry.tell(key, partial(WatcherActor.take_over, kept=kept))
         resume: dict[str, Callable[[], object]] = {
-            "start": self.start_all,
+            "start": partial(self.start_all, self._had_their_turn()),
             "stop": self.stop_all,
             "reload": self.reload_all,
             "restart": self.restart_all,
@@ -202,16 +202,24 @@ class ArbiterActor:
             "quit": self.quit,
         }
         for name in self._operations.interrupted():
-            log.warning("%s was under way when the daemon died: it begins anew", name)
+            log.warning("%s was under way when the daemon died: it is gone on with", name)
             verb, _, key = name.partition(" ")
             try:
                 self.remove(key) if verb == "remove" else resume[verb]()
             except CircusError as error:
                 log.error("%s is not gone on with: %s", name, error)
 
-    def start_all(self) -> TicketFuture:
-        """Start every autostart watcher, highest priority first."""
-        return self._operations.note("start", self._request(inputs.StartAll))
+    def _had_their_turn(self) -> frozenset[str]:
+        return frozenset(
+            key
+            for key, kept in self._kept.items()
+            if kept.memory is not None and kept.memory.has_run
+        )
+
+    def start_all(self, done: frozenset[str] = frozenset()) -> TicketFuture:
+        """Start every autostart watcher, highest priority first, but for those that are done."""
+        start = self._request(lambda number: inputs.StartAll(number, done))
+        return self._operations.note("start", start)
 
     def stop_all(self) -> TicketFuture:
         """Stop every watcher, lowest priority first; they end side by side."""

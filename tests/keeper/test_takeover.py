@@ -77,6 +77,19 @@ def test_what_was_wanted_at_run_time_is_wanted_still(started: Any) -> None:
     assert daemon.ok("list")["watchers"] == ["other", "sleepers"]
 
 
+def test_a_start_that_was_under_way_starts_nobody_who_was_stopped_meanwhile(started: Any) -> None:
+    daemon = started(
+        f"{SLEEPERS}[watcher:slow]\ncmd = sleep 1000\nready = alive:2000\nready_timeout = 3000\n"
+    )
+    daemon.until_active("sleepers", 3)
+    daemon.ok("stop", name="sleepers", waiting=True)
+    for _ in range(2):
+        daemon.kill_brain()
+        until(lambda: daemon.status("slow")["running"] == 1)
+        assert daemon.status("sleepers")["status"] == "stopped"
+    assert daemon.said("start was under way when the daemon died: it is gone on with")
+
+
 def test_a_death_that_nobody_saw_is_told_once_and_answered(started: Any) -> None:
     daemon = started(SLEEPERS)
     first, *others = daemon.until_active("sleepers", 3)

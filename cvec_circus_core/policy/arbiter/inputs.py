@@ -64,9 +64,10 @@ class Answered(Struct, frozen=True):
 
 
 class StartAll(Struct, frozen=True):
-    """Somebody wants every autostart watcher up."""
+    """Somebody wants every autostart watcher up, but for those whose turn has been."""
 
     ticket: TicketId
+    done: frozenset[str] = frozenset()
 
 
 class StopAll(Struct, frozen=True):

@@ -143,7 +143,7 @@ def _operation(state: ArbiterState, request: ArbiterRequest, now: float) -> Oper
     ticket = request.ticket
     match request:
         case StartAll():
-            return Operation("start", ticket, deque(stages.start(state)))
+            return Operation("start", ticket, deque(stages.start(state, request.done)))
         case StopAll():
             return Operation("stop", ticket, deque(stages.stop(state)))
         case ReloadAll(_, graceful, sequential):

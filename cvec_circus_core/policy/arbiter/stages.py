@@ -36,12 +36,15 @@ def key_of(facts: WatcherFacts) -> str:
     return name_key(facts.spec.name)
 
 
-def start(state: ArbiterState) -> Iterator[Stage]:
-    """Yield one stage for each priority: watchers of one priority start side by side."""
+def start(state: ArbiterState, done: frozenset[str] = frozenset()) -> Iterator[Stage]:
+    """Yield one stage for each priority: watchers of one priority start side by side.
+
+    Those that are ``done`` had their turn before a daemon died: what has been wanted since stays.
+    """
     chosen = [
         facts
         for key, facts in state.watchers.items()
-        if facts.spec.autostart and key not in state.leaving
+        if facts.spec.autostart and key not in state.leaving and key not in done
     ]
     for group in start_groups(chosen):
         yield tuple(

@@ -174,6 +174,7 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     restarts: int = 0
     last_exit: int | None = None
     last_death: int | None = None
+    has_run: bool = False
 
 
 class SpawnFailed(Struct, frozen=True):

@@ -18,6 +18,8 @@ that was half done is brought to its end.
 
 from __future__ import annotations
 
+from math import inf
+
 from cvec_circus_core.model.exits import ExitReason
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.advance import begin_run
@@ -30,6 +32,9 @@ from cvec_circus_core.policy.watcher.readiness import await_ready, note_ready
 from cvec_circus_core.policy.watcher.slots import Phase, Slot
 from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import settle
+
+_LONG_AGO = 1e9
+"""Seconds; a run that began before this daemon was no quick one."""
 
 
 def memory_of(state: WatcherState) -> Remembered:
@@ -49,6 +54,7 @@ def memory_of(state: WatcherState) -> Remembered:
         state.restarts,
         state.last_exit,
         state.last_death,
+        state.run_began_at > -inf,
     )
 
 
@@ -70,6 +76,8 @@ def note_remembered(state: WatcherState, memory: Remembered, now: float) -> None
     state.never_waits, state.finished = memory.never_waits, memory.finished
     state.quick_runs, state.restarts = memory.quick_runs, memory.restarts
     state.last_exit, state.last_death = memory.last_exit, memory.last_death
+    if memory.has_run and state.run_began_at == -inf:
+        state.run_began_at = now - _LONG_AGO
     if memory.generation > state.slots.generation:
         state.slots.begin_generation(memory.generation)
 

@@ -121,8 +121,9 @@ class TestABrokenMachineIsSeen:
         monkeypatch.setattr(
             stages,
             "start",
-            lambda state: (
-                tuple(replace(move, wait=Wait.LATER) for move in stage) for stage in start(state)
+            lambda state, done=frozenset(): (
+                tuple(replace(move, wait=Wait.LATER) for move in stage)
+                for stage in start(state, done)
             ),
         )
         self.break_with("are ready")
@@ -132,8 +133,9 @@ class TestABrokenMachineIsSeen:
         monkeypatch.setattr(
             stages,
             "start",
-            lambda state: (
-                tuple(replace(move, is_paced=False) for move in stage) for stage in start(state)
+            lambda state, done=frozenset(): (
+                tuple(replace(move, is_paced=False) for move in stage)
+                for stage in start(state, done)
             ),
         )
         self.break_with("without a pause")
