@@ -57,6 +57,7 @@ from cvec_circus_core.runtime.arbiter import (
 )
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.census_cache import BlockingCensus, SharedCensus
+from cvec_circus_core.runtime.daemon_host import DaemonHost, NoDaemonHost
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
@@ -98,6 +99,8 @@ class Parts(Struct, frozen=True):
     apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
     saved: SavedConfig = field(default_factory=NoSavedConfig)
+    daemon_host: DaemonHost = field(default_factory=NoDaemonHost)
+    """The processes that the daemon is made of."""
     applied: Applied = note_nothing
     """Is called once a configuration that was read again is in force."""
     owner: MakeOwner = field(default_factory=local_owner)
@@ -149,6 +152,7 @@ class Engine:
                 self._renew_access,
                 parts.applied,
                 parts.saved,
+                parts.daemon_host,
             ),
         )
         self._context: zmq.Context[Any] | None = None

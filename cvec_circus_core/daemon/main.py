@@ -10,6 +10,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
@@ -17,6 +18,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from cvec_circus_core import __version__
 from cvec_circus_core.config.build import Loaded, take_anything
 from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.load import (
@@ -62,6 +64,8 @@ from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, replace
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.requests.audited import insider
+from cvec_circus_core.runtime.daemon_host import NoDaemonHost
+from cvec_circus_core.system.clock import unix_time
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller, daemonize
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
@@ -186,6 +190,7 @@ class Place:
         self.owner = owner
         self._caller = caller
         self._manager = ServiceManager.from_environment()
+        self._since = unix_time()
 
     def ready(self) -> None:
         """Tell everybody who waits."""
@@ -199,6 +204,15 @@ class Place:
     def stopping(self) -> None:
         """Tell the service manager."""
         self._manager.stopping()
+
+    def facts(self) -> Mapping[str, object]:
+        """Return what the daemon is and runs."""
+        python = sys.executable
+        return {"pid": os.getpid(), "version": __version__, "python": python, "since": self._since}
+
+    async def upgrade(self, venv: str | None, watch: float, limit: float) -> Mapping[str, object]:
+        """Refuse: it would take the processes along."""
+        return await NoDaemonHost().upgrade(venv, watch, limit)
 
     def in_force(self, loaded: Loaded, options: ArbiterSpec) -> None:
         """Be told which configuration is in force, with the daemon's present options."""
@@ -326,6 +340,7 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
         launcher=Launcher(sealed=True),
         owner=place.owner,
         applied=note_in_force,
+        daemon_host=place,
         saved=SavedFile(flags.config, partial(_read_with, flags)),
     )
     async with AsyncExitStack() as stack:

@@ -244,5 +244,15 @@ class Supervisor(Protocol):
     ) -> Mapping[int, Mapping[str, Any]]:
         """Return what other packages know of some processes, by pid and name of the number."""
 
+    def daemon_facts(self) -> Mapping[str, object]:
+        """Return the pids, versions and starts of the daemon; nothing within another program."""
+
+    async def upgrade(self, venv: str | None, watch: float, limit: float) -> Mapping[str, object]:
+        """Have another daemon take our place, from the code of a virtual environment or our own.
+
+        It has to serve within ``limit`` seconds, and is watched for some more.
+        Raises `BadMessage` where that is not possible.
+        """
+
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""

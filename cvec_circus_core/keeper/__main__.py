@@ -101,7 +101,14 @@ class Keeper:
                 self._brain.became_ready()
                 self._caller.ready()
                 self._manager.ready()
+            case ("answers",):
+                self._brain.can_answer()
+            case ("going on",):
+                self._brain.trials.answered()
+            case ("upgrade", python, watch, limit):
+                self._brain.upgrade(python, watch, limit)
             case ("failed", sentence):
+                self._brain.trials.complain(sentence)
                 self._caller.failed(sentence)
             case ("stopping",):
                 self._manager.stopping()

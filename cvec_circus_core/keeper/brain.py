@@ -13,14 +13,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable, Sequence
 
+from cvec_circus_core import __version__
 from cvec_circus_core.keeper.brain_watch import BrainWatch
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
+from cvec_circus_core.keeper.trial import TrialWatch
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
+from cvec_circus_core.system.clock import unix_time
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.processes.local import LocalProcesses
 from cvec_circus_core.system.processes.state_file import DAEMON_TITLE
@@ -36,6 +40,8 @@ STEADY = 10.0
 MANY = 5
 """Quick deaths in a row that are told of."""
 
+_REMEMBERED = 10
+"""Ends of brains that are told."""
 _BRAIN = TakeoverData(title=DAEMON_TITLE)
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -77,6 +83,47 @@ class Brain:
         """The stop signal that this one was sent last: it may have died before it took it."""
         self._pending_signals: list[int] = []
         self._restart: TimerHandle | None = None
+        self._since = unix_time()
+        self._ends: list[tuple[float, str]] = []
+        """When brains have died, and how."""
+        self._answers = False
+        """Whether the present one answers when it is asked."""
+        self.trials = TrialWatch(loop, self._ask_trial, self._kill, self._tell_facts)
+
+    def facts(self) -> dict[str, object]:
+        """Return what is told of the keeper and of the brains that it has had."""
+        trial = self.trials.trial
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "python": sys.executable,
+            "since": self._since,
+            "starts": self.starts,
+            "last_end": self.last_end,
+            "ends": self._ends[-_REMEMBERED:],
+            "upgrade": {} if trial is None else trial.facts(),
+        }
+
+    def upgrade(self, python: str, watch: float, limit: float) -> None:
+        """Have the next one run other code, and end this one for it."""
+        self.trials.plan(python, self._argv, watch, limit)
+
+    def can_answer(self) -> None:
+        """Be told that the brain answers when it is asked."""
+        self._answers = True
+
+    def _ask_trial(self) -> bool:
+        if self._answers and self._channel is not None:
+            self._channel.tell("ask", 0)
+        return self._answers
+
+    def _kill(self) -> None:
+        if self._pid is not None:
+            self._processes.signal(self._pid, signal.SIGKILL)
+
+    def _tell_facts(self) -> None:
+        if self._channel is not None and self._answers:
+            self._channel.tell("facts", 0, self.facts())
 
     def start(self) -> None:
         """Start one."""
@@ -98,8 +145,8 @@ class Brain:
         self.starts += 1
         self.watch.begin(self._pid, starts=True)
         self._channel = BrainChannel(self._loop, ours, self.service.hear)
-        facts = {"pid": os.getpid(), "starts": self.starts, "last_end": self.last_end}
-        self.service.serve(self._channel, facts)
+        self._answers = False
+        self.service.serve(self._channel, self.facts())
 
     def signal(self, signum: int) -> None:
         """Hand on a signal, at once or as soon as there is a brain that can take it."""
@@ -118,6 +165,7 @@ class Brain:
         self._ready_at = self._loop.time()
         if self._pid is not None:
             self.watch.begin(self._pid)
+        self.trials.became_ready()
         pending, self._pending_signals = self._pending_signals, []
         for signum in pending:
             self.signal(signum)
@@ -159,9 +207,16 @@ class Brain:
         if self._last_stop is not None:
             self._pending_signals.append(self._last_stop)
             self._last_stop = None
-        self.last_end, self._reason = self._reason or _told(end), ""
+        reason, self._reason = self._reason or _told(end), ""
+        self.last_end = self.trials.reason(reason)
         log.error("the brain (pid %d) %s; its work is taken over by another", pid, self.last_end)
-        self._count_death(is_wanted=end.code == -signal.SIGKILL)
+        self._ends.append((unix_time(), self.last_end))
+        if self.trials.is_under_way:
+            # The next one is of other code: how this one ended is no reason to wait.
+            self._is_ready, self.failures = True, 0
+            self._argv = self.trials.next_argv(self._argv, self.last_end)
+        else:
+            self._count_death(is_wanted=end.code == -signal.SIGKILL)
         self._retry()
 
     def _count_death(self, *, is_wanted: bool) -> None:
@@ -187,6 +242,7 @@ class Brain:
     def close(self) -> None:
         """Start none any more."""
         self.watch.end()
+        self.trials.close()
         if self._restart is not None:
             self._restart.cancel()
 

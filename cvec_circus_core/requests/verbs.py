@@ -83,6 +83,8 @@ SUPERVISOR: Mapping[str, Verb] = {
     "process_info": _OPEN,
     "extra_stats": _OPEN,
     "own_info": _READ,
+    "daemon_facts": _READ,
+    "upgrade": Verb(Right.EVERYTHING, "upgrade"),
     "plan_config": Verb(Right.SECRETS),
     "runtime_changes": Verb(Right.SECRETS),
     "save_config": Verb(Right.EVERYTHING, "save"),

@@ -52,6 +52,7 @@ from cvec_circus_core.policy.config_plan import (
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Tick, TicketId
 from cvec_circus_core.runtime.alarm import Alarm
+from cvec_circus_core.runtime.daemon_host import DaemonHost, NoDaemonHost
 from cvec_circus_core.runtime.managed_sockets import Exchange
 from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
 from cvec_circus_core.runtime.takeover_notes import (
@@ -112,6 +113,7 @@ class DaemonCallbacks(Struct, frozen=True):
     """Is called when the lists of those who may call may have changed."""
     applied: Applied = note_nothing
     saved: SavedConfig = field(default_factory=NoSavedConfig)
+    daemon_host: DaemonHost = field(default_factory=NoDaemonHost)
 
 
 NO_DAEMON = DaemonCallbacks()
@@ -153,6 +155,11 @@ class ArbiterActor:
     def spec(self) -> ArbiterSpec:
         """The daemon's own options."""
         return self._state.spec
+
+    @property
+    def daemon_host(self) -> DaemonHost:
+        """The processes that the daemon is made of."""
+        return self._daemon.daemon_host
 
     @property
     def saved(self) -> SavedConfig:

@@ -139,6 +139,14 @@ class LocalSupervisor(ArbiterActor):
         """Return what other packages know of some processes."""
         return await self._introspection.extras.of(subjects)
 
+    def daemon_facts(self) -> Mapping[str, object]:
+        """Return the pids, versions and starts of the daemon."""
+        return self.daemon_host.facts()
+
+    async def upgrade(self, venv: str | None, watch: float, limit: float) -> Mapping[str, object]:
+        """Have another daemon take our place."""
+        return await self.daemon_host.upgrade(venv, watch, limit)
+
     async def own_info(self) -> Mapping[str, Any]:
         """Return the info object of the daemon itself."""
         infos = await self._introspection.census.take([self.pid])

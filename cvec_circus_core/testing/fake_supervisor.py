@@ -97,6 +97,8 @@ class FakeSupervisor:
         self.hosted: list[PluginView] = []
         """The plugins in threads of the daemon."""
         self.changes_at_run_time: list[RuntimeChange] = []
+        self.facts: Mapping[str, object] = {}
+        """What the daemon's processes are."""
         self._numbers = count(FIRST_PID)
         self._watchers: dict[str, FakeWatcher] = {}
         for watcher in watchers:
@@ -180,6 +182,15 @@ class FakeSupervisor:
     def plugins(self) -> Sequence[PluginView]:
         """Return what the test has put there."""
         return self.hosted
+
+    def daemon_facts(self) -> Mapping[str, object]:
+        """Return what the test has put there."""
+        return self.facts
+
+    async def upgrade(self, venv: str | None, watch: float, limit: float) -> Mapping[str, object]:
+        """Write it down."""
+        self.said.append(f"upgrade to {venv}, watched for {watch:g} s after {limit:g} s at most")
+        return {"number": 1, "version": "0.0"}
 
     def option_of_watchers(self) -> Mapping[str, Option]:
         """Return the declared options of watchers by name."""

@@ -41,6 +41,8 @@ class KeeperLink:
         self._early: deque[wire.Message] = deque()
         """What came while an answer was waited for."""
         self.on_end: OnEnd = ignore_end
+        self.facts: dict[str, object] = {}
+        """What the keeper tells of itself."""
         self.on_lost: Callable[[], None] = ignore_loss
         """Is called when the keeper is gone."""
 
@@ -74,6 +76,7 @@ class KeeperLink:
                     )
                 case "complete":
                     inventory.facts.update(content[0])
+                    self.facts = inventory.facts
                     return inventory
                 case _:
                     self._early.append((verb, *content))
@@ -158,6 +161,12 @@ class KeeperLink:
             return
         if verb == "exited":
             self.on_end(number, Exit(content[0], left_behind=content[1]))
+            return
+        if verb == "ask":
+            self.tell("going on")
+            return
+        if verb == "facts":
+            self.facts = content[0]
             return
         on_answer = self._waiting.pop(number, None)
         if on_answer is not None:
