@@ -196,6 +196,7 @@ class Place:
         """Tell everybody who waits."""
         self._caller.ready()
         self._manager.ready()
+        self._manager.watched(asyncio.get_running_loop(), self._manager.going_on)
 
     def failed(self, message: str) -> None:
         """Tell who waits in the foreground."""

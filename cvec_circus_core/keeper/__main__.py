@@ -41,6 +41,10 @@ _NOT_FOR_THE_BRAIN = frozenset(
 )
 
 
+_FOR_THE_MANAGER = 1
+"""The number of a question whose answer is for the service manager."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeeperOrder:
     """What the keeper is started with."""
@@ -94,6 +98,11 @@ class Keeper:
         if not self._over.done():
             self._over.set_result(code)
 
+    def _pass_on_watchdog(self) -> None:
+        """Say that we go on where the brain says so, or is about to be started again."""
+        if not self._brain.ask(_FOR_THE_MANAGER):
+            self._manager.going_on()
+
     def _on_word(self, message: wire.Message) -> None:
         """Take what a brain says of itself."""
         match message:
@@ -101,10 +110,13 @@ class Keeper:
                 self._brain.became_ready()
                 self._caller.ready()
                 self._manager.ready()
+                self._manager.watched(self._loop, self._pass_on_watchdog)
             case ("answers",):
                 self._brain.can_answer()
-            case ("going on",):
+            case ("going on", 0):
                 self._brain.trials.answered()
+            case ("going on", _):
+                self._manager.going_on()
             case ("upgrade", python, watch, limit):
                 self._brain.upgrade(python, watch, limit)
             case ("failed", sentence):

@@ -78,7 +78,7 @@ class Brain:
         self._ready_at = 0.0
         self.failures = 0
         """Quick deaths in a row."""
-        self.watch = BrainWatch(loop, self._ask, self._kill_silent)
+        self.watch = BrainWatch(loop, self._ping, self._kill_silent)
         self._last_stop: int | None = None
         """The stop signal that this one was sent last: it may have died before it took it."""
         self._pending_signals: list[int] = []
@@ -88,7 +88,7 @@ class Brain:
         """When brains have died, and how."""
         self._answers = False
         """Whether the present one answers when it is asked."""
-        self.trials = TrialWatch(loop, self._ask_trial, self._kill, self._tell_facts)
+        self.trials = TrialWatch(loop, self.ask, self._kill, self._tell_facts)
 
     def facts(self) -> dict[str, object]:
         """Return what is told of the keeper and of the brains that it has had."""
@@ -112,10 +112,12 @@ class Brain:
         """Be told that the brain answers when it is asked."""
         self._answers = True
 
-    def _ask_trial(self) -> bool:
-        if self._answers and self._channel is not None:
-            self._channel.tell("ask", 0)
-        return self._answers
+    def ask(self, number: int = 0) -> bool:
+        """Have the brain answer that it goes on; return False where it can not, or is none yet."""
+        can_answer = self._answers and self._is_ready and self._channel is not None
+        if can_answer and self._channel is not None:
+            self._channel.tell("ask", number)
+        return can_answer
 
     def _kill(self) -> None:
         if self._pid is not None:
@@ -175,7 +177,7 @@ class Brain:
         self._is_leaving = True
         self.watch.end()
 
-    def _ask(self, number: int) -> None:
+    def _ping(self, number: int) -> None:
         if self._channel is not None:
             self._channel.tell("ping", number)
 
@@ -214,6 +216,7 @@ class Brain:
         if self.trials.is_under_way:
             # The next one is of other code: how this one ended is no reason to wait.
             self._is_ready, self.failures = True, 0
+            self.watch.patience = 0.0  # until the other code says how much it wants
             self._argv = self.trials.next_argv(self._argv, self.last_end)
         else:
             self._count_death(is_wanted=end.code == -signal.SIGKILL)

@@ -67,16 +67,14 @@ class Dstats(Command):
 
 
 def _fact_lines(reply: Mapping[str, Any]) -> list[str]:
-    """Return lines about the daemon, its keeper, and why it was started anew."""
+    """Return lines about a daemon with a keeper, and why the brain was started anew."""
     facts = reply.get("daemon")
-    if not isinstance(facts, dict):
+    keeper = facts.get("keeper") if isinstance(facts, dict) else None
+    if not isinstance(facts, dict) or not isinstance(keeper, dict):
         return []
-    keeper = facts.get("keeper")
-    lines = [_process_line("daemon" if keeper is None else "brain", facts)]
-    if isinstance(keeper, dict):
-        lines.append(_process_line("keeper", keeper))
-        lines.append(f"brain started anew: {max(0, (facts.get('starts') or 1) - 1)} times")
-        lines.extend(f"    {_when(at)} the brain {end}" for at, end in facts.get("ends") or ())
+    lines = [_process_line("brain", facts), _process_line("keeper", keeper)]
+    lines.append(f"brain started anew: {max(0, (facts.get('starts') or 1) - 1)} times")
+    lines.extend(f"    {_when(at)} the brain {end}" for at, end in facts.get("ends") or ())
     if upgrade := facts.get("upgrade"):
         lines.append(f"last upgrade, to {upgrade.get('python')}: {upgrade.get('outcome')}")
     return lines

@@ -163,7 +163,7 @@ class KeeperLink:
             self.on_end(number, Exit(content[0], left_behind=content[1]))
             return
         if verb == "ask":
-            self.tell("going on")
+            self.tell("going on", number)
             return
         if verb == "facts":
             self.facts = content[0]
