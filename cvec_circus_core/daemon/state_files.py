@@ -62,8 +62,11 @@ def _stop(left: LeftProcesses, count: int, watchers: Iterable[WatcherSpec]) -> N
         "stopping %d processes that a daemon left behind when it was killed: %s%s",
         *(count, ", ".join(names[:_MOST]) or "descendants of those that have ended", more),
     )
-    for row in left.stop(lambda root: _farewell(root, specs)):
-        log.error("process %d, left behind, does not go", row.pid)
+    try:
+        for row in left.stop(lambda root: _farewell(root, specs)):
+            log.error("process %d, left behind, does not go", row.pid)
+    except KeyboardInterrupt:
+        raise SystemProblem("interrupted; the next start stops what is left") from None
 
 
 def _owner(root: Recorded) -> str:
