@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.keeper import all_killed
 from tests.keeper.kept import Kept
 from tests.live.daemon import Daemon, free_port, is_alive, until
 
@@ -202,3 +203,8 @@ def test_a_state_file_that_others_may_write_counts_for_nothing(
     assert daemon.said("is not a plain file that only we may write")
     for pid in before:
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", [Daemon, Kept])
+def test_again_and_again_nothing_is_doubled(kind: type[Daemon]) -> None:
+    assert all_killed.run(2, kind) == []
