@@ -48,6 +48,7 @@ ROOMS: Mapping[str, Room] = {
                 f"{NET}.peers",
                 f"{NET}.endpoint_files",
                 f"{NET}.lost_files",
+                f"{NET}.port_holders",
             ),
             *(
                 f"{SYSTEM}.deadline",
@@ -93,7 +94,7 @@ ROOMS: Mapping[str, Room] = {
         (
             *(MODEL, EXTEND, f"{DAEMON}.logger_config", f"{SYSTEM}.accounts"),
             *(f"{CORE}.config.checks", f"{CORE}.runtime.managed_sockets"),
-            *(f"{NET}.endpoint_files", f"{NET}.sockets"),
+            *(f"{NET}.endpoint_files", f"{NET}.port_holders", f"{NET}.sockets"),
             *(f"{CORE}.policy.launch", f"{SYSTEM}.env_files"),
             *(HOSTING, f"{DAEMON}.trial_imports"),
         )

@@ -29,6 +29,7 @@ from cvec_circus_core.system.net.endpoint_files import (
     made_for_me,
     path_of,
 )
+from cvec_circus_core.system.net.port_holders import holders_of_port
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,9 @@ def bind(bound: zmq.Socket[Any], endpoint: str, key: str) -> str:
         bound.bind(endpoint)
     except zmq.ZMQError as error:
         reason = _REASONS.get(error.errno or 0, f"can not be bound: {error.strerror}")
+        if error.errno == errno.EADDRINUSE and endpoint.rpartition(":")[2].isdecimal():
+            pids = holders_of_port(int(endpoint.rpartition(":")[2]), "SOCK_STREAM")
+            reason += f" (process {', '.join(map(str, pids))})" if pids else ""
         raise CannotBind(f"{key} {endpoint} {reason}") from None
     return bound.getsockopt_string(zmq.LAST_ENDPOINT)
 

@@ -33,7 +33,7 @@ from cvec_circus_core.control.endpoints import InternalEndpoints
 from cvec_circus_core.daemon.config_save import SavedFile
 from cvec_circus_core.daemon.default_log import default_log
 from cvec_circus_core.daemon.keeper_start import become_keeper
-from cvec_circus_core.daemon.left_behind import sentence_of
+from cvec_circus_core.daemon.left_behind import naming, sentence_of
 from cvec_circus_core.daemon.logs import (
     END_LIMIT,
     gathering,
@@ -351,10 +351,12 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
         stack.push_async_callback(engine.close)
         engine.bus.listen("log", log_event)
         log.info("Starting master on pid %d", os.getpid())
-        if not place.is_kept and (sentence := sentence_of(find_abandoned(), loaded.watchers)):
-            log.warning("%s", sentence)
+        abandoned = () if place.is_kept else find_abandoned()
+        if left_behind := sentence_of(abandoned, loaded.watchers):
+            log.warning("%s", left_behind)
         way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)
-        engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
+        with naming(abandoned, loaded.watchers):
+            engine.serve(REALTIME_PRIORITY if way is Way.REALTIME else None)
         precedence.spread()
         join_priority()
         ending = Shutdown(engine)

@@ -29,6 +29,7 @@ from cvec_circus_core.runtime.managed_sockets import bind_plan
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.net.endpoint_files import listener_of, path_of
+from cvec_circus_core.system.net.port_holders import holders_of_path
 from cvec_circus_core.system.net.sockets import CircusSocket
 
 _CONNECT_TIMEOUT = 1.0
@@ -124,6 +125,8 @@ def _around_socket_file(path: str, *, replace: bool) -> Iterator[Fault]:
     except OSError:
         is_there, pid = os.path.exists(path) and not replace, None
     if pid is not None:
+        # Who called listen may be gone, and have left it to others.
+        pid = next(iter(holders_of_path(path)), pid)
         who = f"process {pid}" if pid else "another process"
         yield Fault("path", f"is in use: {who} listens there", is_doubt=True)
     elif is_there and not replace and not stat.S_ISSOCK(os.stat(path).st_mode):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.live.daemon import BIN, Daemon, is_alive, until
+from tests.live.daemon import BIN, LIMIT, Daemon, free_port, is_alive, until
 
 WATCHERS = """
 [watcher:goes]
@@ -98,6 +100,37 @@ def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
     finally:
         other.clean_up()
         shutil.rmtree(other.folder)
+
+
+HOLDER = "import socket, sys, time; time.sleep(1000)"
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp", "unix"])
+def test_the_next_one_names_who_holds_its_sockets(daemon: Daemon, kind: str) -> None:
+    daemon.stop()
+    where = {
+        "tcp": f"host = 127.0.0.1\nport = {free_port()}",
+        "udp": f"host = 127.0.0.1\nport = {free_port()}\ntype = SOCK_DGRAM",
+        "unix": f"path = {daemon.folder}/s",
+    }[kind]
+    daemon.write(
+        f"[socket:one]\n{where}\n"
+        f"[watcher:web]\ncmd = {sys.executable} -c '{HOLDER}' $(circus.sockets.one)\n"
+        "use_sockets = True\nnumprocesses = 2\n"
+    )
+    daemon.start()
+    pids = sorted(daemon.until_active("web", 2))
+    daemon.process.kill()
+    daemon.process.wait()
+    assert daemon.launch().wait(LIMIT) == 1
+    refusal = daemon.text().splitlines()[-1]
+    assert "[socket:one] can not listen at" in refusal
+    assert f"left behind by a circusd that was killed; 'kill {pids[0]} {pids[1]}' ends" in refusal
+    assert f"{pids[0]} is watcher web, {pids[1]} is watcher web" in refusal
+    subprocess.run(["kill", *map(str, pids)], check=True)
+    until(lambda: not any(map(is_alive, pids)))
+    daemon.start()
+    daemon.until_active("web", 2)
 
 
 def test_a_daemon_below_another_names_none_of_its_processes(daemon: Daemon) -> None:

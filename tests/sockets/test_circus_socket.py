@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +19,13 @@ from cvec_circus_core import CircusSocket, CircusSockets
 from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.values import replace
+from cvec_circus_core.system.net.port_holders import holders_of_path, program_of
 
 Make = Callable[..., CircusSocket]
 HERE: dict[str, Any] = {"host": "127.0.0.1", "port": 0}
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
+MY_PROGRAM = program_of(os.getpid())
 
 
 @pytest.fixture
@@ -235,20 +240,13 @@ def test_a_file_that_was_left_over_goes(make: Make, folder: Path, kind: str) -> 
 
 
 @pytest.mark.parametrize("replace", [False, True])
-@pytest.mark.parametrize(
-    ("kind", "who"),
-    [
-        ("SOCK_STREAM", "process {pid}"),
-        ("SOCK_SEQPACKET", "process {pid}"),
-        ("SOCK_DGRAM", "another process"),
-    ],
-)
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_SEQPACKET", "SOCK_DGRAM"])
 def test_a_socket_that_somebody_has_stays(
-    make: Make, folder: Path, kind: str, who: str, replace: bool
+    make: Make, folder: Path, kind: str, replace: bool
 ) -> None:
     make(path=str(folder / "s"), type=kind).bind_and_listen()
     other = make(path=str(folder / "s"), replace=replace)
-    sentence = f"{who.format(pid=os.getpid())} listens there already"
+    sentence = f"another process listens there already: {os.getpid()} ({MY_PROGRAM})"
     assert refusal(other) == f"[socket:web] can not listen at {folder}/s: {sentence}"
     with socket.socket(socket.AF_UNIX, getattr(socket, kind)) as client:
         client.connect(str(folder / "s"))
@@ -296,7 +294,7 @@ def test_a_taken_port(make: Make) -> None:
     said = refusal(make(host="127.0.0.1", port=one.port))
     assert said == (
         f"[socket:web] can not listen at 127.0.0.1:{one.port}: "
-        "another process listens there already"
+        f"another process listens there already: {os.getpid()} ({MY_PROGRAM})"
     )
 
 
@@ -304,7 +302,24 @@ def test_a_taken_port_of_datagrams(make: Make) -> None:
     one = make(type="SOCK_DGRAM", **HERE)
     one.bind_and_listen()
     said = refusal(make(type="SOCK_DGRAM", host="127.0.0.1", port=one.port))
-    assert "another process listens there already" in said
+    assert f"another process listens there already: {os.getpid()} ({MY_PROGRAM})" in said
+
+
+def test_one_who_was_handed_a_socket_is_named_when_the_one_that_listened_is_gone(
+    make: Make, folder: Path
+) -> None:
+    # The kernel remembers who called listen, and that one is gone.
+    listening = (
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]);"
+        "s.listen(); s.set_inheritable(True); os.posix_spawn('/bin/sleep', ['sleep', '1000'], {})"
+    )
+    subprocess.run([sys.executable, "-c", listening, str(folder / "s")], check=True)
+    [heir] = holders_of_path(str(folder / "s"))
+    try:
+        sentence = f"another process listens there already: {heir} (sleep)"
+        assert sentence in refusal(make(path=str(folder / "s")))
+    finally:
+        os.kill(heir, signal.SIGKILL)
 
 
 @pytest.mark.skipif(IS_ROOT, reason="root may bind low ports")

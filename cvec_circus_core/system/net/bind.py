@@ -14,6 +14,7 @@ from cvec_circus_core.model.bind_plan import BindPlan
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.system.accounts import gid_of, uid_of
 from cvec_circus_core.system.net.endpoint_files import listener_of
+from cvec_circus_core.system.net.port_holders import holders_of_path, holders_of_port, in_use
 from cvec_circus_core.system.trusted_paths import Spot, UntrustedPath, hold
 from cvec_circus_core.system.umask import umask
 
@@ -101,7 +102,7 @@ def _is_left_over(path: str) -> bool:
     except OSError:
         return False
     if pid is not None:
-        raise Refusal(f"{f'process {pid}' if pid else 'another process'} listens there already")
+        raise Refusal(in_use(holders_of_path(path) or [pid]))
     return True
 
 
@@ -177,7 +178,7 @@ def _explained(error: BaseException, plan: BindPlan) -> str:
     number = getattr(error, "errno", None)
     match number:
         case errno.EADDRINUSE:
-            return "another process listens there already"
+            return in_use(() if plan.is_unix else holders_of_port(plan.port, plan.type))
         case errno.EACCES | errno.EPERM if plan.is_unix:
             return "permission denied"
         case errno.EACCES | errno.EPERM if 0 < plan.port < 1024:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from cvec_circus_core.system.proc import HAS_PROC, read_or_none
@@ -30,13 +31,31 @@ class Abandoned(NamedTuple):
     """Its command line."""
 
 
+def is_abandoned(pid: int) -> bool:
+    """Tell whether a process, or one that it descends from, is left of a daemon that is dead."""
+    tag = tag_of(pid) if HAS_PROC else None
+    row = None if tag is None else read_row(pid)
+    if tag is None or row is None:
+        return False
+    daemon, above = daemon_of(tag), pids_above()
+    if daemon in _living(above):
+        return False
+    for _ in range(_DEEPEST):
+        parent_tag = tag_of(row.parent)
+        parent = read_row(row.parent)
+        if parent_tag is None or daemon_of(parent_tag) != daemon or parent is None:
+            break
+        row = parent
+    return row.parent in above
+
+
 def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
     """Return the processes that no daemon has any more; what was found when the time is over."""
     if not HAS_PROC:
         return []
     end_at = time.monotonic() + limit
     above = pids_above()
-    living = {daemon_of(tag) for pid in (os.getpid(), *above) if (tag := tag_of(pid)) is not None}
+    living = _living(above)
     abandoned: list[Abandoned] = []
     for parent in above:
         for pid in child_pids(parent):
@@ -49,6 +68,11 @@ def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
             if row is not None and not row.is_dead and row.parent == parent:
                 abandoned.append(Abandoned(pid, _words(pid)))
     return abandoned
+
+
+def _living(above: Iterable[int]) -> set[int]:
+    """Return what the tags of each living daemon have in common: of ours, and those above us."""
+    return {daemon_of(tag) for pid in (os.getpid(), *above) if (tag := tag_of(pid)) is not None}
 
 
 def pids_above() -> list[int]:
