@@ -144,6 +144,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.system.net.socket_table import read_sockets
     from cvec_circus_core.system.private_files import read_private, rewrite
     from cvec_circus_core.system.processes.program_output import program_output
+    from cvec_circus_core.system.remote_mounts import is_remote
     from cvec_circus_core.system.stats.census import Census
     from cvec_circus_core.system.std_streams import open_missing_streams
     from cvec_circus_core.system.trusted_paths import Spot, hold
@@ -269,6 +270,7 @@ __all__ = [
     "hookimpl",
     "is_open",
     "is_plain",
+    "is_remote",
     "keep_pair",
     "kept_pair",
     "keys_folder",
@@ -372,6 +374,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",
     "cvec_circus_core.system.deadline": "Deadline",
+    "cvec_circus_core.system.remote_mounts": "is_remote",
     "cvec_circus_core.system.working_dir": "by_name",
     "cvec_circus_core.system.files": "is_plain open_append write_all write_standard",
     "cvec_circus_core.system.key_files": "change_known keep_pair kept_pair known_keys trust",

@@ -51,9 +51,11 @@ from cvec_circus_core.runtime.arbiter import (
     ApplyDaemonOptions,
     Configure,
     DaemonCallbacks,
+    ReadConfig,
     apply_no_options,
     note_nothing,
     nothing_to_read,
+    read_nothing,
 )
 from cvec_circus_core.runtime.bus import Bus
 from cvec_circus_core.runtime.census_cache import BlockingCensus, SharedCensus
@@ -96,6 +98,7 @@ class Parts(Struct, frozen=True):
     commands: Mapping[str, Command] = field(default_factory=dict)
     hooks: Hooks = field(default_factory=Hooks)
     configure: Configure = nothing_to_read
+    read_config: ReadConfig = read_nothing
     apply_options: ApplyDaemonOptions = apply_no_options
     """Lives by options of the daemon's own that were changed at run time."""
     saved: SavedConfig = field(default_factory=NoSavedConfig)
@@ -147,6 +150,7 @@ class Engine:
             introspection,
             DaemonCallbacks(
                 parts.configure,
+                parts.read_config,
                 parts.apply_options,
                 self.host,
                 self._renew_access,
@@ -350,6 +354,7 @@ class Engine:
         elif self._context is not None and self._context is not self._parts.context:
             # Lingering sockets hold the context: ending it may take until their last word is out.
             await asyncio.to_thread(self._context.term)
+        self.supervisor.world.slow_paths.close()
         self.processes.close()
         self.supervisor.world.notify.close()
         self.sockets.close_all()

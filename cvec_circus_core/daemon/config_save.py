@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.config.load import read_saved, saved_beside
@@ -12,6 +13,9 @@ from cvec_circus_core.extend.registry import load_formats
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.system.private_files import rewrite
+from cvec_circus_core.system.whole_files import ReadingThread
+
+Result = TypeVar("Result")
 
 _HEADER = """\
 # Written by `circusctl save`: what was changed while circusd ran. It counts more than the file
@@ -24,20 +28,34 @@ Sections = Mapping[str, Mapping[str, str]]
 class SavedFile:
     """The file beside a configuration file."""
 
-    def __init__(self, path: str, read: Callable[[str], Loaded]) -> None:
+    def __init__(
+        self, path: str, read: Callable[[str], Loaded], thread: ReadingThread | None = None
+    ) -> None:
         """``read`` reads the configuration with another text in the place of this file."""
         self.path = saved_beside(Path(path))
         self._read = read
+        self._thread = thread or ReadingThread()
 
-    def preview(self, sections: Sections) -> tuple[WatcherSpec, ...]:
+    async def preview(self, sections: Sections) -> tuple[WatcherSpec, ...]:
         """Return the watchers that the next start would find. Raises `ConfigError`."""
-        return self._read(self._text(sections)).watchers
+        loaded = await self._in_thread(lambda: self._read(self._text(sections)))
+        return loaded.watchers
 
-    def write(self, sections: Sections) -> str:
+    async def write(self, sections: Sections) -> str:
         """Write sections over those that are there; return the path. Raises `ConfigError`."""
-        text = self._text(sections)
-        rewrite(str(self.path), lambda _: text)
+
+        def write() -> None:
+            text = self._text(sections)
+            rewrite(str(self.path), lambda _: text)
+
+        await self._in_thread(write)
         return str(self.path)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        try:
+            return await self._thread.run(work)
+        except TimeoutError as error:
+            raise ConfigError(f"{self.path} does not answer: {error.strerror}") from None
 
     def _text(self, sections: Sections) -> str:
         formats = load_formats()

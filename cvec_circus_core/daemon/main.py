@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -88,7 +88,7 @@ from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.processes.state_file import NO_RECORD
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
-from cvec_circus_core.system.whole_files import bounded, read_again, read_whole
+from cvec_circus_core.system.whole_files import ReadingThread, bounded, read_again, read_whole
 from cvec_circus_core.system.working_dir import by_entrance, remember_entrance
 
 log = logging.getLogger(__name__)
@@ -98,8 +98,6 @@ _OF_THE_LOG = frozenset({"loglevel", "logoutput", "loggerconfig"})
 _GC_DEBUG = gc.DEBUG_UNCOLLECTABLE | gc.DEBUG_STATS
 _DESCRIPTORS, _DESCRIPTORS_EACH = 500, 3
 """Our own and those of connections; and a process's end and its two pipes."""
-_READING = 5.0
-"""Seconds that reading the configuration again may take."""
 _STOPPING = (
     *(signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGXCPU, signal.SIGTRAP),
     *(signal.SIGABRT, signal.SIGSYS),
@@ -316,9 +314,9 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
     """Run until the end, and return what failed where that brought it about."""
     last_read = whole = loaded
 
-    def configure() -> Configuration:
+    def take(reading: Loaded) -> Configuration:
         nonlocal last_read, whole
-        last_read = _read_again(flags)
+        last_read = reading
         _tell(last_read)
         hosts = _hosts(last_read, hooks)
         doubts = tuple(torn(whole, last_read))
@@ -326,6 +324,16 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
             whole = last_read
         configuration = _configuration(last_read, hosts, inner).without(engine.unbound)
         return replace(configuration, doubts=doubts)
+
+    thread = ReadingThread()
+
+    async def read_config() -> Configuration:
+        with _refusing_to_wait(flags):
+            return take(await thread.run(partial(_read_anew, flags)))
+
+    def configure() -> Configuration:
+        with _refusing_to_wait(flags):
+            return take(bounded(partial(_read_anew, flags)))
 
     def note_in_force() -> None:
         place.in_force(last_read, engine.supervisor.spec)
@@ -336,13 +344,14 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
         commands=load_commands(),
         hooks=hooks,
         configure=configure,
+        read_config=read_config,
         apply_options=_apply_options,
         inner=inner,
         launcher=Launcher(sealed=True),
         owner=place.owner,
         applied=note_in_force,
         daemon_host=place,
-        saved=SavedFile(flags.config, partial(_read_with, flags)),
+        saved=SavedFile(flags.config, partial(_read_with, flags), thread),
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(gathering())
@@ -373,10 +382,15 @@ async def _run(flags: Flags, loaded: Loaded, place: Place) -> str | None:
     return engine.failure
 
 
-def _read_again(flags: Flags) -> Loaded:
-    """Read the configuration while the loop waits, so not for long. Raises `ConfigError`."""
+def _read_anew(flags: Flags) -> Loaded:
+    return read(flags, os.environ, read_file=read_again)
+
+
+@contextmanager
+def _refusing_to_wait(flags: Flags) -> Iterator[None]:
+    """Raise `ConfigError` where reading takes too long."""
     try:
-        return bounded(lambda: read(flags, os.environ, read_file=read_again), _READING)
+        yield
     except TimeoutError as error:
         raise ConfigError(f"{flags.config} can not be read: {error.strerror}") from None
 

@@ -150,6 +150,10 @@ class ConfigPreview(Protocol):
         """Return it for a reply."""
 
 
+class ConfigReading(Protocol):
+    """A configuration that was read again: what `Supervisor.read_config` gives."""
+
+
 class Supervisor(Protocol):
     """The daemon, as a command sees it."""
 
@@ -193,8 +197,8 @@ class Supervisor(Protocol):
     def stop_all(self) -> Ticket:
         """Stop every watcher, lowest priority first."""
 
-    def restart_all(self) -> Ticket:
-        """Stop everything, read the configuration again, and start it."""
+    def restart_all(self, reading: ConfigReading | None = None) -> Ticket:
+        """Stop everything, read the configuration again unless it was read, and start it."""
 
     def reload_all(self, *, graceful: bool = True, sequential: bool = False) -> Ticket:
         """Reload every active watcher, highest priority first."""
@@ -202,15 +206,25 @@ class Supervisor(Protocol):
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""
 
-    def plan_config(self, *, allow_empty: bool = False) -> ConfigPreview:
-        """Read the configuration again and tell what it means; nothing is changed.
+    async def read_config(self) -> ConfigReading:
+        """Read the configuration again; nothing waits for it but the caller.
+
+        Raises `ConfigError` with every mistake, and where its files do not answer.
+        """
+
+    def plan_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> ConfigPreview:
+        """Tell what the configuration means that was read, or is read now; nothing is changed.
 
         Raises `ConfigError` with every mistake, and where no watcher would be left, unless
         ``allow_empty``.
         """
 
-    def reload_config(self, *, allow_empty: bool = False) -> tuple[ConfigPreview, Ticket]:
-        """Read the configuration again, apply what differs, and tell what that is.
+    def reload_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> tuple[ConfigPreview, Ticket]:
+        """Apply what differs in the configuration that was read, or is read now; tell what it is.
 
         Raises `ConfigError` as `plan_config` does, in which case nothing was changed.
         """
@@ -218,7 +232,7 @@ class Supervisor(Protocol):
     def runtime_changes(self) -> Sequence[RuntimeChange]:
         """Return how watchers differ from the configuration, by what was done at run time."""
 
-    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+    async def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
         """Write sections into the file beside the configuration file; return its path.
 
         Raises `ConfigError` where they do not say what is in force.

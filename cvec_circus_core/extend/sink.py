@@ -107,6 +107,9 @@ class Stream:
     in_loop: bool = field(init=False, repr=False, default=False)
     """Whether calls are so quick that the event loop may make them."""
 
+    may_hang: bool = field(init=False, repr=False, default=False)
+    """Whether even to open it is nothing for the event loop."""
+
     whole_lines: bool = field(init=False, repr=False, default=False)
     """Whether an unfinished line is to wait for its rest: it could not be gone on with."""
 

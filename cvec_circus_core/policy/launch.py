@@ -128,6 +128,20 @@ def env_files(spec: WatcherSpec, around: SpawnEnvironment) -> tuple[tuple[str, b
     )
 
 
+def paths_of(spec: WatcherSpec, around: SpawnEnvironment) -> tuple[str, ...]:
+    """Return the paths that are looked at to start a process of a watcher, as far as is known."""
+    values, folder = _values(spec, around), _working_dir(spec, around) or ""
+    files = [path for path, _ in env_files(spec, around)]
+    words = () if spec.shell else spec.command_words[:1]
+    program = spec.executable or "".join(expand(word, values) for word in words)
+    if not os.path.dirname(program):
+        inherited = around.environ.get("PATH", "") if spec.copy_env else ""
+        path = {**around.file_variables, **spec.env}.get("PATH", inherited)
+        files += [os.path.join(name, program) for name in path.split(os.pathsep) if name]
+    paths = (folder, spec.virtualenv, *files, os.path.join(folder, program))
+    return tuple(path for path in paths if path)
+
+
 def expand(text: str, values: Mapping[str, str]) -> str:
     """Replace the variables of a text; names are looked up in lower case. Raises `TooLong`."""
     if "(" not in text and "$" not in text:

@@ -7,7 +7,7 @@ that they announce is its own record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from cvec_circus_core.extend.ports import SocketsPort, Supervisor, WatcherPort
@@ -45,12 +45,26 @@ class _Audited(PortProxy):
             return super()._call(name, verb, args, kwargs)
         named = zip(self.port.parameters[name], args, strict=False)
         details = {**self._target(), **dict(named), **kwargs}
+        details.pop("reading", None)  # the whole configuration, with its secrets
         try:
             result = super()._call(name, verb, args, kwargs)
         except CircusError as error:
             self._record(verb.command, details, Failure(error.reason, error.errno))
             raise
+        if isinstance(result, Coroutine):
+            return self._recorded(result, verb.command, details)
         self._record(verb.command, details, _SUCCESS)
+        return result
+
+    async def _recorded(
+        self, work: Coroutine[Any, Any, object], command: str, details: Mapping[str, Any]
+    ) -> object:
+        try:
+            result = await work
+        except CircusError as error:
+            self._record(command, details, Failure(error.reason, error.errno))
+            raise
+        self._record(command, details, _SUCCESS)
         return result
 
     def _target(self) -> Mapping[str, object]:

@@ -85,6 +85,7 @@ SUPERVISOR: Mapping[str, Verb] = {
     "own_info": _READ,
     "daemon_facts": _READ,
     "upgrade": Verb(Right.EVERYTHING, "upgrade"),
+    "read_config": Verb(Right.SECRETS),
     "plan_config": Verb(Right.SECRETS),
     "runtime_changes": Verb(Right.SECRETS),
     "save_config": Verb(Right.EVERYTHING, "save"),

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from typing import cast
 
+from cvec_circus_core.extend.ports import ConfigReading
 from cvec_circus_core.model.errors import (
     CannotBind,
     CircusError,
@@ -70,6 +72,9 @@ log = logging.getLogger(__name__)
 Configure = Callable[[], Configuration]
 """Reads the configuration again. Raises `ConfigError` with all its mistakes."""
 
+ReadConfig = Callable[[], Awaitable[Configuration]]
+"""Does the same while the loop goes on."""
+
 ApplyDaemonOptions = Callable[[ArbiterSpec, tuple[str, ...]], None]
 """Lives by the daemon's own options, of which these differ. Raises `ConfigError`."""
 
@@ -77,6 +82,11 @@ ApplyDaemonOptions = Callable[[ArbiterSpec, tuple[str, ...]], None]
 def nothing_to_read() -> Configuration:
     """Refuse: there is no configuration file."""
     raise ConfigError("there is no configuration file to read again")
+
+
+async def read_nothing() -> Configuration:
+    """Refuse: there is no configuration file."""
+    return nothing_to_read()
 
 
 def apply_no_options(spec: ArbiterSpec, keys: tuple[str, ...]) -> None:
@@ -107,6 +117,7 @@ class DaemonCallbacks(Struct, frozen=True):
     """What is done by the program around the arbiter."""
 
     configure: Configure = nothing_to_read
+    read_config: ReadConfig = read_nothing
     apply_options: ApplyDaemonOptions = apply_no_options
     host: HostPlugins = host_nothing
     access_changed: Callable[[], None] = change_nothing
@@ -237,14 +248,20 @@ class ArbiterActor:
         ticket = self._request(lambda number: inputs.ReloadAll(number, graceful, sequential))
         return self._operations.note("reload", ticket)
 
-    def restart_all(self) -> TicketFuture:
+    async def read_config(self) -> Configuration:
+        """Read the configuration again while the loop goes on. Raises `ConfigError`."""
+        if self.is_quitting:
+            raise ShuttingDown
+        return await self._daemon.read_config()
+
+    def restart_all(self, reading: ConfigReading | None = None) -> TicketFuture:
         """Stop everything, read the configuration again, and start it, in the same pid.
 
         Raises `ConfigError` and `CannotBind`, in which case nothing was touched.
         """
         if self.is_quitting:
             raise ShuttingDown
-        configuration = self._daemon.configure()
+        configuration = self._configuration(reading)
         plan = self._plan(configuration, allow_empty=False)
         exchange = self.world.sockets.prepare(plan.sockets)
         if later := plan.options.at_next_start:
@@ -252,23 +269,27 @@ class ArbiterActor:
         ticket = self._request_change(inputs.RestartAll, configuration, exchange)
         return self._operations.note("restart", ticket)
 
-    def plan_config(self, *, allow_empty: bool = False) -> ConfigPlan:
-        """Read the configuration again and return what it means, without doing anything.
+    def plan_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> ConfigPlan:
+        """Return what the configuration means that was read again, without doing anything.
 
         Raises `ConfigError` with every mistake, and where it would have no watcher any more,
         unless ``allow_empty``.
         """
-        return self._plan(self._daemon.configure(), allow_empty=allow_empty)
+        return self._plan(self._configuration(reading), allow_empty=allow_empty)
 
-    def reload_config(self, *, allow_empty: bool = False) -> tuple[ConfigPlan, TicketFuture]:
-        """Read the configuration again and apply what differs.
+    def reload_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> tuple[ConfigPlan, TicketFuture]:
+        """Apply what differs in the configuration that was read again.
 
         Raises `ConfigError` as `plan_config` does, or `CannotBind` with every socket that can not
         be opened, in which case nothing was touched.
         """
         if self.is_quitting:
             raise ShuttingDown
-        configuration = self._daemon.configure()
+        configuration = self._configuration(reading)
         plan = self._plan(configuration, allow_empty=allow_empty)
         keys = plan.options.at_once
         self._daemon.apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
@@ -304,6 +325,9 @@ class ArbiterActor:
         """Return what is in force, beside what the files had when they were read last."""
         self._step()
         return self._state.present(self.world.sockets.specs)
+
+    def _configuration(self, reading: ConfigReading | None) -> Configuration:
+        return self._daemon.configure() if reading is None else cast(Configuration, reading)
 
     def _plan(self, configuration: Configuration, *, allow_empty: bool) -> ConfigPlan:
         plan = plan_config(configuration, self.present())

@@ -18,7 +18,7 @@ from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, env_files, prepare
+from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, env_files, paths_of, prepare
 from cvec_circus_core.policy.watcher.effects import (
     AskHook,
     Effect,
@@ -136,6 +136,19 @@ class EffectRunner:
                 assert_never(effect)
 
     def _spawn(self, wid: int) -> None:
+        self._world.slow_paths.when_answering(
+            self._paths,
+            partial(self._spawn_now, wid),
+            partial(self._post_failure, wid, shortage=True),
+        )
+
+    def _paths(self) -> tuple[str, ...]:
+        try:
+            return paths_of(self._spec(), self._world.around())
+        except ValueError:
+            return ()  # as is said where it is started
+
+    def _spawn_now(self, wid: int) -> None:
         try:
             start = self._prepare_start(wid)
         except (CircusError, ValueError) as error:

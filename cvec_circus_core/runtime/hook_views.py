@@ -9,6 +9,7 @@ later, or raises; nothing is taken and forgotten.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -301,7 +302,10 @@ class HookArbiter:
 
     def restart(self) -> HookWish:
         """Want all down, the configuration read again, and up."""
-        return self._wish(lambda: self._supervisor.restart_all())
+        reading = None
+        if threading.get_ident() != self._world.thread:
+            reading = outcome_of(self._world, self._supervisor.read_config)
+        return self._wish(lambda: self._supervisor.restart_all(reading))
 
     def stop(self) -> HookWish:
         """Want everything stopped, and an end."""

@@ -16,21 +16,21 @@ from cvec_circus_core.policy.config_plan import Present, watchers_by_key
 class SavedConfig(Protocol):
     """What was changed at run time, in a file beside the configuration file."""
 
-    def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
+    async def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
         """Return the watchers that the next start would find. Raises `ConfigError`."""
 
-    def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+    async def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
         """Write sections over those that are there; return the path. Raises `ConfigError`."""
 
 
 class NoSavedConfig:
     """Of a daemon that has no configuration file."""
 
-    def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
+    async def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
         """Refuse."""
         raise ConfigError("there is no configuration file to save anything beside")
 
-    def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+    async def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
         """Refuse."""
         raise ConfigError("there is no configuration file to save anything beside")
 

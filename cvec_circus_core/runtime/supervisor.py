@@ -112,13 +112,14 @@ class LocalSupervisor(ArbiterActor):
         """Return how watchers differ from the configuration, by what was done at run time."""
         return changes_of(self.present(), self.world.options.as_json)
 
-    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+    async def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
         """Write sections into the file beside the configuration file; return its path.
 
         Raises `ConfigError` where they do not say what is in force.
         """
-        refuse_lossy(self.runtime_changes(), self.present(), self.saved.preview(sections))
-        return self.saved.write(sections)
+        watchers = await self.saved.preview(sections)
+        refuse_lossy(self.runtime_changes(), self.present(), watchers)
+        return await self.saved.write(sections)
 
     def reopen_all(self) -> None:
         """Open the files of all streams anew."""

@@ -17,6 +17,7 @@ from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.launch import SpawnEnvironment
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
+from cvec_circus_core.runtime.slow_paths import SlowPaths
 from cvec_circus_core.runtime.streams.outputs import Outputs
 from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.protocols import Clock, Processes
@@ -83,6 +84,7 @@ class World(Struct, frozen=True):
     hook_wishes: set[asyncio.Task[None]] = field(default_factory=set)
     """Wishes of hooks that are under way."""
     notify: SharedNotifySocket = field(default_factory=SharedNotifySocket)
+    slow_paths: SlowPaths = field(default_factory=SlowPaths)
     store: StateStore = field(default_factory=NoStateStore)
     """What a later daemon has to know."""
     line_quota: LineQuota = field(default_factory=LineQuota)

@@ -7,6 +7,7 @@ thread that is left behind when the time is over.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import select
@@ -14,12 +15,15 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from cvec_circus_core.system.deadline import Deadline
 
 Result = TypeVar("Result")
 
+READING = 3.0
+"""Seconds that a look at somebody's files may take while circusd runs."""
 _MOST = 64 << 20
 _PIECE = 1 << 20
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -53,20 +57,71 @@ def read_again(path: str | os.PathLike[str]) -> bytes:
     return read_whole(path)
 
 
-def bounded(work: Callable[[], Result], seconds: float) -> Result:
+def bounded(work: Callable[[], Result], seconds: float = READING) -> Result:
     """Return what some work gives, done in a thread. Raises what it raises, and TimeoutError."""
     results: list[Result] = []
     errors: list[BaseException] = []
 
-    def run() -> None:
-        try:
-            results.append(work())
-        except BaseException as error:
-            errors.append(error)
+    _begin(partial(_collect, work, results, errors)).join(seconds)
+    return _result_of(results, errors, seconds)
 
-    thread = threading.Thread(target=run, name="circus-reading", daemon=True)
+
+class ReadingThread:
+    """Does work that may hang in threads of its own, one piece after the other.
+
+    The event loop goes on meanwhile. While a piece that took too long has not come to its end, no
+    other is begun: at a server that does not answer, threads would pile up.
+    """
+
+    def __init__(self, seconds: float = READING) -> None:
+        self._seconds = seconds
+        self._turn = asyncio.Lock()
+        self._is_idle = threading.Event()
+        self._is_idle.set()
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Return what some work gives. Raises what it raises, and TimeoutError."""
+        async with self._turn:
+            if not self._is_idle.is_set():
+                raise TimeoutError(errno.ETIMEDOUT, "an earlier look at it has not come back yet")
+            loop = asyncio.get_running_loop()
+            ended = asyncio.Event()
+            results: list[Result] = []
+            errors: list[BaseException] = []
+
+            def attempt() -> None:
+                _collect(work, results, errors)
+                self._is_idle.set()
+                try:
+                    loop.call_soon_threadsafe(ended.set)
+                except RuntimeError:
+                    pass  # the loop is over
+
+            self._is_idle.clear()
+            _begin(attempt)
+            try:
+                await asyncio.wait_for(ended.wait(), self._seconds)
+            except TimeoutError:
+                pass
+            return _result_of(results, errors, self._seconds)
+
+
+def _collect(
+    work: Callable[[], Result], results: list[Result], errors: list[BaseException]
+) -> None:
+    try:
+        results.append(work())
+    except BaseException as error:
+        errors.append(error)
+
+
+def _begin(attempt: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=attempt, name="circus-reading", daemon=True)
     thread.start()
-    thread.join(seconds)
+    return thread
+
+
+def _result_of(results: list[Result], errors: list[BaseException], seconds: float) -> Result:
     if errors:
         raise errors[0]
     if not results:

@@ -10,7 +10,7 @@ from cvec_circus_core.config.mappings import (
     socket_from_mapping,
     watcher_from_mapping,
 )
-from cvec_circus_core.extend.ports import Supervisor
+from cvec_circus_core.extend.ports import ConfigReading, Supervisor
 from cvec_circus_core.model.errors import (
     AlreadyExists,
     BadMessage,
@@ -143,7 +143,7 @@ class FakeSupervisor:
         """Write it down."""
         return self._wish("stop all")
 
-    def restart_all(self) -> FakeTicket:
+    def restart_all(self, reading: ConfigReading | None = None) -> FakeTicket:
         """Write it down."""
         return self._wish("restart all")
 
@@ -156,12 +156,20 @@ class FakeSupervisor:
         """Write it down."""
         self.said.append("reopen all")
 
-    def plan_config(self, *, allow_empty: bool = False) -> FakePreview:
+    async def read_config(self) -> ConfigReading:
+        """Return something that stands for a configuration."""
+        return object()
+
+    def plan_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> FakePreview:
         """Return a plan in which nothing differs."""
         self.said.append(f"plan the configuration{', even an empty one' if allow_empty else ''}")
         return self._preview()
 
-    def reload_config(self, *, allow_empty: bool = False) -> tuple[FakePreview, FakeTicket]:
+    def reload_config(
+        self, reading: ConfigReading | None = None, *, allow_empty: bool = False
+    ) -> tuple[FakePreview, FakeTicket]:
         """Write it down."""
         also = ", even an empty one" if allow_empty else ""
         return self._preview(), self._wish(f"reload the configuration{also}")
@@ -170,7 +178,7 @@ class FakeSupervisor:
         """Return what the test has put there."""
         return self.changes_at_run_time
 
-    def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
+    async def save_config(self, sections: Mapping[str, Mapping[str, str]]) -> str:
         """Write it down."""
         self.said.append(f"save {sections}")
         return "app.saved.ini"

@@ -65,10 +65,11 @@ class ReloadConfig(WishCommand):
 
     async def execute(self, supervisor: Supervisor, request: ReloadConfigRequest) -> dict[str, Any]:
         """Apply it, and wait if asked to."""
+        reading = await supervisor.read_config()
         if request.plan:
-            preview = supervisor.plan_config(allow_empty=request.allow_empty)
+            preview = supervisor.plan_config(reading, allow_empty=request.allow_empty)
             return {"plan": preview.as_json(), "changes": changes_as_json(supervisor)}
-        plan, ticket = supervisor.reload_config(allow_empty=request.allow_empty)
+        plan, ticket = supervisor.reload_config(reading, allow_empty=request.allow_empty)
         if request.waiting:
             await all_done(supervisor, [ticket])
         return {"plan": plan.as_json()}

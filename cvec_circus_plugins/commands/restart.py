@@ -60,9 +60,10 @@ class Restart(WishCommand):
         if request.rolling and (request.name is None or request.terminate):
             raise api.BadMessage("'rolling' needs a name, and goes without 'terminate'")
         if request.name is None:
+            reading = await supervisor.read_config()
             if request.terminate:
                 _end(supervisor.watchers())
-            everything = supervisor.restart_all()
+            everything = supervisor.restart_all(reading)
             if request.waiting:
                 await all_done(supervisor, [everything])
             return {}

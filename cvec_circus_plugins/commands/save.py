@@ -53,7 +53,7 @@ class Save(Command):
         changes = supervisor.runtime_changes()
         file = None
         if changes and not request.plan:
-            file = supervisor.save_config(sections_of(changes))
+            file = await supervisor.save_config(sections_of(changes))
         return {"changes": changes_as_json(supervisor), "file": file}
 
     def show(self, reply: Mapping[str, Any]) -> str:

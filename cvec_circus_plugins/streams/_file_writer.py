@@ -38,7 +38,8 @@ class FileKeeper(Stream):
     def __post_init__(self) -> None:
         """Read all options. Raises `Fault`."""
         super().__post_init__()
-        self.in_loop = True
+        self.may_hang = self.filename is not None and api.is_remote(api.by_name(self.filename))
+        self.in_loop = not self.may_hang
 
     @property
     def is_open(self) -> bool:

@@ -36,7 +36,7 @@ class FileStream(RotatingFileWriter):
             # The older system never made room then; to throw output away nobody has asked for.
             raise Fault("max_bytes", "needs a backup_count of at least 1")
         # Compressing takes as long as it takes.
-        self.in_loop = not self.gzip
+        self.in_loop = self.in_loop and not self.gzip
 
     def write(self, text: bytes) -> None:
         """Write a piece, in parts where it is more than there is room for."""

@@ -60,7 +60,7 @@ class TimedRotatingFileStream(RotatingFileWriter):
         if not self.rotate_when:
             raise Fault("rotate_when", "is missing", ", ".join(WHENS))
         self._calendar = Calendar(self.rotate_when, self.rotate_interval, self.utc)
-        self.in_loop = not self.gzip
+        self.in_loop = self.in_loop and not self.gzip
 
     def prepare(self, at: float) -> None:
         """Begin a new file where a period is over."""

@@ -125,9 +125,10 @@ class SinkWriter:
         record.end()
 
     def _call_open(self, opening: Callable[[], object]) -> None:
-        # Our own classes open a file, which either works at once or says why not. What somebody
-        # else's does is not known, and a close that still waits in the thread has to come first.
-        is_quick = isinstance(self._sink, Stream)
+        # Our own classes open a file, which works at once or says why not, unless it is on another
+        # machine. What somebody else's does is not known, and a close that still waits in the
+        # thread has to come first.
+        is_quick = isinstance(self._sink, Stream) and not self._sink.may_hang
         if self._thread is not None and not (is_quick and self._thread.is_idle):
             self._run(lambda: self._call_guarded(opening))
             return

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 from cvec_circus_core.model.bind_plan import BindPlan
@@ -31,12 +32,16 @@ from cvec_circus_core.system.net.bind import (
     resolved,
     set_up,
 )
+from cvec_circus_core.system.remote_mounts import is_remote
+from cvec_circus_core.system.whole_files import bounded
 
 Spelled = int | str
 """A number, or the name that the socket module has for it."""
 Account = int | str | None
 
 _DEFAULTS = BindPlan(name="")
+_ANSWERS = 1.0
+"""Seconds that the server of a path may take to answer; the loop waits."""
 _LISTENING = ("SOCK_STREAM", "SOCK_SEQPACKET")
 
 
@@ -145,6 +150,8 @@ class CircusSocket(socket.socket):
         plan = self.plan
         if self.path is not None:
             with refusals(plan, self.path):
+                if is_remote(self.path):
+                    bounded(partial(os.path.exists, self.path), _ANSWERS)
                 make_file_free(self.path, replace=plan.replace)
                 self._file = bind_file(self, plan, self.path)
             return
