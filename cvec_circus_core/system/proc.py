@@ -5,12 +5,15 @@ A process may go at any moment, so a reader of one gets None, or nothing, where 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
 HAS_PROC = sys.platform.startswith("linux")
+GONE = frozenset({errno.ESRCH, errno.EINVAL})
+"""What pidfd_open says of a process that is gone, and of one that is going just now."""
 
 _USUAL_SIZE = 4096
 _TABLE_BUFFER = 1 << 18

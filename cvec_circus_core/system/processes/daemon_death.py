@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 
 from cvec_circus_core.system.prctl import set_death_signal
+from cvec_circus_core.system.proc import GONE
 
 
 def end_with_daemon(pid: int, on_end: Callable[[], None]) -> bool:
@@ -25,10 +26,9 @@ def end_with_daemon(pid: int, on_end: Callable[[], None]) -> bool:
         return os.getppid() == pid
     try:
         descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    except (OSError, AttributeError):
-        return True  # This system can not tell.
+    except (OSError, AttributeError) as error:
+        # If it is not gone, this system can not tell.
+        return getattr(error, "errno", None) not in GONE
     threading.Thread(
         target=_wait_for_end, args=(descriptor, on_end), name="end with the daemon", daemon=True
     ).start()

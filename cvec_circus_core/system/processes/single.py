@@ -14,6 +14,7 @@ from functools import partial
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.launch import AS_PLANNED, LaunchPlan, Stdio
+from cvec_circus_core.system.proc import GONE
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Launcher
@@ -68,8 +69,10 @@ class SingleProcess:
     def _wait_for_pidfd(self, timeout: float | None) -> None:
         try:
             pidfd = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return
+        except OSError as error:
+            if error.errno in GONE:
+                return
+            raise
         try:
             poll = select.poll()
             poll.register(pidfd, select.POLLIN)

@@ -21,6 +21,7 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
+from cvec_circus_core.system.proc import GONE
 from cvec_circus_core.system.processes.adopted import AdoptedSnapshot
 from cvec_circus_core.system.processes.cgroups import Leaf
 from cvec_circus_core.system.processes.process_table import (
@@ -172,9 +173,9 @@ def open_pidfd(row: Row) -> int | None:
     if hasattr(os, "pidfd_open"):
         try:
             pidfd = os.pidfd_open(row.pid)
-        except ProcessLookupError:
-            return None
-        except OSError:
+        except OSError as error:
+            if error.errno in GONE:
+                return None
             pidfd = -1
     # Look after opening: if it is the same now, it was so when the descriptor was made.
     if row.is_same(read_row(row.pid)):
