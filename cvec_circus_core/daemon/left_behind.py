@@ -50,10 +50,10 @@ def naming(abandoned: Iterable[Abandoned], watchers: Iterable[WatcherSpec]) -> I
         pids = set(map(int, _NUMBER.findall(str(error))))
         names = _names(watchers)
         labels = [(process.pid, _watcher(process, names)) for process in abandoned]
-        known = [f"{pid} is watcher {name}" for pid, name in labels if name and pid in pids]
+        known = [f"{pid} is of watcher {name}" for pid, name in labels if name and pid in pids]
         if not known:
             raise
-        raise CannotBind(f"{error} (by its command, {', '.join(known)})") from None
+        raise CannotBind(f"{error} (by the command, {', '.join(known)})") from None
 
 
 def _names(watchers: Iterable[WatcherSpec]) -> Names:
@@ -61,8 +61,9 @@ def _names(watchers: Iterable[WatcherSpec]) -> Names:
 
 
 def _label(process: Abandoned, names: Names) -> str:
-    name = _watcher(process, names)
-    return f"watcher {name}" if name else escaped(" ".join(process.words), _LONGEST)
+    # Another daemon may have had the same command: it is a hint, and no more.
+    name, line = _watcher(process, names), escaped(" ".join(process.words), _LONGEST)
+    return f"{line}, the command of watcher {name}" if name else line
 
 
 def _watcher(process: Abandoned, names: Names) -> str | None:

@@ -88,7 +88,7 @@ def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
     lines = daemon.text().splitlines()
     [line] = [line for line in lines if sentence in line and f" {alone} (" in line]
     assert "[WARNING]" in line
-    assert f" {alone} (watcher alone)" in line
+    assert f" {alone} (sleep 1001, the command of watcher alone)" in line
     assert f" {twin} (sleep 1002)" in line
     # Another daemon's are not named, nor those of a daemon above.
     living = daemon.until_active("alone", 1)
@@ -126,7 +126,7 @@ def test_the_next_one_names_who_holds_its_sockets(daemon: Daemon, kind: str) -> 
     refusal = daemon.text().splitlines()[-1]
     assert "[socket:one] can not listen at" in refusal
     assert f"left behind by a circusd that was killed; 'kill {pids[0]} {pids[1]}' ends" in refusal
-    assert f"{pids[0]} is watcher web, {pids[1]} is watcher web" in refusal
+    assert f"{pids[0]} is of watcher web, {pids[1]} is of watcher web" in refusal
     subprocess.run(["kill", *map(str, pids)], check=True)
     until(lambda: not any(map(is_alive, pids)))
     daemon.start()
