@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink, ignore_loss
+from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.session_stop import stop_sessions
 from cvec_circus_core.system.protocols import (
     Defer,
@@ -98,6 +100,11 @@ class KeptProcesses:
                 self._register(entry, pid, takeover.descriptors, on_exit)
             on_spawned(SpawnResult(pid, problem, is_shortage))
 
+        try:
+            nofile.check_room()
+        except CannotSpawn as error:
+            on_spawned(SpawnResult(None, str(error), error.is_shortage))
+            return
         streams = wire.stdio_to_data(stdio)
         self._link.tell(
             "spawn",

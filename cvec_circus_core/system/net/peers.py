@@ -20,6 +20,7 @@ from cvec_circus_core.model.access import LocalUser, PeerIdentity, Stranger
 from cvec_circus_core.system.accounts import unmapped_uid
 from cvec_circus_core.system.net.netlink import ESTABLISHED
 from cvec_circus_core.system.net.sock_diag import Diag, Ends
+from cvec_circus_core.system.processes.descriptors import nofile
 
 CAN_TELL = sys.platform.startswith("linux")
 """Whether this system tells who is at the other end at all."""
@@ -128,7 +129,13 @@ class Peers:
         self._unmapped = unmapped_uid()
 
     def meet(self, fd: int) -> Meeting:
-        """Hold on to the connection that a descriptor is now, and tell who is there."""
+        """Hold on to the connection that a descriptor is now, and tell who is there.
+
+        One that has taken one of our last descriptors is ended.
+        """
+        if nofile.is_last(fd):
+            _end(fd)
+            return Meeting(None, _CLOSED)
         try:
             connection = _held(fd)
         except OSError:
@@ -169,6 +176,20 @@ class Peers:
 def _memory() -> int:
     with open("/proc/self/statm", "rb", buffering=0) as file:
         return int(file.read(128).split()[1]) * resource.getpagesize()
+
+
+def _end(fd: int) -> None:
+    """End a connection without a descriptor of our own for it."""
+    try:
+        connection = socket.socket(fileno=fd)
+    except OSError:
+        return  # It is no socket any more.
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # It is gone already.
+    finally:
+        connection.detach()
 
 
 def _held(fd: int) -> socket.socket:

@@ -15,6 +15,9 @@ numbers stay free for what comes and goes.
 Linux doubles the table of descriptors as it fills, and a process with threads waits each time until
 every processor has passed a quiet moment: 10 to 30 ms, in the middle of a thousand starts. So
 `make_room` has it grow once, before there are threads.
+
+libzmq ends the whole program where it has no descriptor for a connection to a Unix socket. So some
+are kept free of processes (`check_room`), and connections that take the last ones are ended.
 """
 
 from __future__ import annotations
@@ -25,8 +28,15 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cvec_circus_core.model.errors import CannotSpawn
+
+_TOO_MANY = "this daemon has too many open files (limit nofile)"
 _SPARE = 64
 """So many low numbers must be free before the limit is lowered for a moment."""
+_FOR_CONNECTIONS, _LAST = 256, 64
+"""Descriptors that no process is started with, and those of them that no connection gets; a fourth
+and an eighth of a low limit."""
+_VERY_LAST = 2
 _LARGEST_TABLE = 65_535
 """A table for so many descriptors takes half a megabyte; who has more may wait for it."""
 
@@ -67,6 +77,24 @@ class NofileLimit:
             return False
         os.close(probe)
         return probe + _SPARE < self.original[0]
+
+    def check_room(self) -> None:
+        """Raise `CannotSpawn` where the descriptors that are left are for connections."""
+        try:
+            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise CannotSpawn(_TOO_MANY, is_shortage=True) from error
+        os.close(probe)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if 0 <= limit <= probe + min(_FOR_CONNECTIONS, limit // 4):
+            raise CannotSpawn(_TOO_MANY, is_shortage=True)
+
+    def is_last(self, fd: int) -> bool:
+        """Tell whether a descriptor, each being the lowest that was free, is one of the last."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        # Where somebody has lowered it for a moment, only the very last are few.
+        last = min(_LAST, limit // 8) if limit == self.current[0] else _VERY_LAST
+        return 0 <= limit <= fd + last
 
     @contextmanager
     def original_in_force(self) -> Iterator[None]:

@@ -24,6 +24,7 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descendants import Descendants
+from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.exit_watch import (
     ExitWatcher,
     NotYet,
@@ -132,6 +133,7 @@ class LocalProcesses:
     ) -> int:
         if self._refuses_spawns:
             raise CannotSpawn("the daemon is ending")
+        nofile.check_room()
         files = files_of(plan, stdio, numbers)
         leaf = self._descendants.reserve(plan.contain)
         tag = self._descendants.new_tag()
