@@ -113,6 +113,7 @@ def test_the_next_one_names_who_holds_its_sockets(daemon: Daemon, kind: str) -> 
         "udp": f"host = 127.0.0.1\nport = {free_port()}\ntype = SOCK_DGRAM",
         "unix": f"path = {daemon.folder}/s",
     }[kind]
+    daemon.circus = "on_daemon_death = ignore"
     daemon.write(
         f"[socket:one]\n{where}\n"
         f"[watcher:web]\ncmd = {sys.executable} -c '{HOLDER}' $(circus.sockets.one)\n"
