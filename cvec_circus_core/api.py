@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cvec_circus_core import __version__
     from cvec_circus_core.config.load import BadConfig
-    from cvec_circus_core.config.mappings import shown_option
+    from cvec_circus_core.config.mappings import shown_option, watcher_from_mapping
     from cvec_circus_core.config.raw import Problem, RawConfig, RawSection, RawValue
     from cvec_circus_core.control.blocking_client import CircusClient
     from cvec_circus_core.control.calls import cast_message, make_json, make_message
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.session import Events, Piece, Questions, Refused, Session
     from cvec_circus_core.extend.sink import NO_LOG, Stream, TakesLong, WriteLog
     from cvec_circus_core.hosting.classes import plugin_target
+    from cvec_circus_core.hosting.placement import plugin_order
     from cvec_circus_core.model.access import ACCESS, KnownKey, Person, Role
     from cvec_circus_core.model.curve_keys import (
         BadKeys,
@@ -143,6 +144,7 @@ if TYPE_CHECKING:
     )
     from cvec_circus_core.system.net.socket_table import read_sockets
     from cvec_circus_core.system.private_files import read_private, rewrite
+    from cvec_circus_core.system.processes.leash import boot_seconds, leash_command
     from cvec_circus_core.system.processes.program_output import program_output
     from cvec_circus_core.system.remote_mounts import is_remote
     from cvec_circus_core.system.stats.census import Census
@@ -256,6 +258,7 @@ __all__ = [
     "among_several",
     "at_least",
     "between",
+    "boot_seconds",
     "by_name",
     "cast_message",
     "change_known",
@@ -275,6 +278,7 @@ __all__ = [
     "kept_pair",
     "keys_folder",
     "known_keys",
+    "leash_command",
     "listener_uid",
     "literal",
     "load_commands",
@@ -289,6 +293,7 @@ __all__ = [
     "option_names",
     "or_none",
     "own_events",
+    "plugin_order",
     "plugin_target",
     "process_owners",
     "program_output",
@@ -313,6 +318,7 @@ __all__ = [
     "trust",
     "unix_time",
     "visible",
+    "watcher_from_mapping",
     "write_all",
     "write_standard",
 ]
@@ -321,7 +327,7 @@ _NAMES_BY_MODULE = {
     "cvec_circus_core": "__version__",
     "cvec_circus_core.config.load": "BadConfig",
     "cvec_circus_core.config.raw": "Problem RawConfig RawSection RawValue",
-    "cvec_circus_core.config.mappings": "shown_option",
+    "cvec_circus_core.config.mappings": "shown_option watcher_from_mapping",
     "cvec_circus_core.control.blocking_client": "CircusClient",
     "cvec_circus_core.control.calls": "cast_message make_json make_message",
     "cvec_circus_core.control.client": "AsyncCircusClient",
@@ -349,6 +355,7 @@ _NAMES_BY_MODULE = {
     "Conflict Errno GaveUp NoAnswer NotLetIn NothingListens RequestError SystemProblem "
     "UnknownOption UnknownProcess UnknownWatcher WatcherFailed among_several",
     "cvec_circus_core.hosting.classes": "plugin_target",
+    "cvec_circus_core.hosting.placement": "plugin_order",
     "cvec_circus_core.model.access": "ACCESS KnownKey Person Role",
     "cvec_circus_core.model.events": "own_events",
     "cvec_circus_core.model.curve_keys": "BadKeys CurveKeys KeyPair read_key read_name read_role",
@@ -370,6 +377,7 @@ _NAMES_BY_MODULE = {
     "ProcessView RuntimeChange SocketView StatsSubject WatcherView",
     "cvec_circus_core.requests.properties": "schema_of",
     "cvec_circus_core.stats_endpoint": "StatsEndpoint",
+    "cvec_circus_core.system.processes.leash": "boot_seconds leash_command",
     "cvec_circus_core.system.processes.program_output": "program_output",
     "cvec_circus_core.system.stats.census": "Census",
     "cvec_circus_core.system.clock": "AsyncioClock SystemClock thread_seconds unix_time",

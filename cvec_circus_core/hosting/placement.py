@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from cvec_circus_core.extend.hooks import Hooks
 from cvec_circus_core.extend.points import points_of
@@ -119,6 +120,17 @@ def watcher_of(
         sockets=tuple(socket.name for socket in plugin.sockets) if has_sockets else (),
         env={**plugin.watcher.env, PLUGIN_SETTINGS: text},
     )
+
+
+def plugin_order(spec: WatcherSpec) -> tuple[str, Mapping[str, Any]] | None:
+    """Return the class and the options of the plugin that a watcher keeps; None if it keeps none.
+
+    For commands that act for a plugin: the options may hold its passwords.
+    """
+    if PLUGIN_SETTINGS not in spec.env:
+        return None
+    options: Mapping[str, Any] = json.loads(spec.env[PLUGIN_SETTINGS])["options"]
+    return shlex.split(spec.cmd)[-1], options
 
 
 def _command(plugin: PluginSpec) -> str:
