@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cvec_circus_core.api import Supervisor, Table
     from cvec_circus_plugins.fleet.settings import FleetSettings
+    from cvec_circus_plugins.fleet.store import Store
 
 APPLY, PLAN, HISTORY, ROLLBACK = "apply", "plan", "history", "rollback"
 HOSTS, DRAIN, UNDRAIN, STATUS = "hosts", "drain", "undrain", "status"
@@ -129,7 +130,7 @@ class Fleet(Command):
         return tables(reply)
 
 
-async def _execute(store: Any, prefix: str, request: FleetRequest) -> dict[str, Any]:
+async def _execute(store: Store, prefix: str, request: FleetRequest) -> dict[str, Any]:
     from cvec_circus_plugins.fleet import operations
 
     match request.act:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cvec_circus_core.api import CallError, escaped, name_key
+from cvec_circus_core.api import CallError, JsonValue, escaped, name_key
 from cvec_circus_plugins.fleet.wanted import MARK
 
 log = logging.getLogger("circus.plugins.fleet")
@@ -25,7 +25,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 class Ask(Protocol):
     """Sends a command to the daemon and gives the reply. Raises `CallError`."""
 
-    def __call__(self, command: str, /, **props: Any) -> Awaitable[dict[str, Any]]: ...
+    def __call__(self, command: str, /, **props: JsonValue) -> Awaitable[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class LocalWatchers:
     async def _change(self, name: str, options: Mapping[str, Any]) -> None:
         await self._asked("set", name=name, options=dict(options))
 
-    async def _asked(self, command: str, **props: Any) -> dict[str, Any]:
+    async def _asked(self, command: str, **props: JsonValue) -> dict[str, Any]:
         reply = await self._ask(command, **props)
         if reply.get("status") == "error":
             raise _Refused(str(reply.get("reason")))

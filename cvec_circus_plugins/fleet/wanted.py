@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cvec_circus_core import api
-from cvec_circus_core.api import BadConfig, BadMessage, Problem, RawSection
+from cvec_circus_core.api import BadConfig, BadMessage, JsonValue, Problem, RawSection
 from cvec_circus_plugins.commands._option_words import read_option
 from cvec_circus_plugins.fleet.condition import read_condition
 from cvec_circus_plugins.fleet.placement import Mode, Service
@@ -98,7 +98,7 @@ def read_wanted(text: str, file: str) -> dict[str, WantedWatcher]:
 
 
 def to_json(wanted: Wanted) -> str:
-    """Return a revision as the store keeps it: the text, which is read again by whoever needs it.
+    """Return a revision as the store keeps it: the text, which is read again where it is needed.
 
     What is read from it may change from version to version; what was written stays.
     """
@@ -164,7 +164,7 @@ def _read_watcher(name: str, section: RawSection, problems: list[Problem]) -> Wa
     return WantedWatcher(service, options) if len(problems) == before else None
 
 
-def _put(options: dict[str, Any], key: str, value: Any) -> None:
+def _put(options: dict[str, Any], key: str, value: JsonValue) -> None:
     family, dot, member = key.partition(".")
     if dot and family == "env":
         options.setdefault("env", {})[member] = value

@@ -83,7 +83,8 @@ def simulate(
     wanted = services(service_count, processes, draw)
     figures = Figures()
     counts: Counts = {}
-    now, returns = 0.0, []  # when hosts come back
+    now = 0.0
+    returns: list[tuple[float, str]] = []  # when hosts come back
     while now < days * DAY:
         before = counts
         begun = time.process_time()

@@ -84,45 +84,45 @@ def test_small_services_do_not_all_begin_at_one_host() -> None:
 
 
 names = st.sampled_from("abcdefgh")
-fleets = st.dictionaries(
-    names,
-    st.builds(
-        dict,
-        zone=st.sampled_from("ab"),
-        drained=st.booleans(),
-        capacity=st.none() | st.integers(0, 9),
-    ),
-    max_size=8,
-).map(
-    lambda rows: [
-        Host(name, {"zone": row["zone"]}, row["drained"], row["capacity"])
-        for name, row in rows.items()
-    ]
-)
-wishes = st.dictionaries(
-    st.sampled_from(["web", "db", "cron", "node", "cache"]),
-    st.builds(
-        dict,
-        mode=st.sampled_from(Mode),
-        count=st.integers(0, 12),
-        where=st.sampled_from(["", 'zone == "a"', 'zone == "b"', 'zone == "c"']),
-        apart=st.frozensets(st.sampled_from(["web", "db", "cron"]), max_size=2),
-        most=st.none() | st.integers(1, 4),
-    ),
-    max_size=5,
-).map(
-    lambda rows: [
-        Service(
+
+
+@st.composite
+def some_hosts(draw: st.DrawFn) -> list[Host]:
+    """Draw a fleet."""
+    return [
+        Host(
             name,
-            row["mode"],
-            1 if row["mode"] is Mode.ONE else row["count"],
-            read_condition(row["where"]),
-            row["apart"],
-            row["most"],
+            {"zone": draw(st.sampled_from("ab"))},
+            draw(st.booleans()),
+            draw(st.none() | st.integers(0, 9)),
         )
-        for name, row in rows.items()
+        for name in draw(st.sets(names))
     ]
-)
+
+
+@st.composite
+def some_services(draw: st.DrawFn) -> list[Service]:
+    """Draw what is wanted."""
+    services = []
+    for name in draw(st.sets(st.sampled_from(["web", "db", "cron", "node", "cache"]))):
+        mode = draw(st.sampled_from(Mode))
+        services.append(
+            Service(
+                name,
+                mode,
+                1 if mode is Mode.ONE else draw(st.integers(0, 12)),
+                read_condition(
+                    draw(st.sampled_from(["", *(f'zone == "{zone}"' for zone in "abc")]))
+                ),
+                draw(st.frozensets(st.sampled_from(["web", "db", "cron"]), max_size=2)),
+                draw(st.none() | st.integers(1, 4)),
+            )
+        )
+    return services
+
+
+fleets = some_hosts()
+wishes = some_services()
 
 
 def check(services: list[Service], fleet: list[Host], counts: Counts) -> None:

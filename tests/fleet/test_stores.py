@@ -126,7 +126,7 @@ def test_changes_are_watched_from_a_revision_on(opened: Opened) -> None:
         async def hear(count: int) -> None:
             while len(heard) < count:
                 heard.extend(
-                    (change.key, change.entry and change.entry.value)
+                    (change.key, change.entry.value if change.entry else None)
                     for change in await anext(changes)
                 )
 

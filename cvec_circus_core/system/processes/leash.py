@@ -1,8 +1,8 @@
 """The leash: runs one program, and kills it when a moment has passed that a file tells.
 
 Run by path, with the standard library alone, as ``python -I leash.py FILE COMMAND...``. ``FILE``
-holds the moment in seconds of a clock that goes on while the machine sleeps (`boot_seconds`), and
-whoever writes it moves it on: a lease of a fleet, that is renewed. Whatever becomes of the writer
+holds the moment in seconds of a clock that goes on while the machine sleeps (`boot_seconds`). Its
+writer moves it on: the lease of a host in a fleet, which is renewed. Whatever becomes of the writer
 and of the daemon, the program does not live past it.
 
 Signals are passed on, and the program's end becomes the leash's own. When the leash is killed, the
