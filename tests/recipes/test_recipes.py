@@ -187,7 +187,7 @@ def test_an_importer(install: Install, start: Start, tmp_path: Path) -> None:
         "# the system's\nid:3:initdefault:\nweb:2345:respawn:sleep 1000\n", encoding="utf-8"
     )
     ini = tmp_path / "app.ini"
-    words = [BIN / "circusctl", "import", "-o", ini, table]
+    words = [str(word) for word in (BIN / "circusctl", "import", "-o", ini, table)]
     importing = subprocess.run(words, capture_output=True, text=True, timeout=60)
     assert importing.returncode == 0, importing.stderr
     assert "inittab, line 2: initdefault has no counterpart" in importing.stderr
