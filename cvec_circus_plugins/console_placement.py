@@ -27,7 +27,6 @@ WATCHER = "circushttpd"
 RUNNER = "httpd"
 
 _PREFIX = "httpd_"
-_QUEUED = 512
 _SETTINGS = (
     *("host", "port", "folder", "certfile", "keyfile", "insecure", "root_path", "hosts"),
     *("proxies", "proxy_header", "proxy_secret", "proxy_role", "endpoints"),
@@ -81,7 +80,6 @@ def _socket(daemon: ArbiterSpec) -> SocketSpec:
         host=daemon.httpd_host,
         port=daemon.httpd_port,
         family=family,
-        backlog=_QUEUED,
     )
 
 

@@ -14,16 +14,20 @@ import uvicorn
 from cvec_circus_core.api import ConfigError, Person, Role
 from cvec_circus_plugins.console_placement import is_loopback
 from cvec_circus_plugins.httpd.app import create_app
-from cvec_circus_plugins.httpd.connection_limits import LimitedProtocol
+from cvec_circus_plugins.httpd.connection_limits import AT_MOST, LimitedProtocol
 from cvec_circus_plugins.httpd.links import Links
 from cvec_circus_plugins.httpd.people import People
 from cvec_circus_plugins.httpd.settings import ConsoleSettings
 
 log = logging.getLogger(__name__)
 
-QUEUED = 512
+QUEUED = 2048
+"""Connections that wait to be accepted, at most."""
+_AT_ONCE = AT_MOST // 4
+"""Connections that are accepted at once: so few that one is read before it has to make room."""
 PROTOCOL_SETTINGS: Mapping[str, Any] = {
     "http": LimitedProtocol,
+    "backlog": _AT_ONCE,
     "proxy_headers": False,
     "server_header": False,
     "lifespan": "on",
@@ -120,6 +124,14 @@ def new_link(settings: ConsoleSettings, address: str, name: str, role: Role) -> 
     return f"{address}sign-in?link={Links(settings.path).make(Person(name, role))}"
 
 
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        for listener in sockets or ():
+            # The loop takes one number for what it accepts at once and for what may wait.
+            listener.listen(QUEUED)
+
+
 def serve(settings: ConsoleSettings, listeners: Sequence[socket.socket]) -> None:
     """Serve until a signal says to end. Raises `ConfigError` and `BadKeys`."""
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -132,4 +144,4 @@ def serve(settings: ConsoleSettings, listeners: Sequence[socket.socket]) -> None
         timeout_graceful_shutdown=_LAST_WORDS,
         **PROTOCOL_SETTINGS,
     )
-    uvicorn.Server(config).run(sockets=list(listeners))
+    _Server(config).run(sockets=list(listeners))
