@@ -3,8 +3,8 @@
 Beside the console's own package, because every daemon asks, and one that runs no console is to
 import nothing of it. The options go with the order: when one changes, the console is replaced.
 
-The daemon binds the console's socket and keeps it while the console is replaced, so that whoever
-connects meanwhile waits for the next one. Where other machines would reach passwords in the clear
+The daemon binds the console's socket and keeps it while the console is replaced, so that those
+who connect meanwhile wait for the next one. Where other machines would reach passwords in the clear
 nothing is bound, and the console says why.
 """
 
