@@ -2,8 +2,9 @@
 
 A brain that dies is replaced at once. One that dies again within `STEADY` seconds, or before it is
 ready, is replaced after a pause that grows each time, and after `MANY` such deaths in a row it is
-told that workers are in nobody's care meanwhile. SIGKILL does not count where it was ready: that is
-somebody's wish, and no fault of the brain's. Signals that come meanwhile are for the next one.
+told that workers are in nobody's care meanwhile. SIGKILL does not count once there is one that is
+ready: it is somebody's wish, and no fault of the brain's. Signals that come meanwhile are for the
+next one.
 
 One that does not answer for too long is killed (`brain_watch.py`).
 """
@@ -78,6 +79,7 @@ class Brain:
         self._ready_at = 0.0
         self.failures = 0
         """Quick deaths in a row."""
+        self._unready_deaths = 0
         self.watch = BrainWatch(loop, self._ping, self._kill_silent)
         self._last_stop: int | None = None
         """The stop signal that this one was sent last: it may have died before it took it."""
@@ -142,6 +144,7 @@ class Brain:
         if self._pid is None:
             ours.close()
             self.failures += 1
+            self._unready_deaths += 1
             self._retry()
             return
         self.starts += 1
@@ -225,8 +228,10 @@ class Brain:
     def _count_death(self, *, is_wanted: bool) -> None:
         if self._is_ready and self._loop.time() - self._ready_at >= STEADY:
             self.failures = 0
-        if not (self._is_ready and is_wanted):
-            self.failures += 1
+        self._unready_deaths = 0 if self._is_ready else self._unready_deaths + 1
+        if is_wanted:
+            return
+        self.failures += 1
         if self.failures >= MANY and self.failures % MANY == 0:
             log.critical(
                 "the brain has died %d times in a row, the last one %s: processes go on, but "
@@ -235,11 +240,12 @@ class Brain:
             )
 
     def _retry(self) -> None:
-        was_ready, self._is_ready = self._is_ready, False
-        if was_ready and self.failures <= 1:
+        self._is_ready = False
+        in_a_row = max(self.failures - 1, self._unready_deaths)
+        if not in_a_row:
             self.start()
             return
-        pause = min(PAUSE * 2 ** min(self.failures - 1, 10), LONGEST_PAUSE)
+        pause = min(PAUSE * 2 ** min(in_a_row - 1, 10), LONGEST_PAUSE)
         self._restart = self._loop.call_later(pause, self.start)
 
     def close(self) -> None:
