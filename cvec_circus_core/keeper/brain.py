@@ -148,7 +148,7 @@ class Brain:
             self._retry()
             return
         self.starts += 1
-        self.watch.begin(self._pid, starts=True)
+        self.watch.patience = 0.0
         self._channel = BrainChannel(self._loop, ours, self.service.hear)
         self._answers = False
         self.service.serve(self._channel, self.facts())

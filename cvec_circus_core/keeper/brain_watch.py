@@ -18,8 +18,6 @@ from cvec_circus_core.system import proc
 _TIMES_ASKED = 4
 """How often it is asked within the patience that the keeper has."""
 _SHORTEST = 0.05
-START = 60.0
-"""Seconds that a brain has at least to come so far that it answers."""
 _UTIME, _STIME = 11, 12
 
 OnSilent = Callable[[float], None]
@@ -33,22 +31,24 @@ class BrainWatch:
         self, loop: AbstractEventLoop, ask: Callable[[int], None], on_silent: OnSilent
     ) -> None:
         self.patience = 0.0
-        """Seconds of silence that are too many; 0 for any."""
+        """Seconds of silence that are too many, as the present brain says; 0 for any.
+
+        One of an older version says nothing, and would not answer.
+        """
         self._loop = loop
         self._ask = ask
         self._on_silent = on_silent
         self._pid = 0
-        self._limit = self._silence = 0.0
+        self._silence = 0.0
         self._number = self._answered = 0
         self._cpu_time = 0
         self._due_at = 0.0
         self._timer: TimerHandle | None = None
 
-    def begin(self, pid: int, *, starts: bool = False) -> None:
-        """Ask another brain from now on; one that ``starts`` has more time."""
+    def begin(self, pid: int) -> None:
+        """Ask another brain from now on."""
         self.end()
         self._pid, self._silence, self._answered = pid, 0.0, self._number
-        self._limit = max(self.patience, START) if starts else self.patience
         if self.patience > 0:
             self._wait()
 
@@ -78,7 +78,7 @@ class BrainWatch:
             self._ask(self._number)
         elif self._could_answer() and not was_late:
             self._silence += interval
-        if self._silence >= self._limit:
+        if self._silence >= self.patience:
             self._timer = None
             self._on_silent(self._silence)
         else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cvec_circus_core.keeper.brain_watch import START, BrainWatch
+from cvec_circus_core.keeper.brain_watch import BrainWatch
 from cvec_circus_core.system import proc
 
 PATIENCE = 8.0
@@ -143,15 +143,6 @@ def test_an_answer_ends_the_silence(bench: Bench) -> None:
         bench.answers = True
         bench.loop.go(INTERVAL)
     assert bench.silences == []
-
-
-def test_one_that_starts_has_more_time(bench: Bench) -> None:
-    bench.answers = False
-    bench.watch.begin(8, starts=True)
-    bench.loop.go(START - INTERVAL)
-    assert bench.silences == []
-    bench.loop.go(3 * INTERVAL)
-    assert bench.silences == [START]
 
 
 def test_without_patience_nobody_is_asked(bench: Bench) -> None:
