@@ -218,8 +218,7 @@ class Brain:
         self._ends.append((unix_time(), self.last_end))
         if self.trials.is_under_way:
             # The next one is of other code: how this one ended is no reason to wait.
-            self._is_ready, self.failures = True, 0
-            self.watch.patience = 0.0  # until the other code says how much it wants
+            self.failures = self._unready_deaths = 0
             self._argv = self.trials.next_argv(self._argv, self.last_end)
         else:
             self._count_death(is_wanted=end.code == -signal.SIGKILL)
