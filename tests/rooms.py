@@ -32,7 +32,7 @@ ROOMS: Mapping[str, Room] = {
     f"{CORE}.policy": Room((MODEL,)),
     SYSTEM: Room((MODEL,), ("psutil",)),
     f"{SYSTEM}.env_files": Room((MODEL,), ("dotenv",)),
-    f"{CORE}.keeper": Room((MODEL, SYSTEM)),
+    f"{CORE}.keeper": Room((MODEL, SYSTEM, f"{CORE}.__version__")),
     EXTEND: Room((MODEL,), ("pluggy", "stevedore")),
     f"{CORE}.config": Room((MODEL,)),
     f"{CORE}.runtime": Room((MODEL, f"{CORE}.policy", SYSTEM, EXTEND)),
