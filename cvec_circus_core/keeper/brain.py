@@ -22,7 +22,7 @@ from cvec_circus_core import __version__
 from cvec_circus_core.keeper.brain_watch import BrainWatch
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
-from cvec_circus_core.keeper.trial import TrialWatch
+from cvec_circus_core.keeper.upgrade_trial import TrialWatch
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.clock import unix_time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cvec_circus_core.keeper.trial import TrialWatch
+from cvec_circus_core.keeper.upgrade_trial import TrialWatch
 
 OLD, NEW = ("old/python", "-m", "circusd"), ("new/python", "-m", "circusd")
 
