@@ -91,7 +91,10 @@ def _settings(args: argparse.Namespace) -> Any:
 def _serve(settings: Any, args: argparse.Namespace) -> int:
     server = import_module("cvec_circus_plugins.httpd.server")
     server.check_safe(settings)
-    listener = _listener(server, settings) if args.fd is None else server.listener_at(args.fd)
+    if args.fd is None:
+        listener = server.handed_over(os.environ) or server.bind(settings)
+    else:
+        listener = server.listener_at(args.fd)
     address = server.address_of(settings, listener.getsockname()[1])
     link = server.first_link(settings, address, _me())
     print(f"circushttpd: Listening on {address}")
@@ -107,10 +110,6 @@ def _serve(settings: Any, args: argparse.Namespace) -> int:
     return OK
 
 
-def _listener(server: Any, settings: Any) -> Any:
-    return server.handed_over(os.environ) or server.bind(settings)
-
-
 def _serve_for_daemon(order: Order) -> int:
     """Serve as the daemon's own console, in its log and for as long as it lives."""
     module = import_module("cvec_circus_plugins.httpd.settings")
@@ -120,7 +119,7 @@ def _serve_for_daemon(order: Order) -> int:
     settings = module.of_options(order.options, own_daemon)
     server = import_module("cvec_circus_plugins.httpd.server")
     server.check_safe(settings)
-    listener = _listener(server, settings)
+    listener = server.handed_over(os.environ) or server.bind(settings)
     address = server.address_of(settings, listener.getsockname()[1])
     log.info("the console listens at %s", address)
     link = server.first_link(settings, address, _me())

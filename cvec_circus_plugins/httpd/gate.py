@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import cookie_parser
 
 from cvec_circus_plugins.httpd.accounts import Accounts
-from cvec_circus_plugins.httpd.responses import problem, secure
+from cvec_circus_plugins.httpd.responses import Json, problem, secure
 from cvec_circus_plugins.httpd.sessions import BEARER, SessionInfo, csrf_of
 from cvec_circus_plugins.httpd.settings import ConsoleSettings
 from cvec_circus_plugins.httpd.visit import Visit, headers_of, is_allowed_host, visit_of
@@ -67,7 +67,7 @@ class Gate:
         scope.setdefault("state", {}).update({"visit": visit, "session": session})
         await self._app(scope, _bounded(receive), send_secured)
 
-    def _refusal(self, scope: ScopeMap, visit: Visit) -> Any:
+    def _refusal(self, scope: ScopeMap, visit: Visit) -> Json | None:
         if not is_allowed_host(visit, self._settings):
             return problem(
                 421, "this console does not go by that host; httpd_hosts in [circus] lets it"
