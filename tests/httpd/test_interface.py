@@ -276,7 +276,7 @@ def test_schemathesis_drives_every_route(start: Any, serve: Serve, tmp_path: Pat
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=270,
     )
     assert driven.returncode == 0, driven.stdout[-6000:] + driven.stderr[-2000:]
     counts = re.search(r"(\d+) generated, (\d+) passed", driven.stdout)

@@ -144,20 +144,31 @@ def test_what_is_no_beat_is_told_and_does_no_harm(start: Start, listen: Listen, 
     assert ear.wait_for("heartbeat_lost", "named")[0].pid == pid
 
 
-def as_nobody(stack: ExitStack, port: int, *words: str) -> None:
-    """Let another user beat, for the pids that are given, until the end of the test."""
+def as_nobody(stack: ExitStack, port: int, *words: str) -> Callable[..., None]:
+    """Let another user beat, for the pids that are given, until the end of the test.
+
+    The function that is returned takes the words that are sent from now on.
+    """
     text = (
-        "import socket, sys, time\n"
-        "beats = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "import select, socket, sys\n"
+        "beats, words = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), sys.argv[2:]\n"
         "while True:\n"
-        "    for pid in sys.argv[2:]:\n"
+        "    for pid in words:\n"
         "        beats.sendto(pid.encode(), ('127.0.0.1', int(sys.argv[1])))\n"
-        "    time.sleep(0.05)\n"
+        "    if select.select([sys.stdin], [], [], 0.05)[0]:\n"
+        "        words = sys.stdin.readline().split()\n"
     )
     command = ["/usr/bin/env", "python3", "-c", text, str(port), *words]
-    process = subprocess.Popen(command, user="nobody", cwd="/")
+    process = subprocess.Popen(command, user="nobody", cwd="/", stdin=subprocess.PIPE, text=True)
     stack.callback(process.wait)
     stack.callback(process.kill)
+
+    def send(*words: str) -> None:
+        assert process.stdin is not None
+        process.stdin.write(" ".join(words) + "\n")
+        process.stdin.flush()
+
+    return send
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to become another user")
@@ -171,9 +182,15 @@ def test_other_users_neither_kill_nor_keep_alive(
     daemon.ok("start", waiting=True, name="*", match="glob")
     (hung,), free = daemon.pids("hung"), daemon.pids("free")
     with ExitStack() as stack:
-        as_nobody(stack, port, str(hung), f"{free[0]};1")
+        send = as_nobody(stack, port, str(hung), f"{free[0]};1")
         assert ear.wait_for("heartbeat_lost", "hung")[0].pid == hung
-        until(lambda: daemon.said("of user 65534, whose process it is not, were not taken"))
+
+        def is_refused() -> bool:
+            # The first one may be gone before the other user has begun.
+            send(*map(str, daemon.pids("hung")), f"{free[0]};1")
+            return daemon.said("of user 65534, whose process it is not, were not taken")
+
+        until(is_refused)
         assert daemon.pids("free") == free
 
 
