@@ -23,7 +23,7 @@ Listen = Callable[..., Ear]
 
 
 def test_warmup_delay_passes_between_two_spawns(start: Start, listen: Listen) -> None:
-    daemon = start(f"[watcher:slow]\n{SLEEP}numprocesses = 5\nwarmup_delay = 0.2\nautostart = no")
+    daemon = start(f"[watcher:slow]\n{SLEEP}numprocesses = 5\nwarmup_delay = 0.5\nautostart = no")
     ear = listen(daemon)
     daemon.ok("start", name="slow")
     assert daemon.status("slow")["status"] == "starting"
@@ -32,15 +32,15 @@ def test_warmup_delay_passes_between_two_spawns(start: Start, listen: Listen) ->
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) == 4
     # Told a moment late, one seems nearer to the next, which is on time.
-    assert min(gaps) > 0.15
-    assert sum(gaps) > 0.79
+    assert min(gaps) > 0.1
+    assert sum(gaps) > 1.5
     assert ear.kinds("slow") == ["spawn"] * 5 + ["start"]
 
 
 def test_the_daemons_warmup_delay_passes_between_two_watchers(start: Start) -> None:
     names = ["a", "b", "c"]
     body = "".join(f"[watcher:{name}]\n{SLEEP}" for name in names)
-    daemon = start(body, circus="warmup_delay = 0.3")
+    daemon = start(body, circus="warmup_delay = 2")
     assert daemon.status("c")["status"] == "stopped"
     for name in names:
         daemon.until_active(name)
