@@ -55,13 +55,13 @@ def announced(ear: Ear) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("work", "options", "limit"),
     [
-        # Where many others work, a busy process gets some percent of a processor.
-        ("busy", ["max_cpu = 1"], "over_cpu"),
+        # Where many others work, a busy process gets some percent of a processor, by turns.
+        ("busy", ["max_cpu = 1", "loop_rate = 1"], "over_cpu"),
         ("idle", ["min_cpu = 0"], "under_cpu"),
         ("grow 80", ["max_mem = 60M"], "over_memory"),
         ("grow 80", ["max_mem = 0.01%"], "over_memory"),
         ("idle", ["min_mem = 1G"], "under_memory"),
-        ("busy", ["health_threshold = 0.5"], "over_health"),
+        ("busy", ["health_threshold = 0.5", "loop_rate = 1"], "over_health"),
     ],
 )
 def test_a_watcher_that_breaks_a_limit_is_restarted(
