@@ -52,11 +52,11 @@ class Library:
         return done.stdout.splitlines()
 
     @contextmanager
-    def daemon(self, folder: Path, sections: str) -> Iterator[Path]:
+    def daemon(self, folder: Path, sections: str, options: str = "") -> Iterator[Path]:
         """Run the daemon on a file with these sections; give its log."""
         ends = [f"ipc://{folder}/{name}" for name in ("c", "e")]
         head = "[circus]\nendpoint = {}\npubsub_endpoint = {}\ncheck_delay = 0.5\n".format(*ends)
-        (folder / "circus.ini").write_text(head + sections)
+        (folder / "circus.ini").write_text(head + options + sections)
         log = folder / "daemon.log"
         with log.open("wb") as out:
             process = subprocess.Popen(

@@ -17,7 +17,7 @@ from cvec_circus_core import Arbiter, CircusClient, CircusSocket, Watcher
 pytestmark = pytest.mark.live
 
 ANY = "tcp://127.0.0.1:*"
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 def wait_until(fact: Callable[[], bool]) -> None:
@@ -224,7 +224,7 @@ def test_the_command_quit_goes_through_an_overridden_stop() -> None:
     arbiter = Stopping([Watcher("web", "sleep 100")], ANY, ANY, background=True)
     arbiter.start()
     assert arbiter.endpoints is not None
-    with CircusClient(endpoint=arbiter.endpoints[0]) as client:
+    with CircusClient(endpoint=arbiter.endpoints[0], timeout=LIMIT) as client:
         assert client.send_message("quit", waiting=True)["status"] == "ok"
     wait_until(lambda: not arbiter.running)
     assert arbiter.stops == 1
