@@ -240,6 +240,7 @@ function offerOlder() {
 
 async function loadOlder() {
   const button = older.querySelector("button");
+  // Pressed twice, it would bring the same lines twice.
   if (isLoading) return;
   isLoading = true;
   button?.setAttribute("aria-busy", "true");
@@ -297,11 +298,7 @@ document.querySelector("#clear").addEventListener("click", () => {
   lines = [];
   tell();
 });
-olderButton.addEventListener("click", async () => {
-  // Pressed twice, it would bring the same lines twice.
-  olderButton.disabled = true;
-  await loadOlder().finally(() => (olderButton.disabled = false));
-});
+olderButton.addEventListener("click", loadOlder);
 
 let isDue = false;
 const later = () => {
