@@ -14,6 +14,9 @@ from pathlib import Path
 
 import zmq
 
+AGAIN = 1.0
+"""Seconds after which the last sample is told again."""
+
 
 def main() -> None:
     """Publish until somebody ends it."""
@@ -27,14 +30,17 @@ def main() -> None:
     publisher.set(zmq.XPUB_NODROP, 1)
     publisher.set(zmq.SNDHWM, 5000)
     publisher.bind(args.statspoint)
-    sample, listeners = 0, 0
+    sample, listeners, due = 0, 0, 0.0
     while True:
         while publisher.poll(0 if listeners else 50):
             listeners += 1 if publisher.recv()[:1] == b"\x01" else -1
-        if not listeners or sample >= int(args.allowed.read_text() or 0):
+        is_allowed = sample < int(args.allowed.read_text() or 0)
+        if not listeners or (not is_allowed and time.monotonic() < due):
             time.sleep(0.02)
             continue
-        sample += 1
+        # The last one is told again and again: a console that begins to listen anew has missed it.
+        sample += is_allowed
+        due = time.monotonic() + AGAIN
         _publish(publisher, sample, args.watchers, args.each)
 
 

@@ -39,7 +39,7 @@ def answers(base: str) -> bool:
 
 def test_the_daemon_runs_it_and_its_log_has_the_first_link(start: Any, tmp_path: Path) -> None:
     daemon, base = with_console(start, tmp_path)
-    until(lambda: _LINK.search(daemon.text()))
+    until(lambda: _LINK.search(daemon.text()) is not None)
     found = _LINK.search(daemon.text())
     assert found is not None
     secret = found[1].partition("?link=")[2]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from tests.httpd.conftest import Serve
 from tests.httpd.consoles import ConsoleProcess, person_on
@@ -25,7 +26,8 @@ def live(console: ConsoleProcess, cookie: str | None, origin: str | None) -> Cli
     """Open the WebSocket of a page."""
     address = console.base.replace("http", "ws") + "/live"
     headers = {} if cookie is None else {"cookie": cookie}
-    return connect(address, additional_headers=headers, origin=origin, compression=None)  # type: ignore[arg-type]
+    own_origin = None if origin is None else Origin(origin)
+    return connect(address, additional_headers=headers, origin=own_origin, compression=None)
 
 
 class TestForgedRequests:

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.httpd.conftest import Serve
 from tests.httpd.consoles import ConsoleProcess, person_on, word_of
@@ -130,7 +131,7 @@ def test_behind_nginx_with_a_sub_path_and_basic_auth(
         with connect(
             socket_address,
             additional_headers={"authorization": basic},
-            origin=host,  # type: ignore[arg-type]
+            origin=Origin(host),
         ) as page_socket:
             assert "web" in receive(page_socket, "snapshot")["watchers"]
     assert "person 'ann' by user" in daemon.text()
