@@ -88,6 +88,7 @@ CONVERSATION = [
     (("get", "web", "env", "numprocesses"), 0, "env: (?s:.*)A=2\nnumprocesses: 2"),
     (("options", "web", "--as-set"), 0, r"(?s).*\nenv: A=2\n.*"),
     (("save", "--plan"), 0, r"web: env = .*"),
+    (("fleet", "status"), 3, r"error: this daemon is in no fleet: .*"),
     (("upgrade",), 3, "error: only a daemon with keeper = True can be exchanged while it runs"),
     (("set", "web", "nonsense", "1"), 3, "error: unknown key 'nonsense'"),
     (("set", "web", "maxage", "1"), 3, r"error: unknown key 'maxage'; did you mean max_age\?"),

@@ -193,7 +193,7 @@ def test_a_plugin_is_imported_as_the_account_in_the_folder_and_path_of_its_secti
     for path in (tmp_path / "told", place):
         path.chmod(0o777)
     for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.getuid() and "pytest" in parent.name:
+        if parent.stat().st_uid == os.getuid() and "pytest-of" in str(parent):
             parent.chmod(0o755)
     tmp_path.chmod(0o755)
     code, text = check(

@@ -158,8 +158,6 @@ def test_check_warns_of_programs_that_can_not_be_run(
         ("hooks.before_start = nosuch.module.fn", "can not be called: nosuch is not found"),
         ("hooks.before_start = mine.inner.fn", "can not be called: mine.inner is not found"),
         ("hooks.before_start = mine.module.no", "can not be called: mine.module.no is not found"),
-        ("hooks.before_start = gate:no", "can not be called: no gate is named 'no'; those"),
-        ("hooks.before_start = mine.module.fn", None),
         ("hooks.before_start = os.path.join", None),
         ("working_dir = $(circus.env.NO)/x", None),
     ],
@@ -176,6 +174,28 @@ def test_check_warns_of_what_is_not_there(tmp_path: Path, line: str, told: str |
         assert lines[0].startswith(f"{place} {line.replace(str(tmp_path), '')}: {told}")
     elif "$" not in line:
         assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("hook", "sentence"),
+    [
+        ("gate:no", "can not be called: no gate is named 'no'; those installed are"),
+        ("mine.fn", "can not be imported: SystemExit"),
+    ],
+)
+def test_check_refuses_hooks_that_can_not_be_had(tmp_path: Path, hook: str, sentence: str) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit\ndef fn(): ...\n")
+    text = f"{WATCHER}hooks.before_start = {hook}\n[env:w]\nPYTHONPATH = {tmp_path}\n"
+    code, lines = run(tmp_path, text, "--check")
+    assert code == 1
+    assert lines[0].startswith(
+        f"error: app.ini:6: [watcher:w] hooks.before_start = {hook}: {sentence}"
+    )
+
+
+def own_name() -> str:
+    """Return the name of this process, as the kernel knows it."""
+    return Path("/proc/self/comm").read_text().strip()
 
 
 def test_check_tells_of_addresses_that_are_in_use(tmp_path: Path) -> None:
@@ -198,7 +218,7 @@ def test_check_tells_of_addresses_that_are_in_use(tmp_path: Path) -> None:
         assert code == 0
         assert [line.partition(": ")[2].replace(f"{tmp_path}/", "") for line in lines[:3]] == [
             f"app.ini:6: [socket:tcp] port = {port}: can not listen at 127.0.0.1:{port}: "
-            "another process listens there already",
+            f"another process listens there already: {os.getpid()} ({own_name()})",
             f"app.ini:8: [socket:unix] path = s: is in use: process {os.getpid()} listens there",
             "app.ini:10: [socket:far] path = none/s: is in a folder that is not there",
         ]

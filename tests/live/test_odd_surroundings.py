@@ -219,7 +219,7 @@ def test_the_sockets_of_a_killed_daemon_are_taken_and_those_of_a_living_one_are_
     second = started()
     try:
         for rival, sentence in (
-            (other, f"[socket:web] can not listen at {tmp_path}/web: process {second.pid} listens"),
+            (other, f"{tmp_path}/web: another process listens there already: {second.pid} ("),
             (without, f"is another daemon running there? (process {second.pid})"),
         ):
             refused = subprocess.run([BIN / "circusd", rival], capture_output=True, text=True)
