@@ -19,7 +19,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.live.daemon import Daemon, free_port, until
+from tests.live.daemon import LIMIT, Daemon, free_port, until
 from tests.rollout.calling import Seen
 from tests.rollout.clients import Clients
 from tests.rollout.servers import BROKEN, SERVERS, WRONG_PORT, Server, write_release, write_scripts
@@ -138,7 +138,7 @@ def try_releases(name: str, kinds: Sequence[str]) -> Iterator[Outcome]:
             begun = time.monotonic()
             code, text = place.release(kind)
             took = time.monotonic() - begun
-            until(lambda: len(place.daemon.pids("web")) == 1)
+            until(lambda: len(place.daemon.pids("web")) == 1, 2 * LIMIT)
             clients.until_all_called()
             seen = deepcopy(clients.total)
             after = place.daemon.pids("web")
