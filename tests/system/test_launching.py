@@ -186,7 +186,9 @@ def test_kept_descriptors_and_no_others_pass(launcher: Launcher, leaky: int) -> 
         os.set_inheritable(leaky, True)
     try:
         # The process that runs the tests may have many open.
-        script = f"i=0; while [ $i -lt {max(99, *kept) + 20} ]; do [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done"
+        last = max(99, *kept) + 20
+        loop = "[ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1))"
+        script = f"i=0; while [ $i -lt {last} ]; do {loop}; done"
         said = run("/bin/sh", "-c", script, launcher=launcher, numbered=tuple(kept))
         assert not any(os.get_inheritable(fd) for fd in kept)
     finally:
