@@ -41,8 +41,9 @@ _NOT_FOR_THE_BRAIN = frozenset(
 )
 
 
-_FOR_THE_MANAGER = 1
-"""The number of a question whose answer is for the service manager."""
+_FOR_THE_MANAGER = -1
+"""The number of a question whose answer is for the service manager; those of the watch are greater
+than 0, and that of a trial is 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +116,10 @@ class Keeper:
                 self._brain.can_answer()
             case ("going on", 0):
                 self._brain.trials.answered()
-            case ("going on", _):
+            case ("going on", number) if number == _FOR_THE_MANAGER:
                 self._manager.going_on()
+            case ("going on", number):
+                self._brain.watch.answered(number)
             case ("upgrade", python, watch, limit):
                 self._brain.upgrade(python, watch, limit)
             case ("failed", sentence):
@@ -126,8 +129,6 @@ class Keeper:
                 self._manager.stopping()
             case ("patience", seconds):
                 self._brain.watch.patience = seconds
-            case ("pong", number):
-                self._brain.watch.answered(number)
             case ("over",):
                 self._brain.leaves()
             case _:

@@ -80,7 +80,7 @@ class Brain:
         self.failures = 0
         """Quick deaths in a row."""
         self._unready_deaths = 0
-        self.watch = BrainWatch(loop, self._ping, self._kill_silent)
+        self.watch = BrainWatch(loop, self.ask, self._kill_silent)
         self._last_stop: int | None = None
         """The stop signal that this one was sent last: it may have died before it took it."""
         self._pending_signals: list[int] = []
@@ -115,7 +115,10 @@ class Brain:
         self._answers = True
 
     def ask(self, number: int = 0) -> bool:
-        """Have the brain answer that it goes on; return False where it can not, or is none yet."""
+        """Have the brain answer that it goes on; return False where it can not, or is none yet.
+
+        The number says who wants to know, and comes back with the answer.
+        """
         can_answer = self._answers and self._is_ready and self._channel is not None
         if can_answer and self._channel is not None:
             self._channel.tell("ask", number)
@@ -180,15 +183,10 @@ class Brain:
         self._is_leaving = True
         self.watch.end()
 
-    def _ping(self, number: int) -> None:
-        if self._channel is not None:
-            self._channel.tell("ping", number)
-
     def _kill_silent(self, seconds: float) -> None:
-        if self._pid is not None:
-            self._reason = f"did not answer for {seconds:.0f} s and was killed"
-            log.error("the brain (pid %d) is silent for %.0f s: killing it", self._pid, seconds)
-            self._processes.signal(self._pid, signal.SIGKILL)
+        self._reason = f"did not answer for {seconds:.0f} s and was killed"
+        log.error("the brain (pid %s) is silent for %.0f s: killing it", self._pid, seconds)
+        self._kill()
 
     def _on_spawned(self, result: SpawnResult) -> None:
         self._pid = result.pid

@@ -28,7 +28,7 @@ class BrainWatch:
     """Asks one brain after another."""
 
     def __init__(
-        self, loop: AbstractEventLoop, ask: Callable[[int], None], on_silent: OnSilent
+        self, loop: AbstractEventLoop, ask: Callable[[int], object], on_silent: OnSilent
     ) -> None:
         self.patience = 0.0
         """Seconds of silence that are too many, as the present brain says; 0 for any.

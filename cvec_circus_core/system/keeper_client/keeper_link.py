@@ -156,9 +156,6 @@ class KeeperLink:
 
     def _deliver(self, message: wire.Message) -> None:
         verb, number, *content = message
-        if verb == "ping":
-            self.tell("pong", number)
-            return
         if verb == "exited":
             self.on_end(number, Exit(content[0], left_behind=content[1]))
             return
