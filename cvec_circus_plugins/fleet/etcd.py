@@ -175,23 +175,22 @@ class EtcdStore:
         failure = ""
         for _ in self._endpoints:
             endpoint = self._endpoints[self._first]
+            may_go_on = may_repeat
             try:
                 response = await self._client.post(
                     endpoint + path, json=body, headers=self._headers
                 )
                 return _content(response, endpoint)
-            except httpx.ConnectError as error:
+            except _SignedOut:
+                raise
+            except StoreFailure as error:
+                failure = str(error)
+            except httpx.HTTPError as error:
                 failure = f"{endpoint}: {_reason(error)}"
-            except (httpx.HTTPError, StoreFailure) as error:
-                failure = (
-                    f"{endpoint}: {_reason(error)}"
-                    if isinstance(error, httpx.HTTPError)
-                    else str(error)
-                )
-                if not may_repeat:
-                    self._turn_away(endpoint)
-                    break
+                may_go_on = may_repeat or isinstance(error, httpx.ConnectError)
             self._turn_away(endpoint)
+            if not may_go_on:
+                break
         raise StoreFailure(failure)
 
     def _turn_away(self, endpoint: str) -> None:

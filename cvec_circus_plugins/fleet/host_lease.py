@@ -49,23 +49,29 @@ class HostLease:
             return
 
     def renewed(self, lease: int, sent_at: float, seconds: float) -> None:
-        """Take in that a request, sent at ``sent_at``, made the lease good for ``seconds``."""
-        self.id = lease
-        self.good_until = sent_at + seconds - self._margin
-        _replace(self.deadline_file, f"{self.good_until:.3f}")
-        record = {"lease": lease, "good_until": self.good_until, "boot": _boot_id()}
+        """Take in that a request, sent at ``sent_at``, made the lease good for ``seconds``.
+
+        Raises OSError, in which case it is good for no longer than before: leashes read the file.
+        """
+        good_until = sent_at + seconds - self._margin
+        record = {"lease": lease, "good_until": good_until, "boot": _boot_id()}
         _replace(self._record, json.dumps(record))
+        _replace(self.deadline_file, f"{good_until:.3f}")
+        self.id, self.good_until = lease, good_until
 
     def lost(self) -> None:
         """Take in that the lease is not ours any more."""
         self.id = 0
         self.good_until = 0.0
-        _replace(self.deadline_file, "0")
+        # One that can not be written ends the leashes at the moment that it has.
+        with suppress(OSError):
+            _replace(self.deadline_file, "0")
         with suppress(OSError):
             self._record.unlink()
 
 
 def _replace(path: Path, text: str) -> None:
+    # It happens at each renewal: unlike what `rewrite` writes, it does not wait for the disk.
     beside = path.with_name(f"{path.name}.new")
     beside.write_text(text, encoding="ascii")
     beside.replace(path)

@@ -12,7 +12,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from cvec_circus_core.api import CallError, leash_command, name_key
+from cvec_circus_core.api import BadKeys, CallError, leash_command, name_key, rewrite
 from cvec_circus_plugins.fleet.keys import Share, claim_key, share_key
 from cvec_circus_plugins.fleet.local_watchers import LocalPlan, LocalWatchers
 from cvec_circus_plugins.fleet.membership import Membership
@@ -107,9 +107,10 @@ class LocalShare:
             return
         self._last = wanted, share
         content = {"number": wanted.number, "wanted": to_json(wanted), "share": share.to_json()}
-        beside = self._file.with_suffix(".new")
-        beside.write_text(json.dumps(content), encoding="utf-8")
-        beside.replace(self._file)
+        try:
+            rewrite(str(self._file), lambda _: json.dumps(content))
+        except BadKeys as error:
+            log.warning("fleet: a start without the store will not know this share: %s", error)
 
     async def _plan(self, watcher: WantedWatcher, count: int) -> LocalPlan | None:
         if watcher.service.mode is not Mode.ONE:

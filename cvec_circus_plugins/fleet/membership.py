@@ -60,7 +60,7 @@ class Membership:
         try:
             async with asyncio.timeout(self._patience):
                 await self._renew()
-        except (StoreFailure, TimeoutError) as error:
+        except (StoreFailure, OSError) as error:
             if not self.lease.is_good:
                 reason = str(error) or "it takes too long"
                 await fence(f"the lease could not be renewed ({reason})")

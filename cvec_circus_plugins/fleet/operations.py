@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from cvec_circus_core.api import BadMessage, Conflict, name_key, unix_time
@@ -9,10 +10,11 @@ from cvec_circus_plugins.fleet.keys import (
     CURRENT,
     LEADER,
     FleetView,
+    HostInfo,
     drained_key,
     wanted_key,
 )
-from cvec_circus_plugins.fleet.placement import Counts, Mode, place
+from cvec_circus_plugins.fleet.placement import Mode, Service, place
 from cvec_circus_plugins.fleet.store import Guard, Store
 from cvec_circus_plugins.fleet.wanted import Wanted, read_wanted, to_json
 
@@ -126,21 +128,21 @@ async def status(store: Store, prefix: str) -> dict[str, Any]:
     """Return what is wanted, and what runs where."""
     view = await read_view(store, prefix)
     wanted = view.wanted()
-    counts = view.counts
-    alive = view.hosts
+    counts, alive = view.counts, view.hosts
+    states = {host: view.state(host) for host in sorted(alive)}
     watchers = {}
     for watcher in wanted.watchers.values():
         service = watcher.service
         shares = counts.get(service.name, {})
         rows = {}
-        for host in sorted(alive):
-            state = view.state(host).get(name_key(service.name))
+        for host, host_states in states.items():
+            state = host_states.get(name_key(service.name))
             if host in shares or state is not None:
                 rows[host] = {"wanted": shares.get(host, 0), **(state or {"ready": 0})}
         ready = sum(int(row.get("ready", 0)) for row in rows.values())
         watchers[service.name] = {
             "fleet": service.mode.value,
-            "wanted": _wanted_count(view, service.name, counts, wanted),
+            "wanted": _wanted_count(service, alive.values()),
             "ready": ready,
             "hosts": rows,
         }
@@ -162,11 +164,9 @@ def plan_of(view: FleetView, wanted: Wanted) -> dict[str, Any]:
     return {"hosts": plan, "unplaced": dict(placement.unplaced)}
 
 
-def _wanted_count(view: FleetView, name: str, counts: Counts, wanted: Wanted) -> int:
-    service = wanted.watchers[name_key(name)].service
-    if service.mode is Mode.ALL:
-        return service.count * sum(
-            not info.host.is_drained and service.where.holds(info.host.labels)
-            for info in view.hosts.values()
-        )
-    return service.count
+def _wanted_count(service: Service, hosts: Iterable[HostInfo]) -> int:
+    if service.mode is not Mode.ALL:
+        return service.count
+    return service.count * sum(
+        not info.host.is_drained and service.where.holds(info.host.labels) for info in hosts
+    )

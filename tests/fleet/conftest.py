@@ -8,11 +8,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.live.daemon import free_port, until
+from tests.live.daemon import LIMIT, free_port, until
 
 
 class EtcdServer:
@@ -53,6 +54,13 @@ class EtcdServer:
         """Send a signal to it."""
         assert self._process is not None
         self._process.send_signal(signum)
+
+    def ask(self, path: str, token: str = "", **body: object) -> dict[str, Any]:
+        """Return the reply of its gateway to a request that is not refused."""
+        headers = {"Authorization": token} if token else {}
+        reply = httpx.post(f"{self.endpoint}/v3/{path}", json=body, headers=headers, timeout=LIMIT)
+        content: dict[str, Any] = reply.raise_for_status().json()
+        return content
 
     def stop(self) -> None:
         """End it."""

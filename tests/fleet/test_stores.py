@@ -12,6 +12,7 @@ import pytest
 from cvec_circus_plugins.fleet.etcd import EtcdStore
 from cvec_circus_plugins.fleet.memory_store import MemoryStore
 from cvec_circus_plugins.fleet.store import Guard, LeaseExpired, Store, StoreFailure
+from tests.fleet.conftest import EtcdServer
 from tests.live.daemon import free_port
 
 LIMIT = 30.0
@@ -147,5 +148,29 @@ def test_a_store_that_is_not_there_says_so() -> None:
         with pytest.raises(StoreFailure, match=r"127\.0\.0\.1"):
             await store.read("/")
         await store.close()
+
+    asyncio.run(main())
+
+
+def test_who_is_signed_out_signs_in_again(etcd: EtcdServer) -> None:
+    etcd.ask("auth/user/add", name="root", password="secret")
+    etcd.ask("auth/role/add", name="root")
+    etcd.ask("auth/user/grant", user="root", role="root")
+    etcd.ask("auth/enable")
+
+    async def main() -> None:
+        async with asyncio.timeout(LIMIT):
+            stranger = EtcdStore([etcd.endpoint], user="root", password="wrong")
+            with pytest.raises(StoreFailure, match="invalid user ID or password"):
+                await stranger.read("/")
+            await stranger.close()
+            store = EtcdStore([etcd.endpoint], user="root", password="secret")
+            assert await store.write({"/f/a": "1"})
+            # A password that is set ends what was granted before.
+            token = etcd.ask("auth/authenticate", name="root", password="secret")["token"]
+            etcd.ask("auth/user/changepw", token, name="root", password="secret")
+            assert await store.write({"/f/a": "2"})
+            assert (await store.read("/f/")).entries["/f/a"].value == "2"
+            await store.close()
 
     asyncio.run(main())
