@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import threading
@@ -26,7 +25,7 @@ import psutil
 from cvec_circus_core.model.access import Role
 from cvec_circus_plugins.httpd.tokens import Tokens
 from tests.httpd.consoles import ConsoleProcess, Person
-from tests.httpd.load import PROGRAM, OpenPage
+from tests.httpd.load import PROGRAM, OpenPage, both
 from tests.live.daemon import ROOT, Daemon, until
 
 SAMPLES, EVENTS, VISITS, ACTS, SIGN_INS, REQUESTS = 60, 330, 2, 6, 2, 8
@@ -90,18 +89,8 @@ def stage(watchers: int, each: int) -> Iterator[tuple[Daemon, ConsoleProcess]]:
             for number in range(watchers)
         )
     )
-    console = ConsoleProcess(daemon.endpoint)
-    try:
-        daemon.start()
-        until(lambda: daemon.status(f"w{watchers - 1}")["running"] == 1, 120)
-        console.start()
-        yield daemon, console
-    finally:
-        console.stop()
-        daemon.stop(limit=120)
-        daemon.clean_up()
-        shutil.rmtree(console.folder, ignore_errors=True)
-        shutil.rmtree(daemon.folder, ignore_errors=True)
+    with both(daemon, lambda: daemon.status(f"w{watchers - 1}")["running"] == 1) as running:
+        yield running
 
 
 def live_through(

@@ -15,7 +15,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -132,6 +132,23 @@ class Outcome:
 
 
 @contextmanager
+def both(daemon: Daemon, is_up: Callable[[], bool]) -> Iterator[tuple[Daemon, ConsoleProcess]]:
+    """Run a daemon and, once it is up, a console in front of it."""
+    console = ConsoleProcess(daemon.endpoint)
+    try:
+        daemon.start()
+        until(is_up, 300)
+        console.start()
+        yield daemon, console
+    finally:
+        console.stop()
+        daemon.stop(limit=120)
+        daemon.clean_up()
+        shutil.rmtree(console.folder, ignore_errors=True)
+        shutil.rmtree(daemon.folder, ignore_errors=True)
+
+
+@contextmanager
 def crowd(watchers: int, processes: int) -> Iterator[tuple[Daemon, ConsoleProcess]]:
     """Run so many watchers and processes, and a console in front of them."""
     each = processes // watchers
@@ -143,19 +160,9 @@ def crowd(watchers: int, processes: int) -> Iterator[tuple[Daemon, ConsoleProces
     daemon = Daemon(body, program=PROGRAM)
     daemon.circus = f"stats_endpoint = ipc://{daemon.folder}/doors/stats\n"
     daemon.write(body)
-    console = ConsoleProcess(daemon.endpoint)
-    try:
-        daemon.start()
-        names = [f"w{number}" for number in range(watchers)]
-        until(lambda: _running(daemon, names) == each * watchers, 300)
-        console.start()
-        yield daemon, console
-    finally:
-        console.stop()
-        daemon.stop(limit=120)
-        daemon.clean_up()
-        shutil.rmtree(console.folder, ignore_errors=True)
-        shutil.rmtree(daemon.folder, ignore_errors=True)
+    names = [f"w{number}" for number in range(watchers)]
+    with both(daemon, lambda: _running(daemon, names) == each * watchers) as running:
+        yield running
 
 
 def measure(daemon: Daemon, console: ConsoleProcess, pages: int, seconds: float) -> Outcome:
