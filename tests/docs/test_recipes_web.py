@@ -38,7 +38,14 @@ def replace_all(control: Control, watcher: str, clients: Clients) -> None:
     clients.until_all_called()
 
 
-SERVERS = ["gunicorn-flask", "gunicorn-django", "uvicorn", "gunicorn-uvicorn", "waitress"]
+SERVERS = [
+    "gunicorn-flask",
+    "gunicorn-django",
+    "uvicorn",
+    "gunicorn-uvicorn",
+    "hypercorn",
+    "waitress",
+]
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -105,7 +105,7 @@ SCRIPTS = {
     "on_granian.py": _GRANIAN,
     **{
         name: (_RECIPES / name).read_text(encoding="utf-8")
-        for name in ("serve_uvicorn.py", "gunicorn_uvicorn.py")
+        for name in ("serve_uvicorn.py", "serve_hypercorn.py", "gunicorn_uvicorn.py")
     },
 }
 
@@ -136,7 +136,8 @@ def _script(name: str) -> Server:
 
 SERVERS = {
     "plain": _script("plain.py"),
-    # uvicorn by itself closes what it has accepted and not read yet: these are as the recipes are.
+    # uvicorn and hypercorn by themselves close what they have accepted and not read yet: these are
+    # as the recipes are.
     "uvicorn": Server(
         f"{sys.executable} serve_uvicorn.py app:asgi FD", f"{BIN / 'uvicorn'} --port PORT app:asgi"
     ),
@@ -151,7 +152,7 @@ SERVERS = {
     ),
     "granian": _script("on_granian.py"),
     "hypercorn": Server(
-        f"{BIN / 'hypercorn'} -b fd://FD app:asgi",
+        f"{sys.executable} serve_hypercorn.py app:asgi FD",
         f"{BIN / 'hypercorn'} -b 127.0.0.1:PORT app:asgi",
     ),
     "node": Server("node app.js fd:FD", "node app.js PORT", releases="node"),
