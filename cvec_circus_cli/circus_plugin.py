@@ -148,6 +148,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="configuration of the daemon; PLUGIN is then the name of a section [plugin:NAME]",
     )
+    _add_conditions(parser)
+    parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
+    parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
+    return parser
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-delay", type=float, metavar="SECONDS", help="what the plugin is told (default: 5)"
     )
@@ -166,9 +173,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="keys for a daemon elsewhere; else $CIRCUS_KEYS, else ~/.config/circus",
     )
-    parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
-    parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
-    return parser
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from importlib import import_module
 import cvec_circus_core.daemon.lazy_modules as postponed  # before anything brings what it postpones
 from cvec_circus_cli import older_names
 from cvec_circus_core.api import BadConfig, CircusError, __version__, open_missing_streams, visible
-from cvec_circus_core.daemon.main import OK, Flags, finish, read, run
+from cvec_circus_core.daemon.config_source import Flags, read
+from cvec_circus_core.daemon.main import OK, finish, run
 
 FAILED = 1
 _USUAL_WIDTH = 80

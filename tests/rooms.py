@@ -63,6 +63,9 @@ ROOMS: Mapping[str, Room] = {
     f"{CONTROL}.endpoints": Room(
         (CONTROL, REQUESTS, MODEL, f"{CORE}.policy.permission", SYSTEM), ("zmq",)
     ),
+    f"{CONTROL}.served_endpoints": Room(
+        (CONTROL, f"{CONTROL}.endpoints", REQUESTS, MODEL, SYSTEM), ("zmq",)
+    ),
     HOSTING: Room((MODEL, EXTEND, CONTROL, f"{SYSTEM}.listeners"), ("zmq",)),
     f"{HOSTING}.runner": Room(
         (
@@ -126,7 +129,10 @@ ROOMS: Mapping[str, Room] = {
     CLI: Room((f"{CORE}.api", f"{PLUGINS}.questions")),
     f"{CLI}.top.screen": Room((CLI, f"{CORE}.api"), ("rich", "textual")),
     f"{CLI}.circusd": Room(
-        (CLI, f"{CORE}.api", f"{DAEMON}.main", f"{DAEMON}.kept", f"{DAEMON}.lazy_modules")
+        (
+            *(CLI, f"{CORE}.api", f"{DAEMON}.lazy_modules"),
+            *(f"{DAEMON}.config_source", f"{DAEMON}.main", f"{DAEMON}.kept"),
+        )
     ),
     f"{CLI}.circusd_stats": Room((CLI, f"{CORE}.api", f"{HOSTING}.runner")),
     f"{CLI}.circushttpd": Room((CLI, HTTPD, f"{CORE}.api", f"{HOSTING}.runner")),

@@ -6,9 +6,8 @@ mistake is left out of the result, and its problem says so to anyone who decides
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from cvec_circus_core.config.checks import (
     FindFaultsAround,
@@ -18,27 +17,32 @@ from cvec_circus_core.config.checks import (
     arbiter_doubts,
     arbiter_faults,
     socket_faults,
-    stream_faults,
     watcher_doubts,
     watcher_faults,
 )
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
+from cvec_circus_core.config.outside_faults import (
+    look_around,
+    refuse_plugins,
+    refuse_streams,
+    take_any_plugin,
+    take_any_stream,
+    take_anything,
+)
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
 from cvec_circus_core.config.section_reader import doubt_free, given_options, plain_values
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.option_reader import Free, canonical_key, nearest
+from cvec_circus_core.model.option_reader import Free, nearest
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import CONSOLE_SOCKET
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.values import Struct, field_names
 
 STATS_ENDPOINT = "tcp://127.0.0.1:5557"
-HIDDEN = "…"
-"""What is shown of a secret."""
 
 _MEANING_MORE = ",*?["
 """In the name of a watcher, what lists and patterns are made of."""
@@ -46,6 +50,8 @@ _MEANING_MORE = ",*?["
 _SINGLE = ("circus", "env")
 _NAMED = ("watcher", "socket", "plugin", "env")
 _FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
+Named = TypeVar("Named")
+
 _OLD_SECTIONS = {"program": "watcher", "supervisord": "circus", "eventlistener": "plugin"}
 
 
@@ -74,21 +80,6 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """The files that were read, the main one first."""
 
 
-def take_any_stream(_: Mapping[str, Any]) -> tuple[()]:
-    """Find nothing wrong with any stream."""
-    return ()
-
-
-def take_any_plugin(_: PluginSpec) -> tuple[()]:
-    """Find nothing wrong with any plugin."""
-    return ()
-
-
-def take_anything(_: ArbiterSpec, __: Spec) -> tuple[()]:
-    """Look at nothing around."""
-    return ()
-
-
 def build(
     raw: RawConfig,
     environ: Mapping[str, str],
@@ -105,40 +96,40 @@ def build(
     variables = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), variables, findings)
     sections = tuple(_named("socket", raw.sections, findings))
-    sockets = [_socket(name, section, variables, findings) for name, section in sections]
-    bad = {name.lower() for name, section in sections if findings.is_bad(section.name)}
+    sockets = {name: _socket(name, section, variables, findings) for name, section in sections}
+    bad_sockets = {name for name, section in sections if findings.is_bad(section.name)}
     _refuse_taken(raw.sections, findings)
-    socket_names = {socket.name for socket in sockets} | (
-        {CONSOLE_SOCKET} if arbiter.httpd else set()
-    )
+    socket_names = {socket.name for socket in sockets.values()}
+    socket_names |= {CONSOLE_SOCKET} if arbiter.httpd else set()
     watchers = {
         section.name: _watcher(name, section, environments, socket_names, findings)
         for name, section in _named("watcher", raw.sections, findings)
     }
-    plugins = [
+    plugins = _without_bad(
         plugin_spec(name, section, environments, socket_names, findings)
         for name, section in _named("plugin", raw.sections, findings)
-    ]
-    with_streams = {f"watcher:{watcher.name}": watcher for watcher in watchers.values() if watcher}
-    with_streams |= {f"plugin:{plugin.name}": plugin.watcher for plugin in plugins if plugin}
-    faulty = _refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
-    _refuse_plugins(
-        raw.sections, [plugin for plugin in plugins if plugin], find_plugin_faults, findings
     )
-    specs: dict[str, Spec] = {}
-    specs |= {f"socket:{name}": socket for (name, _), socket in zip(sections, sockets, strict=True)}
+    with_streams = {f"watcher:{spec.name}": spec for spec in _without_bad(watchers.values())}
+    with_streams |= {f"plugin:{plugin.name}": plugin.watcher for plugin in plugins}
+    faulty = refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
+    refuse_plugins(raw.sections, plugins, find_plugin_faults, findings)
+    specs: dict[str, Spec] = {f"socket:{name}": socket for name, socket in sockets.items()}
     specs |= {"circus": arbiter, **with_streams}
-    _look_around(raw.sections, specs, partial(find_faults_around, arbiter), findings)
+    look_around(raw.sections, specs, arbiter, find_faults_around, findings)
     return Loaded(
         arbiter=arbiter,
         watchers=tuple(
             spec for name, spec in watchers.items() if spec and not findings.is_bad(name)
         ),
-        sockets=tuple(socket for socket in sockets if socket.name not in bad),
-        plugins=tuple(plugin for plugin in plugins if plugin and plugin.watcher not in faulty),
+        sockets=tuple(socket for name, socket in sockets.items() if name not in bad_sockets),
+        plugins=tuple(plugin for plugin in plugins if plugin.watcher not in faulty),
         problems=_in_order(findings.problems, raw.sections),
         warnings=_in_order(findings.warnings, raw.sections),
     )
+
+
+def _without_bad(specs: Iterable[Named | None]) -> tuple[Named, ...]:
+    return tuple(spec for spec in specs if spec is not None)
 
 
 def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -255,60 +246,6 @@ def _refuse_taken(sections: Iterable[RawSection], findings: Findings) -> None:
         if kind == "watcher" and name_key(name) in plugins:
             sentence = f"has the name of the watcher that keeps [{plugins[name_key(name)]}]"
             findings.refuse(section, Fault("", sentence))
-
-
-def _refuse_streams(
-    sections: Iterable[RawSection],
-    specs: Mapping[str, WatcherSpec],
-    find: FindStreamFaults,
-    findings: Findings,
-) -> list[WatcherSpec]:
-    """Add the faults of all streams, and return the specs that have any."""
-    faulty = []
-    for section in sections:
-        kind, _, name = section.name.partition(":")
-        spec = specs.get(f"{kind.strip()}:{name.strip()}")
-        for refused in stream_faults(spec, find) if spec else ():
-            _add(refused, refused.key, section, findings)
-            faulty += [] if refused.is_doubt else [spec]
-    return [spec for spec in faulty if spec]
-
-
-def _refuse_plugins(
-    sections: Iterable[RawSection],
-    plugins: Iterable[PluginSpec],
-    find: FindPluginFaults,
-    findings: Findings,
-) -> None:
-    for section in sections:
-        kind, _, name = section.name.partition(":")
-        for plugin in plugins if kind.strip() == "plugin" else ():
-            if plugin.name != name.strip():
-                continue
-            for fault in find(plugin):
-                _add(fault, fault.key, section, findings)
-
-
-def _look_around(
-    sections: Iterable[RawSection],
-    specs: Mapping[str, Spec],
-    find: Callable[[Spec], Iterable[Fault]],
-    findings: Findings,
-) -> None:
-    for section in sections:
-        kind, colon, name = section.name.partition(":")
-        spec = specs.get(f"{kind.strip()}{colon}{name.strip()}")
-        for fault in find(spec) if spec else ():
-            if fault.key in findings.bad_keys(section.name):
-                continue
-            written = (key for key in section.values if canonical_key(type(spec), key) == fault.key)
-            _add(fault, next(written, fault.key), section, findings)
-
-
-def _add(fault: Fault, key: str, section: RawSection, findings: Findings) -> None:
-    add = findings.doubt if fault.is_doubt else findings.refuse
-    text = HIDDEN if fault.is_secret else None
-    add(section, Fault(key, fault.sentence, fault.allowed), key, text)
 
 
 def _in_order(found: Iterable[Problem], sections: Iterable[RawSection]) -> tuple[Problem, ...]:

@@ -12,16 +12,10 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from cvec_circus_core.config.build import (
-    FilePart,
-    Loaded,
-    build,
-    take_any_plugin,
-    take_any_stream,
-    take_anything,
-)
+from cvec_circus_core.config.build import FilePart, Loaded, build
 from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
+from cvec_circus_core.config.outside_faults import take_any_plugin, take_any_stream, take_anything
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.text import TooLong

@@ -6,7 +6,7 @@ All or nothing: every value is read and the whole is checked before a spec comes
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from cvec_circus_core.config.build import with_stats
@@ -33,6 +33,7 @@ from cvec_circus_core.model.option_reader import (
 )
 from cvec_circus_core.model.options import Family, declared_families, declared_options
 from cvec_circus_core.model.socket_specs import PLUGIN_SETTINGS, PluginSpec, SocketSpec
+from cvec_circus_core.model.spec_reader import SpecReader
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.model.text import quoted
 from cvec_circus_core.model.values import field_names, replace
@@ -81,6 +82,16 @@ def changed_spec(
         kept = {PLUGIN_SETTINGS: spec.env[PLUGIN_SETTINGS]}
         return replace(changed, env={**changed.env, **kept})
     return changed
+
+
+def spec_reader(sockets: Callable[[], Collection[str]]) -> SpecReader:
+    """Return what reads options where a daemon runs; ``sockets`` names those that there are."""
+    return SpecReader(
+        lambda name, options: watcher_from_mapping(name, options, sockets=sockets()),
+        lambda spec, options: changed_spec(spec, options, sockets=sockets()),
+        spec_as_json,
+        socket_from_mapping,
+    )
 
 
 def texts_read(of: type, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.daemon.config_source import Flags, read
 from cvec_circus_core.daemon.logs import END_LIMIT, wait_written
-from cvec_circus_core.daemon.main import FAILED, Flags, Place, read, serve
+from cvec_circus_core.daemon.main import FAILED, serve
+from cvec_circus_core.daemon.place import Place
 from cvec_circus_core.model import plain_form
 from cvec_circus_core.model.errors import BadMessage, CircusError, Conflict, SystemProblem
 from cvec_circus_core.model.specs import ArbiterSpec

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 from cvec_circus_core.model.values import Struct, field
@@ -24,6 +25,13 @@ class BlockingCensus(Protocol):
 
     def take(self, pids: Iterable[int], *, pss: bool = False) -> Mapping[int, Any]:
         """Return an info object, or a text, for each pid."""
+
+
+def census_of_psutil(clock: Clock) -> BlockingCensus:
+    """Return the census of this machine; what it needs takes memory, and is imported here."""
+    module = import_module("cvec_circus_core.system.stats.census")
+    census: BlockingCensus = module.Census(clock)
+    return census
 
 
 class _Look(Struct):

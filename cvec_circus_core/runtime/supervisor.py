@@ -9,6 +9,7 @@ from cvec_circus_core.extend.extra_stats import ExtraStats
 from cvec_circus_core.model.errors import BadMessage, Conflict
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.options import Option, declared_options
+from cvec_circus_core.model.spec_reader import SpecReader
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
 from cvec_circus_core.model.views import (
@@ -20,12 +21,13 @@ from cvec_circus_core.model.views import (
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.name_patterns import matching
 from cvec_circus_core.policy.socket_plan import users
-from cvec_circus_core.runtime.arbiter import NO_DAEMON, ArbiterActor, DaemonCallbacks
+from cvec_circus_core.runtime.arbiter import ArbiterActor
 from cvec_circus_core.runtime.census_cache import SharedCensus
+from cvec_circus_core.runtime.daemon_callbacks import NO_DAEMON, DaemonCallbacks
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.saved_config import changes_of, refuse_lossy
 from cvec_circus_core.runtime.watcher import WatcherActor
-from cvec_circus_core.runtime.world import SpecReader, World
+from cvec_circus_core.runtime.world import World
 
 
 class Introspection(Struct, frozen=True):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable
 
 from cvec_circus_core.extend.ports import Supervisor, WatcherPort
 from cvec_circus_core.model.errors import BadMessage
 from cvec_circus_core.model.events import Event
-from cvec_circus_core.model.socket_specs import SocketSpec
-from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.spec_reader import NO_READER, SpecReader
 from cvec_circus_core.model.text import LineQuota
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.launch import SpawnEnvironment
@@ -36,22 +34,6 @@ class Neighbours(Struct):
     """How the hooks of one watcher find the others; the arbiter, which has them all, says so."""
 
     watchers: Callable[[], Iterable[WatcherPort]] = _alone
-
-
-class SpecReader(Struct, frozen=True):
-    """How JSON values become specs and back; `config` knows, and the composition root passes it."""
-
-    new: Callable[[str, Mapping[str, Any]], WatcherSpec]
-    changed: Callable[[WatcherSpec, Mapping[str, Any]], WatcherSpec]
-    as_json: Callable[[WatcherSpec], Mapping[str, Any]]
-    socket: Callable[[str, Mapping[str, Any]], SocketSpec]
-
-
-def _unread(*values: object) -> NoReturn:
-    raise BadMessage("options can not be read here")
-
-
-NO_READER = SpecReader(_unread, _unread, _unread, _unread)
 
 
 def _unseen(owner: str, watcher: WatcherPort) -> WatcherPort:

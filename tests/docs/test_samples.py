@@ -22,7 +22,7 @@ from cvec_circus_cli.import_command import ImportCommand
 from cvec_circus_cli.keys import key_command
 from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES
 from cvec_circus_core.api import BadConfig, BadKeys
-from cvec_circus_core.daemon.main import Flags, read
+from cvec_circus_core.daemon.config_source import Flags, read
 from tests.docs.pages import ROOT, Block, blocks, pages
 
 EXAMPLES = ROOT / "docs" / "examples"

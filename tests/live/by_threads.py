@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
+from cvec_circus_core.daemon.config_source import Flags, read
 from cvec_circus_core.daemon.logs import log_event, set_up
-from cvec_circus_core.daemon.main import Flags, read
 from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.values import replace

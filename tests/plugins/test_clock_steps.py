@@ -32,7 +32,7 @@ WALL_TIME = {
     "cvec_circus_plugins/commands/tail.py": "which lines are shown, by the time of each",
     "cvec_circus_cli/top/feed.py": "the time of a picture",
     "cvec_circus_plugins/flapping.py": "how late an event is heard, where that can be believed",
-    "cvec_circus_core/daemon/main.py": "since when it serves, for dstats",
+    "cvec_circus_core/daemon/place.py": "since when it serves, for dstats",
     "cvec_circus_core/keeper/brain.py": "when brains have died, for dstats",
     "cvec_circus_plugins/fleet/operations.py": "when a revision was applied",
     "cvec_circus_plugins/fleet/show.py": "how long ago a revision was applied",

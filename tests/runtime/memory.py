@@ -15,7 +15,8 @@ from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.runtime.arbiter import ArbiterActor, DaemonCallbacks
+from cvec_circus_core.runtime.arbiter import ArbiterActor
+from cvec_circus_core.runtime.daemon_callbacks import DaemonCallbacks
 from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.tickets import TicketFuture

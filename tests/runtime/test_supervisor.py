@@ -31,6 +31,7 @@ from cvec_circus_core.model.errors import (
 from cvec_circus_core.model.events import Event
 from cvec_circus_core.model.messages import RequestMessage, Success
 from cvec_circus_core.model.outcome import Done
+from cvec_circus_core.model.spec_reader import SpecReader
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.config_plan import Configuration
@@ -42,7 +43,7 @@ from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.hook_views import HookArbiter, HookWatcher
 from cvec_circus_core.runtime.managed_sockets import ManagedSockets
 from cvec_circus_core.runtime.supervisor import Introspection, LocalSupervisor
-from cvec_circus_core.runtime.world import SpecReader, World
+from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.fake_sockets import FakeSocketOwner
 from cvec_circus_core.testing import FakeClock, FakeProcesses
 
