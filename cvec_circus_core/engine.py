@@ -94,26 +94,7 @@ class Engine:
         self.outputs = Outputs(journal=output_journal(owner.store))
         self.sockets = ManagedSockets(owner.sockets, owner.store)
         self._configuration = configuration = self._bind_for_plugins(configuration)
-        census = SharedCensus(self.clock, census_of_psutil)
-        introspection = Introspection(
-            census,
-            ExtraStats(parts.hooks),
-            lambda: self.bus.count,
-            os.getpid(),
-            self._plugin_views,
-        )
-        self.supervisor = LocalSupervisor(
-            configuration,
-            self._world(),
-            introspection,
-            replace(
-                parts.daemon,
-                configure=self._configure,
-                read_config=self._read_config,
-                host=self.host,
-                access_changed=self._renew_access,
-            ),
-        )
+        self.supervisor = self._make_supervisor(configuration)
         self._context: EngineContext | None = None
         self._served: ServedEndpoints | None = None
         self._repair: EndpointRepair | None = None
@@ -168,6 +149,7 @@ class Engine:
 
     def begin(self) -> None:
         """Start what is to be started; or go on where an earlier daemon was, if there was one."""
+        self.host(self._configuration.plugins)
         self.supervisor.take_over()
         if self.outputs.journal is not None:
             self.outputs.journal.drop_left()
@@ -276,6 +258,23 @@ class Engine:
         self.supervisor.world.notify.close()
         self.sockets.close_all()
         self._load.close()
+
+    def _make_supervisor(self, configuration: Configuration) -> LocalSupervisor:
+        introspection = Introspection(
+            SharedCensus(self.clock, census_of_psutil),
+            ExtraStats(self._parts.hooks),
+            lambda: self.bus.count,
+            os.getpid(),
+            self._plugin_views,
+        )
+        callbacks = replace(
+            self._parts.daemon,
+            configure=self._configure,
+            read_config=self._read_config,
+            host=self.host,
+            access_changed=self._renew_access,
+        )
+        return LocalSupervisor(configuration, self._world(), introspection, callbacks)
 
     def _seen_by_hooks(self, owner: str, watcher: WatcherPort) -> WatcherPort:
         return audited_watcher(watcher, insider(f"a hook of {owner}"), self._audit)

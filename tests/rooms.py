@@ -153,6 +153,7 @@ PURPOSES: Mapping[str, str] = {
     REQUESTS: "whoever commands comes in here: rights, limits, audit, dispatch; knows no wire",
     CONTROL: "ZeroMQ: server, publisher, clients; who calls is told apart in ``peers``",
     f"{CONTROL}.endpoints": "who is let in at the endpoints of an engine",
+    f"{CONTROL}.served_endpoints": "the control and the event endpoint while they are served",
     HOSTING: "how plugins come to run: where, by which program, and how they reach the daemon",
     f"{HOSTING}.runner": "the process of one plugin",
     f"{CORE}.embed": "the library: an engine inside another program",

@@ -10,10 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from cvec_circus_core.config.checks import (
-    FindFaultsAround,
-    FindPluginFaults,
-    FindStreamFaults,
-    Spec,
     arbiter_doubts,
     arbiter_faults,
     socket_faults,
@@ -23,14 +19,7 @@ from cvec_circus_core.config.checks import (
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments, look_at_env_sections
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.outside_faults import (
-    look_around,
-    refuse_plugins,
-    refuse_streams,
-    take_any_plugin,
-    take_any_stream,
-    take_anything,
-)
+from cvec_circus_core.config.outside_faults import NO_CHECKS, OutsideChecks
 from cvec_circus_core.config.plugin_sections import plugin_spec
 from cvec_circus_core.config.raw import Problem, RawConfig, RawSection
 from cvec_circus_core.config.section_reader import doubt_free, given_options, plain_values
@@ -47,10 +36,11 @@ STATS_ENDPOINT = "tcp://127.0.0.1:5557"
 _MEANING_MORE = ",*?["
 """In the name of a watcher, what lists and patterns are made of."""
 
+Spec = TypeVar("Spec")
+
 _SINGLE = ("circus", "env")
 _NAMED = ("watcher", "socket", "plugin", "env")
 _FORMS = "circus, env, env:LIST, watcher:NAME, socket:NAME or plugin:NAME"
-Named = TypeVar("Named")
 
 _OLD_SECTIONS = {"program": "watcher", "supervisord": "circus", "eventlistener": "plugin"}
 
@@ -80,13 +70,7 @@ class Loaded(Struct, frozen=True, kw_only=True):
     """The files that were read, the main one first."""
 
 
-def build(
-    raw: RawConfig,
-    environ: Mapping[str, str],
-    find_stream_faults: FindStreamFaults = take_any_stream,
-    find_plugin_faults: FindPluginFaults = take_any_plugin,
-    find_faults_around: FindFaultsAround = take_anything,
-) -> Loaded:
+def build(raw: RawConfig, environ: Mapping[str, str], outside: OutsideChecks = NO_CHECKS) -> Loaded:
     """Turn merged sections into specs, sorted by name."""
     findings = Findings(list(raw.problems), list(raw.warnings))
     environments = Environments(raw.sections, environ)
@@ -95,9 +79,10 @@ def build(
     environments.refuse_too_long(findings)
     variables = environments.seen(environments.common)
     arbiter = _arbiter(raw.section("circus"), variables, findings)
-    sections = tuple(_named("socket", raw.sections, findings))
-    sockets = {name: _socket(name, section, variables, findings) for name, section in sections}
-    bad_sockets = {name for name, section in sections if findings.is_bad(section.name)}
+    sockets = {
+        section.name: _socket(name, section, variables, findings)
+        for name, section in _named("socket", raw.sections, findings)
+    }
     _refuse_taken(raw.sections, findings)
     socket_names = {socket.name for socket in sockets.values()}
     socket_names |= {CONSOLE_SOCKET} if arbiter.httpd else set()
@@ -105,31 +90,26 @@ def build(
         section.name: _watcher(name, section, environments, socket_names, findings)
         for name, section in _named("watcher", raw.sections, findings)
     }
-    plugins = _without_bad(
-        plugin_spec(name, section, environments, socket_names, findings)
+    plugins = {
+        section.name: plugin_spec(name, section, environments, socket_names, findings)
         for name, section in _named("plugin", raw.sections, findings)
-    )
-    with_streams = {f"watcher:{spec.name}": spec for spec in _without_bad(watchers.values())}
-    with_streams |= {f"plugin:{plugin.name}": plugin.watcher for plugin in plugins}
-    faulty = refuse_streams(raw.sections, with_streams, find_stream_faults, findings)
-    refuse_plugins(raw.sections, plugins, find_plugin_faults, findings)
-    specs: dict[str, Spec] = {f"socket:{name}": socket for name, socket in sockets.items()}
-    specs |= {"circus": arbiter, **with_streams}
-    look_around(raw.sections, specs, arbiter, find_faults_around, findings)
+    }
+    specs = {"circus": arbiter, **sockets, **watchers, **plugins}
+    for section in raw.sections:
+        if spec := specs.get(section.name):
+            outside.look(section, spec, arbiter, findings)
     return Loaded(
         arbiter=arbiter,
-        watchers=tuple(
-            spec for name, spec in watchers.items() if spec and not findings.is_bad(name)
-        ),
-        sockets=tuple(socket for name, socket in sockets.items() if name not in bad_sockets),
-        plugins=tuple(plugin for plugin in plugins if plugin.watcher not in faulty),
+        watchers=_good(watchers, findings),
+        sockets=_good(sockets, findings),
+        plugins=_good(plugins, findings),
         problems=_in_order(findings.problems, raw.sections),
         warnings=_in_order(findings.warnings, raw.sections),
     )
 
 
-def _without_bad(specs: Iterable[Named | None]) -> tuple[Named, ...]:
-    return tuple(spec for spec in specs if spec is not None)
+def _good(specs: Mapping[str, Spec | None], findings: Findings) -> tuple[Spec, ...]:
+    return tuple(spec for name, spec in specs.items() if spec and not findings.is_bad(name))
 
 
 def with_stats(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from cvec_circus_core.config.build import FilePart, Loaded, build
-from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.expansion import Environments, expand
-from cvec_circus_core.config.outside_faults import take_any_plugin, take_any_stream, take_anything
+from cvec_circus_core.config.outside_faults import NO_CHECKS, OutsideChecks
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.text import TooLong
@@ -53,18 +52,13 @@ def load(
     path: str | Path,
     formats: Sequence[Format],
     environ: Mapping[str, str],
-    find_stream_faults: FindStreamFaults = take_any_stream,
-    find_plugin_faults: FindPluginFaults = take_any_plugin,
-    find_faults_around: FindFaultsAround = take_anything,
+    outside: OutsideChecks = NO_CHECKS,
     read_file: ReadFile = Path.read_bytes,
     saved_text: str | None = None,
 ) -> Loaded:
     """Read a configuration file, all that it includes, and what was saved beside it.
 
     Never raises for what is in them. ``saved_text`` takes the place of what was saved.
-
-    Without ``find_stream_faults``, the options of streams are not looked at, and those of plugins
-    not without ``find_plugin_faults``; nor is the machine without ``find_faults_around``.
     """
     main = _read(Path(path), formats, read_file)
     saved = saved_beside(Path(path))
@@ -88,7 +82,7 @@ def load(
         tuple(problem for part in (saved_part, *parts) for problem in part.problems),
         (*(warning for part in (saved_part, *parts) for warning in part.warnings), *warnings),
     )
-    loaded = build(raw, environ, find_stream_faults, find_plugin_faults, find_faults_around)
+    loaded = build(raw, environ, outside)
     pairs = zip(files, parts, strict=True)
     return replace(loaded, parts=tuple(_part(str(file), part) for file, part in pairs))
 

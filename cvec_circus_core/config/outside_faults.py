@@ -5,9 +5,6 @@ Each of them is asked for every section that has something of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
-
 from cvec_circus_core.config.checks import (
     FindFaultsAround,
     FindPluginFaults,
@@ -21,75 +18,45 @@ from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.option_reader import canonical_key
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.values import Struct
 
 HIDDEN = "…"
 """What is shown of a secret."""
 
 
-def take_any_stream(_: Mapping[str, Any]) -> tuple[()]:
-    """Find nothing wrong with any stream."""
+def _find_nothing(*_: object) -> tuple[()]:
     return ()
 
 
-def take_any_plugin(_: PluginSpec) -> tuple[()]:
-    """Find nothing wrong with any plugin."""
-    return ()
+class OutsideChecks(Struct, frozen=True):
+    """How each of them finds faults; those that are not given are not looked for."""
 
+    streams: FindStreamFaults = _find_nothing
+    plugins: FindPluginFaults = _find_nothing
+    around: FindFaultsAround = _find_nothing
 
-def take_anything(_: ArbiterSpec, __: Spec) -> tuple[()]:
-    """Look at nothing around."""
-    return ()
-
-
-def refuse_streams(
-    sections: Iterable[RawSection],
-    specs: Mapping[str, WatcherSpec],
-    find: FindStreamFaults,
-    findings: Findings,
-) -> list[WatcherSpec]:
-    """Add the faults of all streams, and return the specs that have any."""
-    faulty = []
-    for section in sections:
-        kind, _, name = section.name.partition(":")
-        spec = specs.get(f"{kind.strip()}:{name.strip()}")
-        for refused in stream_faults(spec, find) if spec else ():
-            _add(refused, refused.key, section, findings)
-            faulty += [] if refused.is_doubt else [spec]
-    return [spec for spec in faulty if spec]
-
-
-def refuse_plugins(
-    sections: Iterable[RawSection],
-    plugins: Iterable[PluginSpec],
-    find: FindPluginFaults,
-    findings: Findings,
-) -> None:
-    """Add the faults of all plugins."""
-    for section in sections:
-        kind, _, name = section.name.partition(":")
-        for plugin in plugins if kind.strip() == "plugin" else ():
-            if plugin.name != name.strip():
-                continue
-            for fault in find(plugin):
+    def look(
+        self,
+        section: RawSection,
+        spec: Spec | PluginSpec,
+        arbiter: ArbiterSpec,
+        findings: Findings,
+    ) -> None:
+        """Add the faults of what a section has become."""
+        own = spec.watcher if isinstance(spec, PluginSpec) else spec
+        if isinstance(own, WatcherSpec):
+            for fault in stream_faults(own, self.streams):
                 _add(fault, fault.key, section, findings)
+        if isinstance(spec, PluginSpec):
+            for fault in self.plugins(spec):
+                _add(fault, fault.key, section, findings)
+        for fault in self.around(arbiter, own):
+            if fault.key not in findings.bad_keys(section.name):
+                keys = (key for key in section.values if canonical_key(type(own), key) == fault.key)
+                _add(fault, next(keys, fault.key), section, findings)
 
 
-def look_around(
-    sections: Iterable[RawSection],
-    specs: Mapping[str, Spec],
-    arbiter: ArbiterSpec,
-    find: FindFaultsAround,
-    findings: Findings,
-) -> None:
-    """Add what of all that is named the machine does not have."""
-    for section in sections:
-        kind, colon, name = section.name.partition(":")
-        spec = specs.get(f"{kind.strip()}{colon}{name.strip()}")
-        for fault in find(arbiter, spec) if spec else ():
-            if fault.key in findings.bad_keys(section.name):
-                continue
-            written = (key for key in section.values if canonical_key(type(spec), key) == fault.key)
-            _add(fault, next(written, fault.key), section, findings)
+NO_CHECKS = OutsideChecks()
 
 
 def _add(fault: Fault, key: str, section: RawSection, findings: Findings) -> None:

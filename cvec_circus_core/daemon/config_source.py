@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import Any
 
 from cvec_circus_core.config.build import Loaded
-from cvec_circus_core.config.checks import FindFaultsAround, FindPluginFaults, FindStreamFaults
 from cvec_circus_core.config.load import (
     ReadFile,
     accepted,
@@ -23,7 +22,7 @@ from cvec_circus_core.config.load import (
     sentences_of_left_out,
     torn,
 )
-from cvec_circus_core.config.outside_faults import take_anything
+from cvec_circus_core.config.outside_faults import OutsideChecks
 from cvec_circus_core.control.endpoints import InternalEndpoints
 from cvec_circus_core.daemon.config_save import SavedFile
 from cvec_circus_core.extend.hooks import Hooks
@@ -87,13 +86,11 @@ def read(
     what the file names; looks for the accounts and folders that are named; and leaves nothing out.
     Keys are read, so that bad ones are told before anything is done; that is a `ConfigError`.
     """
-    streams: FindStreamFaults = Sinks().faults
-    plugins: FindPluginFaults = _faults_of_threads
-    around: FindFaultsAround = take_anything
+    outside = OutsideChecks(Sinks().faults, _faults_of_threads)
     if thoroughly:
         look = import_module("cvec_circus_core.daemon.preflight").Preflight()
-        streams, plugins, around = look.stream_faults, look.plugin_faults, look.faults_around
-    loaded = load(flags.config, load_formats(), environ, streams, plugins, around, read_file)
+        outside = OutsideChecks(look.stream_faults, look.plugin_faults, look.faults_around)
+    loaded = load(flags.config, load_formats(), environ, outside, read_file)
     good = flawless(loaded) if thoroughly else accepted(loaded, skip_bad=flags.skip_bad)
     if good.arbiter.curve_key is not None:
         read_keys = import_module("cvec_circus_core.system.key_files").daemon_keys
@@ -103,7 +100,8 @@ def read(
 
 def _read_with(flags: Flags, saved_text: str) -> Loaded:
     """Read the configuration with this in the place of what was saved. Raises `BadConfig`."""
-    loaded = load(flags.config, load_formats(), os.environ, Sinks().faults, saved_text=saved_text)
+    outside = OutsideChecks(Sinks().faults)
+    loaded = load(flags.config, load_formats(), os.environ, outside, saved_text=saved_text)
     return accepted(loaded, skip_bad=flags.skip_bad)
 
 

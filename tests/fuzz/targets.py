@@ -17,6 +17,7 @@ from typing import Any
 from cvec_circus_core.config.build import Loaded, build
 from cvec_circus_core.config.load import BadConfig, accepted
 from cvec_circus_core.config.mappings import changed_spec, spec_as_json
+from cvec_circus_core.config.outside_faults import OutsideChecks
 from cvec_circus_core.config.raw import RawConfig, merged
 from cvec_circus_core.control.codec import decode, encode, encode_event, id_of, request_of
 from cvec_circus_core.extend.command import Command
@@ -131,7 +132,9 @@ def config(data: bytes) -> None:
     text = _file(Choices(data[1:])) if data[:1] > b"\x7f" else data.decode("utf-8", "replace")
     raw = IniFormat().read(text, "circus.ini")
     whole = RawConfig(merged(raw.sections), raw.problems, raw.warnings)
-    loaded = build(whole, {"HOME": "/root", "WORD": "$(circus.env.home)"}, _stream_faults)
+    loaded = build(
+        whole, {"HOME": "/root", "WORD": "$(circus.env.home)"}, OutsideChecks(_stream_faults)
+    )
     for problem in (*loaded.problems, *loaded.warnings):
         assert len(str(problem).splitlines()) == 1, str(problem)
     _check_specs(loaded)
