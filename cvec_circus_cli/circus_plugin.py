@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from cvec_circus_cli import older_names
+from cvec_circus_cli.daemon_arguments import add_endpoints, add_logging, add_ssh
 from cvec_circus_core.api import (
     BadConfig,
     CircusError,
@@ -126,12 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "plugin", nargs="?", help="name of an installed plugin, or dotted name of its class"
     )
-    parser.add_argument(
-        "--endpoint", help="control endpoint of the daemon (default: tcp://127.0.0.1:5555)"
-    )
-    parser.add_argument(
-        "--pubsub", help="event endpoint of the daemon (default: tcp://127.0.0.1:5556)"
-    )
+    add_endpoints(parser, has_defaults=False)
     parser.add_argument(
         "-o",
         dest="option",
@@ -148,31 +144,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="configuration of the daemon; PLUGIN is then the name of a section [plugin:NAME]",
     )
-    _add_conditions(parser)
-    parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
-    parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
-    return parser
-
-
-def _add_conditions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check-delay", type=float, metavar="SECONDS", help="what the plugin is told (default: 5)"
     )
-    parser.add_argument(
-        "--log-level",
-        type=str.lower,
-        choices=("critical", "error", "warning", "info", "debug"),
-        help="how much is logged (default: info)",
-    )
-    parser.add_argument(
-        "--log-output", metavar="WHERE", help="log file, - for standard error (the default)"
-    )
-    parser.add_argument("--ssh", metavar="SERVER", help="go to the daemon through ssh")
+    add_logging(parser, has_defaults=False)
+    add_ssh(parser)
     parser.add_argument(
         "--keys",
         metavar="FOLDER",
         help="keys for a daemon elsewhere; else $CIRCUS_KEYS, else ~/.config/circus",
     )
+    parser.add_argument("--list", action="store_true", help="tell which plugins are installed")
+    parser.add_argument("--version", action="version", version=f"circus-plugin {__version__}")
+    return parser
 
 
 if __name__ == "__main__":

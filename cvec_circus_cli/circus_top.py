@@ -48,7 +48,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     open_missing_streams()
     parser = _parser()
     args = parser.parse_args(arguments)
-    options = EndpointOptions(
+    options = _endpoints(args)
+    try:
+        code = run(options, locate(options), _order(args))
+        sys.stdout.flush()
+    except NoStatistics as error:
+        complain(f"circus-top: {error}")
+        return error.code
+    except CallError as error:
+        complain(f"circus-top: {error}")
+        return exit_codes.NO_ANSWER
+    except KeyboardInterrupt:
+        return exit_codes.OK
+    except BrokenPipeError:
+        # Nobody reads on. Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    return code
+
+
+def _endpoints(args: argparse.Namespace) -> EndpointOptions:
+    return EndpointOptions(
         args.endpoint,
         args.control,
         args.ssh,
@@ -56,7 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args.timeout,
         tuple(args.trust_user),
     )
-    order = Order(
+
+
+def _order(args: argparse.Namespace) -> Order:
+    return Order(
         _mode(args),
         View(
             Sheet.SOCKETS if args.sockets else Sheet.PROCESSES,
@@ -73,22 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         json=args.json,
         screenshot=args.screenshot,
     )
-    try:
-        code = run(options, locate(options), order)
-        sys.stdout.flush()
-    except NoStatistics as error:
-        complain(f"circus-top: {error}")
-        return error.code
-    except CallError as error:
-        complain(f"circus-top: {error}")
-        return exit_codes.NO_ANSWER
-    except KeyboardInterrupt:
-        return exit_codes.OK
-    except BrokenPipeError:
-        # Nobody reads on. Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.OK
-    return code
 
 
 def _mode(args: argparse.Namespace) -> Mode:

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from cvec_circus_cli.daemon_arguments import add_endpoints, add_logging, add_ssh
 from cvec_circus_core.api import CircusError, __version__, open_missing_streams, visible
 from cvec_circus_core.hosting.runner import Order, of_the_daemon, run
 
@@ -50,16 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         "while somebody listens.",
         epilog="The daemon runs this itself when stats_endpoint stands in [circus].",
     )
-    parser.add_argument(
-        "--endpoint",
-        default="tcp://127.0.0.1:5555",
-        help="control endpoint of the daemon (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--pubsub",
-        default="tcp://127.0.0.1:5556",
-        help="event endpoint of the daemon (default: %(default)s)",
-    )
+    add_endpoints(parser, has_defaults=True)
     parser.add_argument(
         "--statspoint",
         default="tcp://127.0.0.1:5557",
@@ -75,20 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pss", action="store_true", help="tell memory with shared parts counted in parts, too"
     )
-    parser.add_argument(
-        "--log-level",
-        type=str.lower,
-        default="info",
-        choices=("critical", "error", "warning", "info", "debug"),
-        help="how much is logged (default: info)",
-    )
-    parser.add_argument(
-        "--log-output",
-        default="-",
-        metavar="WHERE",
-        help="log file, - for standard error (the default)",
-    )
-    parser.add_argument("--ssh", metavar="SERVER", help="go to the daemon through ssh")
+    add_logging(parser, has_defaults=True)
+    add_ssh(parser)
     parser.add_argument("--version", action="version", version=f"circusd-stats {__version__}")
     return parser
 

@@ -51,11 +51,7 @@ def run_command(
     """
     try:
         command = find(name)
-    except (UnknownName, BrokenCommand) as error:
-        settings.take_json(words)
-        return fail(settings, exit_codes.USAGE, error)
-    line = CommandLine(command)
-    try:
+        line = CommandLine(command)
         requests = line.read(words, settings.take)
         composed = [command.compose(arguments) for arguments in requests]
         if not all(confirm(question) for question in map(command.question, composed) if question):
@@ -72,7 +68,7 @@ def run_command(
     except HelpWanted:
         settings.take_json(words)
         return show_help(settings, [name])
-    except BadEndpoint as error:
+    except (UnknownName, BrokenCommand, BadEndpoint) as error:
         settings.take_json(words)
         return fail(settings, exit_codes.USAGE, error)
     except (UsageError, ValueError) as error:

@@ -49,7 +49,7 @@ from cvec_circus_core.runtime.takeover_notes import has_begun, note_begun, outpu
 from cvec_circus_core.runtime.world import World
 from cvec_circus_core.system.clock import AsyncioClock
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import MakeOwner, local_owner
+from cvec_circus_core.system.processes.local_owner import MakeOwner, local_owner
 from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.processes.priority import precedence
 from cvec_circus_core.system.stats.run_queue import Load

@@ -49,7 +49,7 @@ from cvec_circus_core.system.processes.descriptors import (
     seal_descriptors,
 )
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import (
+from cvec_circus_core.system.processes.local_owner import (
     choose_processes,
     local_owner,
     subreaper_processes,

@@ -13,7 +13,7 @@ from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.runtime.daemon_host import NoDaemonHost
 from cvec_circus_core.system.clock import unix_time
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
-from cvec_circus_core.system.processes.local import MakeOwner
+from cvec_circus_core.system.processes.local_owner import MakeOwner
 from cvec_circus_core.system.service_manager import ServiceManager
 
 

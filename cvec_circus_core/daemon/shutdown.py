@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from cvec_circus_core.engine import Engine
-from cvec_circus_core.model.kinds import signal_name
+from cvec_circus_core.model.signal_names import signal_name
 from cvec_circus_core.requests.audited import insider
 from cvec_circus_core.system.protocols import Scope, SignalResult
 

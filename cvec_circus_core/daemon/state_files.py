@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.specs import STOP, ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.option_kinds import STOP
+from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.system.processes.left_processes import Farewell, LeftProcesses
 from cvec_circus_core.system.processes.state_file import Recorded, StateFile
 

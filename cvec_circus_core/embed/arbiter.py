@@ -25,9 +25,8 @@ from cvec_circus_core.extend.ports import Supervisor, Ticket
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.hosting.classes import NO_DEFAULTS
 from cvec_circus_core.hosting.placement import place, watcher_of
-from cvec_circus_core.model.errors import AlreadyExists, BadMessage, CircusError
+from cvec_circus_core.model.errors import AlreadyExists, CircusError
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.options import declared_options
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
@@ -258,65 +257,6 @@ class Arbiter:
 
 def _nothing(done: Done) -> None:
     pass
-
-
-def get_arbiter(
-    watchers: str | Mapping[str, Any] | Iterable[Mapping[str, Any]],
-    controller: str | int | None = None,
-    pubsub_endpoint: str | None = None,
-    stats_endpoint: str | None = None,
-    env: Mapping[str, str] | None = None,
-    name: str | None = None,
-    context: zmq.Context[Any] | None = None,
-    background: bool = False,
-    stream_backend: str = "thread",
-    plugins: Sequence[Mapping[str, Any]] | None = None,
-    **options: Any,
-) -> Arbiter:
-    """Make an arbiter: for a command, or for a list of mappings with ``cmd`` and other options.
-
-        get_arbiter("myprogram", 4)
-        get_arbiter("myprogram", numprocesses=3)
-        get_arbiter([{"cmd": "myprogram", "numprocesses": 4}, {"cmd": "other"}])
-
-    With a command, the options of a watcher are keywords and a number in second place is
-    ``numprocesses``; ``endpoint`` is another name of ``controller``. Raises `BadMessage`,
-    `AlreadyExists`.
-    """
-    if isinstance(watchers, str):
-        watcher_options, options = _split(options)
-        watcher_options["cmd"] = watchers
-        if isinstance(controller, int):
-            watcher_options["numprocesses"], controller = controller, None
-        if env is not None:
-            watcher_options["env"] = env
-        if name is not None:
-            watcher_options["name"] = name
-        watchers = [watcher_options]
-    if isinstance(controller, int):
-        raise BadMessage("a number of processes goes with a command, not with a list of watchers")
-    described = [watchers] if isinstance(watchers, Mapping) else watchers
-    return Arbiter(
-        [Watcher.load_from_config(watcher_options) for watcher_options in described],
-        controller or options.pop("endpoint", None) or ENDPOINT,
-        pubsub_endpoint or PUBSUB_ENDPOINT,
-        context=context,
-        stats_endpoint=stats_endpoint,
-        plugins=plugins,
-        background=background,
-        **options,
-    )
-
-
-def _split(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell the options of a watcher from those of the arbiter, which come second."""
-    ours = {"prereload_fn", "loop", *declared_options(ArbiterSpec)} - _OF_THE_WATCHER
-    arbiter = {key: value for key, value in options.items() if key in ours}
-    return {key: value for key, value in options.items() if key not in ours}, arbiter
-
-
-_OF_THE_WATCHER = {"warmup_delay", "umask"}
-"""Options of both: with a command, those of its watcher are meant."""
 
 
 def _plugin_specs(plugins: Iterable[Mapping[str, Any]]) -> list[PluginSpec]:

@@ -106,13 +106,8 @@ def load_group(
         else:
             points[name] = point
     for failure in () if quietly else failures:
-        log.warning(
-            "%s %s of %s is left out: %s",
-            group,
-            failure.origin.name,
-            failure.origin.distribution,
-            failure.reason,
-        )
+        name, distribution = failure.origin.name, failure.origin.distribution
+        log.warning("%s %s of %s is left out: %s", group, name, distribution, failure.reason)
     return LoadedGroup(things, points, tuple(failures))
 
 

@@ -25,7 +25,7 @@ from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
 from cvec_circus_core.system.processes.descriptors import raise_nofile_limit, seal_descriptors
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import choose_processes, subreaper_processes
+from cvec_circus_core.system.processes.local_owner import choose_processes, subreaper_processes
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord, StateFile

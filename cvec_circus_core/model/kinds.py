@@ -7,13 +7,13 @@ what it would have taken.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from os import PathLike, fspath
-from typing import Any, Self
+from typing import Any
 
+from cvec_circus_core.model.signal_names import read_signal
 from cvec_circus_core.model.values import Struct
-from cvec_circus_core.model.words import split_words
+from cvec_circus_core.model.words import SplitText
 
 _TRUE = frozenset({"yes", "true", "on", "1"})
 _FALSE = frozenset({"no", "false", "off", "0"})
@@ -109,21 +109,6 @@ def _parse_text(text: str) -> str:
     return _check_text(text)
 
 
-class SplitText(tuple[str, ...]):
-    """Words that were split from a text, which is shown again as it was written."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Self:
-        """Split a text. Raises ValueError."""
-        words = super().__new__(cls, split_words(text))
-        words.text = text
-        return words
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.text,)
-
-
 def _show_words(words: tuple[str, ...]) -> str | list[str]:
     return words.text if isinstance(words, SplitText) and words.text else list(words)
 
@@ -150,40 +135,6 @@ def _parse_names(text: str) -> tuple[str, ...]:
 
 def _check_names(value: object) -> tuple[str, ...]:
     return _parse_names(value) if isinstance(value, str) else _check_words(value)
-
-
-def read_signal(value: object) -> int:
-    """Return the number of a signal given as a number, digits, or a name.
-
-    Names may have SIG or not, in any case, and ``RTMIN+n`` / ``RTMAX-n`` are known
-    (spec: protocol, signal). Raises ValueError.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("a signal")
-    number = _signal_number(value.strip().upper()) if isinstance(value, str) else int(value)
-    if number is None or number not in signal.valid_signals():
-        raise ValueError("a signal")
-    return int(number)
-
-
-def _signal_number(word: str) -> int | None:
-    if word.isdecimal():
-        return int(word)
-    name = word if word.startswith("SIG") else f"SIG{word}"
-    for mark in "+-":
-        base, sign, step = name.partition(mark)
-        if sign and step.isdecimal() and base in ("SIGRTMIN", "SIGRTMAX"):
-            return int(getattr(signal, base)) + int(mark + step)
-    member = signal.Signals.__members__.get(name)
-    return None if member is None else int(member)
-
-
-def signal_name(number: int) -> str:
-    """Return the name of a signal, ``SIGTERM`` for 15, or its digits where it has none."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
 
 
 def _parse_account(text: str) -> int | str:

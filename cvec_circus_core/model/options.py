@@ -13,8 +13,7 @@ from functools import cache
 from typing import Any
 
 from cvec_circus_core.model.kinds import Kind
-from cvec_circus_core.model.values import Struct, StructMeta
-from cvec_circus_core.model.values import field as default_of
+from cvec_circus_core.model.values import Struct, StructMeta, field as default_of
 
 
 class Needs(Enum):

@@ -13,8 +13,8 @@ from cvec_circus_core.model.kinds import (
     TEXT,
     between,
     one_of,
+    or_none as _or_none,
 )
-from cvec_circus_core.model.kinds import or_none as _or_none
 from cvec_circus_core.model.options import Needs, Spec, option
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import field

@@ -7,6 +7,7 @@ may add a watcher can send, hold the daemon for seconds there.
 from __future__ import annotations
 
 import re
+from typing import Self
 
 from cvec_circus_core.model.text import LONGEST_EXPANDED
 
@@ -61,3 +62,18 @@ def _ends_escaped(text: str, at: int) -> bool:
     rest = text[at:]
     trailing = len(rest) - len(rest.rstrip("\\"))
     return rest[0] != "'" and trailing % 2 == 1
+
+
+class SplitText(tuple[str, ...]):
+    """Words that were split from a text, which is shown again as it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        """Split a text. Raises ValueError."""
+        words = super().__new__(cls, split_words(text))
+        words.text = text
+        return words
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.text,)

@@ -17,8 +17,7 @@ from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
-from cvec_circus_core.model.values import Struct, replace
-from cvec_circus_core.policy.launch import Launch, SpawnEnvironment, env_files, paths_of, prepare
+from cvec_circus_core.model.values import Struct
 from cvec_circus_core.policy.watcher.effects import (
     AskHook,
     Effect,
@@ -42,13 +41,13 @@ from cvec_circus_core.policy.watcher.inputs import (
     TicketId,
 )
 from cvec_circus_core.runtime.address_conflicts import NO_CONFLICT, AddressConflict, conflict_of
+from cvec_circus_core.runtime.launch_cache import LaunchCache
 from cvec_circus_core.runtime.process_notices import Equipment, WatcherNotices
 from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
 from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.takeover_notes import FoundProcess, TakeoverNotes
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.env_files import EnvFiles
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
 from cvec_circus_core.system.state_store import TakeoverData
@@ -102,10 +101,7 @@ class EffectRunner:
         self._notices = notices
         self._hooks = hooks
         self._notes = notes
-        self._launch: tuple[WatcherSpec, SpawnEnvironment, Launch] | None = None
-        self._env_files = EnvFiles()
-        self._around = (SpawnEnvironment(), SpawnEnvironment())
-        """What all processes get, and the same with what env_file has."""
+        self.launches = LaunchCache(spec, world.around)
         self._stop_listening: Callable[[], None] = _nothing
         self._served: dict[int, Served] = {}
         """What processes were given; the sockets may be others when they go."""
@@ -137,16 +133,10 @@ class EffectRunner:
 
     def _spawn(self, wid: int) -> None:
         self._world.slow_paths.when_answering(
-            self._paths,
+            self.launches.paths,
             partial(self._spawn_now, wid),
             partial(self._post_failure, wid, shortage=True),
         )
-
-    def _paths(self) -> tuple[str, ...]:
-        try:
-            return paths_of(self._spec(), self._world.around())
-        except ValueError:
-            return ()  # as is said where it is started
 
     def _spawn_now(self, wid: int) -> None:
         try:
@@ -206,7 +196,7 @@ class EffectRunner:
         self._hooks.tell(event)
 
     def _prepare_start(self, wid: int) -> _Start:
-        launch = self.launch()
+        launch = self.launches.launch()
         names = launch.sockets.names
         served = self._world.sockets.served(names) if names else None
         equipment = self._notices.equip(launch.for_slot(wid))
@@ -253,25 +243,6 @@ class EffectRunner:
     def _on_connection(self) -> None:
         log.info("watcher %s: somebody has connected", self._spec().name)
         self._post(SocketReady())
-
-    def launch(self) -> Launch:
-        """Return how processes of the present spec start, here and now.
-
-        Raises ValueError, and `SystemProblem` where a file of variables can not be read.
-        """
-        spec, around = self._spec(), self._world.around()
-        around = self._with_files(spec, around) if spec.env_file else around
-        if self._launch is None or self._launch[0] is not spec or self._launch[1] is not around:
-            self._launch = (spec, around, prepare(spec, around))
-        return self._launch[2]
-
-    def _with_files(self, spec: WatcherSpec, around: SpawnEnvironment) -> SpawnEnvironment:
-        """Return what processes get, env_file included; the same object until something changes."""
-        variables = self._env_files.variables(env_files(spec, around))
-        known, with_files = self._around
-        if known is not around or with_files.file_variables is not variables:
-            self._around = (around, replace(around, file_variables=variables))
-        return self._around[1]
 
     def _ask_to_go(self, effect: Signal) -> None:
         self._world.processes.signal_when_idle(

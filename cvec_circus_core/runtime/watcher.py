@@ -108,7 +108,7 @@ class WatcherActor:
     def environment(self, wid: int) -> Mapping[str, str]:
         """Return the environment of this slot, without a plugin's options. Raises `BadMessage`."""
         try:
-            plan = self._effects.launch().for_slot(wid)
+            plan = self._effects.launches.launch().for_slot(wid)
             variables = dict(plan.with_numbers(self._world.sockets.numbers).env)
         except ValueError as error:
             raise BadMessage(str(error)) from None

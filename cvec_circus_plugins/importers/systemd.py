@@ -183,6 +183,20 @@ def _set_life(unit: UnitFile, watcher: ImportedSection) -> None:
         words = [word for key in keys for word in unit.text(_SERVICE, key).split()]
         codes = dict.fromkeys(["0", *filter(str.isdecimal, words)])
         options["exit_codes"] = " ".join(codes)
+    _set_times(unit, options)
+    if unit.text(_SERVICE, "KillMode", "control-group") == "control-group":
+        options["stop_children"] = "yes"
+    reload = unit.last(_SERVICE, "ExecReload")
+    if reload or kind == "notify-reload":
+        if reload is None or re.search(
+            r"kill\s+(-s\s+|-)(SIG)?(HUP|1)\s+\$\{?MAINPID", reload.value
+        ):
+            options["send_hup"] = "yes"
+        elif reload:
+            watcher.lose(reload.origin, "a reload replaces the processes; see hooks.before_signal")
+
+
+def _set_times(unit: UnitFile, options: dict[str, str]) -> None:
     for key, ours, default in (
         ("TimeoutStopSec", "graceful_timeout", "90"),
         ("TimeoutStartSec", "ready_timeout", ""),
@@ -197,16 +211,6 @@ def _set_life(unit: UnitFile, watcher: ImportedSection) -> None:
             options[ours] = "365d"
         elif text and text.lower() != "infinity":
             options[ours] = seconds_of(text, setting)
-    if unit.text(_SERVICE, "KillMode", "control-group") == "control-group":
-        options["stop_children"] = "yes"
-    reload = unit.last(_SERVICE, "ExecReload")
-    if reload or kind == "notify-reload":
-        if reload is None or re.search(
-            r"kill\s+(-s\s+|-)(SIG)?(HUP|1)\s+\$\{?MAINPID", reload.value
-        ):
-            options["send_hup"] = "yes"
-        elif reload:
-            watcher.lose(reload.origin, "a reload replaces the processes; see hooks.before_signal")
 
 
 def _set_output(unit: UnitFile, watcher: ImportedSection) -> None:

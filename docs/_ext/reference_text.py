@@ -22,7 +22,7 @@ from cvec_circus_core.extend.request import Prop, Request, properties
 from cvec_circus_core.extend.sink import STREAMS
 from cvec_circus_core.model import events
 from cvec_circus_core.model.errors import CallError, CircusError, Errno
-from cvec_circus_core.model.kinds import Kind, signal_name
+from cvec_circus_core.model.kinds import Kind
 from cvec_circus_core.model.options import (
     Family,
     Needs,
@@ -30,6 +30,7 @@ from cvec_circus_core.model.options import (
     declared_families,
     declared_options,
 )
+from cvec_circus_core.model.signal_names import signal_name
 from cvec_circus_core.model.socket_specs import SocketSpec
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from tests.rooms import CORE, PURPOSES, ROOMS

@@ -10,8 +10,7 @@ from signal import SIGINT
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cvec_circus_core.config.mappings import (
     arbiter_from_mapping,

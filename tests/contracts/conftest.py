@@ -34,7 +34,7 @@ from cvec_circus_core.system.keeper_client.kept_sockets import KeptSockets
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
-from cvec_circus_core.system.processes.local import pidfd_processes, thread_processes
+from cvec_circus_core.system.processes.local_owner import pidfd_processes, thread_processes
 from cvec_circus_core.system.protocols import (
     Clock,
     OnSignalled,

@@ -13,7 +13,7 @@ import sys
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
-from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.local_owner import choose_processes
 
 
 async def serve(connection: socket.socket) -> None:

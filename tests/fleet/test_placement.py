@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cvec_circus_plugins.fleet.condition import read_condition
 from cvec_circus_plugins.fleet.placement import Counts, Host, Mode, Service, moves, place

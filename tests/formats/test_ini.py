@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from cvec_circus_core.config.raw import RawConfig
 from cvec_circus_plugins.formats.ini import IniFormat

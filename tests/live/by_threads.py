@@ -16,7 +16,7 @@ from cvec_circus_core.engine import Engine, Parts
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.system.processes.local import local_owner, thread_processes
+from cvec_circus_core.system.processes.local_owner import local_owner, thread_processes
 
 
 async def run(file: str) -> None:

@@ -18,7 +18,7 @@ from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.watcher import inputs
 from cvec_circus_core.policy.watcher.inputs import Go
 from cvec_circus_core.runtime import watcher_inbox as watcher_room
-from cvec_circus_core.system.processes.local import choose_processes, local_owner
+from cvec_circus_core.system.processes.local_owner import choose_processes, local_owner
 
 TERM = signal.SIGTERM
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import cvec_circus_cli
 import cvec_circus_core

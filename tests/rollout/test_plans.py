@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec

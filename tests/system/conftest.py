@@ -12,11 +12,8 @@ import pytest
 
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.processes.local import (
-    LocalProcesses,
-    pidfd_processes,
-    thread_processes,
-)
+from cvec_circus_core.system.processes.local import LocalProcesses
+from cvec_circus_core.system.processes.local_owner import pidfd_processes, thread_processes
 from tests.spawned import spawned
 
 LIMIT = 30.0

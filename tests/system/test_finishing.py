@@ -21,7 +21,7 @@ from cvec_circus_core.system.net.busy_connections import under_way
 from cvec_circus_core.system.proc import sockets_of
 from cvec_circus_core.system.processes.idle_stop import dies_of
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.local_owner import choose_processes
 from cvec_circus_core.system.processes.process_table import descendants_of
 from cvec_circus_core.system.protocols import Scope, SignalResult
 from tests.programs import wait_until

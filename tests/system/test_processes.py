@@ -13,9 +13,9 @@ import pytest
 
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan
-from cvec_circus_core.system.processes import local
 from cvec_circus_core.system.processes.descriptors import open_descriptors
-from cvec_circus_core.system.processes.local import choose_processes, pidfd_processes
+from cvec_circus_core.system.processes.exit_watch import ThreadExitWatcher
+from cvec_circus_core.system.processes.local_owner import choose_processes, pidfd_processes
 from cvec_circus_core.system.processes.process_table import read_row
 from cvec_circus_core.system.protocols import Scope, SignalResult
 from tests.spawned import signalled, spawned
@@ -89,7 +89,7 @@ def test_a_kernel_without_pidfds_gets_threads(
 ) -> None:
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     made = choose_processes(loop)
-    assert isinstance(made._exits, local.ThreadExitWatcher)
+    assert isinstance(made._exits, ThreadExitWatcher)
     told: list[Exit] = []
     spawned(made, LaunchPlan(argv=("/bin/true",), env={}), lambda pid, ended: told.append(ended))
     loop.call_later(5, loop.stop)

@@ -189,7 +189,7 @@ import asyncio, os, signal, subprocess, threading, time
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.prctl import become_subreaper
-from cvec_circus_core.system.processes.local import choose_processes
+from cvec_circus_core.system.processes.local_owner import choose_processes
 from cvec_circus_core.system.processes.process_table import children_of
 from cvec_circus_core.system.signals import DaemonSignals
 

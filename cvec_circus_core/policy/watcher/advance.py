@@ -12,7 +12,7 @@ from typing import assert_never
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.model.specs import RETRY
+from cvec_circus_core.model.option_kinds import RETRY
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.activation import end_run, note_run, sync_listening
 from cvec_circus_core.policy.watcher.effects import Emit

@@ -8,7 +8,8 @@ makes no row of deaths shorter, either. All numbers are options of the watcher.
 
 from __future__ import annotations
 
-from cvec_circus_core.model.specs import RETRY, WatcherSpec
+from cvec_circus_core.model.option_kinds import RETRY
+from cvec_circus_core.model.specs import WatcherSpec
 
 FAILURES_ALLOWED = 5
 """So many in a row where on_failure asks for giving up and max_retry sets no limit."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed, Superseded
+from cvec_circus_core.model.option_kinds import EXIT
 from cvec_circus_core.model.outcome import Done, Failed
-from cvec_circus_core.model.specs import EXIT
 from cvec_circus_core.model.views import WatcherStatus
 from cvec_circus_core.policy.watcher.effects import Settle
 from cvec_circus_core.policy.watcher.inputs import Go, TicketId, Wanted

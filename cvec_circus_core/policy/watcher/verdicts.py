@@ -10,9 +10,10 @@ from typing import assert_never
 
 from cvec_circus_core.model import events
 from cvec_circus_core.model.exits import ExitReason
-from cvec_circus_core.model.kinds import UNEXPECTED, signal_name
+from cvec_circus_core.model.kinds import UNEXPECTED
+from cvec_circus_core.model.option_kinds import RETRY
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.model.specs import RETRY
+from cvec_circus_core.model.signal_names import signal_name
 from cvec_circus_core.policy.watcher.backoff import failures_allowed, is_death, pause_after
 from cvec_circus_core.policy.watcher.effects import (
     Emit,

@@ -19,16 +19,15 @@ import asyncio
 import logging
 import os
 import select
-import stat
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
 
-from cvec_circus_core.extend.sink import NO_LOG, Sinks, WriteLog
+from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.runtime.fair_queue import FairQueue
-from cvec_circus_core.runtime.streams.recent_output import RecentOutput
+from cvec_circus_core.runtime.streams.kept_pipe import KeptPipe
+from cvec_circus_core.runtime.streams.pass_on import PassOn
+from cvec_circus_core.runtime.streams.put_away_pipes import PutAwayPipes
 from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
-from cvec_circus_core.system.files import write_all
 from cvec_circus_core.system.output_journal import OutputJournal
 from cvec_circus_core.system.output_records import (
     PipeRecord,
@@ -39,12 +38,7 @@ from cvec_circus_core.system.output_records import (
 )
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.pipes import pipes
-from cvec_circus_core.system.processes.silent_pipes import (
-    TELL_ONCE,
-    TOGETHER,
-    SilentPipes,
-    silent_pipes,
-)
+from cvec_circus_core.system.processes.silent_pipes import TELL_ONCE, TOGETHER
 from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
@@ -60,60 +54,6 @@ PIECE = 64 * 1024
 
 LEFT_OVER = 1 << 20
 """Bytes that are read of all pipes of a channel at the end, at most for each of them."""
-
-
-class KeptPipe:
-    """One pipe: whose it is, and what is remembered of it."""
-
-    __slots__ = ("channel", "owner", "pid", "recent", "wid")
-
-    def __init__(self, owner: OutputOwner, wid: int, pid: int, channel: str) -> None:
-        self.owner = owner
-        self.wid = wid
-        self.pid = pid
-        self.channel = channel
-        self.recent: RecentOutput | None = None
-
-
-class OutputOwner(Protocol):
-    """What remembers what is read: the streams of a watcher."""
-
-    @property
-    def name(self) -> str:
-        """The watcher's name."""
-
-    def on_kept_output(self, pipe: KeptPipe, data: bytes) -> None:
-        """Take a piece of output."""
-
-    def on_kept_end(self, pipe: KeptPipe) -> None:
-        """Be told that nothing more will come."""
-
-
-class PassOn:
-    """A sink: a standard descriptor of the daemon, which gets every byte as it came."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self.in_loop = _never_waits(fd)
-
-        self._is_file = self.in_loop and stat.S_ISREG(os.fstat(fd).st_mode)
-        self._log: WriteLog = NO_LOG
-
-    def __call__(self, data: Mapping[str, Any], /) -> None:
-        """Write one piece. Raises OSError."""
-        if self._is_file:
-            self._log.begin(data["data"])
-        self.finish(data["data"])
-
-    def use_journal(self, log: WriteLog) -> None:
-        """Note what is about to be written."""
-        self._log = log
-
-    def finish(self, text: bytes) -> None:
-        """Write what was noted, or is. Raises OSError."""
-        self._log.appending(f"/proc/self/fd/{self._fd}", self._fd, len(text))
-        write_all(self._fd, text)
-        self._log.appended(len(text))
 
 
 class KeptPipes:
@@ -141,9 +81,7 @@ class KeptPipes:
         self._by_fd: dict[int, KeptPipe] = {}
         self._silent: dict[int, None] = {}
         """Descriptors of those that nothing has happened to, the first ones first."""
-        self._away: SilentPipes | None = None
-        self._by_number: dict[int, KeptPipe] = {}
-        """The pipes that are put away."""
+        self._away = PutAwayPipes()
         self._readable: deque[int] = deque()
         self._ended: deque[int] = deque()
         """Empty, and nobody writes to them any more."""
@@ -152,7 +90,7 @@ class KeptPipes:
         self._is_paused = False
 
     def __len__(self) -> int:
-        return len(self._by_fd) + len(self._by_number)
+        return len(self._by_fd) + len(self._away)
 
     def add(self, fd: int, pipe: KeptPipe) -> None:
         """Read a pipe from now on."""
@@ -213,10 +151,8 @@ class KeptPipes:
         self._ended.clear()
         for fd in tuple(self._by_fd):
             self._end(fd)
-        if self._away is not None:
-            numbers = tuple(self._by_number)
-            self._away.drop(numbers)
-            self._lose(numbers)
+        if lost := self._away.drop_all():
+            self._lose(lost)
 
     def _begin(self) -> None:
         epoll = select.epoll()
@@ -244,7 +180,7 @@ class KeptPipes:
 
         Of those that are put away only some, unless everything counts: the loop is woken again.
         """
-        while self._away is not None and (numbers := self._away.poll()):
+        while numbers := self._away.poll():
             self._take_back(numbers)
             if not everything:
                 break
@@ -260,33 +196,25 @@ class KeptPipes:
         assert self._epoll is not None
         descriptors = tuple(self._silent)
         self._silent.clear()
-        if self._away is None:
-            self._away = silent_pipes()
-            if self._away is None:
-                return
-            self._epoll.register(self._away.epoll.fileno(), select.EPOLLIN)
-        for fd, number in zip(descriptors, self._away.put(descriptors), strict=False):
+        for fd in self._away.put(self._epoll, {fd: self._by_fd[fd] for fd in descriptors}):
             self._epoll.unregister(fd)
             os.close(fd)
-            self._by_number[number] = self._by_fd.pop(fd)
+            del self._by_fd[fd]
 
     def _take_back(self, numbers: Sequence[int]) -> None:
         """Have pipes again that were put away."""
         assert self._epoll is not None
-        if not numbers or self._away is None:
-            return
-        descriptors = self._away.take(numbers)
-        for number, fd in zip(numbers, descriptors, strict=False):
+        returned, lost = self._away.take(numbers)
+        for fd, pipe in returned:
             descriptor = nofile.move_up(fd)
-            self._by_fd[descriptor] = self._by_number.pop(number)
+            self._by_fd[descriptor] = pipe
             self._epoll.register(descriptor, TELL_ONCE)
-        if len(descriptors) < len(numbers):
-            self._lose(numbers[len(descriptors) :])
+        if lost:
+            self._lose(lost)
 
-    def _lose(self, numbers: Sequence[int]) -> None:
+    def _lose(self, lost: Iterable[KeptPipe]) -> None:
         """Forget pipes that are closed elsewhere."""
-        for number in numbers:
-            pipe = self._by_number.pop(number)
+        for pipe in lost:
             pipes.count -= 1
             pipe.owner.on_kept_end(pipe)
         self._end_if_empty()
@@ -362,9 +290,7 @@ class KeptPipes:
             self._loop.remove_reader(self._epoll.fileno())
         self._epoll.close()
         self._epoll = None
-        if self._away is not None:
-            self._away.close()
-            self._away = None
+        self._away.close()
         self.writer.producers.discard(self)
 
 
@@ -372,19 +298,3 @@ def can_keep() -> bool:
     """Tell whether there are descriptors left for pipes that only keep output."""
     limit = nofile.current[0]
     return hasattr(select, "epoll") and (limit < 0 or 2 * pipes.count < limit)
-
-
-def _never_waits(fd: int) -> bool:
-    """Tell whether a descriptor leads to a plain file, or to nowhere."""
-    try:
-        status = os.fstat(fd)
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) or _is_null(status)
-
-
-def _is_null(status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(status, os.stat(os.devnull))
-    except OSError:
-        return False

@@ -13,8 +13,12 @@ from typing import Any, Protocol
 from cvec_circus_core.extend.sink import Sinks
 from cvec_circus_core.model.names import topic_name
 from cvec_circus_core.model.values import Struct, field
+from cvec_circus_core.runtime.fair_queue import FairQueue
 from cvec_circus_core.runtime.streams.kept_pipes import KeptPipes
+from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT
+from cvec_circus_core.runtime.streams.stream_settings import CHANNELS
 from cvec_circus_core.system.output_journal import OutputJournal
+from cvec_circus_core.system.protocols import Clock
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,17 @@ class Outputs(Struct):
     on_closed: Callable[[], None] | None = None
     is_hurried: bool = False
     """Whether the daemon should end now, whatever is lost."""
+
+    def kept_pipes(
+        self, channel: str, clock: Clock, loop: asyncio.AbstractEventLoop, turns: FairQueue
+    ) -> KeptPipes:
+        """Return the pipes of processes without a stream for one channel."""
+        if channel not in self.kept:
+            number = CHANNELS.index(channel) + 1
+            self.kept[channel] = KeptPipes(channel, number, clock, loop, turns, self.journal)
+            if STDERR in self.kept:
+                self.kept[STDERR].goes_after = self.kept.get(STDOUT)
+        return self.kept[channel]
 
     def hurry(self) -> None:
         """Wait for slow sinks no longer."""

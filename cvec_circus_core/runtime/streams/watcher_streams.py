@@ -1,16 +1,15 @@
 """The streams of one watcher: a sink writer per configured channel, a pipe per process and channel.
 
-Writers are opened when the first process is about to start, and closed when the watcher has stopped
-and the last pipe is empty; a restart or reload in between does not close them. `set` puts a new
-writer in the place of the old one: processes keep their pipes, what they write from then on goes to
-the new one. Where both channels have the same settings, they share one writer.
+Writers (`channel_writers.py`) are opened when the first process is about to start, and closed when
+the watcher has stopped and the last pipe is empty; a restart or reload in between does not close
+them. `set` puts a new writer in the place of the old one: processes keep their pipes, what they
+write from then on goes to the new one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from cvec_circus_core.model.errors import BadMessage, SystemProblem
 from cvec_circus_core.model.launch import Channel, LaunchPlan
@@ -19,12 +18,13 @@ from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.views import OutputLine, OutputQuery, OutputView
 from cvec_circus_core.policy.watcher.inputs import Found
-from cvec_circus_core.runtime.streams.kept_pipes import KeptPipe, KeptPipes, can_keep
+from cvec_circus_core.runtime.streams.channel_writers import ChannelWriters
+from cvec_circus_core.runtime.streams.kept_pipe import KeptPipe
+from cvec_circus_core.runtime.streams.kept_pipes import KeptPipes, can_keep
 from cvec_circus_core.runtime.streams.outputs import as_json, topic_of
 from cvec_circus_core.runtime.streams.pipe_reader import OutputSource, PipeReader, put_left
-from cvec_circus_core.runtime.streams.process_pipes import STDERR, STDOUT, ProcessPipes
+from cvec_circus_core.runtime.streams.process_pipes import STDOUT, ProcessPipes
 from cvec_circus_core.runtime.streams.recent_output import RecentOutput, WatcherRecentOutput
-from cvec_circus_core.runtime.streams.sink_writer import SinkWriter
 from cvec_circus_core.runtime.streams.stream_settings import (
     CHANNELS,
     changed_channels,
@@ -65,7 +65,7 @@ class WatcherStreams:
         self._listener = listener
         self._outputs = world.outputs
         self._spec = spec
-        self._writers: dict[str, SinkWriter] = {}
+        self._writers = ChannelWriters(world)
         self._readers: dict[int, list[PipeReader]] = {}
         self._recent = WatcherRecentOutput()
         self._is_closing = False
@@ -113,8 +113,7 @@ class WatcherStreams:
             raise SystemProblem("ready = log: needs a stream that passes the daemon")
 
     def _open_stream(self, process_pipes: ProcessPipes, channel: str, wid: int) -> None:
-        writer = self._writer(channel, self._spec())
-        self._open(writer)
+        writer = self._writers.opened(channel, self._spec())
         if writer.is_direct:
             process_pipes.redirect(channel, writer.descriptor(wid))
         else:
@@ -126,7 +125,7 @@ class WatcherStreams:
         reader = PipeReader(
             fd,
             source,
-            self._writers[source.channel],
+            self._writers.by_channel[source.channel],
             self._world,
             partial(self._on_output, recent, topic_of(source.watcher, source.pid, source.channel)),
             partial(self._on_pipe_end, recent),
@@ -141,21 +140,8 @@ class WatcherStreams:
         self._kept_pipes(channel).add(fd, KeptPipe(self, wid, pid, channel))
 
     def _kept_pipes(self, channel: str) -> KeptPipes:
-        kept = self._outputs.kept.get(channel)
-        if kept is None:
-            world, number = self._world, CHANNELS.index(channel) + 1
-            kept = KeptPipes(
-                channel,
-                number,
-                world.clock,
-                world.loop,
-                world.turns,
-                self._outputs.journal,
-            )
-            self._outputs.kept[channel] = kept
-            if (errors := self._outputs.kept.get(STDERR)) is not None:
-                errors.goes_after = self._outputs.kept.get(STDOUT)
-        return kept
+        world = self._world
+        return self._outputs.kept_pipes(channel, world.clock, world.loop, world.turns)
 
     def take_over(self, found: Found, descriptors: Mapping[str, int]) -> None:
         """Read on in the pipes of a process that an earlier daemon has started."""
@@ -165,7 +151,7 @@ class WatcherStreams:
                 continue
             fd = pipes.adopt(descriptors[channel], blocks=not settings_of(spec, channel))
             if settings_of(spec, channel):
-                self._open(self._writer(channel, spec))
+                self._writers.opened(channel, spec)
                 self._begin(spec.name, found.wid, found.pid, channel, fd)
             else:
                 self._begin_kept(found.wid, found.pid, channel, fd)
@@ -178,8 +164,7 @@ class WatcherStreams:
             _, wid, pid, channel = key.decode(errors="surrogateescape").split("\0")
             source = OutputSource(self.name, int(wid), int(pid), channel)
             if settings_of(self._spec(), channel):
-                writer = self._writer(channel, self._spec())
-                self._open(writer)
+                writer = self._writers.opened(channel, self._spec())
                 put_left(source, writer, self._world)
             else:
                 pipe = KeptPipe(self, source.wid, source.pid, channel)
@@ -226,22 +211,16 @@ class WatcherStreams:
             bool(settings_of(old, channel)) != bool(settings_of(spec, channel))
             for channel in changed
         )
-        before = dict(self._writers)
-        new = {channel: writer for channel, writer in before.items() if channel not in changed}
-        try:
-            for channel in changed:
-                if channel in before and settings_of(spec, channel):
-                    new[channel] = _shared(new, settings_of(spec, channel)) or self._new_writer(
-                        channel, spec
-                    )
-                    if before[channel].is_open:
-                        self._open(new[channel])
-                        needs_new |= before[channel].is_direct or new[channel].is_direct
-        except BaseException:
-            self._retire(set(new.values()) - set(before.values()))
-            raise
-        self._swap(new)
-        return needs_new
+        before = self._writers.by_channel
+        becomes_direct = self._writers.change(changed, spec)
+        for readers in self._readers.values():
+            for reader in readers:
+                # A channel without a new writer keeps the old one until its process is replaced.
+                writer = self._writers.by_channel.get(reader.source.channel, reader.writer)
+                if writer is not reader.writer:
+                    reader.move(writer)
+        self._writers.retire(before.values())
+        return needs_new or becomes_direct
 
     def close_later(self) -> None:
         """Close the sinks once all that was written has come, unless a process starts before."""
@@ -255,8 +234,7 @@ class WatcherStreams:
 
     def reopen(self) -> None:
         """Open the files of the streams anew."""
-        for writer in set(self._writers.values()):
-            writer.reopen()
+        self._writers.reopen()
 
     def recent(self, channel: str, lines: int, wid: int | None = None) -> list[OutputView]:
         """Return the last lines of each process, or of those of one slot. Raises `BadMessage`."""
@@ -275,44 +253,9 @@ class WatcherStreams:
         return self._recent.lines(query)
 
     def _refusal(self, channel: str) -> BadMessage | None:
-        writer = self._writers.get(channel)
+        writer = self._writers.by_channel.get(channel)
         file = writer.settings.get("filename") if writer is not None and writer.is_direct else None
         return None if writer is not None and file is None else refusal(self._spec(), channel, file)
-
-    def _writer(self, channel: str, spec: WatcherSpec) -> SinkWriter:
-        if channel not in self._writers:
-            shared = _shared(self._writers, settings_of(spec, channel))
-            self._writers[channel] = shared or self._new_writer(channel, spec)
-        return self._writers[channel]
-
-    def _new_writer(self, channel: str, spec: WatcherSpec) -> SinkWriter:
-        return SinkWriter(
-            f"{channel}_stream of {spec.name}",
-            settings_of(spec, channel),
-            self._outputs.sinks,
-            self._world.clock,
-            self._world.loop,
-            self._outputs.journal,
-        )
-
-    def _open(self, writer: SinkWriter) -> None:
-        writer.open()
-        self._outputs.writers.add(writer)
-
-    def _swap(self, new: dict[str, SinkWriter]) -> None:
-        before, self._writers = self._writers, new
-        for readers in self._readers.values():
-            for reader in readers:
-                # A channel without a new writer keeps the old one until its process is replaced.
-                writer = new.get(reader.source.channel, reader.writer)
-                if writer is not reader.writer:
-                    reader.move(writer)
-        self._retire(set(before.values()) - set(new.values()))
-
-    def _retire(self, writers: set[SinkWriter]) -> None:
-        for writer in writers:
-            if writer.is_open and not writer.producers:
-                writer.close(partial(self._outputs.closed, writer))
 
     def _on_output(self, recent: RecentOutput, topic: str, data: bytes) -> None:
         start = recent.end
@@ -340,14 +283,13 @@ class WatcherStreams:
         readers.remove(reader)
         if not readers:
             del self._readers[reader.source.pid]
-        if reader.writer not in self._writers.values():
-            self._retire({reader.writer})
+        self._writers.retire([reader.writer])
         self._close_if_done()
 
     def _close_if_done(self) -> None:
         if not self._is_closing or self._readers:
             return
-        self._retire(set(self._writers.values()))
+        self._writers.close()
 
 
 def _nothing() -> None:
@@ -356,7 +298,3 @@ def _nothing() -> None:
 
 def _is_inherited(plan: LaunchPlan, channel: str) -> bool:
     return (plan.stdout if channel == STDOUT else plan.stderr) is Channel.INHERIT
-
-
-def _shared(writers: Mapping[str, SinkWriter], settings: Mapping[str, Any]) -> SinkWriter | None:
-    return next((writer for writer in writers.values() if writer.settings == settings), None)

@@ -10,7 +10,7 @@ from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeeperStore, KeptProcesses
 from cvec_circus_core.system.processes.launcher import Launcher
-from cvec_circus_core.system.processes.local import MakeOwner
+from cvec_circus_core.system.processes.local_owner import MakeOwner
 from cvec_circus_core.system.protocols import Defer, Owner
 from cvec_circus_core.system.state_store import Inventory
 

@@ -17,7 +17,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cvec_circus_core.model.errors import CannotBind, CannotSpawn
 from cvec_circus_core.model.exits import Exit
@@ -28,18 +28,13 @@ from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.exit_watch import (
     ExitWatcher,
     NotYet,
-    PidfdExitWatcher,
-    ThreadExitWatcher,
-    has_pidfds,
 )
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
-from cvec_circus_core.system.processes.local_store import LocalStore
 from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.signal_results import signal_all
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
-from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
     Defer,
@@ -47,7 +42,6 @@ from cvec_circus_core.system.protocols import (
     OnServing,
     OnSignalled,
     OnSpawned,
-    Owner,
     Scope,
     SpawnResult,
     ignore_result,
@@ -296,58 +290,3 @@ class LocalProcesses:
 
 def _inode_of(fd: int) -> int:
     return os.fstat(fd).st_ino
-
-
-class MakeLocal(Protocol):
-    """Makes one kind of them."""
-
-    def __call__(
-        self,
-        loop: AbstractEventLoop,
-        launcher: Launcher | None = None,
-        defer: Defer | None = None,
-        sockets: OwnedSockets | None = None,
-        record: SpawnRecord = NO_RECORD,
-    ) -> LocalProcesses:
-        """Return processes that belong to a loop."""
-
-
-def _kind(hears_ends: Callable[[], bool], *, is_subreaper: bool = False) -> MakeLocal:
-    def make(
-        loop: AbstractEventLoop,
-        launcher: Launcher | None = None,
-        defer: Defer | None = None,
-        sockets: OwnedSockets | None = None,
-        record: SpawnRecord = NO_RECORD,
-    ) -> LocalProcesses:
-        by_pidfd = hears_ends()
-        exits = PidfdExitWatcher(loop) if by_pidfd else ThreadExitWatcher(loop)
-        descendants = Descendants(
-            loop, hears_ends=by_pidfd, is_subreaper=is_subreaper, record=record
-        )
-        return LocalProcesses(loop, exits, descendants, launcher, defer, sockets)
-
-    return make
-
-
-pidfd_processes = _kind(lambda: True)
-"""Processes whose ends are heard by pidfd."""
-thread_processes = _kind(lambda: False)
-"""Processes whose ends are heard by threads."""
-choose_processes = _kind(lambda: has_pidfds())
-"""The better kind for this machine."""
-subreaper_processes = _kind(lambda: has_pidfds(), is_subreaper=True)
-"""The same for a sub-reaper: what they leave behind is always found."""
-
-MakeOwner = Callable[[AbstractEventLoop, Launcher, Defer], Owner]
-
-
-def local_owner(make: MakeLocal = choose_processes, record: SpawnRecord = NO_RECORD) -> MakeOwner:
-    """Return what makes this process itself the owner of processes and sockets."""
-
-    def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
-        sockets = OwnedSockets(loop)
-        processes = make(loop, launcher, defer, sockets, record)
-        return Owner(processes, sockets, LocalStore(record))
-
-    return make_owner

@@ -7,9 +7,15 @@ from typing import Any
 
 from circus.exc import CallError
 from circus.util import DEFAULT_ENDPOINT_DEALER
-from cvec_circus_core.api import AsyncCircusClient as _AsyncCircusClient
-from cvec_circus_core.api import CircusClient as _CircusClient
-from cvec_circus_core.api import NoAnswer, NothingListens, cast_message, make_json, make_message
+from cvec_circus_core.api import (
+    AsyncCircusClient as _AsyncCircusClient,
+    CircusClient as _CircusClient,
+    NoAnswer,
+    NothingListens,
+    cast_message,
+    make_json,
+    make_message,
+)
 
 __all__ = [
     "DEFAULT_ENDPOINT_DEALER",

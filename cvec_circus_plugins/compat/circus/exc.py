@@ -1,9 +1,12 @@
 """Errors, by their older names."""
 
-from cvec_circus_core.api import AlreadyExists as AlreadyExist
-from cvec_circus_core.api import BadMessage as MessageError
-from cvec_circus_core.api import CallError, CircusError
-from cvec_circus_core.api import Conflict as ConflictError
+from cvec_circus_core.api import (
+    AlreadyExists as AlreadyExist,
+    BadMessage as MessageError,
+    CallError,
+    CircusError,
+    Conflict as ConflictError,
+)
 
 __all__ = ["AlreadyExist", "ArgumentError", "CallError", "ConflictError", "MessageError"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cvec_circus_core import DEAD_OR_ZOMBIE, OTHER, RUNNING, UNEXISTING
-from cvec_circus_core import Process as _Process
+from cvec_circus_core import DEAD_OR_ZOMBIE, OTHER, RUNNING, UNEXISTING, Process as _Process
 
 __all__ = ["DEAD_OR_ZOMBIE", "OTHER", "RUNNING", "UNEXISTING", "Process"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.policy.arbiter import advance, inputs, machine, record, stages

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 
 from circus.exc import ArgumentError, MessageError
 from cvec_circus_cli.arguments import CommandLine, UsageError
-from cvec_circus_core.api import Command as _Command
-from cvec_circus_core.api import Request
-from cvec_circus_core.api import properties as _properties
+from cvec_circus_core.api import Command as _Command, Request, properties as _properties
 from cvec_circus_core.extend.registry import load_commands
 
 
