@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.blocking_client import CircusClient as CircusClient
     from cvec_circus_core.control.client import AsyncCircusClient as AsyncCircusClient
     from cvec_circus_core.control.stats_client import StatsClient as StatsClient
-    from cvec_circus_core.embed.arbiter import Arbiter as Arbiter
-    from cvec_circus_core.embed.get_arbiter import get_arbiter as get_arbiter
+    from cvec_circus_core.embed.arbiter import Arbiter as Arbiter, get_arbiter as get_arbiter
     from cvec_circus_core.embed.process import (
         DEAD_OR_ZOMBIE as DEAD_OR_ZOMBIE,
         OTHER as OTHER,
@@ -46,8 +45,7 @@ _NAMES = LazyNames(
         "control.blocking_client": "CircusClient",
         "control.client": "AsyncCircusClient",
         "control.stats_client": "StatsClient",
-        "embed.arbiter": "Arbiter",
-        "embed.get_arbiter": "get_arbiter",
+        "embed.arbiter": "Arbiter get_arbiter",
         "embed.process": "DEAD_OR_ZOMBIE OTHER Process ProcessStatus RUNNING UNEXISTING",
         "embed.watcher": "Watcher",
         "extend.plugin": "CircusPlugin",

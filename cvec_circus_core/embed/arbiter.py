@@ -8,12 +8,9 @@ from typing import Any
 
 import zmq
 
-from cvec_circus_core.config.mappings import (
-    arbiter_from_mapping,
-    plugin_from_mapping,
-    texts_read,
-)
+from cvec_circus_core.config.mappings import arbiter_from_mapping, texts_read
 from cvec_circus_core.embed.caller_objects import show_bound, through
+from cvec_circus_core.embed.descriptions import plugin_specs, refuse_twins, split_options
 from cvec_circus_core.embed.engine_runner import MakeLoop, Running
 from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do, running_loop
@@ -25,10 +22,9 @@ from cvec_circus_core.extend.ports import Supervisor, Ticket
 from cvec_circus_core.extend.registry import load_commands
 from cvec_circus_core.hosting.classes import NO_DEFAULTS
 from cvec_circus_core.hosting.placement import place, watcher_of
-from cvec_circus_core.model.errors import AlreadyExists, CircusError
+from cvec_circus_core.model.errors import BadMessage, CircusError
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Done
-from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.policy.config_plan import Configuration
 from cvec_circus_core.policy.order import start_order
@@ -74,7 +70,7 @@ class Arbiter:
         **options: object,
     ) -> None:
         self._watchers = list(watchers)
-        _refuse_twins(self._watchers)
+        refuse_twins(watcher.name for watcher in self._watchers)
         self._serves = endpoint is not None and pubsub_endpoint is not None
         values = {
             "endpoint": endpoint,
@@ -92,7 +88,7 @@ class Arbiter:
             log.warning("check_delay %g is taken, and has no effect", self._spec.check_delay)
         self._sockets = tuple(sockets)
         self._zmq_context = context
-        self._plugins = tuple(_plugin_specs(plugins or ()))
+        self._plugins = tuple(plugin_specs(plugins or ()))
         self._hooks = Hooks.installed()
         self._background = background
         self._prereload = prereload_fn
@@ -190,7 +186,7 @@ class Arbiter:
         if home is not None:
             home.ask(lambda: watcher.attach(home, self._spec.umask))
         else:
-            _refuse_twins([*self._watchers, watcher])
+            refuse_twins(each.name for each in (*self._watchers, watcher))
             self._watchers.append(watcher)
         return watcher
 
@@ -259,19 +255,46 @@ def _nothing(done: Done) -> None:
     pass
 
 
-def _plugin_specs(plugins: Iterable[Mapping[str, Any]]) -> list[PluginSpec]:
-    specs = []
-    for plugin in plugins:
-        use = str(plugin.get("use", ""))
-        name = str(plugin.get("name") or use.rpartition(".")[2].rpartition(":")[2].lower())
-        options = {key: value for key, value in plugin.items() if key != "name"}
-        specs.append(plugin_from_mapping(name, options))
-    return specs
+def get_arbiter(
+    watchers: str | Mapping[str, Any] | Iterable[Mapping[str, Any]],
+    controller: str | int | None = None,
+    pubsub_endpoint: str | None = None,
+    stats_endpoint: str | None = None,
+    env: Mapping[str, str] | None = None,
+    name: str | None = None,
+    context: zmq.Context[Any] | None = None,
+    background: bool = False,
+    stream_backend: str = "thread",
+    plugins: Sequence[Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> Arbiter:
+    """Make an arbiter: for a command, or for a list of mappings with ``cmd`` and other options.
 
+        get_arbiter("myprogram", 4)
+        get_arbiter("myprogram", numprocesses=3)
+        get_arbiter([{"cmd": "myprogram", "numprocesses": 4}, {"cmd": "other"}])
 
-def _refuse_twins(watchers: Iterable[Watcher]) -> None:
-    keys = set()
-    for watcher in watchers:
-        if name_key(watcher.name) in keys:
-            raise AlreadyExists(watcher.name)
-        keys.add(name_key(watcher.name))
+    With a command, the options of a watcher are keywords and a number in second place is
+    ``numprocesses``; ``endpoint`` is another name of ``controller``. Raises `BadMessage`,
+    `AlreadyExists`.
+    """
+    if isinstance(watchers, str):
+        watcher_options, options = split_options(options)
+        given = {"cmd": watchers, "env": env, "name": name}
+        watcher_options |= {key: value for key, value in given.items() if value is not None}
+        if isinstance(controller, int):
+            watcher_options["numprocesses"], controller = controller, None
+        watchers = [watcher_options]
+    if isinstance(controller, int):
+        raise BadMessage("a number of processes goes with a command, not with a list of watchers")
+    described = [watchers] if isinstance(watchers, Mapping) else watchers
+    return Arbiter(
+        [Watcher.load_from_config(watcher_options) for watcher_options in described],
+        controller or options.pop("endpoint", None) or ENDPOINT,
+        pubsub_endpoint or PUBSUB_ENDPOINT,
+        context=context,
+        stats_endpoint=stats_endpoint,
+        plugins=plugins,
+        background=background,
+        **options,
+    )
