@@ -109,6 +109,8 @@ class OutputQuery(Struct, frozen=True):
     lines: int = 10
     """How many of each slot, also of processes that have ended, at most."""
     wid: int | None = None
+    pid: int | None = None
+    """The process whose lines are wanted, and which has ended."""
     since: float | None = None
     """The Unix time before which no line is wanted."""
     text: str = ""

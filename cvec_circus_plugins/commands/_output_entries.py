@@ -26,7 +26,10 @@ def output_entry(view: OutputView, limit: int) -> dict[str, Any]:
 
 
 def merged_entries(watcher: str, lines: Iterable[OutputLine], limit: int) -> list[dict[str, Any]]:
-    """Return an entry for each run of lines of one process and channel, the last up to a limit."""
+    """Return an entry for each run of lines of one process and channel, the last up to a limit.
+
+    A run that is longer by itself begins with a whole line, unless its last line is longer.
+    """
     runs: list[tuple[OutputLine, bytearray]] = []
     for line in lines:
         if runs and _source(runs[-1][0]) == _source(line) and runs[-1][1].endswith(b"\n"):
@@ -37,6 +40,8 @@ def merged_entries(watcher: str, lines: Iterable[OutputLine], limit: int) -> lis
     for first, data in reversed(runs):
         if limit <= 0:
             break
+        if len(data) > limit and not entries:
+            del data[: data.find(b"\n", len(data) - limit - 1, -1) + 1 or -limit]
         limit -= len(data)
         entries.append(
             {

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from cvec_circus_core.api import Done, Supervisor, Ticket, WatcherPort
 
-_LAST_LINES, _SEARCHED_LINES = 10, 1000
-_LAST_BYTES = 4096
+_LAST_LINES, _LAST_BYTES = 10, 4096
 WAYS_TO_MATCH = ("glob", "simple", "regex")
 
 
@@ -87,13 +86,12 @@ async def all_done(supervisor: Supervisor, tickets: Sequence[Ticket]) -> list[Do
 
 def _last_output(supervisor: Supervisor, name: str, pid: int) -> Sequence[Mapping[str, Any]]:
     try:
-        lines = supervisor.watcher(name).recent_lines(api.OutputQuery(lines=_SEARCHED_LINES))
+        lines = supervisor.watcher(name).recent_lines(api.OutputQuery(lines=_LAST_LINES, pid=pid))
     except api.RequestError:
         return ()  # it is gone meanwhile, or its output does not pass the daemon
     from cvec_circus_plugins.commands._output_entries import merged_entries
 
-    own = [line for line in lines if line.pid == pid]
-    return merged_entries(name, own[-_LAST_LINES:], _LAST_BYTES)
+    return merged_entries(name, lines, _LAST_BYTES)
 
 
 def replaced(done: Sequence[Done]) -> dict[str, Any]:

@@ -181,7 +181,9 @@ class Tail(Command):
 def _merged(watcher: WatcherPort, request: TailRequest) -> dict[str, Any]:
     channels = CHANNELS if request.channel == ALL else (request.channel,)
     since = None if request.since is None else api.unix_time() - request.since
-    query = api.OutputQuery(channels, request.lines, request.process, since, request.grep)
+    query = api.OutputQuery(
+        channels, request.lines, request.process, since=since, text=request.grep
+    )
     lines = watcher.recent_lines(query)
     views: list[OutputView] = []
     not_shown: list[str] = []

@@ -30,6 +30,17 @@ time.sleep(1000)
 """
 EXITS = "import sys; sys.exit('no database')"
 LAST_LINE = "no database"
+LAST_WORDS = [
+    "print(*range(200), sep='\\n'); sys.stdout.flush(); sys.exit(LAST)",
+    "sys.stderr.write(('x' * 99 + '\\n') * 1000 + LAST); os._exit(1)",
+    "sys.stderr.write('x' * 100_000 + LAST); os.abort()",
+    "os.close(2); subprocess.run(['sh', '-c', f'echo {LAST}; sleep 3 &']); os._exit(0)",
+]
+WAYS_OF_OUTPUT = [
+    "",
+    "redirect_stderr = True",
+    "stdout_stream.filename = {folder}/out\nstderr_stream.filename = {folder}/out",
+]
 
 
 @pytest.fixture
@@ -100,6 +111,26 @@ def test_programs_get_the_lines_under_a_key(daemon: Daemon) -> None:
     assert reply["status"] == "error"
     assert [entry["watcher"] for entry in reply["last_output"]] == ["broken"]
     assert reply["last_output"][0]["data"].endswith(f"{LAST_LINE}\n")
+
+
+@pytest.mark.parametrize("options", WAYS_OF_OUTPUT)
+def test_the_last_line_is_told_however_it_came(
+    start: Callable[..., Daemon], tmp_path: Path, options: str
+) -> None:
+    sections = ""
+    for number, program in enumerate(LAST_WORDS):
+        script = tmp_path / f"broken{number}.py"
+        script.write_text(f"import os, subprocess, sys\nLAST = {LAST_LINE!r}\n{program}\n")
+        sections += (
+            f"[watcher:broken{number}]\nautostart = False\ncmd = {sys.executable} {script}\n"
+            f"{options.format(folder=tmp_path)}\n"
+        )
+    daemon = start(sections)
+    for number, program in enumerate(LAST_WORDS):
+        outcome = daemon.control("start", f"broken{number}", "--waiting")
+        assert outcome.returncode == 3, (program, outcome)
+        assert outcome.stderr.rstrip().endswith(LAST_LINE), (program, outcome.stderr[-200:])
+        assert len(outcome.stderr) < 6000, program
 
 
 def test_a_start_of_everything_waits_for_the_last_priority(

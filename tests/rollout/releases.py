@@ -161,7 +161,7 @@ def main() -> int:
         for outcome in try_releases(name, options.kinds):
             print(outcome.row(), flush=True)
             if not outcome.is_good or outcome.code:
-                print(f"    {outcome.text.strip()[:300]}", flush=True)
+                print(f"    {outcome.text.strip()}", flush=True)
             for failure in sorted(set(outcome.seen.failures)):
                 print(f"    {outcome.seen.failures.count(failure)} x {failure}", flush=True)
             outcomes.append(outcome)

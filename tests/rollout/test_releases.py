@@ -31,3 +31,5 @@ def test_a_release_is_brought_or_refused(name: str) -> None:
         assert outcome.seen.slowest < IMPORT, outcome
         if outcome.code:
             assert "ready" in outcome.text, outcome
+        if outcome.kind.startswith("no import"):
+            assert "no_such_module" in outcome.text.replace("-", "_"), outcome

@@ -45,12 +45,17 @@ def kept_bytes(output: WatcherRecentOutput, recents: list[RecentOutput]) -> int:
         ((), 3, b""),
         ((b"x" * (2 * LIMIT), b"\nend\n"), 9, b"end\n"),
         ((b"\n" + b"x" * LIMIT + b"\nend\n",), 9, b"end\n"),
+        ((b"x" * (2 * LIMIT) + b" end\n",), 9, b"x" * (LIMIT - 5) + b" end\n"),
+        ((b"x" * (2 * LIMIT) + b" end",), 9, b"x" * (LIMIT - 4) + b" end"),
     ],
 )
 def test_last_lines(pieces: tuple[bytes, ...], lines: int, text: bytes) -> None:
     output = output_of(*pieces)
     assert last(output, lines) == text
     assert output.last_of(7, lines) == text
+    query = OutputQuery(lines=lines, pid=7)
+    assert b"".join(line.data for line in output.lines(query)) == text
+    assert output.lines(OutputQuery(pid=8)) == []
 
 
 @pytest.mark.parametrize("size", [1, 100, 5000, LIMIT - 1, LIMIT, LIMIT + 1, 3 * LIMIT])

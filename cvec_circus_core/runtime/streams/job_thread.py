@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 ROOM = 1 << 20
 """Bytes that wait at most, plus one piece."""
 
+MOST = 8 * ROOM
+"""The same, where it is what processes have written before they ended."""
+
 IDLE = 10.0
 """Seconds without work after which the thread ends."""
 
@@ -55,6 +58,11 @@ class JobThread:
         with self._changed:
             self._starved = self._weight >= ROOM
             return self._starved
+
+    @property
+    def is_far_behind(self) -> bool:
+        """Whether not even the last output of a process that has ended should be added."""
+        return self._weight >= MOST
 
     @property
     def waiting(self) -> int:

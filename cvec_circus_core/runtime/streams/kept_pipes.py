@@ -126,13 +126,13 @@ class KeptPipes:
             self._request_turn()
 
     def catch_up(self, pid: int) -> None:
-        """Read what is in the pipe of one process now, as far as there is room."""
+        """Read all that is in the pipe of one process that has ended."""
         if self._epoll is None:
             return
         # It may have been noted before; of the others that are noted now, epoll tells no more.
         self._note(everything=True)
         for fd in [fd for fd in self._readable if self._by_fd[fd].pid == pid]:
-            if not self.writer.is_full:
+            if not self.writer.is_far_behind:
                 self._readable.remove(fd)
                 self._read(fd)
 

@@ -107,9 +107,9 @@ class PipeReader:
             self._world.loop.add_reader(self._fd, self._on_readable)
 
     def catch_up(self) -> None:
-        """Read what is in the pipe now, as far as there is room."""
-        for _ in range(CALLS):
-            if self._is_closed or not self._is_read or self.writer.is_full or not self._read():
+        """Read all that is in the pipe of a process that has ended."""
+        for _ in range(LARGE // AT_ONCE):
+            if self._is_closed or self.writer.is_far_behind or not self._read():
                 return
 
     def process_ended(self, patience: float) -> None:

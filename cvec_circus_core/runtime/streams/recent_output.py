@@ -207,11 +207,14 @@ class WatcherRecentOutput:
         return [line for _, line in last]
 
     def _all_lines(self, query: OutputQuery) -> Iterator[tuple[int, OutputLine]]:
-        """Yield every line that is known in full, with its place: where it began to come."""
+        """Yield every line that is known in full, with its place: where it began to come.
+
+        Of a process whose last line is longer than all that is kept, that one's end.
+        """
         unfinished: dict[int, _Unfinished] = {}
         for place, (number, time, data) in enumerate(self._ring.pieces()):
             recent = self._streams[number]
-            if recent.channel not in query.channels or query.wid not in (None, recent.wid):
+            if not _is_asked_for(recent, query):
                 continue
             rest = unfinished.get(number)
             if rest is None:
@@ -221,12 +224,16 @@ class WatcherRecentOutput:
                     rest.place, rest.time = place, time
                 rest.data += part
                 if part.endswith(b"\n"):
+                    line = rest.place, rest.line(recent)
                     if rest.is_known:
-                        yield rest.place, rest.line(recent)
+                        yield line
+                    rest.cut = None if rest.is_known else line
                     rest.is_known, rest.data = True, b""
         for number, rest in unfinished.items():
-            if rest.data and rest.is_known:
+            if rest.data:
                 yield rest.place, rest.line(self._streams[number])
+            elif rest.cut is not None:
+                yield rest.cut
 
 
 class _Unfinished:
@@ -235,6 +242,8 @@ class _Unfinished:
     def __init__(self, *, is_known: bool) -> None:
         self.is_known = is_known
         """Whether that is its true beginning."""
+        self.cut: tuple[int, OutputLine] | None = None
+        """The end of a longer line, as long as none follows it."""
         self.data = b""
         self.place = 0
         self.time = 0.0
@@ -252,8 +261,13 @@ def _last(text: bytes, lines: int, recent: RecentOutput) -> bytes:
     for _ in range(lines):
         at = text.rfind(b"\n", 0, at)
         if at < 0:
-            return text if recent.begins_whole else text[text.find(b"\n") + 1 :]
+            return text if recent.begins_whole else text[text.find(b"\n") + 1 :] or text
     return text[at + 1 :]
+
+
+def _is_asked_for(recent: RecentOutput, query: OutputQuery) -> bool:
+    is_its_process = query.wid in (None, recent.wid) and query.pid in (None, recent.pid)
+    return is_its_process and recent.channel in query.channels
 
 
 def _place(placed: tuple[int, OutputLine]) -> int:

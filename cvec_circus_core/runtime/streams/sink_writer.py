@@ -75,6 +75,11 @@ class SinkWriter:
         return self._thread is not None and self._thread.is_full
 
     @property
+    def is_far_behind(self) -> bool:
+        """Whether not even the last output of a process that has ended should be read for it."""
+        return self._thread is not None and self._thread.is_far_behind
+
+    @property
     def wants_whole_lines(self) -> bool:
         """Whether an unfinished line should wait for its rest, however long that takes."""
         return bool(getattr(self._sink, "whole_lines", False))

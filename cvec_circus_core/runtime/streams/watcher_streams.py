@@ -190,11 +190,17 @@ class WatcherStreams:
 
     def last_output(self, pid: int) -> bytes:
         """Return the last lines of a process that has ended, those in its pipes included."""
-        for reader in tuple(self._readers.get(pid, ())):
-            reader.catch_up()
-        for kept in self._outputs.kept.values():
-            kept.catch_up(pid)
+        self._catch_up(pid)
         return self._recent.last_of(pid, _LAST_LINES)
+
+    def _catch_up(self, pid: int) -> None:
+        # Standard error last: it tells why.
+        for channel in CHANNELS:
+            for reader in tuple(self._readers.get(pid, ())):
+                if reader.source.channel == channel:
+                    reader.catch_up()
+            if channel in self._outputs.kept:
+                self._outputs.kept[channel].catch_up(pid)
 
     def change(self, spec: WatcherSpec) -> bool:
         """Lead the output where another spec says; return whether that takes new processes.
@@ -245,11 +251,14 @@ class WatcherStreams:
     def recent_lines(self, query: OutputQuery) -> list[OutputLine]:
         """Return the last lines of all processes, in the order in which they came.
 
+        Where those of one process are asked for, what is still in its pipes is read first.
         Raises `BadMessage` where no output of the channels that are asked for passes the daemon.
         """
         refusals = [self._refusal(channel) for channel in query.channels]
         if refusals and all(refusals):
             raise next(filter(None, refusals))
+        if query.pid is not None:
+            self._catch_up(query.pid)
         return self._recent.lines(query)
 
     def _refusal(self, channel: str) -> BadMessage | None:
