@@ -75,6 +75,7 @@ class ArbiterActor:
         self._operations = OperationNotes(world.store)
         self._quit: TicketFuture | None = None
         world.neighbours.watchers = self.actors
+        world.neighbours.leaving_pids = self._registry.leaving_pids
         for spec in present_watchers(configuration.watchers, self._kept, world.store.inventory):
             self.add_spec(spec)
 

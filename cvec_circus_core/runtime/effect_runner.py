@@ -40,7 +40,12 @@ from cvec_circus_core.policy.watcher.inputs import (
     Swept,
     TicketId,
 )
-from cvec_circus_core.runtime.address_conflicts import NO_CONFLICT, AddressConflict, conflict_of
+from cvec_circus_core.runtime.address_conflicts import (
+    NO_CONFLICT,
+    AddressConflict,
+    GoingPids,
+    conflict_of,
+)
 from cvec_circus_core.runtime.launch_cache import LaunchCache
 from cvec_circus_core.runtime.process_notices import Equipment, WatcherNotices
 from cvec_circus_core.runtime.streams.process_pipes import ProcessPipes
@@ -76,6 +81,10 @@ def _nothing() -> None:
     return
 
 
+def _replacing_nothing() -> None:
+    return None
+
+
 class EffectRunner:
     """Carries out the effects of one watcher."""
 
@@ -89,11 +98,11 @@ class EffectRunner:
         notices: WatcherNotices,
         hooks: WatcherHooks,
         notes: TakeoverNotes,
-        outdated: Callable[[], Collection[int]] = tuple,
+        outdated: Callable[[], Collection[int] | None] = _replacing_nothing,
     ) -> None:
         self._world = world
         self._outdated = outdated
-        """Returns the pids of those that are to be replaced."""
+        """Returns the pids of those that are to be replaced; None where none are."""
         self._post = post
         self._settle = settle
         self._spec = spec
@@ -271,11 +280,20 @@ class EffectRunner:
         self._streams.process_ended(pid, grace)
         self._notices.process_ended(pid)
         self._served.pop(pid, None)
-        in_use, holder = conflict.is_with_old, conflict.holder
-        self._post(Exited(pid, exit_.code, exit_.left_behind, in_use, holder))
+        self._post(
+            Exited(
+                pid,
+                exit_.code,
+                exit_.left_behind,
+                conflict.is_with_old,
+                conflict.holder,
+                conflict.is_with_leaving,
+            )
+        )
 
     def _conflict_of(self, pid: int) -> AddressConflict:
-        return conflict_of(self._streams.last_output(pid), self._spec(), self._outdated())
+        going = GoingPids(self._outdated(), self._world.neighbours.leaving_pids)
+        return conflict_of(self._streams.last_output(pid), self._spec(), going)
 
     def _on_swept(self, pid: int) -> None:
         self._post(Swept(pid))

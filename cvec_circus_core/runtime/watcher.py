@@ -7,7 +7,7 @@ judges stands in `policy/watcher`, what acts where the effects go (`effect_runne
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -72,8 +72,19 @@ class WatcherActor:
             notices,
             self.hooks,
             self.notes,
-            lambda: tuple(slot.pid for slot in self._state.slots.outdated.values()),
+            self._outdated_pids,
         )
+
+    def _outdated_pids(self) -> tuple[int, ...] | None:
+        if not self._state.is_replacing:
+            return None
+        return tuple(slot.pid for slot in self._state.slots.outdated.values())
+
+    def leaving_pids(self) -> Iterator[int]:
+        """Yield the pids of those that are about to go: to be replaced, or asked to go."""
+        slots = self._state.slots
+        for going in (slots.outdated, slots.stopping):
+            yield from (slot.pid for slot in going.values())
 
     @property
     def name(self) -> str:

@@ -87,6 +87,10 @@ class WatcherRegistry:
             process.pid for actor in self._detached for process in actor.view().processes
         )
 
+    def leaving_pids(self) -> frozenset[int]:
+        """Return the pids of the processes of all watchers that are about to go."""
+        return frozenset(pid for actor in self._watchers.values() for pid in actor.leaving_pids())
+
     def ask(self, ask: WatcherAsk) -> TicketFuture:
         """Ask a watcher; a broken one must not keep the others from what they are asked."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from cvec_circus_core.extend.ports import Supervisor, WatcherPort
 from cvec_circus_core.model.errors import BadMessage
@@ -31,9 +31,11 @@ def _alone() -> Iterable[WatcherPort]:
 
 
 class Neighbours(Struct):
-    """How the hooks of one watcher find the others; the arbiter, which has them all, says so."""
+    """How one watcher finds the others; the arbiter, which has them all, says so."""
 
     watchers: Callable[[], Iterable[WatcherPort]] = _alone
+    leaving_pids: Callable[[], Collection[int]] = tuple
+    """Returns the pids of those of all watchers that are about to go."""
 
 
 def _unseen(owner: str, watcher: WatcherPort) -> WatcherPort:

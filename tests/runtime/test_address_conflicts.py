@@ -10,6 +10,7 @@ from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.runtime.address_conflicts import (
     NO_CONFLICT,
     AddressConflict,
+    GoingPids,
     Kernel,
     conflict_of,
 )
@@ -54,7 +55,7 @@ def test_what_was_written_is_asked_first(
     output: bytes, asked: Kernel, conflict: AddressConflict
 ) -> None:
     spec = WatcherSpec(name="web", cmd="server 8000")
-    assert conflict_of(output, spec, (OLD,), asked) == conflict
+    assert conflict_of(output, spec, GoingPids((OLD,)), asked) == conflict
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,31 @@ def test_who_says_nothing_may_have_met_an_old_one(
     cmd: str, asked: Kernel, is_with_old: bool
 ) -> None:
     spec = WatcherSpec(name="web", cmd=cmd)
-    assert conflict_of(b"\n", spec, (OLD,), asked).is_with_old is is_with_old
-    assert conflict_of(b"", spec, (), asked) == NO_CONFLICT
+    assert conflict_of(b"\n", spec, GoingPids((OLD,)), asked).is_with_old is is_with_old
+    assert conflict_of(b"", spec, GoingPids(), asked) == NO_CONFLICT
+    assert conflict_of(b"", spec, GoingPids(None, lambda: (OLD,)), asked) == NO_CONFLICT
 
 
 def test_a_foreign_holder_is_told_at_a_start_too() -> None:
     spec = WatcherSpec(name="web", cmd="server 9000")
-    conflict = conflict_of(b"port 9000 is taken", spec, (), kernel((), {9000: 5}))
+    conflict = conflict_of(b"port 9000 is taken", spec, GoingPids(), kernel((), {9000: 5}))
     assert conflict.holder == "port 9000 is held by process 5 (server)"
+
+
+@pytest.mark.parametrize(
+    ("output", "ports", "conflict"),
+    [
+        (b"port 9001: address already in use", (9001,), AddressConflict(is_with_leaving=True)),
+        (b"port 9001: address already in use", (), AddressConflict(True, is_with_leaving=True)),
+        (b"address already in use", (9001,), AddressConflict(True, is_with_leaving=True)),
+        (b"", (9001,), AddressConflict(is_with_leaving=True)),
+        (b"", (9002,), NO_CONFLICT),
+        (b"no such module", (9001,), NO_CONFLICT),
+    ],
+)
+def test_a_process_of_another_watcher_that_is_about_to_go_may_hold_it(
+    output: bytes, ports: tuple[int, ...], conflict: AddressConflict
+) -> None:
+    spec = WatcherSpec(name="web", cmd="server 9001")
+    going = GoingPids((5,), lambda: (5, OLD))
+    assert conflict_of(output, spec, going, kernel(ports)) == conflict

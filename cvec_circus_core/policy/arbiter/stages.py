@@ -22,6 +22,7 @@ from cvec_circus_core.policy.arbiter.state import ArbiterState, Move, Stage, Wai
 from cvec_circus_core.policy.config_plan import ConfigPlan
 from cvec_circus_core.policy.config_steps import Action, ConfigStep
 from cvec_circus_core.policy.order import start_groups, start_order, stop_order
+from cvec_circus_core.policy.port_moves import joined_with_givers, let_go, ports_named_by
 from cvec_circus_core.policy.watcher.inputs import Go, TicketId
 from cvec_circus_core.policy.watcher.spec_change import changed
 
@@ -113,16 +114,36 @@ def configuration(
         moves = (removal(state.watchers[step.key]) for step in group)
         # Those of a higher priority wait for these to be gone; nothing else does, unless something
         # new needs what they hold.
-        is_last = priority == removals[-1].priority and not _needs_room(plan, reading)
+        is_last = priority == removals[-1].priority and not _needs_room(state, plan, reading)
         yield tuple(replace(move, wait=Wait.LATER) if is_last else move for move in moves)
-    staying = [step for step in plan.steps if step.action is not Action.REMOVE]
-    for _, group in groupby(staying, key=lambda step: step.priority):
+    for group in _turns(state, plan):
         yield tuple(_group(plan, group))
     yield tuple(
         Move(ReplaceProcesses(key), Wait.LATER)
         for key in plan.other_sockets
         if not _is_replaced(state, plan, key)
     )
+
+
+def _turns(state: ArbiterState, plan: ConfigPlan) -> Iterator[list[ConfigStep]]:
+    """Yield the steps of those that stay or come, by priority, but a port is left before taken."""
+    staying = {step.key: step for step in plan.steps if step.action is not Action.REMOVE}
+    by_priority = [
+        [step.key for step in group]
+        for _, group in groupby(staying.values(), key=lambda step: step.priority)
+    ]
+    given = {
+        key: let_go(state.watchers[key].spec, new) for key, new in plan.watchers.change.items()
+    }
+    for keys in joined_with_givers(by_priority, _taken(state, plan), given):
+        yield [staying[key] for key in keys]
+
+
+def _taken(state: ArbiterState, plan: ConfigPlan) -> dict[str, frozenset[int]]:
+    """Return what may be ports that watchers will have which they have not now, by their keys."""
+    added = {key: ports_named_by(spec) for key, spec in plan.watchers.add.items()}
+    changed_specs = plan.watchers.change.items()
+    return {**added, **{key: let_go(new, state.watchers[key].spec) for key, new in changed_specs}}
 
 
 def _displaced(state: ArbiterState, reading: ConfigRead) -> Iterator[str]:
@@ -153,16 +174,21 @@ def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
     yield from (Move(SendWish(key, Go.START), Wait.READY, is_paced=True) for key in added)
 
 
-def _needs_room(plan: ConfigPlan, reading: ConfigRead) -> bool:
-    """Tell whether a new watcher may have to bind an address that a removed one still holds.
+def _needs_room(state: ArbiterState, plan: ConfigPlan, reading: ConfigRead) -> bool:
+    """Tell whether a new process may have to bind an address that a removed watcher still holds.
 
     One that was renamed does. What has managed sockets comes at once: the daemon keeps those open,
     so that new processes and old ones can have them side by side, and no gap is needed.
     """
     sockets = tuple(spec.name for spec in reading.configuration.sockets)
-    return any(
+    if any(
         spec.autostart and not socket_use(spec, sockets).names
         for spec in plan.watchers.add.values()
+    ):
+        return True
+    removed = [ports_named_by(state.watchers[key].spec) for key in plan.watchers.remove]
+    return (
+        not frozenset().union(*_taken(state, plan).values()).isdisjoint(frozenset().union(*removed))
     )
 
 

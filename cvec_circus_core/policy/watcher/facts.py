@@ -32,6 +32,8 @@ class ProcessEnded(Struct, frozen=True):
     """Whether it has met a process at its address that is to be replaced, as far as is known."""
     address_holder: str | None = None
     """Who else was at its address."""
+    address_is_left: bool = False
+    """Whether a process of another watcher was at its address that is about to go."""
 
 
 class CouldNotStart(Struct, frozen=True):

@@ -87,6 +87,7 @@ def note_exited(state: WatcherState, exited: Exited, now: float) -> None:
             grace,
             exited.address_in_use,
             exited.address_holder,
+            exited.address_is_left,
         )
     )
 

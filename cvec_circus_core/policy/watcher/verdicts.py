@@ -62,6 +62,8 @@ from cvec_circus_core.policy.watcher.state import WatcherState
 from cvec_circus_core.policy.watcher.tickets import fail_unready, give_up
 
 _SIGHUP, _SIGKILL = 1, 9
+_ADDRESS_PAUSE = 0.2
+"""Seconds until an address is tried again that is about to be free."""
 _SURELY_PAUSED = 2
 """As many deaths as make a slot wait: a hook that says no is not asked again at once."""
 
@@ -129,6 +131,9 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         finish(state)
         return
     state.restarts += 1
+    if fact.address_is_left and not slot.was_ready:
+        _await_address(state, slot, now)
+        return
     if is_stable(state, slot, now):
         slot.forget_deaths()
     counts = is_death(fact.code, now - slot.started_at, state.spec)
@@ -156,6 +161,17 @@ def _judge_unasked_end(state: WatcherState, fact: ProcessEnded, now: float) -> N
         abandon(state, f"{why}; {ADDRESS_HINT}" if met_old else why, now, fact.pid)
     else:
         fail_unready(state, f"{why}; it is tried again", fact.pid)
+
+
+def _await_address(state: WatcherState, slot: Slot, now: float) -> None:
+    """Try again until who is about to go has left the address; no such try counts.
+
+    Old processes go first where that is allowed: the others may be waiting for theirs.
+    """
+    state.reason = "its address is in use by a process that is about to go"
+    retry_later(state, slot, _ADDRESS_PAUSE, now)
+    if state.slots.outdated and may_stop_old_first(state):
+        stop_old_first(state, slot)
 
 
 def _end_in_words(code: int | None) -> str:
