@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cvec_circus_core.system.daemonize import WaitingCaller
+from cvec_circus_core.system.keeper_client.successor import PROGRAM
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.processes.state_file import StateFile
 
@@ -17,15 +18,16 @@ def become_keeper(
     again: Sequence[str], caller: WaitingCaller, pidfile: PidFile | None, state: StateFile | None
 ) -> NoReturn:
     """Run the keeper in this process; ``again`` is the command that starts the daemon."""
+    state_file, state_fd = (None, None) if state is None else state.hand_on()
     order = {
         "brain": list(again),
         "pidfile": None if pidfile is None else str(pidfile.path),
         "pidfile_fd": None if pidfile is None else pidfile.hand_on(),
         "caller_fd": caller.hand_on(),
-        "state_file": None if state is None else state.hand_on(),
+        "state_file": state_file,
+        "state_fd": state_fd,
     }
     sys.stdout.flush()
     sys.stderr.flush()
-    # -P: what happens to lie in the working directory comes last, not first.
-    words = [sys.executable, "-P", "-m", "cvec_circus_core.keeper", json.dumps(order)]
+    words = [sys.executable, *PROGRAM, json.dumps(order)]
     os.execv(sys.executable, words)  # noqa: S606 - no shell is wanted

@@ -1,7 +1,8 @@
 """The keeper as a program: ``python -m cvec_circus_core.keeper ORDER``, in circusd's own process.
 
 The order is JSON: how a brain is started, and the descriptors that were open before: the pid file,
-and the pipe of a caller who waits in the foreground.
+and the pipe of a caller who waits in the foreground. A keeper that follows another is given all
+that it had as well (`handover.py`).
 """
 
 from __future__ import annotations
@@ -13,24 +14,29 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 
 from cvec_circus_core.keeper.brain import Brain
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.keeper_client.handover import unpack
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
 from cvec_circus_core.system.processes.descriptors import raise_nofile_limit, seal_descriptors
 from cvec_circus_core.system.processes.launcher import Launcher
+from cvec_circus_core.system.processes.left_processes import kill_strays
 from cvec_circus_core.system.processes.local_owner import choose_processes, subreaper_processes
 from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.process_table import child_pids
+from cvec_circus_core.system.processes.session_stop import wait_or_kill
+from cvec_circus_core.system.processes.spawn_tags import drop_tag
 from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord, StateFile
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
+from cvec_circus_core.system.state_store import Inventory
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +46,8 @@ _NOT_FOR_THE_BRAIN = frozenset(
     | {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGSYS}
 )
 
-
+_LAST_GRACE = 5.0
+"""Seconds that a brain may take to end once it has started us."""
 _FOR_THE_MANAGER = -1
 """The number of a question whose answer is for the service manager; those of the watch are greater
 than 0, and that of a trial is 0."""
@@ -54,26 +61,110 @@ class KeeperOrder:
     pidfile: str | None = None
     pidfile_fd: int | None = None
     caller_fd: int | None = None
-    state_file: tuple[str, int] | None = None
+    state_file: str | None = None
+    state_fd: int | None = None
+    manager: tuple[str | None, float] | None = None
+    """The service manager, where that is not told by the environment."""
+    handover_fd: int | None = None
+    """What another keeper had."""
+
+    @classmethod
+    def read(cls, text: str) -> KeeperOrder:
+        """Return the order that a text gives; what another version adds is ignored."""
+        names = {each.name for each in fields(cls)}
+        words = {name: word for name, word in json.loads(text).items() if name in names}
+        return cls(**{**words, "brain": tuple(words["brain"])})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFiles:
+    """The files that a keeper has locked."""
+
+    pid: PidFile | None
+    state: StateFile | None
+
+    @classmethod
+    def of(cls, order: KeeperOrder) -> HeldFiles:
+        """Have what an order hands over."""
+        pid = state = None
+        if order.pidfile is not None and order.pidfile_fd is not None:
+            pid = PidFile.inherited(order.pidfile, order.pidfile_fd)
+            pid.renew()
+        if order.state_file is not None and order.state_fd is not None:
+            make = StateFile if order.handover_fd is None else StateFile.resumed
+            state = make(order.state_file, order.state_fd)
+        return cls(pid, state)
+
+    def shared(self) -> tuple[dict[str, object], dict[str, int]]:
+        """Return what a keeper after us has to know of them, and the files."""
+        paths: dict[str, object] = {}
+        numbers: dict[str, int] = {}
+        if self.pid is not None and self.pid.descriptor is not None:
+            paths["pidfile"], numbers["pidfile_fd"] = str(self.pid.path), self.pid.descriptor
+        if self.state is not None:
+            paths["state_file"], numbers["state_fd"] = self.state.path, self.state.descriptor
+        return paths, numbers
+
+    def release(self) -> None:
+        """Take them away."""
+        if self.state is not None:
+            self.state.release()
+        if self.pid is not None:
+            self.pid.release()
 
 
 class Keeper:
     """Everything that the keeper's process is made of."""
 
     def __init__(
-        self, order: KeeperOrder, loop: asyncio.AbstractEventLoop, record: SpawnRecord
+        self, order: KeeperOrder, loop: asyncio.AbstractEventLoop, files: HeldFiles
     ) -> None:
+        record: SpawnRecord = files.state or NO_RECORD
+        self._files = files
         self._loop = loop
         self._caller = NOBODY_WAITS if order.caller_fd is None else WaitingCaller(order.caller_fd)
-        self._manager = ServiceManager.from_environment()
+        manager = ServiceManager.from_environment()
+        self._manager = ServiceManager(*order.manager) if order.manager else manager
         self._sockets = OwnedSockets(loop)
         is_given_orphans = become_subreaper() or os.getpid() == 1
         make = subreaper_processes if is_given_orphans else choose_processes
         self._processes = make(loop, Launcher(sealed=True), None, self._sockets, record)
         self._over: asyncio.Future[int] = loop.create_future()
         self._brain = Brain(loop, self._processes, order.brain, self._end)
-        self._brain.service = KeeperService(
+        self._service = self._brain.service = KeeperService(
             loop, self._processes, self._sockets, self._on_word, record
+        )
+        self._service.order = self._order
+        if files.state is not None:
+            files.state.on_renewed = self._service.share_order
+        if order.handover_fd is not None:
+            self._follow(unpack(order.handover_fd))
+
+    def _order(self) -> tuple[dict[str, object], dict[str, int]]:
+        """Return what a keeper after us is started with."""
+        paths, numbers = self._files.shared()
+        return {
+            **paths,
+            "brain": list(self._brain.argv),
+            "manager": self._manager.hand_on(),
+        }, numbers
+
+    def _follow(self, inventory: Inventory) -> None:
+        """Have what another keeper had."""
+        facts = inventory.facts
+        self._manager.main_process()
+        predecessor = facts.pop("brain", None)
+        if isinstance(predecessor, int):
+            wait_or_kill(predecessor, _LAST_GRACE)
+        unseen = self._service.take_over(inventory)
+        self._brain.resume(facts)
+        if (state := self._files.state) is not None:
+            for pid in kill_strays(state.records, self._processes.alive()):
+                log.warning("process %d was started while the keeper died: it is killed", pid)
+        log.warning(
+            "the keeper (pid %s) is gone: pid %d has its place, and %d processes; of %d nobody "
+            "knows how they have ended",
+            *(facts.get("pid"), os.getpid(), len(self._processes.alive()), unseen),
         )
 
     async def run(self) -> int:
@@ -138,25 +229,19 @@ class Keeper:
 def main() -> int:
     """Run the keeper and return its exit code."""
     logging.basicConfig(format="%(asctime)s keeper[%(process)d] [%(levelname)s] %(message)s")
-    fields = json.loads(sys.argv[1])
-    order = KeeperOrder(**{**fields, "brain": tuple(fields["brain"])})
-    pidfile = None
-    if order.pidfile is not None and order.pidfile_fd is not None:
-        pidfile = PidFile.inherited(order.pidfile, order.pidfile_fd)
-    state = None if order.state_file is None else StateFile(*order.state_file)
+    order = KeeperOrder.read(sys.argv[1])
     raise_nofile_limit()
     seal_descriptors()
+    drop_tag()
+    files = HeldFiles.of(order)
     try:
-        return asyncio.run(_run(order, state or NO_RECORD))
+        return asyncio.run(_run(order, files))
     finally:
-        if state is not None:
-            state.release()
-        if pidfile is not None:
-            pidfile.release()
+        files.release()
 
 
-async def _run(order: KeeperOrder, record: SpawnRecord) -> int:
-    return await Keeper(order, asyncio.get_running_loop(), record).run()
+async def _run(order: KeeperOrder, files: HeldFiles) -> int:
+    return await Keeper(order, asyncio.get_running_loop(), files).run()
 
 
 if __name__ == "__main__":

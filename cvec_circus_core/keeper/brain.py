@@ -16,7 +16,8 @@ import os
 import signal
 import sys
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from cvec_circus_core import __version__
 from cvec_circus_core.keeper.brain_watch import BrainWatch
@@ -66,7 +67,8 @@ class Brain:
         """How the last one that died has ended."""
         self._loop = loop
         self._processes = processes
-        self._argv = tuple(argv)
+        self.argv = tuple(argv)
+        """The command of the present one, or the next."""
         self._on_over = on_over
         self._reason = ""
         """Why the present one was killed by us."""
@@ -106,9 +108,16 @@ class Brain:
             "upgrade": {} if trial is None else trial.facts(),
         }
 
+    def resume(self, facts: Mapping[str, Any]) -> None:
+        """Go on with the account of another keeper, whose brain has ended in order to start us."""
+        self.starts = facts.get("starts", 0)
+        self.last_end = "has made way for another keeper, for the one before was gone"
+        self._ends = [*facts.get("ends", ()), (unix_time(), self.last_end)]
+        self._was_ready = True
+
     def upgrade(self, python: str, watch: float, limit: float) -> None:
         """Have the next one run other code, and end this one for it."""
-        self.trials.plan(python, self._argv, watch, limit)
+        self.trials.plan(python, self.argv, watch, limit)
 
     def can_answer(self) -> None:
         """Be told that the brain answers when it is asked."""
@@ -139,7 +148,7 @@ class Brain:
         self._is_ready = self._is_leaving = False
         ours, theirs = wire.pair()
         try:
-            plan = LaunchPlan(argv=self._argv, env=dict(os.environ))
+            plan = LaunchPlan(argv=self.argv, env=dict(os.environ))
             stdio = Stdio(stdin=theirs.fileno())
             self._processes.spawn(plan, stdio, self._on_spawned, self._ended, _BRAIN)
         finally:
@@ -217,7 +226,7 @@ class Brain:
         if self.trials.is_under_way:
             # The next one is of other code: how this one ended is no reason to wait.
             self.failures = self._unready_deaths = 0
-            self._argv = self.trials.next_argv(self._argv, self.last_end)
+            self.argv = self.trials.next_argv(self.argv, self.last_end)
         else:
             self._count_death(is_wanted=end.code == -signal.SIGKILL)
         self._retry()

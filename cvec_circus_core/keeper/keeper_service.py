@@ -6,27 +6,33 @@ labels mean nothing here.
 
 from __future__ import annotations
 
-import os
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from cvec_circus_core.keeper.channel import BrainChannel
-from cvec_circus_core.keeper.ledger import Entry, Ledger
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.keeper_client.ledger import Entry, Holdings
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.local import LocalProcesses
 from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
-from cvec_circus_core.system.state_store import TakeoverData
+from cvec_circus_core.system.state_store import Inventory, TakeoverData
 
 Unheard = Callable[[wire.Message], None]
+Order = tuple[dict[str, object], dict[str, int]]
+"""What a keeper is started with, and the descriptors that belong to it, by name."""
+
+
+def _no_order() -> Order:
+    return {}, {}
 
 
 class KeeperService:
@@ -41,19 +47,19 @@ class KeeperService:
         record: SpawnRecord = NO_RECORD,
     ) -> None:
         """``on_word`` is given what is about the brain itself: that it is ready, or ends."""
-        self.ledger = Ledger()
+        self.holdings = Holdings()
+        self.ledger = self.holdings.ledger
         self._loop = loop
         self._processes = processes
         self._sockets = sockets
         self._on_word = on_word
-        self._notes: dict[str, bytes] = {}
-        self._held: dict[str, int] = {}
         self._opened: dict[int, tuple[BindPlan, OpenSocket]] = {}
         """Opened and not kept yet, by number."""
         self._kept: dict[str, tuple[BindPlan, OpenSocket]] = {}
         self._watches: dict[int, Callable[[], None]] = {}
-        self._refuses_spawns = False
+        self._refuses_spawns = self._shares = False
         self._channel: BrainChannel | None = None
+        self.order: Callable[[], Order] = _no_order
         self._verbs: dict[str, Callable[..., None]] = {
             "signal": self._signal,
             "signal_child": self._signal_child,
@@ -70,7 +76,8 @@ class KeeperService:
             "close_all": self._close_all,
             "watch": self._watch,
             "unwatch": self._unwatch,
-            "note": self._note,
+            "note": self.holdings.note,
+            "share": self._share,
             "label": self.ledger.label,
             "release": self.ledger.release,
             "confirm": self.ledger.confirm,
@@ -80,16 +87,59 @@ class KeeperService:
     def serve(self, channel: BrainChannel, facts: Mapping[str, object]) -> None:
         """Serve another brain from now on: it is given the inventory, and some facts at its end."""
         self._channel = channel
-        self._refuses_spawns = False
-        for key, content in self._notes.items():
+        self._refuses_spawns = self._shares = False
+        for key, content in self.holdings.notes.items():
             channel.tell("note", key, content)
-        for name, descriptor in self._held.items():
+        for name, descriptor in self.holdings.held.items():
             channel.tell("held", name, descriptors=(descriptor,))
         for plan, opened in self._kept.values():
             channel.tell("socket", plan._asdict(), opened._asdict())
         for entry in self.ledger:
             self._tell_entry(channel, entry)
-        channel.tell("complete", dict(facts))
+        channel.tell("complete", {**facts, SHARES: True})
+
+    def take_over(self, inventory: Inventory) -> int:
+        """Have what another keeper has had; return how many have ended meanwhile, unseen."""
+        pidfds: dict[int, int] = inventory.facts.pop("pidfds", {})  # type: ignore[assignment]
+        for plan, opened in inventory.sockets:
+            self._sockets.adopt(plan, opened)
+            self._kept[opened.name] = (plan, opened)
+        self.holdings.notes.update(inventory.notes)
+        self.holdings.held.update(inventory.held)
+        unseen = 0
+        for process in inventory.processes:
+            pid, number = process.pid, process.number
+            entry = self.ledger.add(pid, process.label, process.descriptors, number)
+            entry.end, entry.is_confirmed = process.end, process.is_confirmed
+            if entry.end is None:
+                try:
+                    self._processes.adopt(pid, partial(self._on_exit, entry), pidfds.get(pid))
+                except OSError:
+                    entry.end = Exit(None)
+                    unseen += 1
+        return unseen
+
+    def kept_sockets(self) -> list[tuple[BindPlan, OpenSocket]]:
+        """Return the managed sockets."""
+        return list(self._kept.values())
+
+    def share_order(self) -> None:
+        """Give the brain what we were started with, for a keeper after us."""
+        if self._shares and self._channel is not None:
+            order, files = self.order()
+            names, numbers = tuple(files), tuple(files.values())
+            self._channel.tell("shared", "order", order, names, descriptors=numbers)
+
+    def _share(self) -> None:
+        self._shares = True
+        for plan, opened in self._kept.values():
+            self._share_socket(plan, opened)
+        self.share_order()
+
+    def _share_socket(self, plan: BindPlan, opened: OpenSocket) -> None:
+        if self._shares and self._channel is not None:
+            content = (plan._asdict(), opened._asdict())
+            self._channel.tell("shared", "socket", *content, descriptors=(opened.number,))
 
     def leave(self) -> None:
         """Do nothing more for a brain that is gone: what it has not kept is given back."""
@@ -149,8 +199,7 @@ class KeeperService:
             self._tell("spawned", number, entry.number, result.pid, "", False)
 
         def on_exit(pid: int, end: Exit) -> None:
-            entries[0].end = end
-            self._tell("exited", entries[0].number, end.code, end.left_behind)
+            self._on_exit(entries[0], pid, end)
 
         if self._refuses_spawns:
             on_spawned(SpawnResult(None, "the daemon is ending"))
@@ -160,6 +209,10 @@ class KeeperService:
                 wire.plan_from_data(plan), stdio, on_spawned, on_exit, TakeoverData(title=title)
             )
         wire.close_all(descriptors[:count])
+
+    def _on_exit(self, entry: Entry, _: int, end: Exit) -> None:
+        entry.end = end
+        self._tell("exited", entry.number, end.code, end.left_behind)
 
     def _on_signalled(self, number: int, result: SignalResult) -> None:
         self._tell("signalled", number, result.was_there, result.problem)
@@ -219,16 +272,19 @@ class KeeperService:
             self._tell("refused", str(error))
             return
         if aside is None:
-            self._kept[opened.name] = (plan, opened)
+            self._have(plan, opened)
         else:
             aside[opened.number] = (plan, opened)
         self._tell("answer", opened._asdict())
 
     def _keep(self, number: int) -> None:
         self._sockets.keep(number)
-        plan, opened = self._opened.pop(number)
-        self._kept[opened.name] = (plan, opened)
+        self._have(*self._opened.pop(number))
         self._tell("answer", None)
+
+    def _have(self, plan: BindPlan, opened: OpenSocket) -> None:
+        self._kept[opened.name] = (plan, opened)
+        self._share_socket(plan, opened)
 
     def _discard(self, number: int) -> None:
         self._discard_opened(number)
@@ -263,13 +319,4 @@ class KeeperService:
         self._tell("answer", None)
 
     def _hold(self, name: str, descriptor: int) -> None:
-        before = self._held.get(name)
-        self._held[name] = nofile.move_up(descriptor)
-        if before is not None:
-            os.close(before)
-
-    def _note(self, key: str, content: bytes | None) -> None:
-        if content is None:
-            self._notes.pop(key, None)
-        else:
-            self._notes[key] = content
+        self.holdings.hold(name, nofile.move_up(descriptor))

@@ -58,9 +58,21 @@ class PidFile:
             os.set_inheritable(self._fd, True)
         return self._fd
 
+    @property
+    def descriptor(self) -> int | None:
+        """The file, if we hold it."""
+        return self._fd
+
     def acquire(self) -> None:
         """Lock the file and write our pid. Raises `AlreadyRunning` or `PidFileProblem`."""
-        fd = self._lock()
+        self._write(self._lock())
+
+    def renew(self) -> None:
+        """Write our pid in a file that we hold already. Raises `PidFileProblem`."""
+        if self._fd is not None:
+            self._write(self._fd)
+
+    def _write(self, fd: int) -> None:
         try:
             # The mode is readable for all whatever the umask, writable for nobody but us.
             os.fchmod(fd, 0o644)

@@ -29,6 +29,14 @@ class ServiceManager:
         watchdog = int(microseconds) / 1e6 if is_for_us else 0.0
         return cls(environment.pop("NOTIFY_SOCKET", None), watchdog)
 
+    def hand_on(self) -> tuple[str | None, float]:
+        """Return what another program needs to know of it."""
+        return self._address, self._watchdog
+
+    def main_process(self) -> bool:
+        """Say that we are the main process now."""
+        return self.say(f"MAINPID={os.getpid()}")
+
     @property
     def is_there(self) -> bool:
         """Tell whether anybody listens."""

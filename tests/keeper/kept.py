@@ -8,7 +8,10 @@ from typing import Any
 
 import psutil
 
-from tests.live.daemon import Daemon, until
+from tests.live.daemon import Daemon, is_alive, until
+
+SERVES = "now waiting for commands"
+_PROGRAM = "-m cvec_circus_core.keeper "
 
 
 class Kept(Daemon):
@@ -17,9 +20,35 @@ class Kept(Daemon):
     def __init__(self, body: str, *flags: str, circus: str = "", **options: Any) -> None:
         super().__init__(body, *flags, circus=f"{circus}\nkeeper = True", **options)
 
+    def keeper(self) -> int:
+        """Return the pid of the present keeper; 0 where there is none."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process.pid
+        keepers = (pid for pid, line in self.alive().items() if _PROGRAM in line)
+        return next(filter(is_alive, keepers), 0)
+
+    def kill_keeper(self) -> tuple[int, int]:
+        """Kill the keeper, and wait until a brain of another one answers; return both pids."""
+        keeper, count = self.keeper(), self.text().count(SERVES)
+        os.kill(keeper, signal.SIGKILL)
+        if self._process is not None and self._process.pid == keeper:
+            self._process.wait()
+        until(lambda: self.text().count(SERVES) > count, 60)
+        assert self.ok("list")
+        return keeper, self.keeper()
+
+    def end(self, limit: float = 60.0) -> None:
+        """Have it end in order, also where the keeper is no child of ours."""
+        keeper = self.keeper()
+        os.kill(keeper, signal.SIGTERM)
+        if self._process is not None:
+            self._process.wait(limit) if self._process.pid == keeper else self._process.poll()
+        until(lambda: not is_alive(keeper), limit)
+
     def brain(self) -> int:
         """Return the pid of the present brain."""
-        for child in psutil.Process(self.process.pid).children():
+        keeper = self.keeper()
+        for child in psutil.Process(keeper).children() if keeper else ():
             try:
                 if "--kept" in child.cmdline():
                     return child.pid
@@ -29,7 +58,7 @@ class Kept(Daemon):
 
     def kill_brain(self, signum: int = signal.SIGKILL) -> None:
         """Kill the brain, and wait until another one answers."""
-        pid, count = self.brain(), self.text().count("now waiting for commands")
+        pid, count = self.brain(), self.text().count(SERVES)
         os.kill(pid, signum)
-        until(lambda: self.text().count("now waiting for commands") > count)
+        until(lambda: self.text().count(SERVES) > count)
         assert self.ok("list")

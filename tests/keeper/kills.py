@@ -22,8 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tests.keeper.kept import Kept
 from tests.live.daemon import is_alive, until
 from tests.live.wire import Caller, NoReply
@@ -46,6 +44,7 @@ _SERVER = (
     "    client.sendall(b'ok')\n"
     "    client.close()\n"
 )
+_OWN = re.compile("circusd|cvec_circus_core")
 _CONFIG = """
 [socket:web]
 host = 127.0.0.1
@@ -193,7 +192,7 @@ def kill_again_and_again(
     finally:
         load.end()
     _until_answered(daemon, 0)
-    _check(daemon, books, steady)
+    check(daemon, books, steady)
     return books
 
 
@@ -209,7 +208,8 @@ def _until_answered(daemon: Kept, before: int) -> None:
             caller.close()
 
 
-def _check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
+def check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
+    """Hold the books against what is so."""
     daemon.ok("set", name="resized", options={"numprocesses": 4}, waiting=True)
     daemon.until_active("resized", 4)
     for name, pids in steady.items():
@@ -218,9 +218,9 @@ def _check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
     daemon.ok("stop", name="crashers", waiting=True)
     listed = {pid for name in ("web", "talkers", "resized") for pid in daemon.pids(name)}
     strays = {
-        child.pid: child.cmdline()
-        for child in psutil.Process(daemon.process.pid).children()
-        if child.pid not in listed and "--kept" not in child.cmdline() and is_alive(child.pid)
+        pid: line
+        for pid, line in daemon.alive().items()
+        if pid not in listed and not _OWN.search(line) and is_alive(pid)
     }
     if strays:
         books.problems.append(f"not listed: {strays}")

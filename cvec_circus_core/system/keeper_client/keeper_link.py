@@ -17,6 +17,7 @@ from cvec_circus_core.system.state_store import Inventory, KeptProcess
 
 _AT_ONCE = 32
 """Messages that are read before others have their turn."""
+_SHARED = "shared"
 
 OnEnd = Callable[[int, Exit], None]
 """Takes the keeper's number of a process, and how it ended."""
@@ -24,6 +25,15 @@ OnEnd = Callable[[int, Exit], None]
 
 def ignore_end(number: int, end: Exit) -> None:
     """Take no notice of an end."""
+
+
+OnShared = Callable[[wire.Message, wire.Descriptors], None]
+"""Takes what the keeper gives us a duplicate of."""
+
+
+def ignore_shared(content: wire.Message, descriptors: wire.Descriptors) -> None:
+    """Have no use for a duplicate."""
+    wire.close_all(descriptors)
 
 
 def ignore_loss() -> None:
@@ -45,6 +55,7 @@ class KeeperLink:
         """What the keeper tells of itself."""
         self.on_lost: Callable[[], None] = ignore_loss
         """Is called when the keeper is gone."""
+        self.on_shared: OnShared = ignore_shared
 
     @classmethod
     def of_stdin(cls) -> KeeperLink:
@@ -98,7 +109,14 @@ class KeeperLink:
         """Send a message and wait for its answer. Raises `CannotBind`, `SystemProblem`."""
         self.tell(*message)
         while True:
-            (verb, *content), _ = self._receive()
+            try:
+                (verb, *content), descriptors = self._receive()
+            except SystemProblem:
+                self.on_lost()
+                raise
+            if verb == _SHARED:
+                self.on_shared(tuple(content), descriptors)
+                continue
             if verb == "refused":
                 raise CannotBind(content[0])
             if verb == "answer":
@@ -140,7 +158,7 @@ class KeeperLink:
         self._deliver_early()
         for _ in range(_AT_ONCE):
             try:
-                message, _ = wire.receive(self._connection, socket.MSG_DONTWAIT)
+                message, descriptors = wire.receive(self._connection, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except (EOFError, OSError):
@@ -148,7 +166,10 @@ class KeeperLink:
                     self._loop.remove_reader(self._connection.fileno())
                 self.on_lost()
                 return
-            self._deliver(message)
+            if message[0] == _SHARED:
+                self.on_shared(message[1:], descriptors)
+            else:
+                self._deliver(message)
 
     def _deliver_early(self) -> None:
         while self._early:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-from cvec_circus_core.model.errors import CannotSpawn
+from cvec_circus_core.model.errors import CannotSpawn, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink, ignore_loss
+from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Entry
+from cvec_circus_core.system.keeper_client.successor import SHARES, KeeperCopy
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.session_stop import stop_sessions
 from cvec_circus_core.system.protocols import (
@@ -38,15 +40,6 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL for the processes of a keeper that is gone."""
 
 
-@dataclass(eq=False, slots=True)
-class _Known:
-    """What the keeper has of a process, until neither its end nor a descriptor is open."""
-
-    number: int
-    names: set[str]
-    is_confirmed: bool = False
-
-
 class KeptProcesses:
     """Has processes started and signalled, and hears how they end."""
 
@@ -55,33 +48,72 @@ class KeptProcesses:
         link: KeeperLink,
         defer: Defer | None = None,
         on_lost_all: Callable[[], None] = ignore_loss,
+        inventory: Inventory | None = None,
     ) -> None:
-        """``on_lost_all`` is called when the keeper is gone, and all that it had is stopped."""
+        """``on_lost_all`` is called when the keeper is gone, and another has what it had.
+
+        Where there can be no other, everything is stopped before.
+        """
         self._link = link
         self._defer = defer
         self._on_lost_all = on_lost_all
-        self.known: dict[int, _Known] = {}
+        self.copy = KeeperCopy()
+        self._is_shared = bool(link.facts.get(SHARES))
+        """Whether we get duplicates of what the keeper has, and keep some of what it gets."""
+        self.known: dict[int, Entry] = {}
         """By pid: those that were started or taken over."""
         self._alive: dict[int, tuple[int, OnExit]] = {}
         """By the keeper's number: pid, and whom to tell of the end."""
         self._pids: set[int] = set()
         link.on_end = self._on_end
         link.on_lost = self._on_lost
+        if inventory is not None:
+            self._copy_inventory(inventory)
+
+    def _copy_inventory(self, inventory: Inventory) -> None:
+        """Have a copy of what there is, before anybody uses its descriptors."""
+        holdings = self.copy.holdings
+        holdings.notes.update(inventory.notes)
+        for name, descriptor in self.duplicates(inventory.held).items():
+            holdings.hold(name, descriptor)
+        for process in inventory.processes:
+            numbers = self.duplicates(process.descriptors)
+            entry = holdings.ledger.add(process.pid, process.label, numbers, process.number)
+            entry.end, entry.is_confirmed = process.end, process.is_confirmed
+        if self._is_shared:
+            self._link.on_shared = self._on_shared
+            self._link.tell("share")
+
+    def duplicates(self, descriptors: Mapping[str, int]) -> dict[str, int]:
+        """Return duplicates of our own, as far as there are any to be had."""
+        numbers = dict.fromkeys(descriptors, NO_DESCRIPTOR)
+        with suppress(OSError):
+            for name, descriptor in descriptors.items() if self._is_shared else ():
+                numbers[name] = nofile.duplicate(descriptor)
+        return numbers
+
+    def _on_shared(self, content: wire.Message, descriptors: wire.Descriptors) -> None:
+        match content:
+            case ("socket", plan, opened):
+                self.copy.add_socket(plan, opened, *descriptors)
+            case ("order", order, names):
+                self.copy.take_order(order, dict(zip(names, descriptors, strict=True)))
+            case _:
+                wire.close_all(descriptors)
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
         """Have a process that an earlier brain has started; one that has ended is told soon.
 
         Of one whose end was told, only the descriptors are left to be released.
         """
+        self.known[process.pid] = self.copy.holdings.ledger[process.number]
         if process.is_confirmed:
-            self.known[process.pid] = _Known(process.number, set(process.descriptors), True)
             return
-        self._register(process.number, process.pid, process.descriptors, on_exit)
+        self._register(process.number, process.pid, on_exit)
         if process.end is not None:
             self._on_end(process.number, process.end)
 
-    def _register(self, number: int, pid: int, names: Iterable[str], on_exit: OnExit) -> None:
-        self.known[pid] = _Known(number, set(names))
+    def _register(self, number: int, pid: int, on_exit: OnExit) -> None:
         self._alive[number] = (pid, on_exit)
         self._pids.add(pid)
 
@@ -95,9 +127,13 @@ class KeptProcesses:
     ) -> None:
         """Have a process started; the answer comes later."""
 
-        def on_answer(entry: int, pid: int | None, problem: str, is_shortage: bool) -> None:
-            if pid is not None:
-                self._register(entry, pid, takeover.descriptors, on_exit)
+        def on_answer(number: int, pid: int | None, problem: str, is_shortage: bool) -> None:
+            if pid is None:
+                wire.close_all(fd for fd in duplicates.values() if fd != NO_DESCRIPTOR)
+            else:
+                ledger = self.copy.holdings.ledger
+                self.known[pid] = ledger.add(pid, takeover.label, duplicates, number)
+                self._register(number, pid, on_exit)
             on_spawned(SpawnResult(pid, problem, is_shortage))
 
         try:
@@ -105,6 +141,7 @@ class KeptProcesses:
         except CannotSpawn as error:
             on_spawned(SpawnResult(None, str(error), error.is_shortage))
             return
+        duplicates = self.duplicates(takeover.descriptors)
         streams = wire.stdio_to_data(stdio)
         self._link.tell(
             "spawn",
@@ -185,13 +222,21 @@ class KeptProcesses:
         self._link.detach()
 
     def _on_lost(self) -> None:
-        """End what the keeper had: it is in nobody's charge any more, and so are we."""
-        log.critical("the keeper is gone: stopping what it had, and ending")
-        count = stop_sessions(self._pids, GRACE)
-        log.critical("%d processes are stopped", count)
+        """Start another keeper, or else end what it had: it is in nobody's charge any more."""
+        try:
+            pid = self.copy.start_keeper(self._link.facts)
+        except (OSError, SystemProblem) as error:
+            log.critical("the keeper is gone: stopping what it had, and ending (%s)", error)
+            count = stop_sessions(self._pids, GRACE)
+            log.critical("%d processes are stopped", count)
+        else:
+            log.critical("the keeper is gone: process %d takes over what it had", pid)
         self._on_lost_all()
 
     def _on_end(self, number: int, end: Exit) -> None:
+        ledger = self.copy.holdings.ledger
+        if number in ledger:
+            ledger[number].end = end
         # A thousand may end at once: others shall have their turn meanwhile.
         if self._defer is None:
             self._tell_end(number, end)
@@ -219,6 +264,7 @@ class KeeperStore:
         self._link = link
         self._processes = processes
         self._known = processes.known
+        self._holdings = processes.copy.holdings
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
         """Have a process of the inventory; if it has ended, that is told soon."""
@@ -228,42 +274,48 @@ class KeeperStore:
         """Have nothing to do with a process; its end is of no interest to anybody."""
         wire.close_all(process.descriptors.values())
         for name in process.descriptors:
+            self._holdings.ledger.release(process.number, name)
             self._link.tell("release", process.number, name)
+        self._holdings.ledger.confirm(process.number)
         self._link.tell("confirm", process.number)
 
     def note(self, key: str, content: bytes | None) -> None:
         """Have something kept under a key; None forgets it."""
+        self._holdings.note(key, content)
         self._link.tell("note", key, content)
 
     def hold(self, name: str, descriptor: int) -> None:
         """Have a duplicate of a descriptor held."""
+        for key, number in self._processes.duplicates({name: descriptor}).items():
+            self._holdings.hold(key, number)
         self._link.tell("hold", name, descriptors=(descriptor,))
 
     def label(self, pid: int, label: bytes) -> None:
         """Have something else kept of a process."""
         if pid in self._known:
+            self._holdings.ledger.label(self._known[pid].number, label)
             self._link.tell("label", self._known[pid].number, label)
 
     def release(self, pid: int, name: str) -> None:
         """Have one of its descriptors closed."""
-        known = self._known.get(pid)
-        if known is not None and name in known.names:
-            known.names.discard(name)
-            self._link.tell("release", known.number, name)
-            self._drop_if_over(pid, known)
+        entry = self._known.get(pid)
+        if entry is not None and name in entry.descriptors:
+            self._holdings.ledger.release(entry.number, name)
+            self._link.tell("release", entry.number, name)
+            self._drop_if_over(pid, entry)
 
     def confirm(self, pid: int) -> None:
         """Say that its end was told."""
-        known = self._known.get(pid)
-        if known is not None:
-            known.is_confirmed = True
-            self._link.tell("confirm", known.number)
-            self._drop_if_over(pid, known)
+        entry = self._known.get(pid)
+        if entry is not None:
+            self._holdings.ledger.confirm(entry.number)
+            self._link.tell("confirm", entry.number)
+            self._drop_if_over(pid, entry)
 
     def spare(self, pid: int) -> None:
         """Have a process go on whatever becomes of the keeper."""
         self._link.tell("spare", pid)
 
-    def _drop_if_over(self, pid: int, known: _Known) -> None:
-        if known.is_confirmed and not known.names:
+    def _drop_if_over(self, pid: int, entry: Entry) -> None:
+        if entry.is_confirmed and not entry.descriptors:
             del self._known[pid]

@@ -9,6 +9,7 @@ from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeeperStore, KeptProcesses
+from cvec_circus_core.system.keeper_client.successor import KeeperCopy
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.local_owner import MakeOwner
 from cvec_circus_core.system.protocols import Defer, Owner
@@ -18,8 +19,9 @@ from cvec_circus_core.system.state_store import Inventory
 class KeptSockets:
     """Has the managed sockets opened and kept."""
 
-    def __init__(self, link: KeeperLink) -> None:
+    def __init__(self, link: KeeperLink, copy: KeeperCopy) -> None:
         self._link = link
+        self._copy = copy
 
     def open(self, plan: BindPlan) -> OpenSocket:
         """Have a socket opened beside those that are kept. Raises `CannotBind`."""
@@ -39,6 +41,7 @@ class KeptSockets:
 
     def close(self, name: str) -> None:
         """Have a kept socket closed."""
+        self._copy.drop_socket(name)
         self._link.ask("close", name)
 
     def watch(self, name: str, on_connection: Callable[[], None]) -> Callable[[], None]:
@@ -67,6 +70,7 @@ class KeptSockets:
 
     def close_all(self) -> None:
         """Have all closed, kept or not."""
+        self._copy.drop_sockets()
         self._link.ask("close_all")
 
 
@@ -75,12 +79,13 @@ def kept_owner(
 ) -> MakeOwner:
     """Return what makes the keeper the owner of processes and sockets.
 
-    ``on_lost_all`` is called when the keeper is gone, and all that it had is stopped.
+    ``on_lost_all`` is called when the keeper is gone, and another has what it had.
     """
 
     def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
         link.attach(loop)
-        processes = KeptProcesses(link, defer, on_lost_all)
-        return Owner(processes, KeptSockets(link), KeeperStore(link, processes, inventory))
+        processes = KeptProcesses(link, defer, on_lost_all, inventory)
+        sockets = KeptSockets(link, processes.copy)
+        return Owner(processes, sockets, KeeperStore(link, processes, inventory))
 
     return make_owner

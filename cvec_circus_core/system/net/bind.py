@@ -148,6 +148,15 @@ def bind_file(made: socket.socket, plan: BindPlan, path: str) -> SocketFile:
     return file
 
 
+def file_at(path: str) -> SocketFile | None:
+    """Return the file of a socket that somebody else has bound; None where it is gone."""
+    try:
+        state = os.lstat(path)
+    except OSError:
+        return None
+    return SocketFile(path, state.st_dev, state.st_ino)
+
+
 def own_file(path: str, plan: BindPlan, mode: int | None = None) -> None:
     """Give a Unix socket's file the owner and group of the plan, and a mode."""
     if plan.owner is None and plan.group is None and mode is None:

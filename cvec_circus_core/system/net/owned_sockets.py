@@ -8,6 +8,7 @@ here even so; those sockets are tried out and not kept.
 
 from __future__ import annotations
 
+import os
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -40,6 +41,14 @@ class OwnedSockets:
         self._kept[opened.name] = opened
         if old is not None:
             old.close()
+
+    def adopt(self, plan: BindPlan, opened: OpenSocket) -> None:
+        """Keep a socket that another owner has opened, whose descriptor is ours now."""
+        self._kept[opened.name] = CircusSocket.inherited(plan, opened)
+
+    def inodes(self) -> frozenset[int]:
+        """Return what tells the kept sockets from all others."""
+        return frozenset(os.fstat(kept.fileno()).st_ino for kept in self._kept.values())
 
     def discard(self, number: int) -> None:
         """Close a socket that was opened and not kept."""

@@ -18,12 +18,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Self
 
-from cvec_circus_core.model.bind_plan import BindPlan
+from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.system.net.bind import (
     Refusal,
     SocketFile,
     bind_file,
+    file_at,
     make_file_free,
     mode_of,
     own_file,
@@ -100,6 +101,18 @@ class CircusSocket(socket.socket):
         unbound = cls.__new__(cls)
         unbound._take(plan)
         return unbound
+
+    @classmethod
+    def inherited(cls, plan: BindPlan, opened: OpenSocket) -> Self:
+        """Return the socket that another process has opened by a plan, and that is ours now."""
+        ours = cls.__new__(cls)
+        socket.socket.__init__(ours, fileno=opened.number)
+        ours.set_inheritable(False)
+        ours.plan, ours.name, ours.backlog = plan, opened.name, opened.backlog
+        ours.host, ours.port, ours.path = opened.host, opened.port, opened.path
+        ours._file = None if ours.path is None else file_at(ours.path)
+        ours._maker = os.getpid()
+        return ours
 
     @classmethod
     def load_from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -6,6 +6,9 @@ that we did not start; their spawn tag (`spawn_tags.py`) tells with which spawn 
 another part of this process has started (a program that a hook calls) is in our own session; what
 we spawn never is, nor are its descendants.
 
+What processes leave behind that we have not started ourselves, but have from an owner who is dead,
+is given to whoever has got them: it is looked for there, by the tags of that owner.
+
 Reading costs time that grows with the number of our children, so a snapshot is kept for a moment in
 proportion to what it has cost.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 import os
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from cvec_circus_core.system.processes.process_table import (
@@ -23,7 +26,7 @@ from cvec_circus_core.system.processes.process_table import (
     descendants_of,
     read_row,
 )
-from cvec_circus_core.system.processes.spawn_tags import tag_of
+from cvec_circus_core.system.processes.spawn_tags import daemon_of, tag_of
 
 _KEPT = 0.02
 _KEPT_COSTS = 4
@@ -61,6 +64,12 @@ class AdoptedChildren:
         self._known: dict[int, tuple[Row, int | None]] = {}
         self._last = AdoptedSnapshot(float("-inf"), {}, {}, {})
         self._cost = 0.0
+        self._elsewhere: dict[int, set[int]] = {}
+        """Whose children we look at, beside our own, and what the tags of ours have in common."""
+
+    def look_elsewhere(self, parent: int, tag: int) -> None:
+        """Look also among the children of another process, for those with tags like this."""
+        self._elsewhere.setdefault(parent, set()).add(daemon_of(tag))
 
     def recent(self) -> AdoptedSnapshot:
         """Return a snapshot that may be a moment old."""
@@ -88,5 +97,14 @@ class AdoptedChildren:
             previous = self._known.get(pid)
             is_same = previous is not None and previous[0].is_same(row)
             rows[pid] = (row, previous[1] if previous is not None and is_same else tag_of(pid))
+        rows.update(self._tops_elsewhere())
         self._known = rows
         return list(rows.values())
+
+    def _tops_elsewhere(self) -> Iterator[tuple[int, tuple[Row, int]]]:
+        for parent, daemons in self._elsewhere.items():
+            for pid in child_pids(parent):
+                tag = None if self._is_ours(pid) or pid == os.getpid() else tag_of(pid)
+                row = None if tag is None or daemon_of(tag) not in daemons else read_row(pid)
+                if tag is not None and row is not None:
+                    yield pid, (row, tag)

@@ -8,13 +8,14 @@ process group alone.
 
 from __future__ import annotations
 
+import os
 from asyncio import AbstractEventLoop
 
 from cvec_circus_core.system.processes.adopted import AdoptedChildren
 from cvec_circus_core.system.processes.cgroups import ControlGroups, Leaf
 from cvec_circus_core.system.processes.leftovers import FindLiving, LeftoverKiller
-from cvec_circus_core.system.processes.process_table import Row, read_table
-from cvec_circus_core.system.processes.spawn_tags import SpawnTags
+from cvec_circus_core.system.processes.process_table import Row, read_row, read_table
+from cvec_circus_core.system.processes.spawn_tags import SpawnTags, tag_of
 from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.processes.trees import Tree, has_group, signal_children, signal_tree
 from cvec_circus_core.system.protocols import ORPHANS, OnGone
@@ -65,6 +66,14 @@ class Descendants:
             self._roots[pid] = tag
         if leaf is not None and self._groups is not None and self._groups.check(leaf, pid):
             self._living[pid] = Tree(pid, leaf, tag)
+
+    def adopt(self, pid: int) -> None:
+        """Begin with a process that another owner has started, and has recorded."""
+        tag, row = tag_of(pid), read_row(pid)
+        if self._adopted is not None and row is not None:
+            self._roots[pid] = tag
+            if tag is not None and row.parent != os.getpid():
+                self._adopted.look_elsewhere(row.parent, tag)
 
     def signal_children(self, pid: int, signum: int) -> bool:
         """Signal a process's children; the process is alive or unreaped."""

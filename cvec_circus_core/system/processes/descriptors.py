@@ -120,6 +120,11 @@ class NofileLimit:
         os.close(fd)
         return high
 
+    def duplicate(self, fd: int) -> int:
+        """Return a duplicate that lives long. Raises OSError."""
+        low = self.original[0] if self.is_raised else 0
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, low)
+
 
 nofile = NofileLimit()
 """The limit belongs to the process, so there is one of these; it changes nothing until asked."""

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from cvec_circus_core.system.processes.descriptors import nofile
+from cvec_circus_core.system.processes.lost_exits import exit_of_stranger
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,11 @@ class NotYet(Exception):
 class ExitWatcher(Protocol):
     """Hears of the ends of children."""
 
-    def watch(self, pid: int, ended: Callable[[int], None]) -> None:
-        """Have ``ended`` called in the event loop when the child has ended. Raises OSError."""
+    def watch(self, pid: int, ended: Callable[[int], None], pidfd: int | None = None) -> None:
+        """Have ``ended`` called in the event loop when the child has ended. Raises OSError.
+
+        With its pidfd, which is the watcher's then, it may be the child of somebody else.
+        """
 
     def send(self, pid: int, signum: int) -> None:
         """Signal a watched child. Raises OSError."""
@@ -67,9 +71,9 @@ class PidfdExitWatcher:
         self._ends = select.epoll()
         loop.add_reader(self._ends.fileno(), self._woken)
 
-    def watch(self, pid: int, ended: Callable[[int], None]) -> None:
-        """Watch a child from now on."""
-        pidfd = nofile.move_up(os.pidfd_open(pid))
+    def watch(self, pid: int, ended: Callable[[int], None], pidfd: int | None = None) -> None:
+        """Watch a process from now on."""
+        pidfd = nofile.move_up(os.pidfd_open(pid) if pidfd is None else pidfd)
         # Told once: it stays readable until it is closed, and its status may be collected later.
         self._ends.register(pidfd, select.EPOLLIN | select.EPOLLONESHOT)
         self._watched[pid] = pidfd, ended
@@ -83,6 +87,8 @@ class PidfdExitWatcher:
         """Take the status and give the descriptor back."""
         pidfd, _ = self._watched[pid]
         code = collect_status(os.P_PIDFD, pidfd)
+        if code is None:
+            code = exit_of_stranger(pid, pidfd)
         self.forget(pid)
         return code
 
@@ -117,7 +123,7 @@ class ThreadExitWatcher:
         self._loop = loop
         self._watched: set[int] = set()
 
-    def watch(self, pid: int, ended: Callable[[int], None]) -> None:
+    def watch(self, pid: int, ended: Callable[[int], None], pidfd: int | None = None) -> None:
         """Start the child's thread."""
         tell = partial(self._woken, pid, ended)
         waiter = threading.Thread(

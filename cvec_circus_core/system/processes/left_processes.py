@@ -15,11 +15,11 @@ import os
 import select
 import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from cvec_circus_core.system.proc import HAS_PROC
+from cvec_circus_core.system.proc import HAS_PROC, list_pids
 from cvec_circus_core.system.processes.abandoned import pids_above
 from cvec_circus_core.system.processes.process_table import (
     Row,
@@ -110,6 +110,28 @@ class LeftProcesses:
             and daemon_of(tag) in self._records.daemons
             and tag not in self._records.spared
         )
+
+
+def kill_strays(records: Records, known: Container[int]) -> list[int]:
+    """Kill what an owner has started who died before anybody knew of it; return the pids.
+
+    Each is in the record and not ``known``, or began with a spawn after the last that is recorded.
+    """
+    strays = [
+        row
+        for pid in list_pids()
+        if pid not in known and _is_stray(records, pid) and (row := read_row(pid)) is not None
+    ]
+    _signal(strays, signal.SIGKILL)
+    return [row.pid for row in strays if not row.is_dead]
+
+
+def _is_stray(records: Records, pid: int) -> bool:
+    if (process := records.processes.get(pid)) is not None:
+        return process.title != DAEMON_TITLE
+    tag = tag_of(pid)
+    last = None if tag is None else records.last_tags.get(daemon_of(tag))
+    return tag is not None and last is not None and tag > last
 
 
 def _is_same(root: Recorded, row: Row) -> bool:

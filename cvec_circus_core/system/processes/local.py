@@ -32,6 +32,7 @@ from cvec_circus_core.system.processes.exit_watch import (
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from cvec_circus_core.system.processes.launch_files import files_of
 from cvec_circus_core.system.processes.launcher import Child, Launcher
+from cvec_circus_core.system.processes.posix_spawn import QuickChild
 from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.signal_results import signal_all
 from cvec_circus_core.system.processes.spawn_errors import is_shortage
@@ -149,6 +150,12 @@ class LocalProcesses:
         self._entries[child.pid] = _Entry(child, on_exit, inodes)
         self._descendants.track(child.pid, leaf, tag, title)
         return child.pid
+
+    def adopt(self, pid: int, on_exit: OnExit, pidfd: int | None = None) -> None:
+        """Have a process that another owner has started. Raises OSError where it is gone."""
+        self._exits.watch(pid, self._on_woken, pidfd)
+        self._entries[pid] = _Entry(QuickChild(pid), on_exit, self._sockets.inodes())
+        self._descendants.adopt(pid)
 
     def signal(
         self,

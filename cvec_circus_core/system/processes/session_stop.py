@@ -33,6 +33,21 @@ def stop_sessions(pids: Iterable[int], grace: float) -> int:
     return count
 
 
+def wait_or_kill(pid: int, grace: float) -> None:
+    """Wait until a process has ended, which is killed if that takes too long."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return
+    pidfds = {pid: pidfd}
+    _await(pidfds, grace)
+    if pidfds:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        _await(pidfds, grace)
+    for left in pidfds.values():
+        os.close(left)
+
+
 def _signal_groups(pids: Iterable[int], signum: int) -> None:
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):

@@ -69,6 +69,13 @@ def tag_of(pid: int) -> int | None:
     return tag if tag >= _FIRST else None
 
 
+def drop_tag() -> None:
+    """Carry no tag any more: we are no part of the tree that we began in."""
+    if tag_of(os.getpid()) is not None:
+        hard = resource.getrlimit(_LOCKS)[1]
+        resource.setrlimit(_LOCKS, (hard, hard))
+
+
 def daemon_of(tag: int) -> int:
     """Return what all tags of one daemon have in common."""
     return tag >> _SERIALS

@@ -19,7 +19,7 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -66,6 +66,8 @@ class Records:
     processes: dict[int, Recorded] = field(default_factory=dict)
     spared: set[int] = field(default_factory=set)
     """Tags of those that were left running on purpose."""
+    last_tags: dict[int, int] = field(default_factory=dict)
+    """The last tag that was recorded of each daemon."""
 
     def add(self, words: list[str]) -> None:
         """Take one line. Raises ValueError for one that makes no sense."""
@@ -73,6 +75,7 @@ class Records:
             case ["+", pid, started, tag, title]:
                 process = Recorded(int(pid), float(started), int(tag), title)
                 self.processes[process.pid] = process
+                self.last_tags[daemon_of(process.tag)] = process.tag
             case ["-", pid]:
                 self.processes.pop(int(pid), None)
             case ["~", pid, tag]:
@@ -111,6 +114,10 @@ class NoSpawnRecord:
 NO_RECORD = NoSpawnRecord()
 
 
+def _nobody_cares() -> None:
+    pass
+
+
 class StateFile:
     """A state file that we hold."""
 
@@ -121,6 +128,32 @@ class StateFile:
         self._count = 0
         """Lines in the file."""
         self._has_failed = False
+        self.on_renewed: Callable[[], None] = _nobody_cares
+        """Is called when the file has become another one."""
+
+    @classmethod
+    def resumed(cls, path: str, fd: int) -> StateFile:
+        """Return the file of an owner before us, whose processes we have now."""
+        state = cls(path, fd)
+        records = state._records = state.read()
+        records.processes = {process.pid: process for process in living_in(records)}
+        state._rewrite()
+        return state
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return self._path
+
+    @property
+    def descriptor(self) -> int:
+        """The file, with our lock on it."""
+        return self._fd
+
+    @property
+    def records(self) -> Records:
+        """What we have written, or an owner before us."""
+        return self._records
 
     @classmethod
     def acquire(cls, path: str) -> StateFile | None:
@@ -230,6 +263,7 @@ class StateFile:
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)
         self._has_failed = False
+        self.on_renewed()
 
     def _complain(self, error: Exception) -> None:
         if not self._has_failed:
