@@ -28,6 +28,7 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
 from cvec_circus_core.system.clock import unix_time
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.processes.local import LocalProcesses
 from cvec_circus_core.system.processes.state_file import DAEMON_TITLE
 from cvec_circus_core.system.protocols import SpawnResult
@@ -106,6 +107,7 @@ class Brain:
             "last_end": self.last_end,
             "ends": self._ends[-_REMEMBERED:],
             "upgrade": {} if trial is None else trial.facts(),
+            SHARES: True,
         }
 
     def resume(self, facts: Mapping[str, Any]) -> None:

@@ -18,7 +18,6 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.ledger import Entry, Holdings
-from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.local import LocalProcesses
@@ -96,7 +95,7 @@ class KeeperService:
             channel.tell("socket", plan._asdict(), opened._asdict())
         for entry in self.ledger:
             self._tell_entry(channel, entry)
-        channel.tell("complete", {**facts, SHARES: True})
+        channel.tell("complete", dict(facts))
 
     def take_over(self, inventory: Inventory) -> int:
         """Have what another keeper has had; return how many have ended meanwhile, unseen."""

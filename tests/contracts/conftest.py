@@ -31,6 +31,7 @@ from cvec_circus_core.system.keeper_client import keeper_wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeeperStore, KeptProcesses
 from cvec_circus_core.system.keeper_client.kept_sockets import KeptSockets
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descriptors import open_descriptors
 from cvec_circus_core.system.processes.exit_watch import has_pidfds
@@ -278,8 +279,10 @@ def by_thread(loop: asyncio.AbstractEventLoop) -> Owner:
 class OwnKeeper(KeptProcesses):
     """Ends the keeper, which is here for one owner alone."""
 
-    def __init__(self, link: KeeperLink, process: subprocess.Popen[bytes]) -> None:
-        super().__init__(link)
+    def __init__(
+        self, link: KeeperLink, process: subprocess.Popen[bytes], inventory: Inventory
+    ) -> None:
+        super().__init__(link, inventory=inventory)
         self._keeper_link = link
         self._process = process
 
@@ -298,10 +301,11 @@ def at_a_keeper(loop: asyncio.AbstractEventLoop) -> Owner:
         )
     link = KeeperLink(ours)
     inventory = link.inventory()
-    assert inventory == Inventory()
+    assert inventory == Inventory(facts={SHARES: True})
     link.attach(loop)
-    processes = OwnKeeper(link, process)
-    return Owner(processes, KeptSockets(link), KeeperStore(link, processes, inventory))
+    processes = OwnKeeper(link, process, inventory)
+    sockets = KeptSockets(link, processes.copy)
+    return Owner(processes, sockets, KeeperStore(link, processes, inventory))
 
 
 OWNERS = {"pidfd": by_pidfd, "thread": by_thread, "keeper": at_a_keeper}

@@ -12,6 +12,7 @@ import sys
 
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.local_owner import choose_processes
 
@@ -24,7 +25,7 @@ async def serve(connection: socket.socket) -> None:
     processes = choose_processes(loop, sockets=sockets)
     service = KeeperService(loop, processes, sockets, lambda _: over.set())
     channel = BrainChannel(loop, connection, service.hear)
-    service.serve(channel, {})
+    service.serve(channel, {SHARES: True})
     await over.wait()
     service.leave()
     channel.close()

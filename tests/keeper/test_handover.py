@@ -17,8 +17,12 @@ from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.system.keeper_client.handover import pack, unpack
 from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Holdings
+from cvec_circus_core.system.keeper_client import keeper_wire
+from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
+from cvec_circus_core.system.keeper_client.kept_processes import KeptProcesses
 from cvec_circus_core.system.processes.local import pidfd_processes
 from cvec_circus_core.system.processes.lost_exits import exit_of_stranger
+from cvec_circus_core.system.state_store import Inventory, KeptProcess
 from tests.live.daemon import is_alive, until
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
@@ -90,6 +94,24 @@ def test_a_stranger_is_adopted_signalled_and_missed() -> None:
     ((pid, end),) = asyncio.run(run())
     assert end.code == -signal.SIGTERM
     until(lambda: not is_alive(pid))
+
+
+def test_where_there_can_be_no_other_keeper_all_is_stopped() -> None:
+    child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+
+    async def run() -> None:
+        ours, theirs = keeper_wire.pair()
+        link, is_lost = KeeperLink(ours), asyncio.Event()
+        process = KeptProcess(1, child.pid, b"", {}, None, False)
+        kept = KeptProcesses(link, None, is_lost.set, Inventory([process]))
+        kept.take_over(process, lambda *_: None)
+        theirs.close()
+        link.attach(asyncio.get_running_loop())
+        await asyncio.wait_for(is_lost.wait(), 30)
+        link.close()
+
+    asyncio.run(run())
+    assert child.wait(30) == -signal.SIGTERM
 
 
 def test_one_that_is_gone_can_not_be_adopted() -> None:

@@ -204,16 +204,3 @@ def test_plugins_of_the_dead_daemon_end_with_it(started: Any) -> None:
     until(lambda: not is_alive(before))
     (after,) = daemon.until_active("plugin:watchdog", 1)
     assert after != before
-
-
-def test_a_keeper_that_is_killed_leaves_nobody_behind() -> None:
-    daemon = Kept(SLEEPERS)
-    try:
-        daemon.start()
-        daemon.until_active("sleepers", 3)
-        daemon.process.kill()
-        daemon.process.wait()
-        until(lambda: not daemon.alive())
-        assert daemon.said("the keeper is gone: stopping what it had, and ending")
-    finally:
-        daemon.clean_up()

@@ -2,8 +2,8 @@
 
 So there is one way to begin with what another daemon has left: a new brain takes the inventory of a
 new keeper. Processes go on meanwhile, since the brain has duplicates of all descriptors. They are
-children of process 1 by now, or of whoever takes in orphans: their ends are heard by pidfds, which
-are opened here, at once, so that nobody ends unseen while the keeper begins.
+children of process 1 by now, or of another process that takes in orphans: their ends are heard by
+pidfds, which are opened here, at once, so that nobody ends unseen while the keeper begins.
 """
 
 from __future__ import annotations

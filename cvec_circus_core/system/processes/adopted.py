@@ -7,7 +7,7 @@ another part of this process has started (a program that a hook calls) is in our
 we spawn never is, nor are its descendants.
 
 What processes leave behind that we have not started ourselves, but have from an owner who is dead,
-is given to whoever has got them: it is looked for there, by the tags of that owner.
+is given to the process that has got them: it is looked for there, by the tags of that owner.
 
 Reading costs time that grows with the number of our children, so a snapshot is kept for a moment in
 proportion to what it has cost.
