@@ -35,6 +35,10 @@ NONE_OF_OURS = {
     "process_name": "workers go by their number, $(circus.wid) in cmd and args",
     "serverurl": "processes are told nothing of the daemon",
     "depends_on": "priority says who starts first",
+    **dict.fromkeys(
+        ("fleet", "where", "anti_affinity", "max_per_host"),
+        "watchers of a fleet stand in a file of their own, for circusctl fleet apply",
+    ),
 }
 """What there is instead, where we have no such option."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from cvec_circus_core.config.build import FilePart, Loaded, build
 from cvec_circus_core.config.expansion import Environments, expand
 from cvec_circus_core.config.outside_faults import NO_CHECKS, OutsideChecks
+from cvec_circus_core.config.plugin_sections import as_written, spelled_out
 from cvec_circus_core.config.raw import Format, Problem, RawConfig, RawSection, merged
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.text import TooLong
@@ -82,9 +83,14 @@ def load(
         tuple(problem for part in (saved_part, *parts) for problem in part.problems),
         (*(warning for part in (saved_part, *parts) for warning in part.warnings), *warnings),
     )
-    loaded = build(raw, environ, outside)
+    loaded = build(spelled_out(raw), environ, outside)
     pairs = zip(files, parts, strict=True)
-    return replace(loaded, parts=tuple(_part(str(file), part) for file, part in pairs))
+    return replace(
+        loaded,
+        problems=as_written(raw, loaded.problems),
+        warnings=as_written(raw, loaded.warnings),
+        parts=tuple(_part(str(file), part) for file, part in pairs),
+    )
 
 
 def saved_beside(path: Path) -> Path:

@@ -6,22 +6,66 @@ files do not say which of the two was meant.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from cvec_circus_core.config.checks import watcher_faults
 from cvec_circus_core.config.draft import Draft
 from cvec_circus_core.config.expansion import Environments
 from cvec_circus_core.config.findings import Findings
-from cvec_circus_core.config.raw import RawSection
+from cvec_circus_core.config.raw import Problem, RawConfig, RawSection, RawValue
 from cvec_circus_core.config.section_reader import Given, given_options
 from cvec_circus_core.model.faults import Fault
 from cvec_circus_core.model.option_reader import Free, Member, Plain, locate, parse
 from cvec_circus_core.model.socket_specs import PLUGIN_STOP_GRACE, PluginSpec
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.model.values import replace
 
 OF_THE_HOST = ("use", "isolate")
 """What the class is not told."""
+
+OWN_SECTIONS = ("fleet",)
+"""Plugins with a section of their name: ``[NAME]`` is ``[plugin:NAME]`` with ``use = NAME``."""
+
+
+def spelled_out(raw: RawConfig) -> RawConfig:
+    """Return a configuration in which every plugin has a section ``[plugin:NAME]``."""
+    names = {section.name for section in raw.sections}
+    sections, problems = [], list(raw.problems)
+    for section in raw.sections:
+        plugin = f"plugin:{section.name}"
+        if section.name not in OWN_SECTIONS:
+            sections.append(section)
+        elif plugin in names:
+            sentence = f"is the same as [{plugin}], which is there, too"
+            problems.append(
+                Problem(
+                    sentence=sentence,
+                    file=section.file,
+                    line=section.line,
+                    section=section.name,
+                )
+            )
+        else:
+            use = RawValue(section.name, section.file, section.line)
+            values = {**section.values, "use": use}
+            sections.append(RawSection(plugin, section.file, section.line, values))
+    return replace(raw, sections=tuple(sections), problems=tuple(problems))
+
+
+def as_written(raw: RawConfig, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return what was found with the names that sections have in their files."""
+    written = {
+        f"plugin:{section.name}": section.name
+        for section in raw.sections
+        if section.name in OWN_SECTIONS
+    }
+    return tuple(
+        replace(problem, section=written[problem.section])
+        if problem.section in written
+        else problem
+        for problem in problems
+    )
 
 
 def plugin_spec(

@@ -10,15 +10,15 @@
 
 The reference is written from the same lines. A section may also hold options of the watcher that
 keeps the plugin; whatever is neither is named in the log, for it may be a slip of the pen.
-``__post_init__`` of the dataclass may look for what no single option can see, and raise
-`ConfigError`.
+Where no single option can see what is wrong, a method ``faults`` of the dataclass yields it, each
+fault with the key that it speaks of; ``__post_init__`` may raise `ConfigError` for the first one.
 """
 
 from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from cvec_circus_core.model.errors import ConfigError
@@ -48,9 +48,11 @@ def read_settings(declared: type[Settings], config: Mapping[str, Any], plugin: s
         else:
             quoted = "" if fault.is_secret else f": {config[fault.key]!r}"
             refused.append(f"{fault.key} {fault.sentence}{quoted}")
-    if refused:
+    settings = declared(**values) if not refused else None
+    refused += map(str, _faults_together(settings))
+    if settings is None or refused:
         raise ConfigError(f"plugin {plugin}: {'; '.join(refused)}")
-    return declared(**values)
+    return settings
 
 
 def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[Fault]:
@@ -59,9 +61,16 @@ def settings_faults(declared: type[Any], config: Mapping[str, Any]) -> Iterator[
     yield from faults
     if all(fault.is_doubt for fault in faults):
         try:
-            declared(**values)
+            settings = declared(**values)
         except ConfigError as error:
             yield Fault("", str(error))
+        else:
+            yield from _faults_together(settings)
+
+
+def _faults_together(settings: object) -> Iterable[Fault]:
+    find: Callable[[], Iterable[Fault]] | None = getattr(settings, "faults", None)
+    return find() if find is not None else ()
 
 
 def _read(declared: type, config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:

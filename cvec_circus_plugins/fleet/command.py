@@ -43,7 +43,7 @@ class FleetLine(Request):
 class Fleet(Command):
     """Apply a configuration to a fleet of hosts, and show what runs where.
 
-    The daemon has to be in a fleet: its configuration has a section ``[plugin:fleet]``. `apply`
+    The daemon has to be in a fleet: its configuration has a section ``[fleet]``. `apply`
     takes a configuration file of watchers, with ``fleet``, ``where``, ``anti_affinity`` and
     ``max_per_host`` besides; `plan` only shows what that would change. Each one applied is a
     revision: `history` lists them, `rollback` applies the one before, or that of a number, again.
@@ -168,9 +168,7 @@ def _settings(supervisor: Supervisor) -> FleetSettings:
         order = api.plugin_order(watcher.spec)
         if order is not None and order[0] in ("fleet", f"{__package__}.agent.FleetAgent"):
             return api.read_settings(FleetSettings, order[1], "fleet")
-    raise api.BadMessage(
-        "this daemon is in no fleet: its configuration has no section [plugin:fleet]"
-    )
+    raise api.BadMessage("this daemon is in no fleet: its configuration has no section [fleet]")
 
 
 def _read(path: str) -> str:

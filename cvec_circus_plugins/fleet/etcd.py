@@ -8,23 +8,23 @@ may have been done before the connection broke is not sent again: those who ask 
 
 from __future__ import annotations
 
-import base64
-import json
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from cvec_circus_core.api import escaped
-from cvec_circus_plugins.fleet.store import (
-    Change,
-    Entry,
-    Guard,
-    HistoryLost,
-    LeaseExpired,
-    Snapshot,
-    StoreFailure,
+from cvec_circus_plugins.fleet.etcd_codec import (
+    SignedOut,
+    changes_in,
+    content_of,
+    prefix_range,
+    revision_of,
+    snapshot_of,
+    transaction,
 )
+from cvec_circus_plugins.fleet.store import Change, Guard, LeaseExpired, Snapshot, StoreFailure
 
 try:
     import httpx
@@ -51,7 +51,8 @@ for _name, _value in (
     if hasattr(socket, _name):
         _KEEPALIVE.append((socket.IPPROTO_TCP, getattr(socket, _name), _value))
 
-_UNAUTHENTICATED = 16
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # they tell of every request
 
 
 class EtcdStore:
@@ -75,11 +76,10 @@ class EtcdStore:
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS),
         )
 
-    async def read(self, prefix: str) -> Snapshot:
-        """Return all keys below a prefix."""
-        reply = await self._post("/v3/kv/range", _range(prefix), may_repeat=True)
-        entries = (_entry(kv) for kv in reply.get("kvs", ()))
-        return Snapshot({entry.key: entry for entry in entries}, _revision(reply))
+    async def read(self, *prefixes: str) -> Snapshot:
+        """Return all keys below some prefixes."""
+        ranges = [{"request_range": prefix_range(prefix)} for prefix in prefixes]
+        return snapshot_of(await self._post("/v3/kv/txn", {"success": ranges}, may_repeat=True))
 
     async def write(
         self,
@@ -89,20 +89,9 @@ class EtcdStore:
         guards: Sequence[Guard] = (),
     ) -> int:
         """Write keys in one transaction."""
-        body = {
-            "compare": [
-                {
-                    "key": _coded(guard.key),
-                    "target": "CREATE",
-                    "result": "EQUAL",
-                    "create_revision": str(guard.created_at),
-                }
-                for guard in guards
-            ],
-            "success": [_write_operation(key, value, lease) for key, value in values.items()],
-        }
+        body = transaction(values, lease, guards)
         reply = await self._post("/v3/kv/txn", body)
-        return _revision(reply) if reply.get("succeeded") else 0
+        return revision_of(reply) if reply.get("succeeded") else 0
 
     async def grant(self, seconds: int) -> int:
         """Return a new lease."""
@@ -125,7 +114,7 @@ class EtcdStore:
 
     async def watch(self, prefix: str, revision: int) -> AsyncIterator[Sequence[Change]]:
         """Yield changes from a revision on."""
-        create = {**_range(prefix), "start_revision": str(revision), "progress_notify": True}
+        create = {**prefix_range(prefix), "start_revision": str(revision), "progress_notify": True}
         await self._sign_in()
         endpoint = self._endpoints[self._first]
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=_CONNECT_SECONDS, read=None)
@@ -138,7 +127,7 @@ class EtcdStore:
                 timeout=timeout,
             ) as response:
                 async for line in response.aiter_lines():
-                    if changes := _changes(line):
+                    if changes := changes_in(line):
                         yield changes
         except httpx.HTTPError as error:
             self._turn_away(endpoint)
@@ -166,7 +155,7 @@ class EtcdStore:
         await self._sign_in()
         try:
             return await self._ask(path, body, may_repeat=may_repeat)
-        except _SignedOut:
+        except SignedOut:
             self._token = ""
             await self._sign_in()
             return await self._ask(path, body, may_repeat=may_repeat)
@@ -180,8 +169,8 @@ class EtcdStore:
                 response = await self._client.post(
                     endpoint + path, json=body, headers=self._headers
                 )
-                return _content(response, endpoint)
-            except _SignedOut:
+                return content_of(response.text, response.status_code, endpoint)
+            except SignedOut:
                 raise
             except StoreFailure as error:
                 failure = str(error)
@@ -198,10 +187,6 @@ class EtcdStore:
             self._first = (self._first + 1) % len(self._endpoints)
 
 
-class _SignedOut(StoreFailure):
-    """The token is not good any more."""
-
-
 def tls_context(cafile: str = "", certfile: str = "", keyfile: str = "") -> ssl.SSLContext | None:
     """Return how servers are checked, and who we are to them. Raises OSError."""
     if not (cafile or certfile):
@@ -210,88 +195,6 @@ def tls_context(cafile: str = "", certfile: str = "", keyfile: str = "") -> ssl.
     if certfile:
         context.load_cert_chain(certfile, keyfile or None)
     return context
-
-
-def _coded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode(errors="replace")
-
-
-def _range(prefix: str) -> dict[str, str]:
-    # The end of a prefix is the prefix with its last byte counted up.
-    raw = prefix.encode()
-    end = raw[:-1] + bytes([raw[-1] + 1])
-    return {"key": _coded(prefix), "range_end": base64.b64encode(end).decode()}
-
-
-def _write_operation(key: str, value: str | None, lease: int) -> dict[str, Any]:
-    if value is None:
-        return {"request_delete_range": {"key": _coded(key)}}
-    put = {"key": _coded(key), "value": _coded(value)}
-    if lease:
-        put["lease"] = str(lease)
-    return {"request_put": put}
-
-
-def _entry(kv: Mapping[str, Any]) -> Entry:
-    return Entry(
-        key=_decoded(kv["key"]),
-        value=_decoded(kv.get("value", "")),
-        created_at=int(kv["create_revision"]),
-        changed_at=int(kv["mod_revision"]),
-        lease=int(kv.get("lease", 0)),
-    )
-
-
-def _revision(reply: Mapping[str, Any]) -> int:
-    return int(reply["header"]["revision"])
-
-
-def _changes(line: str) -> list[Change]:
-    if not line.strip():
-        return []
-    message = json.loads(line)
-    if "error" in message:
-        _refuse(message["error"] if isinstance(message["error"], dict) else message)
-    result = message.get("result", {})
-    if int(result.get("compact_revision", 0)):
-        raise HistoryLost("etcd has forgotten the changes meanwhile")
-    if result.get("canceled"):
-        raise StoreFailure(f"etcd ends the watch: {escaped(result.get('cancel_reason', ''))}")
-    return [
-        Change(_decoded(event["kv"]["key"]), None)
-        if event.get("type") == "DELETE"
-        else Change(_decoded(event["kv"]["key"]), _entry(event["kv"]))
-        for event in result.get("events", ())
-    ]
-
-
-def _content(response: httpx.Response, endpoint: str) -> dict[str, Any]:
-    try:
-        content = response.json()
-    except ValueError:
-        raise StoreFailure(f"{endpoint} answers {response.status_code}, not as etcd does") from None
-    if not isinstance(content, dict):
-        raise StoreFailure(f"{endpoint} answers, but not as etcd does")
-    if response.is_error or "error" in content:
-        _refuse(content)
-    return content
-
-
-def _refuse(content: Mapping[str, Any]) -> NoReturn:
-    """Raise what an error of etcd's means."""
-    sentence = escaped(content.get("message") or content.get("error") or "")
-    code = int(content.get("code") or content.get("grpc_code") or 0)
-    if "lease not found" in sentence:
-        raise LeaseExpired(sentence)
-    if "compacted" in sentence:
-        raise HistoryLost(sentence)
-    if code == _UNAUTHENTICATED or "invalid auth token" in sentence:
-        raise _SignedOut(f"etcd: {sentence}")
-    raise StoreFailure(f"etcd: {sentence}")
 
 
 def _reason(error: Exception) -> str:

@@ -36,6 +36,9 @@ _HOSTS, _STATES, _DRAINED, _WANTED, _SHARES, _CLAIMS = (
 )
 _DIGITS = 10
 
+LIVE = (_HOSTS, _STATES, _DRAINED, LEADER, CURRENT, _SHARES, _CLAIMS)
+"""All that an agent follows; the revisions of old are read by those who ask for them."""
+
 
 def host_key(host: str) -> str:
     """Return the key that says that a host is alive."""
@@ -105,6 +108,16 @@ class FleetView:
         self._wanted = {}
         self.revision = snapshot.revision
 
+    def add(self, snapshot: Snapshot) -> None:
+        """Take in keys that were not read with the others, and have not changed meanwhile."""
+        for key, entry in snapshot.entries.items():
+            self._entries.setdefault(key.removeprefix(self.prefix), entry)
+
+    def unread(self, host: str) -> list[str]:
+        """Return the keys of revisions that a host works with and that were not read."""
+        numbers = {self.current, self.share(host).number} - {0}
+        return [key for key in map(wanted_key, sorted(numbers)) if key not in self._entries]
+
     def apply(self, changes: Iterable[Change]) -> set[str]:
         """Take in changes, and return the keys."""
         changed = set()
@@ -133,14 +146,18 @@ class FleetView:
         texts = (key.removeprefix(_WANTED) for key in self._entries if key.startswith(_WANTED))
         return sorted(int(text) for text in texts if text.isdigit())
 
+    @property
+    def current(self) -> int:
+        """The number of the revision in force; 0 where there is none."""
+        text = self.value(CURRENT)
+        return int(text) if text.isdigit() else 0
+
     def wanted(self, number: int | None = None) -> Wanted:
         """Return a revision, that in force where none is said; an empty one where it is not there.
 
         One that this version can not read is told in the log and counts as not there.
         """
-        if number is None:
-            text = self.value(CURRENT)
-            number = int(text) if text.isdigit() else 0
+        number = self.current if number is None else number
         if number not in self._wanted:
             entry = self.entry(wanted_key(number))
             if entry is None:

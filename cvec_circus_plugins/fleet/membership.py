@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from cvec_circus_core.api import __version__, boot_seconds
 from cvec_circus_plugins.fleet.host_lease import HostLease
-from cvec_circus_plugins.fleet.keys import FleetView, host_key
+from cvec_circus_plugins.fleet.keys import LIVE, FleetView, host_key
 from cvec_circus_plugins.fleet.settings import FleetSettings
 from cvec_circus_plugins.fleet.store import Guard, LeaseExpired, Store, StoreFailure
 
@@ -64,7 +64,9 @@ class Membership:
             if not self.lease.is_good:
                 reason = str(error) or "it takes too long"
                 await fence(f"the lease could not be renewed ({reason})")
-            await asyncio.sleep(min(_RETRY, max(0.05, self.lease.remaining)))
+            # Where it is good for some moments more, these are not slept through.
+            left = self.lease.remaining if self.lease.is_good else _RETRY
+            await asyncio.sleep(min(_RETRY, max(0.05, left)))
         except LeaseExpired:
             await fence("the lease of this host has expired")
             self.lease.lost()
@@ -79,8 +81,12 @@ class Membership:
     async def _renew(self) -> None:
         sent_at = boot_seconds()
         if self.lease.id:
+            was_good = self.lease.is_good
             seconds = await self.store.renew(self.lease.id)
             self.lease.renewed(self.lease.id, sent_at, seconds)
+            if not was_good:
+                # What runs once was ended here, though the store has not let the claims go.
+                self.share_changed.set()
             if self.is_known and self.view.entry(host_key(self.host)) is None:
                 await self._register()
             return
@@ -111,8 +117,10 @@ class Membership:
     async def follow_keys(self) -> None:
         """Read all keys, then take in their changes, until the connection breaks."""
         prefix = self.settings.prefix
-        snapshot = await self.store.read(prefix)
+        snapshot = await self.store.read(*map(self.key, LIVE))
         self.view.reset(snapshot)
+        if unread := self.view.unread(self.host):
+            self.view.add(await self.store.read(*map(self.key, unread)))
         self.is_known = True
         self._tell()
         async for changes in self.store.watch(prefix, snapshot.revision + 1):

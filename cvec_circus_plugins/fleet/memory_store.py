@@ -42,10 +42,10 @@ class MemoryStore:
         self.is_reachable = True
         """Whether it answers; a test or a simulation says no."""
 
-    async def read(self, prefix: str) -> Snapshot:
-        """Return all keys below a prefix."""
+    async def read(self, *prefixes: str) -> Snapshot:
+        """Return all keys below some prefixes."""
         self._look()
-        entries = {key: entry for key, entry in self._entries.items() if key.startswith(prefix)}
+        entries = {key: entry for key, entry in self._entries.items() if key.startswith(prefixes)}
         return Snapshot(entries, self.revision)
 
     async def write(

@@ -42,7 +42,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All keys below a prefix, as they were at one revision."""
+    """All keys below some prefixes, as they were at one revision."""
 
     entries: Mapping[str, Entry]
     revision: int
@@ -70,8 +70,8 @@ class Guard:
 class Store(Protocol):
     """A store of keys. Every method may raise `StoreFailure`."""
 
-    async def read(self, prefix: str) -> Snapshot:
-        """Return all keys below a prefix."""
+    async def read(self, *prefixes: str) -> Snapshot:
+        """Return all keys below some prefixes."""
 
     async def write(
         self,

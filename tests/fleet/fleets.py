@@ -6,14 +6,14 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from tests.fleet.conftest import EtcdServer
-from tests.live.daemon import LIMIT, Daemon, until
+from tests.live.daemon import LIMIT, Daemon, is_alive, until
 
 LEASE = 3
 
@@ -21,13 +21,12 @@ LEASE = 3
 class FleetHost:
     """One daemon, under the name of a host."""
 
-    def __init__(self, name: str, etcd: EtcdServer, folder: Path, labels: str) -> None:
+    def __init__(self, name: str, endpoints: str, folder: Path, labels: str = "") -> None:
         self.name = name
         self.folder = folder / name
         self.daemon = Daemon(
-            "[plugin:fleet]\n"
-            "use = fleet\n"
-            f"etcd = {etcd.endpoint}\n"
+            "[fleet]\n"
+            f"etcd = {endpoints}\n"
             f"name = {name}\n"
             f"labels = {labels}\n"
             f"lease = {LEASE}\n"
@@ -42,11 +41,12 @@ class FleetHost:
 
     def kill(self) -> None:
         """Lose it: everything that runs there ends at once."""
-        for pid in (self.daemon.process.pid, *self.daemon.alive()):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        pids = [self.daemon.process.pid, *self.daemon.alive()]
+        while pids:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            pids = [pid for pid in self.daemon.alive() if is_alive(pid)]
         self.daemon.process.wait(LIMIT)
 
     @property
@@ -113,7 +113,7 @@ class Fleet:
 @contextmanager
 def running(etcd: EtcdServer, folder: Path, **labels: str) -> Iterator[Fleet]:
     """Start a host for each keyword, with its labels."""
-    hosts = {name: FleetHost(name, etcd, folder, text) for name, text in labels.items()}
+    hosts = {name: FleetHost(name, etcd.endpoint, folder, text) for name, text in labels.items()}
     try:
         for host in hosts.values():
             host.start()
