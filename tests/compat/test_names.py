@@ -62,14 +62,6 @@ def test_a_name_that_the_last_release_had_no_more(compat: Library, tmp_path: Pat
 
 
 USES = {
-    "the endpoints": (
-        """
-        from circus.util import DEFAULT_ENDPOINT_DEALER as a, DEFAULT_ENDPOINT_SUB as b
-        from circus.util import DEFAULT_ENDPOINT_STATS as c, DEFAULT_ENDPOINT_MULTICAST as d
-        print(a, b, c, d)
-        """,
-        "tcp://127.0.0.1:5555 tcp://127.0.0.1:5556 tcp://127.0.0.1:5557 udp://237.219.251.97:12027",
-    ),
     "conversions": (
         """
         from circus.util import LOG_LEVELS, human2bytes, to_bool, to_str
@@ -91,20 +83,6 @@ USES = {
         """,
         *["True so it is"] * 3,
         "True",
-    ),
-    "a call that nobody answers": (
-        """
-        from circus.client import CircusClient
-        from circus.exc import CallError
-        client = CircusClient(endpoint="ipc:///tmp/nobody-is-here", timeout=0.2)
-        try:
-            client.call({"command": "list", "properties": {}})
-        except CallError as error:
-            print(str(error))
-        finally:
-            client.stop()
-        """,
-        "Timed out.",
     ),
     "messages": (
         """
@@ -298,37 +276,6 @@ USES = {
         *("FileStream", "QueueStream", "NoneType", "builtin_function_or_method"),
         "1 False {'data': b'x'} True",
         "{'data': b'y'}",
-    ),
-    "a statsd client": (
-        """
-        import socket
-        from circus.plugins.statsd import StatsdClient
-        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        server.bind(("127.0.0.1", 0))
-        server.settimeout(10)
-        client = StatsdClient("127.0.0.1", server.getsockname()[1], prefix="app")
-        client.increment("a")
-        client.decrement("b", 2)
-        client.timed("c", 30)
-        client.gauge("d", 4)
-        for _ in range(4):
-            print(server.recv(100).decode().replace(".000000", ""))
-        client.stop()
-        """,
-        *("app.a:1|c", "app.b:-2|c", "app.c:30|ms", "app.d:4|g"),
-    ),
-    "the connection of a socket": (
-        """
-        import zmq
-        from circus.util import get_connection
-        context = zmq.Context()
-        pull, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
-        port = pull.bind_to_random_port("tcp://127.0.0.1")
-        get_connection(push, f"tcp://127.0.0.1:{port}")
-        push.send(b"hello")
-        print(pull.recv())
-        """,
-        "b'hello'",
     ),
 }
 

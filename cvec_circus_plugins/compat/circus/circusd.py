@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import resource
+import sys
 from os import closerange
+from typing import NoReturn
 
-from circus.util import configure_logger
-from cvec_circus_cli.circusd import main
+from circus.util import MAXFD, REDIRECT_TO, configure_logger
+from cvec_circus_cli.circusd import main as _main
 from cvec_circus_core.system.daemonize import daemonize as _daemonize
 
-__all__ = ["MAXFD", "closerange", "configure_logger", "daemonize", "get_maxfd", "main"]
+__all__ = [
+    "MAXFD",
+    "REDIRECT_TO",
+    "closerange",
+    "configure_logger",
+    "daemonize",
+    "get_maxfd",
+    "main",
+]
 
-MAXFD = 1024
-REDIRECT_TO = os.devnull
+
+def main() -> NoReturn:
+    """Run the daemon by the words of the command line. Raises `SystemExit` at its end."""
+    sys.exit(_main())
 
 
 def daemonize() -> None:

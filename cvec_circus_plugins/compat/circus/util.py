@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import grp
 import json
 import logging
 import logging.config
+import os
+import pwd
 import shlex
 import sys
 from collections.abc import Mapping
@@ -13,7 +18,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from circus.exc import ConflictError as ConflictError
 from cvec_circus_core import api
+from cvec_circus_core.system.accounts import gid_of, uid_of, user_name
 
 DEFAULT_ENDPOINT_DEALER = "tcp://127.0.0.1:5555"
 DEFAULT_ENDPOINT_SUB = "tcp://127.0.0.1:5556"
@@ -27,8 +34,20 @@ LOG_LEVELS = {
 LOG_FMT = "%(asctime)s %(name)s[%(process)d] [%(levelname)s] %(message)s"
 LOG_DATE_FMT = "%Y-%m-%d %H:%M:%S"
 
+MAXFD = 1024
+REDIRECT_TO = os.devnull
+IS_WINDOWS = False
+
 human2bytes = api.SIZE.parse
 to_bool = api.BOOLEAN.parse
+
+
+def bytes2human(n: int) -> str:
+    """Return a size in the largest unit that is no larger, as ``1.50K``."""
+    for exponent, unit in reversed(tuple(enumerate("KMGTPEZY", start=1))):
+        if n >= 1024**exponent:
+            return f"{n / 1024**exponent:.2f}{unit}"
+    return f"{n}B"
 
 
 def to_str(s: object, encoding: str = "utf8", errors: str = "replace") -> str:
@@ -44,6 +63,78 @@ def to_bytes(s: str | bytes, encoding: str = "utf8") -> bytes:
 def to_signum(signum: int | str) -> int:
     """Return the number of a signal that is given by name or number."""
     return api.read_signal(signum)
+
+
+def to_uid(name: int | str) -> int:
+    """Return the number of a user. Raises `ValueError` where there is no such user."""
+    try:
+        return pwd.getpwuid(uid_of(name)).pw_uid
+    except (api.CircusError, KeyError):
+        raise ValueError(f"there is no user {name!r}") from None
+
+
+def to_gid(name: int | str) -> int:
+    """Return the number of a group. Raises `ValueError` where there is no such group."""
+    try:
+        return grp.getgrgid(gid_of(name)).gr_gid
+    except (api.CircusError, KeyError):
+        raise ValueError(f"there is no group {name!r}") from None
+
+
+def get_username_from_uid(uid: int) -> str:
+    """Return the name of a user."""
+    return user_name(uid)
+
+
+def get_default_gid(uid: int) -> int:
+    """Return the number of a user's own group."""
+    return pwd.getpwuid(uid).pw_gid
+
+
+def get_working_dir() -> str:
+    """Return the current folder, by the name under which it was entered where that is known."""
+    entered = os.environ.get("PWD", "")
+    here = os.getcwd()
+    return entered if entered and os.path.realpath(entered) == here else here
+
+
+def close_on_exec(fd: int) -> None:
+    """Keep a descriptor from programs that are started later."""
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.fcntl(fd, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+
+
+def resolve_name(import_name: str) -> Any:
+    """Return what a dotted name means: a module, or something in one. Raises `ImportError`."""
+    parts = import_name.split(".")
+    for length in range(len(parts), 0, -1):
+        module_name = ".".join(parts[:length])
+        try:
+            member: Any = import_module(module_name)
+        except ModuleNotFoundError as error:
+            # What the module itself imports and does not find is another matter.
+            if not f"{module_name}.".startswith(f"{error.name}.") and length < len(parts):
+                raise
+            continue
+        for part in parts[length:]:
+            if not hasattr(member, part):
+                raise ImportError(f"{import_name!r}: {module_name} has no {part}")
+            member = getattr(member, part)
+        return member
+    raise ImportError(f"{import_name!r}: there is no module {parts[0]}")
+
+
+async def _sleep(duration: float) -> None:
+    await asyncio.sleep(duration)
+
+
+def tornado_sleep(duration: float) -> asyncio.Future[None]:
+    """Return a future that is done after some seconds."""
+    return asyncio.ensure_future(_sleep(duration))
+
+
+def env_to_str(env: Mapping[str, str]) -> str:
+    """Return variables as text, as ``A=1,B=2``."""
+    return ",".join(f"{name}={value}" for name, value in sorted(env.items()))
 
 
 def parse_env_str(env_str: str) -> dict[str, str]:

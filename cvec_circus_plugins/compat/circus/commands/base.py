@@ -13,6 +13,16 @@ from cvec_circus_core.api import Command as _Command, Request, properties as _pr
 from cvec_circus_core.extend.registry import load_commands
 
 
+def ok(props: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a reply that says that it went well."""
+    return {"status": "ok", **(props or {})}
+
+
+def error(reason: str = "unknown", tb: str | None = None, errno: int = 0) -> dict[str, Any]:
+    """Return a reply that says why not."""
+    return {"status": "error", "reason": reason, "tb": tb, "errno": errno}
+
+
 class Command:
     """A command of a program's own: its subclasses are known by name as soon as they are there.
 
@@ -91,7 +101,8 @@ class Installed(Command):
 
     def console_msg(self, msg: Mapping[str, Any]) -> str:
         """Return what is printed for a reply."""
-        return self._command.show(msg) if msg.get("status") == "ok" else self.console_error(msg)
+        is_error = msg.get("status") == "error"
+        return self.console_error(msg) if is_error else self._command.show(msg)
 
 
 def get_commands() -> dict[str, Command]:

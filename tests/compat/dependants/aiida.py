@@ -1,35 +1,25 @@
-"""aiida-core, as it comes from PyPI, on cvec-circus-compat and on the release that it requires.
+"""aiida-core: its daemon is an arbiter inside a program, driven by its own command line.
 
-    python -m tests.compat.aiida            # on ours
-    python -m tests.compat.aiida --control  # on both, one after the other
-
-Its daemon is an arbiter inside a program: started, looked at, resized, restarted and stopped by its
-own command line, with a calculation that is submitted and runs to its end. Nothing but pip is
-needed: the profile has SQLite and a broker of its own. It takes some minutes and 300 MB.
+A profile with SQLite and its own broker, the daemon started, looked at, resized and restarted, a
+calculation submitted and finished, a worker killed, the log followed, the daemon stopped.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
-import venv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.compat.conftest import COMPAT, ROOT
+from tests.compat.dependants.installed import PATIENCE, installed, report, surroundings, until
 
-AIIDA = "aiida-core~=2.9.0"
-PATIENCE = 180.0
+PACKAGES = ("aiida-core~=2.9.0",)
 SUBMIT = """
-import sys, time
+import time
 from aiida import engine, load_profile, orm
 load_profile()
 computer = orm.load_computer("localhost")
@@ -53,14 +43,13 @@ class Aiida:
     def __init__(self, environment: Path) -> None:
         self.bin = environment / "bin"
         self.home = Path(tempfile.mkdtemp(prefix="aiida-"))
+        self.environ = surroundings(environment, self.home, AIIDA_PATH=str(self.home))
 
     def run(self, *words: str) -> str:
-        """Return what one of its programs prints. Raises `CalledProcessError`."""
-        path = f"{self.bin}:{os.environ['PATH']}"
-        home = {"HOME": str(self.home), "AIIDA_PATH": str(self.home), "PATH": path}
+        """Return what one of its programs prints. Raises `SystemExit`."""
         done = subprocess.run(
             [self.bin / words[0], *words[1:]],
-            env={**os.environ, **home},
+            env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -75,6 +64,21 @@ class Aiida:
         """Return what ``verdi daemon`` prints."""
         return self.run("verdi", "daemon", *words)
 
+    def first_of_log(self) -> str:
+        """Return the first line of ``verdi daemon logshow``, which follows the log for ever."""
+        with subprocess.Popen(
+            [self.bin / "verdi", "daemon", "logshow"],
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            process.kill()
+        return line
+
     def daemon_pid(self) -> int:
         """Return the pid of its daemon, which holds the arbiter."""
         match = re.search(r"Daemon is running as PID (\d+)", self.daemon("status"))
@@ -85,15 +89,10 @@ class Aiida:
         rows = self.daemon("status").partition("started")[2].splitlines()
         return [int(row.split()[0]) for row in rows if re.match(r" *\d+ ", row)]
 
-
-def until(fact: Callable[[], bool]) -> bool:
-    """Look again and again until something is so, and tell whether it came to be."""
-    end = time.monotonic() + PATIENCE
-    while not fact():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.5)
-    return True
+    def circus_log(self) -> str:
+        """Return what its daemon has logged."""
+        folder = self.home / ".aiida" / "daemon" / "log"
+        return next(folder.glob("circus-*.log")).read_text(encoding="utf-8")
 
 
 def steps(aiida: Aiida) -> Iterator[tuple[str, bool]]:
@@ -115,63 +114,22 @@ def steps(aiida: Aiida) -> Iterator[tuple[str, bool]]:
     yield "kept", kept in aiida.workers()
     yield "restart", "OK" in aiida.daemon("restart")
     yield "restarted", until(lambda: len(aiida.workers()) > 0 and kept not in aiida.workers())
-    log = next((aiida.home / ".aiida" / "daemon" / "log").glob("circus-*.log")).read_text()
-    yield "log", "circus[" in log
+    yield "log", "circus[" in aiida.circus_log()
+    yield "logshow", aiida.first_of_log() != ""
     pid = aiida.daemon_pid()
     yield "stop", "OK" in aiida.daemon("stop")
     yield "gone", until(lambda: not os.path.exists(f"/proc/{pid}"))
     yield "pid file", not list((aiida.home / ".aiida" / "daemon").glob("*.pid"))
 
 
-@contextmanager
-def installed(name: str, packages: list[str]) -> Iterator[Path]:
-    """Make an environment with aiida-core, and other packages in the place of its circus."""
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    try:
-        venv.create(folder, with_pip=True)
-        _pip(folder, "install", AIIDA)
-        if packages:
-            _pip(folder, "uninstall", "--yes", "circus")
-            _pip(folder, "install", *packages)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _pip(folder: Path, *words: str) -> None:
-    subprocess.run([folder / "bin" / "pip", words[0], "--quiet", *words[1:]], check=True)
-
-
-def check(name: str, packages: list[str]) -> list[str]:
-    """Try it on one of the two, print each step, and return those that did not work."""
-    failed = []
-    with installed(name, packages) as folder:
+def check(side: str) -> set[str]:
+    """Try it on one of the two sides, and return the steps that did not work."""
+    with installed(side, PACKAGES) as folder:
         aiida = Aiida(folder)
         try:
-            for step, worked in steps(aiida):
-                print(f"{name}: {step}: {'ok' if worked else 'FAILED'}", flush=True)
-                failed += [] if worked else [step]
+            return report(side, steps(aiida))
         finally:
             subprocess.run(
-                [aiida.bin / "verdi", "daemon", "stop"],
-                env={**os.environ, "HOME": str(aiida.home), "AIIDA_PATH": str(aiida.home)},
-                capture_output=True,
+                [aiida.bin / "verdi", "daemon", "stop"], env=aiida.environ, capture_output=True
             )
             shutil.rmtree(aiida.home, ignore_errors=True)
-    return failed
-
-
-def main() -> int:
-    """Try it; with ``--control`` on the older package, too."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--control", action="store_true", help="on the older package, too")
-    arguments = parser.parse_args()
-    failed = check("compat", [str(ROOT), str(COMPAT)])
-    if arguments.control:
-        only_ours = set(failed) - set(check("older", []))
-        return 1 if only_ours else 0
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
