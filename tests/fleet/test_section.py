@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvec_circus_core.config.load import load
+from cvec_circus_core.config.outside_faults import OutsideChecks
 from cvec_circus_core.hosting.classes import plugin_faults
 from cvec_circus_plugins.formats.ini import IniFormat
 from tests.fleet.conftest import PASSWORD, EtcdServer
@@ -25,7 +26,7 @@ def mistakes(folder: Path, body: str) -> list[str]:
         file,
         [IniFormat()],
         {},
-        find_plugin_faults=lambda plugin: plugin_faults(plugin.use, plugin.options),
+        OutsideChecks(plugins=lambda plugin: plugin_faults(plugin.use, plugin.options)),
     )
     return [
         str(problem).removeprefix(f"{folder}/") for problem in (*loaded.problems, *loaded.warnings)

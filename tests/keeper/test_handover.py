@@ -15,12 +15,12 @@ import pytest
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
-from cvec_circus_core.system.keeper_client.handover import pack, unpack
-from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Holdings
 from cvec_circus_core.system.keeper_client import keeper_wire
+from cvec_circus_core.system.keeper_client.handover import pack, unpack
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeptProcesses
-from cvec_circus_core.system.processes.local import pidfd_processes
+from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Holdings
+from cvec_circus_core.system.processes.local_owner import pidfd_processes
 from cvec_circus_core.system.processes.lost_exits import exit_of_stranger
 from cvec_circus_core.system.state_store import Inventory, KeptProcess
 from tests.live.daemon import is_alive, until

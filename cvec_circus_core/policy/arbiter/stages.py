@@ -116,8 +116,8 @@ def configuration(
         # new needs what they hold.
         is_last = priority == removals[-1].priority and not _needs_room(state, plan, reading)
         yield tuple(replace(move, wait=Wait.LATER) if is_last else move for move in moves)
-    for group in _turns(state, plan):
-        yield tuple(_group(plan, group))
+    for turn in _turns(state, plan):
+        yield tuple(_group(plan, turn))
     yield tuple(
         Move(ReplaceProcesses(key), Wait.LATER)
         for key in plan.other_sockets
