@@ -5,9 +5,10 @@ Names are loaded when they are first used, so that a tool which needs one does n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from cvec_circus_core.model.lazy_names import LazyNames
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cvec_circus_core.control.blocking_client import CircusClient as CircusClient
@@ -38,6 +39,30 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
+
+
+class LazyNames:
+    """The names that a module promises, and in which module of the kernel each of them is."""
+
+    def __init__(self, module: str, names_by_module: Mapping[str, str]) -> None:
+        self._module = module
+        self._modules = {
+            name: f"cvec_circus_core.{origin}".rstrip(".")
+            for origin, names in names_by_module.items()
+            for name in names.split()
+        }
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._modules)
+
+    def load(self, name: str) -> Any:
+        """Return what has a name, which the module has from now on. Raises AttributeError."""
+        if name not in self._modules:
+            raise AttributeError(f"module {self._module!r} has no attribute {name!r}")
+        value = getattr(import_module(self._modules[name]), name)
+        setattr(sys.modules[self._module], name, value)
+        return value
+
 
 _NAMES = LazyNames(
     __name__,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cvec_circus_core.model.lazy_names import LazyNames
+from cvec_circus_core import LazyNames
 
 if TYPE_CHECKING:
     from cvec_circus_core import __version__ as __version__

@@ -21,11 +21,11 @@ from cvec_circus_core.embed.home import Home
 from cvec_circus_core.embed.portal import Result, nothing_to_do
 from cvec_circus_core.embed.watcher_queries import WatcherQueries
 from cvec_circus_core.extend.ports import SignalSelection, Ticket, WatcherPort
+from cvec_circus_core.extend.process_verbs import ProcessVerbs
 from cvec_circus_core.model.outcome import Done
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import replace
-from cvec_circus_core.model.views import ProcessView
 from cvec_circus_core.policy.launch import SpawnEnvironment, prepare
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def name_from(cmd: str) -> str:
     return os.path.basename(words[0]) if words else ""
 
 
-class Watcher(WatcherQueries):
+class Watcher(WatcherQueries, ProcessVerbs[Result]):
     """Keeps a number of processes of one command running.
 
     Every watcher option is a keyword (see the reference of options); what is not known is kept for
@@ -192,22 +192,6 @@ class Watcher(WatcherQueries):
         around = SpawnEnvironment(environ=dict(os.environ), sockets=names)
         return dict(prepare(spec, around).for_slot(1).env)
 
-    def kill_processes(
-        self, stop_signal: int | None = None, graceful_timeout: float | None = None
-    ) -> Result:
-        """Stop all processes; they are replaced."""
-        return self._kill(None, stop_signal, graceful_timeout)
-
-    def kill_process(
-        self,
-        process: ProcessView | int,
-        stop_signal: int | None = None,
-        graceful_timeout: float | None = None,
-    ) -> Result:
-        """Stop one process; it is replaced. Raises `UnknownProcess`."""
-        pid = process if isinstance(process, int) else process.pid
-        return self._kill(pid, stop_signal, graceful_timeout)
-
     def spawn_processes(self) -> Result:
         """Spawn what is missing, which the watcher does by itself while it is up."""
         return self.start()
@@ -222,18 +206,6 @@ class Watcher(WatcherQueries):
 
     reap_processes = manage_processes
     reap_and_manage_processes = manage_processes
-
-    def send_signal(self, pid: int, signum: int) -> Result:
-        """Send a signal to one process. Raises `UnknownProcess`."""
-        return self._signal(signum, SignalSelection(pid=pid))
-
-    def send_signal_child(self, pid: int, child_id: int, signum: int) -> Result:
-        """Send a signal to one child of a process. Raises `UnknownProcess`."""
-        return self._signal(signum, SignalSelection(pid=pid, childpid=child_id))
-
-    def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> Result:
-        """Send a signal to the children of a process, or to its whole tree."""
-        return self._signal(signum, SignalSelection(pid=pid, children=True, recursive=recursive))
 
     def options(self) -> list[tuple[str, Any]]:
         """Return all options, sorted by name."""

@@ -15,6 +15,7 @@ from functools import partial
 from types import MappingProxyType
 
 from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
+from cvec_circus_core.extend.process_verbs import ProcessVerbs
 from cvec_circus_core.model.names import name_key, topic_name
 from cvec_circus_core.model.views import WatcherStatus, WatcherView
 from cvec_circus_core.policy.order import start_order
@@ -26,7 +27,7 @@ from cvec_circus_core.runtime.world import World
 _WISHES = ("start", "stop", "restart")
 
 
-class HookWatcher:
+class HookWatcher(ProcessVerbs[HookWish]):
     """One watcher, as hooks see it. Options are attributes: ``watcher.numprocesses``.
 
     ``owner`` is the name of the watcher whose hooks these are.
@@ -136,20 +137,6 @@ class HookWatcher:
 
     send_msg = notify_event
 
-    def send_signal(self, pid: int, signum: int) -> HookWish:
-        """Send a signal to one of its processes. Raises `UnknownProcess`."""
-        return self._wish(lambda: self._watcher.signal(signum, SignalSelection(pid)))
-
-    def send_signal_child(self, pid: int, child_id: int, signum: int) -> HookWish:
-        """Send a signal to one child of a process. Raises `UnknownProcess`."""
-        target = SignalSelection(pid, childpid=child_id)
-        return self._wish(lambda: self._watcher.signal(signum, target))
-
-    def send_signal_children(self, pid: int, signum: int, recursive: bool = False) -> HookWish:
-        """Send a signal to the children of a process, or to its whole tree."""
-        target = SignalSelection(pid, children=True, recursive=recursive)
-        return self._wish(lambda: self._watcher.signal(signum, target))
-
     def wish(self, go: str) -> HookWish:
         """Ask for ``start``, ``stop`` or ``restart``, and do not wait for it."""
         if go not in _WISHES:
@@ -192,21 +179,11 @@ class HookWatcher:
         """Set one option, as ``set`` does. Raises `BadMessage`."""
         return self._wish(lambda: self._watcher.change({key: val}))
 
-    def kill_processes(
-        self, stop_signal: int | None = None, graceful_timeout: float | None = None
-    ) -> HookWish:
-        """Stop all processes; they are replaced."""
-        return self._wish(lambda: self._watcher.kill(None, stop_signal, graceful_timeout))
+    def _signal(self, signum: int, selection: SignalSelection) -> HookWish:
+        return self._wish(lambda: self._watcher.signal(signum, selection))
 
-    def kill_process(
-        self,
-        process: HookProcess | int,
-        stop_signal: int | None = None,
-        graceful_timeout: float | None = None,
-    ) -> HookWish:
-        """Stop one process; it is replaced. Raises `UnknownProcess`."""
-        pid = process if isinstance(process, int) else process.pid
-        return self._wish(lambda: self._watcher.kill(pid, stop_signal, graceful_timeout))
+    def _kill(self, pid: int | None, signum: int | None, grace: float | None) -> HookWish:
+        return self._wish(lambda: self._watcher.kill(pid, signum, grace))
 
     def __len__(self) -> int:
         return len(self._view().processes)
