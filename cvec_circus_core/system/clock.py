@@ -51,6 +51,11 @@ def thread_seconds() -> float:
     return time.thread_time()
 
 
+def boot_nanoseconds() -> int:
+    """Return nanoseconds of a clock that goes on while the machine sleeps (Linux)."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 def unix_time() -> float:
     """Return Unix time, for those who were given no clock."""
     return time.time()

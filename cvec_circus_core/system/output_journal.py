@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import struct
 import threading
 
@@ -136,12 +135,12 @@ class Area:
         self.arrived(count if is_read else 0)
 
 
-_MARKER = secrets.token_bytes(_MARKER_SIZE)
+_MARKER = os.urandom(_MARKER_SIZE)
 
 
 def new_owner() -> int:
     """Return a number that no other pipe has, not even one of an earlier daemon."""
-    return secrets.randbits(63)
+    return int.from_bytes(os.urandom(8), "big") >> 1
 
 
 class OutputJournal(Struct, eq=False):

@@ -13,6 +13,7 @@ A wish that makes another impossible supersedes it: the older ticket fails and s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import assert_never
 
 from cvec_circus_core.model.errors import CircusError, GaveUp, RolloutFailed, Superseded
 from cvec_circus_core.model.option_kinds import EXIT
@@ -98,20 +99,33 @@ def settle(state: WatcherState) -> None:
     """Settle every ticket whose goal is reached."""
     if not state.tickets:
         return
-    is_active = state.status is WatcherStatus.ACTIVE and _are_ready(state)
-    is_up = state.wanted is Wanted.UP and not state.restart_when_down
-    is_reached = {
-        Goal.UP: is_active,
-        Goal.DOWN: state.status is WatcherStatus.STOPPED,
-        Goal.ANEW: is_active and is_up,
-        Goal.RENEWED: _is_renewed(state),
-        Goal.SIZED: _is_sized(state),
-        Goal.GONE: True,
-    }
     for ticket in tuple(state.tickets):
-        if not ticket.pids and is_reached[ticket.goal]:
+        if not ticket.pids and _is_reached(state, ticket.goal):
             state.tickets.remove(ticket)
             state.issue(Settle(ticket.ticket, _done(state, ticket)))
+
+
+def _is_reached(state: WatcherState, goal: Goal) -> bool:
+    match goal:
+        case Goal.UP:
+            return _is_active(state)
+        case Goal.DOWN:
+            return state.status is WatcherStatus.STOPPED
+        case Goal.ANEW:
+            is_up = state.wanted is Wanted.UP and not state.restart_when_down
+            return is_up and _is_active(state)
+        case Goal.RENEWED:
+            return _is_renewed(state)
+        case Goal.SIZED:
+            return _is_sized(state)
+        case Goal.GONE:
+            return True
+        case _:
+            assert_never(goal)
+
+
+def _is_active(state: WatcherState) -> bool:
+    return state.status is WatcherStatus.ACTIVE and _are_ready(state)
 
 
 def _is_renewed(state: WatcherState) -> bool:

@@ -47,7 +47,8 @@ class Descendants:
         self._ended: dict[int, Tree] = {}
 
     def reserve(self, contain: bool) -> Leaf | None:
-        """Return the control group for a process to be started, if it shall and can have one."""
+        """Return the control group for a process about to be started, if it is to have one."""
+        self._record.expect()
         if not contain:
             return None
         if self._groups is None:

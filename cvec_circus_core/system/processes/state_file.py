@@ -21,13 +21,14 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.text import escaped
 from cvec_circus_core.system.proc import read_or_none
 from cvec_circus_core.system.processes.process_table import read_row
 from cvec_circus_core.system.processes.spawn_tags import daemon_of
+from cvec_circus_core.system.processes.start_times import StartTimes
 from cvec_circus_core.system.trusted_paths import Spot, hold
 
 log = logging.getLogger(__name__)
@@ -85,8 +86,11 @@ class Records:
                 raise ValueError
 
 
-class SpawnRecord(Protocol):
-    """Is told of the processes that a daemon has."""
+class SpawnRecord:
+    """Is told of the processes that a daemon has; this one notes nothing."""
+
+    def expect(self) -> None:
+        """Learn that a process is about to be started."""
 
     def began(self, pid: int, tag: int | None, title: str) -> None:
         """Note a process that was just started."""
@@ -98,27 +102,14 @@ class SpawnRecord(Protocol):
         """Note that a process is to go on whatever becomes of the daemon."""
 
 
-class NoSpawnRecord:
-    """Notes nothing."""
-
-    def began(self, pid: int, tag: int | None, title: str) -> None:
-        """Note nothing."""
-
-    def ended(self, pid: int) -> None:
-        """Note nothing."""
-
-    def spare(self, pid: int) -> None:
-        """Note nothing."""
-
-
-NO_RECORD = NoSpawnRecord()
+NO_RECORD = SpawnRecord()
 
 
 def _nobody_cares() -> None:
     pass
 
 
-class StateFile:
+class StateFile(SpawnRecord):
     """A state file that we hold."""
 
     def __init__(self, path: str, fd: int) -> None:
@@ -128,6 +119,7 @@ class StateFile:
         self._count = 0
         """Lines in the file."""
         self._has_failed = False
+        self._start_times = StartTimes()
         self.on_renewed: Callable[[], None] = _nobody_cares
         """Is called when the file has become another one."""
 
@@ -194,12 +186,16 @@ class StateFile:
         """Forget what it said, and write what we do from now on."""
         self._rewrite()
 
+    def expect(self) -> None:
+        """Learn that a process is about to be started."""
+        self._start_times.expect()
+
     def began(self, pid: int, tag: int | None, title: str) -> None:
         """Note a process that was just started."""
-        row = read_row(pid)
-        if row is None:
+        started = self._start_times.of(pid)
+        if started is None:
             return
-        process = Recorded(pid, row.started, tag or 0, title)
+        process = Recorded(pid, started, tag or 0, title)
         self._records.processes[pid] = process
         head = 0 if tag is None else daemon_of(tag)
         if head and head not in self._records.daemons:
@@ -263,6 +259,7 @@ class StateFile:
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)
         self._has_failed = False
+        self._start_times = StartTimes()
         self.on_renewed()
 
     def _complain(self, error: Exception) -> None:
