@@ -45,6 +45,7 @@ ROOMS: Mapping[str, Room] = {
                 MODEL,
                 EXTEND,
                 REQUESTS,
+                f"{NET}.accept_gate",
                 f"{NET}.peers",
                 f"{NET}.endpoint_files",
                 f"{NET}.lost_files",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
+import psutil
 import pytest
 import zmq
 
@@ -14,16 +16,16 @@ pytestmark = pytest.mark.live
 
 LIMIT, ROOM = 128, 16
 """What it may have, and what is kept for callers."""
+FEW = f'ulimit -n {LIMIT}; exec {BIN}/circusd --log-level debug "$@"'
 TOO_MANY = "too many open files"
 
 
 @pytest.fixture
 def daemon(start: Callable[..., Daemon]) -> Daemon:
     """Start a daemon that can have a third of its processes."""
-    few = f'ulimit -n {LIMIT}; exec {BIN}/circusd --log-level debug "$@"'
     return start(
         "[watcher:many]\ncmd = sleep 1000\nnumprocesses = 200\nready = spawned\n",
-        program=("/bin/sh", "-c", few, "sh"),
+        program=("/bin/sh", "-c", FEW, "sh"),
     )
 
 
@@ -50,3 +52,53 @@ def test_callers_that_find_no_room_do_not_end_it(daemon: Daemon) -> None:
         for caller in callers:
             caller.close(0)
     until(lambda: daemon.control("status", "many").returncode in (0, 3))
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_silent_connections_do_not_end_it(start: Callable[..., Daemon], tcp: bool) -> None:
+    daemon = start(
+        "[watcher:w]\ncmd = sleep 1000\nnumprocesses = 5\nready = spawned\n",
+        program=("/bin/sh", "-c", FEW, "sh"),
+        tcp=tcp,
+    )
+    pids = daemon.until_active("w", 5)
+    connections = [_connection(daemon.endpoint) for _ in range(5 * LIMIT)]
+    assert daemon.process.poll() is None
+    for connection in connections:
+        connection.close()
+    assert daemon.control("--wait-for-daemon", "status", "w").returncode == 0
+    assert daemon.pids("w") == pids
+
+
+def _connection(endpoint: str) -> socket.socket:
+    """Begin to connect, and say nothing, however far it gets."""
+    transport, _, place = endpoint.partition("://")
+    connection = socket.socket(socket.AF_UNIX if transport == "ipc" else socket.AF_INET)
+    connection.setblocking(False)
+    host, _, port = place.rpartition(":")
+    connection.connect_ex(place if transport == "ipc" else (host, int(port)))
+    return connection
+
+
+@pytest.mark.parametrize("spare", [10, 0, -20])
+def test_a_limit_that_is_lowered_from_outside_does_not_end_it(
+    start: Callable[..., Daemon], spare: int
+) -> None:
+    daemon = start("[watcher:w]\ncmd = sleep 1000\nnumprocesses = 30\nready = spawned\n")
+    pids = daemon.until_active("w", 30)
+    parts = [psutil.Process(daemon.process.pid)]
+    parts += [child for child in parts[0].children() if child.pid not in pids]
+    limits = [part.rlimit(psutil.RLIMIT_NOFILE) for part in parts]
+    for part, (_, hard) in zip(parts, limits, strict=True):
+        part.rlimit(psutil.RLIMIT_NOFILE, (part.num_fds() + spare, hard))
+    for connection in [_connection(daemon.endpoint) for _ in range(50)]:
+        connection.close()
+    for _ in range(3):
+        outcome = daemon.control("--wait-for-daemon", "numprocesses", "w")
+        assert outcome.stdout.strip() == "30", (outcome, daemon.text())
+    assert daemon.pids("w") == pids
+    # What can not be replaced now is, once there is room again.
+    daemon.ok("kill", name="w", signum="kill")
+    for part, limit in zip(parts, limits, strict=True):
+        part.rlimit(psutil.RLIMIT_NOFILE, limit)
+    assert not set(daemon.until_active("w", 30)) & set(pids)

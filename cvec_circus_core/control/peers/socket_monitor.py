@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 import zmq
 
 from cvec_circus_core.control.socket_reader import SocketReader
+from cvec_circus_core.system.net.accept_gate import AcceptGate
 
 _NEWS = struct.Struct("=HI")
-_WATCHED = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+_OF_LISTENERS = zmq.EVENT_LISTENING | zmq.EVENT_ACCEPT_FAILED
+_WATCHED = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | _OF_LISTENERS
 
 
 class News(NamedTuple):
@@ -42,6 +44,7 @@ class Monitor:
         # Without a bound, because libzmq's own thread would wait for us where it is full.
         self._socket.setsockopt(zmq.RCVHWM, 0)
         self._socket.connect(address)
+        self._gate = AcceptGate(loop)
         self._drain = SocketReader(self._socket, loop, self._arrived)
 
     def read(self) -> list[News]:
@@ -52,11 +55,17 @@ class Monitor:
                 unread.append(self._socket.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
                 break
-        heard = (_NEWS.unpack(frames[0]) for frames in unread)
-        return [News(kind == zmq.EVENT_ACCEPTED, fd) for kind, fd in heard]
+        heard = [_NEWS.unpack(frames[0]) for frames in unread]
+        for kind, fd in heard:
+            if kind == zmq.EVENT_LISTENING:
+                self._gate.add(fd)
+        return [
+            News(kind == zmq.EVENT_ACCEPTED, fd) for kind, fd in heard if not kind & _OF_LISTENERS
+        ]
 
     def close(self) -> None:
         """Read nothing more; before the watched socket itself is closed."""
+        self._gate.close()
         self._drain.close()
         self._watched.disable_monitor()
         self._socket.close()
@@ -64,3 +73,4 @@ class Monitor:
     def _arrived(self, frames: list[bytes]) -> None:
         self._unread.append(frames)
         self._on_news()
+        self._gate.let_in()

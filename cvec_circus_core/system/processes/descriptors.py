@@ -10,14 +10,16 @@ all, and one that uses select() breaks. There are two ways to hand the original 
   Python there forbids vfork.
 
 `move_up` keeps the first way open: what lives long goes above the original limit, and the low
-numbers stay free for what comes and goes.
+numbers stay free for what comes and goes. Some stay free also where the soft limit was the hard one
+from the start: then a limit that somebody lowers below what is in use leaves room for callers.
 
 Linux doubles the table of descriptors as it fills, and a process with threads waits each time until
 every processor has passed a quiet moment: 10 to 30 ms, in the middle of a thousand starts. So
 `make_room` has it grow once, before there are threads.
 
 libzmq ends the whole program where it has no descriptor for a connection to a Unix socket. So some
-are kept free of processes (`check_room`), and connections that take the last ones are ended.
+are kept free of processes (`check_room`), connections that take the last ones are ended, and none
+is accepted where there is none left (`net/accept_gate.py`).
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from cvec_circus_core.model.errors import CannotSpawn
 _TOO_MANY = "this daemon has too many open files (limit nofile)"
 _SPARE = 64
 """So many low numbers must be free before the limit is lowered for a moment."""
-_FOR_CONNECTIONS, _LAST = 256, 64
-"""Descriptors that no process is started with, and those of them that no connection gets; a fourth
-and an eighth of a low limit."""
+_LOW, _FOR_CONNECTIONS, _LAST = 128, 256, 64
+"""Low numbers for what comes and goes, descriptors that no process is started with, and those that
+no connection gets; an eighth of a low limit each."""
 _VERY_LAST = 2
 _LARGEST_TABLE = 65_535
 """A table for so many descriptors takes half a megabyte; who has more may wait for it."""
@@ -52,6 +54,14 @@ class NofileLimit:
     def is_raised(self) -> bool:
         """Tell whether children need the original back."""
         return self.current[0] != self.original[0]
+
+    @property
+    def _lowest_for_long(self) -> int:
+        """The lowest number for a descriptor that lives long."""
+        soft = self.original[0]
+        if self.is_raised and soft >= 0:
+            return soft
+        return _LOW if soft < 0 else min(_LOW, soft // 8)
 
     def raise_to_hard(self) -> int:
         """Lift the soft limit as far as the system lets us; return it."""
@@ -81,20 +91,35 @@ class NofileLimit:
     def check_room(self) -> None:
         """Raise `CannotSpawn` where the descriptors that are left are for connections."""
         try:
-            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            standing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                probe = fcntl.fcntl(standing, fcntl.F_DUPFD_CLOEXEC, self._lowest_for_long)
+                os.close(probe)
+            finally:
+                os.close(standing)
         except OSError as error:
             raise CannotSpawn(_TOO_MANY, is_shortage=True) from error
-        os.close(probe)
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if 0 <= limit <= probe + min(_FOR_CONNECTIONS, limit // 4):
+        if 0 <= limit <= probe + min(_FOR_CONNECTIONS, limit // 8):
             raise CannotSpawn(_TOO_MANY, is_shortage=True)
 
     def is_last(self, fd: int) -> bool:
         """Tell whether a descriptor, each being the lowest that was free, is one of the last."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        # Where somebody has lowered it for a moment, only the very last are few.
-        last = min(_LAST, limit // 8) if limit == self.current[0] else _VERY_LAST
+        # Where it is lowered for a moment, for a child, only the very last are few.
+        is_for_child = self.is_raised and limit == self.original[0]
+        last = _VERY_LAST if is_for_child else min(_LAST, limit // 8)
         return 0 <= limit <= fd + last
+
+    def has_room_for_connection(self) -> bool:
+        """Tell whether there is a descriptor for a connection, and for a look at who it is."""
+        try:
+            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        os.close(probe)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return limit < 0 or probe + _VERY_LAST < limit
 
     @contextmanager
     def original_in_force(self) -> Iterator[None]:
@@ -110,11 +135,14 @@ class NofileLimit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.original[0], self.current[1]))
 
     def move_up(self, fd: int) -> int:
-        """Give a long-lived descriptor a number above the original limit, if there are any."""
-        if not self.is_raised or fd >= self.original[0]:
+        """Give a long-lived descriptor a high number, if there are any.
+
+        That is one above the original limit, or above some that callers need.
+        """
+        if fd >= self._lowest_for_long:
             return fd
         try:
-            high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self.original[0])
+            high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self._lowest_for_long)
         except OSError:
             return fd
         os.close(fd)
