@@ -18,6 +18,7 @@ from cvec_circus_core.model.readiness import Sign
 from cvec_circus_core.model.socket_specs import PluginSpec, SocketSpec
 from cvec_circus_core.model.socket_use import sockets_in
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
+from cvec_circus_core.model.text import LONGEST_ARGUMENT, LONGEST_EXPANDED
 from cvec_circus_core.model.words import split_words
 
 
@@ -131,11 +132,31 @@ def arbiter_doubts(spec: ArbiterSpec) -> Iterator[Fault]:
 def _command_faults(draft: Draft) -> Iterator[Fault]:
     if not draft["cmd"].strip():
         yield Fault("cmd", "is missing", "the command line to run")
+    elif len(draft["cmd"]) > LONGEST_EXPANDED:
+        yield Fault("cmd", f"is longer than {LONGEST_EXPANDED} characters", "args can have more")
     elif not draft["shell"]:
         try:
             split_words(draft["cmd"])
         except ValueError:
             yield Fault("cmd", "has quotes that do not match")
+    yield from _length_faults(draft)
+
+
+def _length_faults(draft: Draft) -> Iterator[Fault]:
+    """Find what the system passes to no program."""
+    for word in ([draft["cmd"]] if draft["shell"] else []) + list(draft["args"]):
+        if _is_too_long(word):
+            key = "cmd" if word is draft["cmd"] else "args"
+            yield Fault(key, f"has an argument of more than {LONGEST_ARGUMENT} bytes")
+    for name, value in draft["env"].items():
+        if _is_too_long(f"{name}={value}"):
+            yield Fault("env", f"has more than {LONGEST_ARGUMENT} bytes for {name}")
+
+
+def _is_too_long(word: str) -> bool:
+    """Tell whether the system passes a word to no program."""
+    may_be = len(word) * 4 > LONGEST_ARGUMENT
+    return may_be and len(word.encode(errors="surrogateescape")) > LONGEST_ARGUMENT
 
 
 def _stream_faults(key: str, stream: Mapping[str, Any]) -> Iterator[Fault]:

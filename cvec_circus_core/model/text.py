@@ -103,6 +103,8 @@ class LineQuota:
 
 LONGEST_EXPANDED = 131_072
 """Characters of a text after its variables were replaced. Linux takes no longer argument."""
+LONGEST_ARGUMENT = 131_071
+"""Bytes that Linux takes in one argument, or one variable of the environment with its name."""
 
 
 class TooLong(ValueError):

@@ -77,7 +77,18 @@ def make(path: Path, text: str, mode: int) -> str:
         ({"argv": ("{bare}",)}, "bare': it is neither a binary for this machine nor a script"),
         ({"argv": ("{strange}",)}, "strange': its interpreter '/no/interpreter' is not there"),
         ({"argv": ("a\0b",)}, "an argument contains a null character"),
-        ({"argv": ("true", "x" * 4_000_000)}, "its arguments and environment are too long"),
+        (
+            {"argv": ("true", "x" * 4_000_000)},
+            "its arguments and environment are too long: x+… has",
+        ),
+        (
+            {"env": {"BIG": "x" * 131_071}},
+            "too long: BIG=x+… has 131075 bytes, and the system takes",
+        ),
+        (
+            {"argv": ("true", *["x" * 100_000] * 50)},
+            "environment are too long: 5000022 bytes in all",
+        ),
         ({"env": {"A=B": "c"}}, "the environment variable 'A=B' can not be passed on"),
         ({"working_dir": "/no/folder"}, "there is no folder '/no/folder' to start in"),
         ({"working_dir": "/etc/passwd"}, "'/etc/passwd' is not a folder to start in"),

@@ -13,16 +13,18 @@ import subprocess
 from pathlib import Path
 
 from cvec_circus_core.model.launch import LaunchPlan
+from cvec_circus_core.model.text import LONGEST_ARGUMENT, escaped
 from cvec_circus_core.system.accounts import Identity, user_name
 
 _OUT_OF = {
     errno.EMFILE: "this daemon has too many open files (limit nofile)",
     errno.ENFILE: "the machine has too many open files",
     errno.ENOMEM: "the machine has no memory left",
-    errno.E2BIG: "its arguments and environment are too long",
 }
 
 
+_SHOWN = 40
+"""Characters of what is too long."""
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 
 
@@ -50,6 +52,8 @@ def _cause(program: str, plan: LaunchPlan, who: Identity | None, error: Exceptio
     number = getattr(error, "errno", None)
     if number in _OUT_OF:
         return _OUT_OF[number]
+    if number == errno.E2BIG:
+        return _too_long(plan)
     if number == errno.EAGAIN:
         return f"user {_name(who)!r} has too many processes (limit nproc)"
     if plan.working_dir is not None:
@@ -83,6 +87,17 @@ def _bad_text(plan: LaunchPlan) -> str | None:
         if "=" in key or "\0" in key or "\0" in value:
             return f"the environment variable {key!r} can not be passed on"
     return None
+
+
+def _too_long(plan: LaunchPlan) -> str:
+    texts = [*plan.argv, *(f"{name}={value}" for name, value in plan.env.items())]
+    lengths = [len(os.fsencode(text)) for text in texts]
+    longest = max(lengths)
+    sentence = "its arguments and environment are too long"
+    if longest <= LONGEST_ARGUMENT:
+        return f"{sentence}: {sum(lengths)} bytes in all"
+    name = escaped(texts[lengths.index(longest)], _SHOWN)
+    return f"{sentence}: {name} has {longest} bytes, and the system takes {LONGEST_ARGUMENT} in one"
 
 
 def _folder_problem(folder: Path, who: Identity | None) -> str | None:
