@@ -89,7 +89,12 @@ class _Contributor:
             except RuntimeError:
                 pass  # The loop has come to its end meanwhile.
 
-        threading.Thread(target=work, name=f"extra stats {self._name}", daemon=True).start()
+        thread = threading.Thread(target=work, name=f"extra stats {self._name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._busy = False
+            answer.set_result(error)
         return answer
 
     def put(self, said: object, known: frozenset[int], found: Extras) -> None:

@@ -13,6 +13,7 @@ from cvec_circus_core.extend.ports import Supervisor
 from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CircusError, Errno, UnknownCommand
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
+from cvec_circus_core.model.shortages import shortage_of
 from cvec_circus_core.requests.admission import admitted
 from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.requests.behalf import on_behalf
@@ -65,5 +66,7 @@ def failure_of(error: Exception, command: str) -> Failure:
         return Failure(error.reason, error.errno, more=error.details)
     if isinstance(error, OSError):
         return Failure(str(error), Errno.OS_ERROR)
+    if sentence := shortage_of(error):
+        return Failure(sentence, Errno.OS_ERROR)
     log.exception("command %s failed unexpectedly", command, exc_info=error)
     return Failure(f"unexpected {type(error).__name__}: {error}", Errno.COMMAND_ERROR)

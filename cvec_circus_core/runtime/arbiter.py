@@ -34,6 +34,7 @@ from cvec_circus_core.policy.config_plan import (
     with_options,
 )
 from cvec_circus_core.policy.watcher.inputs import TicketId
+from cvec_circus_core.runtime.address_givers import AddressGivers, going_watchers
 from cvec_circus_core.runtime.arbiter_inbox import ArbiterInbox
 from cvec_circus_core.runtime.daemon_callbacks import NO_DAEMON, DaemonCallbacks
 from cvec_circus_core.runtime.daemon_host import DaemonHost
@@ -180,7 +181,7 @@ class ArbiterActor:
             raise ShuttingDown
         configuration = self._configuration(reading)
         plan = self._plan(configuration, allow_empty=False)
-        exchange = self.world.sockets.prepare(plan.sockets)
+        exchange = self._prepare(plan, tuple(self._state.watchers))
         if later := plan.options.at_next_start:
             log.warning("%s: as before, until circusd itself starts again", ", ".join(later))
         ticket = self._request_change(inputs.RestartAll, configuration, exchange)
@@ -210,7 +211,7 @@ class ArbiterActor:
         plan = self._plan(configuration, allow_empty=allow_empty)
         keys = plan.options.at_once
         self._daemon.apply_options(with_options(self.spec, configuration.arbiter, keys), keys)
-        exchange = self.world.sockets.prepare(plan.sockets)
+        exchange = self._prepare(plan, going_watchers(plan))
         ticket = self._request_change(inputs.ReloadConfig, configuration, exchange)
         self._operations.note("reloadconfig", ticket)
         self._daemon.access_changed()
@@ -258,6 +259,13 @@ class ArbiterActor:
             refuse_emptied(configuration, plan)
         return plan
 
+    def _prepare(self, plan: ConfigPlan, going: Iterable[str]) -> Exchange:
+        pids = {key: [each.pid for each in self.watcher(key).view().processes] for key in going}
+        givers = AddressGivers(pids)
+        exchange = self.world.sockets.prepare(plan.sockets, givers.hold)
+        exchange.givers.update(givers.keys)
+        return exchange
+
     def _request_change(
         self,
         make: Callable[[TicketId, ConfigRead], ArbiterInput],
@@ -266,7 +274,8 @@ class ArbiterActor:
     ) -> TicketFuture:
         self._daemon.host(configuration.plugins)
         late = frozenset(spec.name for spec in exchange.late)
-        reading = ConfigRead(configuration, self.world.sockets.specs, late)
+        givers = frozenset(exchange.givers)
+        reading = ConfigRead(configuration, self.world.sockets.specs, late, givers)
         ticket = self._inbox.request(lambda number: make(number, reading), exchange)
         ticket.when_settled(self._daemon.applied)
         return ticket

@@ -15,6 +15,7 @@ from cvec_circus_core.model.launch import NOWHERE, Served
 from cvec_circus_core.model.names import name_key
 from cvec_circus_core.model.outcome import Outcome
 from cvec_circus_core.model.readiness import Sign
+from cvec_circus_core.model.shortages import is_shortage, shortage_of
 from cvec_circus_core.model.socket_use import socket_use
 from cvec_circus_core.model.specs import WatcherSpec
 from cvec_circus_core.model.values import Struct
@@ -53,7 +54,6 @@ from cvec_circus_core.runtime.streams.watcher_streams import WatcherStreams
 from cvec_circus_core.runtime.takeover_notes import FoundProcess, TakeoverNotes
 from cvec_circus_core.runtime.watcher_hooks import WatcherHooks
 from cvec_circus_core.runtime.world import World
-from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.protocols import Scope, SignalResult, SpawnResult
 from cvec_circus_core.system.state_store import TakeoverData
 
@@ -153,6 +153,9 @@ class EffectRunner:
         except (CircusError, ValueError) as error:
             self._post_failure(wid, str(error), shortage=is_shortage(error))
         except Exception as error:
+            if sentence := shortage_of(error):
+                self._post_failure(wid, sentence, shortage=True)
+                return
             log.exception("watcher %s: process %d could not start", self._spec().name, wid)
             sentence = f"unexpected {type(error).__name__}: {error}"
             self._post(SpawnFailed(wid, sentence, is_shortage(error)))

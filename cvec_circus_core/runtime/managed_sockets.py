@@ -34,6 +34,10 @@ def _nobody_cares() -> None:
     pass
 
 
+def _nobody_leaves(spec: SocketSpec) -> bool:
+    return False
+
+
 class ManagedSocket(Struct, frozen=True):
     """One socket: what was asked for, and what was opened."""
 
@@ -159,11 +163,14 @@ class ManagedSockets:
         self._sockets.close_all()
         self._changed()
 
-    def prepare(self, plan: SocketPlan) -> Exchange:
+    def prepare(
+        self, plan: SocketPlan, will_be_free: Callable[[SocketSpec], bool] = _nobody_leaves
+    ) -> Exchange:
         """Open what a plan asks for beside what is there. Raises `CannotBind` with all problems.
 
-        Nothing has changed then; and nothing changes before `Exchange.apply`. What was prepared
-        before and not applied is given up.
+        ``will_be_free`` tells of an address whether those who hold it will be stopped. Nothing
+        has changed then; and nothing changes before `Exchange.apply`. What was prepared before and
+        not applied is given up.
         """
         self._pending.abandon()
         exchange = Exchange(self, plan)
@@ -173,7 +180,8 @@ class ManagedSockets:
                 opened = self._sockets.open(bind_plan(spec))
             except CannotBind as error:
                 old = self._managed.get(name)
-                if old is not None and same_address(old.spec, spec):
+                is_own = old is not None and same_address(old.spec, spec)
+                if is_own or will_be_free(spec):
                     exchange.late.append(spec)
                 else:
                     problems.append(str(error))
@@ -196,8 +204,14 @@ class ManagedSockets:
         self._note(spec.name, spec)
 
     def rebind(self, spec: SocketSpec) -> None:
-        """Close one and open it anew where it was. Raises `CannotBind`: the old one is back."""
-        old = self._managed[spec.name]
+        """Open one whose address is free now, its old self closed.
+
+        Raises `CannotBind`: the old one is back.
+        """
+        old = self._managed.get(spec.name)
+        if old is None:
+            self.open(spec)
+            return
         self.activation.remove(spec.name)
         self._sockets.close(spec.name)
         try:
@@ -226,14 +240,16 @@ class ManagedSockets:
 class Exchange(Struct, frozen=True):
     """A change of sockets that is ready to be made.
 
-    ``late`` are those whose new address is held by their old selves: their users have to be
-    stopped before `apply`.
+    ``late`` are those whose new address is held by their old selves, or by processes of watchers:
+    their users, or those, have to be stopped before `apply`.
     """
 
     sockets: ManagedSockets
     plan: SocketPlan
     opened: list[ManagedSocket] = field(default_factory=list)
     late: list[SocketSpec] = field(default_factory=list)
+    givers: set[str] = field(default_factory=set)
+    """Keys of the watchers whose processes hold such an address."""
 
     def apply(self) -> list[str]:
         """Make it; return what went wrong with those that were late or put right in place."""

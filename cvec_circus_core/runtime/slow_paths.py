@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from cvec_circus_core.model.shortages import shortage_of
 from cvec_circus_core.model.text import quoted
 from cvec_circus_core.system.remote_mounts import RemoteMounts
 from cvec_circus_core.system.whole_files import ReadingThread
@@ -65,6 +66,9 @@ class SlowPaths:
                 await thread.run(partial(_look_at, paths))
             except TimeoutError as error:
                 refuse(f"{quoted(paths[0])} does not answer: {error.strerror}")
+                return
+            except RuntimeError as error:
+                refuse(shortage_of(error) or str(error))
                 return
         act()
 

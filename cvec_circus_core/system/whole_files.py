@@ -98,7 +98,11 @@ class ReadingThread:
                     pass  # the loop is over
 
             self._is_idle.clear()
-            _begin(attempt)
+            try:
+                _begin(attempt)
+            except RuntimeError:
+                self._is_idle.set()  # no thread is to be had now: the next try may get one
+                raise
             try:
                 await asyncio.wait_for(ended.wait(), self._seconds)
             except TimeoutError:

@@ -116,3 +116,19 @@ def test_one_that_hangs_is_left_alone_until_it_returns(caplog: pytest.LogCapture
     assert found[101] == {"queue": 1, "of": "web"}
     assert hanging.asked == 1
     assert [record.getMessage().count("hangs") for record in caplog.records] == [1]
+
+
+def test_one_that_gets_no_thread_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start, tries = threading.Thread.start, []
+
+    def fail_once(thread: threading.Thread) -> None:
+        tries.append(thread)
+        if len(tries) == 1:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail_once)
+    assert gathered(Numbers(queues), times=2)[101] == {"queue": 1, "of": "web"}
+    assert "can't start new thread" in caplog.text

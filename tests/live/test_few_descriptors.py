@@ -1,4 +1,4 @@
-"""A daemon with more processes, and more callers, than it may have descriptors for."""
+"""A daemon with more processes, and more callers, than it may have descriptors or memory for."""
 
 from __future__ import annotations
 
@@ -102,3 +102,24 @@ def test_a_limit_that_is_lowered_from_outside_does_not_end_it(
     for part, limit in zip(parts, limits, strict=True):
         part.rlimit(psutil.RLIMIT_NOFILE, limit)
     assert not set(daemon.until_active("w", 30)) & set(pids)
+
+
+def test_a_limit_of_memory_that_is_lowered_from_outside_does_not_end_it(
+    start: Callable[..., Daemon],
+) -> None:
+    daemon = start("[watcher:w]\ncmd = sleep 1000\nnumprocesses = 5\nready = spawned\n")
+    pids = daemon.until_active("w", 5)
+    parts = [psutil.Process(daemon.process.pid)]
+    parts += [child for child in parts[0].children() if child.pid not in pids]
+    limits = [part.rlimit(psutil.RLIMIT_AS) for part in parts]
+    for part, (_, hard) in zip(parts, limits, strict=True):
+        part.rlimit(psutil.RLIMIT_AS, (part.memory_info().vms, hard))
+    # Whatever can be done for want of it, what runs is left alone, and it is said what is missing.
+    outcome = daemon.control("reloadconfig")
+    assert outcome.returncode == 0 or "this daemon gets no more" in outcome.stderr, outcome
+    assert daemon.pids("w") == pids
+    for part, limit in zip(parts, limits, strict=True):
+        part.rlimit(psutil.RLIMIT_AS, limit)
+    assert daemon.control("reloadconfig").returncode == 0
+    assert daemon.control("incr", "w", "--waiting").returncode == 0
+    assert set(daemon.until_active("w", 6)) >= set(pids)

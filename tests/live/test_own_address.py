@@ -260,3 +260,33 @@ def test_an_address_moves_from_one_to_another(
     for name, (kind, number, options) in after.items():
         if "numprocesses = 0" not in options:
             assert word_at(kind, place(kind, number)) == name
+
+
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_managed_socket_takes_the_port_of_a_server_of_its_own(
+    site: Site, is_renamed: bool
+) -> None:
+    name = "other" if is_renamed else "web"
+    site.daemon.write(
+        f"[socket:listener]\nhost = 127.0.0.1\nport = {site.port}\nblocking = yes\n"
+        f"[watcher:{name}]\ncmd = {sys.executable} {site.script} - new\nstdin_socket = listener\n"
+        "ready = alive:1.5\n"
+    )
+    site.script.write_text(
+        SERVER.replace(
+            'socket.create_server(("127.0.0.1", int(sys.argv[1])))', "socket.socket(fileno=0)"
+        )
+    )
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode == 0, outcome
+    assert site.answer() == "new"
+
+
+def test_a_managed_socket_does_not_take_the_port_of_one_that_stays(site: Site) -> None:
+    pids = site.daemon.pids("web")
+    body = f"[socket:listener]\nhost = 127.0.0.1\nport = {site.port}\n"
+    site.daemon.write(site.body("web", "old") + body)
+    outcome = site.daemon.control("reloadconfig", "--waiting")
+    assert outcome.returncode != 0, outcome
+    assert f"another process listens there already: {pids[0]} (" in outcome.stderr + outcome.stdout
+    assert (site.answer(), site.daemon.pids("web")) == ("old", pids)

@@ -37,6 +37,10 @@ class Break(Command):
             raise PermissionError(13, "Permission denied")
         if request.how == "bug":
             raise ZeroDivisionError("division by zero")
+        if request.how == "memory":
+            raise MemoryError
+        if request.how == "thread":
+            raise RuntimeError("can't start new thread")
         return {"how": request.how}
 
 
@@ -52,6 +56,8 @@ def ask(daemon: Any, caller: Caller, command: str, **properties: Any) -> Reply:
         ("conflict", Errno.COMMAND_ERROR, "another one wins"),
         ("system", Errno.OS_ERROR, "Permission denied"),
         ("bug", Errno.COMMAND_ERROR, "unexpected ZeroDivisionError: division by zero"),
+        ("memory", Errno.OS_ERROR, "this daemon gets no more memory"),
+        ("thread", Errno.OS_ERROR, "this daemon gets no more threads"),
         (3, Errno.MESSAGE_ERROR, "property 'how' is wrong"),
     ],
 )

@@ -67,6 +67,28 @@ def test_work_waits_until_its_paths_have_answered(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
+async def refusal_of(paths: SlowPaths, path: str) -> str:
+    """Return why work with a path was refused; nothing where it was done."""
+    refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    paths.when_answering(lambda: [path], lambda: refused.set_result(""), refused.set_result)
+    return await asyncio.wait_for(refused, 30)
+
+
+def no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_a_look_that_gets_no_thread_is_refused_and_the_next_one_is_taken(tmp_path: Path) -> None:
+    async def test() -> None:
+        paths, path = SlowPaths(mounts(tmp_path, "nfs")), f"{tmp_path}/a nfs/x"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading.Thread, "start", no_thread)
+            assert "gets no more threads" in await refusal_of(paths, path)
+        assert await refusal_of(paths, path) == ""
+
+    asyncio.run(test())
+
+
 def test_a_look_that_hangs_is_given_up_and_followed_by_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,24 +100,15 @@ def test_a_look_that_hangs_is_given_up_and_followed_by_none(
         "cvec_circus_core.runtime.slow_paths.ReadingThread", lambda: ReadingThread(0.05)
     )
 
-    async def refusal_of(paths: SlowPaths) -> str:
-        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def act() -> None:
-            refused.set_result("")
-
-        paths.when_answering(lambda: [f"{tmp_path}/a nfs/x"], act, refused.set_result)
-        return await asyncio.wait_for(refused, 30)
-
     async def test() -> None:
-        paths = SlowPaths(mounts(tmp_path, "nfs"))
+        paths, path = SlowPaths(mounts(tmp_path, "nfs")), f"{tmp_path}/a nfs/x"
         before = threading.active_count()
-        assert "does not answer: it takes more than 0.05 s" in await refusal_of(paths)
-        assert "has not come back yet" in await refusal_of(paths)
+        assert "does not answer: it takes more than 0.05 s" in await refusal_of(paths, path)
+        assert "has not come back yet" in await refusal_of(paths, path)
         assert threading.active_count() == before + 1
         released.set()
         await until(lambda: threading.active_count() == before)
-        assert await refusal_of(paths) == ""
+        assert await refusal_of(paths, path) == ""
 
     asyncio.run(test())
 

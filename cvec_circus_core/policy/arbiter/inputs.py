@@ -91,7 +91,9 @@ class ConfigRead(Struct, frozen=True):
     sockets: Mapping[str, SocketSpec]
     """The sockets in force."""
     late_sockets: frozenset[str] = frozenset()
-    """Those that can not be opened before their old selves are closed."""
+    """Those that can not be opened before their old selves are closed, or ``givers`` are down."""
+    givers: frozenset[str] = frozenset()
+    """Keys of the watchers that hold the address of one of them, and are removed or replaced."""
 
 
 class ReloadConfig(Struct, frozen=True):

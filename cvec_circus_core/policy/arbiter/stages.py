@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 
 from cvec_circus_core.model.names import name_key
@@ -100,10 +100,12 @@ def configuration(
     """Yield the stages of a new configuration: sockets, removals, then group after group.
 
     Watchers in the way of a socket that has to give its very address to its successor are down
-    while the sockets are exchanged. What uses another socket afterwards gets new processes last.
+    while the sockets are exchanged, and so are those that hold an address themselves. What uses
+    another socket afterwards gets new processes last.
     """
-    displaced = list(_displaced(state, reading))
-    yield tuple(Move(SendWish(key, Go.STOP)) for key in displaced)
+    givers = [key for key in sorted(reading.givers) if state.watchers[key].is_up]
+    displaced = [key for key in _displaced(state, reading) if key not in givers]
+    yield tuple(Move(SendWish(key, Go.STOP)) for key in (*displaced, *givers))
     # One that comes back while it is leaving comes when it has left.
     yield tuple(removal(state.watchers[key]) for key in plan.watchers.add if key in state.leaving)
     if not plan.sockets.is_empty:
@@ -117,7 +119,7 @@ def configuration(
         is_last = priority == removals[-1].priority and not _needs_room(state, plan, reading)
         yield tuple(replace(move, wait=Wait.LATER) if is_last else move for move in moves)
     for turn in _turns(state, plan):
-        yield tuple(_group(plan, turn))
+        yield tuple(_group(plan, turn, givers))
     yield tuple(
         Move(ReplaceProcesses(key), Wait.LATER)
         for key in plan.other_sockets
@@ -156,7 +158,9 @@ def _displaced(state: ArbiterState, reading: ConfigRead) -> Iterator[str]:
             yield key
 
 
-def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
+def _group(
+    plan: ConfigPlan, group: Iterable[ConfigStep], givers: Collection[str]
+) -> Iterator[Move]:
     """Yield the moves of one priority: all that come and all that change, then the starts."""
     added = []
     for step in group:
@@ -167,7 +171,7 @@ def _group(plan: ConfigPlan, group: Iterable[ConfigStep]) -> Iterator[Move]:
                 added.append(step.key)
         elif step.key in plan.watchers.change:
             spec = plan.watchers.change[step.key]
-            then = _WISHES.get(step.action)
+            then = Go.START if step.key in givers else _WISHES.get(step.action)
             wait = Wait.ENDED if then is None else Wait.READY
             ask = ChangeWatcher(step.key, spec, then)
             yield Move(ask, wait)

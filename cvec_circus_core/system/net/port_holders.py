@@ -30,7 +30,7 @@ _SECONDS = 0.5
 
 def ports_of(pids: Iterable[int]) -> frozenset[int]:
     """Return the ports at which these processes, or descendants of theirs, listen."""
-    inodes = {inode for pid in _with_descendants(pids) for inode in _sockets(pid)}
+    inodes = {inode for pid in with_descendants(pids) for inode in _sockets(pid)}
     return frozenset(port for port, inode in _listening() if inode in inodes)
 
 
@@ -96,7 +96,8 @@ def _holders(inodes: Collection[int]) -> list[int]:
     return pids
 
 
-def _with_descendants(pids: Iterable[int]) -> list[int]:
+def with_descendants(pids: Iterable[int]) -> list[int]:
+    """Return processes and what descends from them."""
     tree = list(pids)
     for pid in tree:
         if len(tree) >= _MOST:

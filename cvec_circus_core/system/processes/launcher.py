@@ -23,6 +23,7 @@ from typing import Any
 
 from cvec_circus_core.model.errors import CannotSpawn
 from cvec_circus_core.model.launch import Channel, LaunchPlan
+from cvec_circus_core.model.shortages import is_shortage
 from cvec_circus_core.system.accounts import (
     Identity,
     UnknownAccount,
@@ -37,7 +38,7 @@ from cvec_circus_core.system.processes.launch_files import NO_FILES, LaunchFiles
 from cvec_circus_core.system.processes.listen_fds import ListenFds
 from cvec_circus_core.system.processes.posix_spawn import QuickChild, is_simple, quick_start
 from cvec_circus_core.system.processes.privileges import plan_privileges
-from cvec_circus_core.system.processes.spawn_errors import explain, is_shortage
+from cvec_circus_core.system.processes.spawn_errors import explain
 from cvec_circus_core.system.processes.spawn_tags import TagCarriers
 
 Child = subprocess.Popen[bytes] | QuickChild

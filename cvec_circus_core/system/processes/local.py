@@ -22,6 +22,7 @@ from typing import NamedTuple
 from cvec_circus_core.model.errors import CannotBind, CannotSpawn
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
+from cvec_circus_core.model.shortages import is_shortage
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descendants import Descendants
 from cvec_circus_core.system.processes.descriptors import nofile
@@ -35,7 +36,6 @@ from cvec_circus_core.system.processes.launcher import Child, Launcher
 from cvec_circus_core.system.processes.posix_spawn import QuickChild
 from cvec_circus_core.system.processes.serving_watch import ServingWatch
 from cvec_circus_core.system.processes.signal_results import signal_all
-from cvec_circus_core.system.processes.spawn_errors import is_shortage
 from cvec_circus_core.system.processes.trees import signal_child
 from cvec_circus_core.system.protocols import (
     Defer,

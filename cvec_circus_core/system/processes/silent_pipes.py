@@ -54,6 +54,8 @@ class SilentPipes:
                 target=self._run, args=(theirs.fileno(),), name="silent pipes", daemon=True
             ).start()
             self._has_begun.wait()
+        except RuntimeError as error:
+            raise OSError(str(error)) from None
         finally:
             # The thread has it in a table of its own.
             theirs.close()

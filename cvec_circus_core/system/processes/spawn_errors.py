@@ -25,17 +25,6 @@ _OUT_OF = {
 
 _SHOWN = 40
 """Characters of what is too long."""
-_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
-
-
-def is_shortage(error: BaseException) -> bool:
-    """Tell whether an error, or one that led to it, is a shortage: the program is not at fault."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.errno in _SHORTAGES:
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 def explain(plan: LaunchPlan, who: Identity | None, error: Exception) -> str:
