@@ -36,7 +36,10 @@ def option_tables(options: Mapping[str, JsonValue] | None) -> Sequence[Table]:
 
 
 def process_table(infos: Mapping[str, Mapping[Any, object]]) -> Table:
-    """Return a row per process, its children below it; ``infos`` are by name and pid."""
+    """Return a row per process, its children below it; ``infos`` are by name and pid.
+
+    Where the name is empty, as in the reply about one process, no column has names.
+    """
     rows: list[Sequence[str]] = []
     for name in sorted(infos):
         for pid, info in infos[name].items():
@@ -44,7 +47,10 @@ def process_table(infos: Mapping[str, Mapping[Any, object]]) -> Table:
                 rows.extend(_family_rows(name, info))
             else:
                 rows.append((name, str(pid), str(info)))
-    return Table(("NAME", *_PROCESS_TITLES.values()), rows, _NUMBERS)
+    titles = ("NAME", *_PROCESS_TITLES.values())
+    if rows and not any(row[0] for row in rows):
+        return Table(titles[1:], [row[1:] for row in rows], _NUMBERS)
+    return Table(titles, rows, _NUMBERS)
 
 
 def cell(value: object) -> str:

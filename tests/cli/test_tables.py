@@ -137,6 +137,14 @@ SLEEP = {
                 "web 102 No such process (stopped?)",
             ],
         ),
+        (
+            "stats",
+            {"process": 101, "info": {**SLEEP, "children": []}},
+            [
+                "PID WID COMMAND USER NICE RESIDENT VIRTUAL CPU% MEM% TIME",
+                "101 1 sleep root 0 1.46M 2.44M 0.0 0.006 0:00.00",
+            ],
+        ),
     ],
 )
 def test_table(command: str, reply: dict[str, Any], lines: list[str]) -> None:
