@@ -272,6 +272,18 @@ class TestSpawnThatFails:
         assert web.pids == [101]
         assert wake_at(web.state) is None
 
+    def test_with_nothing_older_left_it_is_told_after_three_and_tried_again(self) -> None:
+        web = Watcher()
+        web.hears(START)
+        web.hears(SpawnFailed(1, "no"))
+        assert web.hears(Renew(None, ticket()))[-1:] == spawns([2])
+        assert web.hears(SpawnFailed(2, "no"))[-1:] == spawns([2])
+        assert not broken(web.hears(SpawnFailed(2, "no")))
+        assert web.hears(Tick(), at=5.0)[-1:] == spawns([2])
+        effects = web.hears(SpawnFailed(2, "no"), at=5.0)
+        assert str(broken(effects)[1]) == "no (3 tries); nothing older is left"
+        assert wake_at(web.state) is not None
+
     def test_that_comes_late_is_nothing_to_the_watcher(self) -> None:
         web = ready_ones(numprocesses=2, max_retry=1)
         web.hears(Renew())

@@ -199,7 +199,10 @@ def _judge_failed_start(state: WatcherState, fact: CouldNotStart, now: float) ->
     else:
         _retry_start(state, slot, reason, now)
         if slot.failed_tries >= max(TRIES, state.spec.max_retry):
-            fail_unready(state, f"{why}; it is tried again")
+            if state.is_replacing and not can_go_back(state):
+                abandon(state, why, now)
+            else:
+                fail_unready(state, f"{why}; it is tried again")
     if is_up and not is_overtaken and is_enough:
         if goes_back:
             abandon(state, why, now)
