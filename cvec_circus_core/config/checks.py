@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from cvec_circus_core.config.draft import Draft
-from cvec_circus_core.config.shell_words import shell_doubts
+from cvec_circus_core.config.shell_words import args_doubts, shell_doubts
 from cvec_circus_core.model.amounts import NONE
 from cvec_circus_core.model.endpoints import REACHED_BY_OTHERS, is_private
 from cvec_circus_core.model.faults import Fault
@@ -76,6 +76,7 @@ def watcher_doubts(draft: Draft) -> Iterator[Fault]:
         yield Fault("executable", "is run in the place of /bin/sh, which shell asks for")
     if not draft["shell"]:
         yield from shell_doubts(draft["cmd"])
+        yield from args_doubts(draft["args"])
 
 
 def used_sockets(draft: Draft) -> Mapping[str, str]:

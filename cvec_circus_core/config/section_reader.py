@@ -25,6 +25,10 @@ from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.text import TooLong
 from cvec_circus_core.model.values import Struct
 
+_INERT = Fault("", "is left over from older files and has no effect")
+_LEFT_OVER = frozenset({"use_papa", "papa_endpoint"})
+"""What only older files have, also where it never was an option."""
+
 
 class Given(Struct, frozen=True):
     """One option of a section, as it was read."""
@@ -71,7 +75,9 @@ def given_options(
 
 def doubt_unknown(of: type, section: RawSection, given: Given, findings: Findings) -> None:
     """Warn that nobody knows a key, and say which one was probably meant."""
-    findings.doubt(section, _with_hint(of, given.key, Fault("", "is not known")), given.key)
+    is_known = given.key in _LEFT_OVER
+    fault = _INERT if is_known else _with_hint(of, given.key, Fault("", "is not known"))
+    findings.doubt(section, fault, given.key)
 
 
 def doubt_free(of: type, section: RawSection, given: Given, findings: Findings) -> None:
@@ -113,7 +119,7 @@ def plain_values(
 
 def _doubt_inert(place: Place, section: RawSection, key: str, findings: Findings) -> None:
     if isinstance(place, Plain) and place.option.inert:
-        findings.doubt(section, Fault("", "is left over from older files and has no effect"), key)
+        findings.doubt(section, _INERT, key)
 
 
 def _doubt_not_yet(section: RawSection, given: Given, findings: Findings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from cvec_circus_core.model.faults import Fault
 
@@ -43,9 +43,19 @@ def shell_doubts(cmd: str) -> Iterator[Fault]:
             yield Fault("cmd", f"has {word!r}, where {sign} is what {_HINT}")
 
 
+def args_doubts(words: Iterable[str]) -> Iterator[Fault]:
+    """Find it in words that are arguments as they are."""
+    if word := next((word for word in words if _is_operator(word)), ""):
+        yield Fault("args", f"has {word!r}, which {_HINT}")
+
+
+def _is_operator(word: str) -> bool:
+    return bool(_OPERATOR.fullmatch(word) or _REDIRECTION.fullmatch(word))
+
+
 def _operator(word: str) -> str:
     """Return what a word has of an operator between commands or to files."""
-    if _OPERATOR.fullmatch(word) or _REDIRECTION.fullmatch(word):
+    if _is_operator(word):
         return word
     return match.group() if (match := _GLUED_OPERATOR.search(word)) else ""
 

@@ -68,6 +68,19 @@ def test_everything_is_sorted_by_name(read: Reader) -> None:
             "app.ini:2: [circus] stream_backend = gevent: "
             "is left over from older files and has no effect",
         ),
+        *(
+            (
+                f"{section}{key} = 1\n",
+                f"app.ini:{section.count(chr(10)) + 1}: {section.split()[0]} {key} = 1: "
+                "is left over from older files and has no effect",
+            )
+            for section, key in (
+                ("[circus]\n", "use_papa"),
+                ("[circus]\n", "papa_endpoint"),
+                ("[socket:s]\n", "use_papa"),
+                ("[watcher:w]\ncmd = x\n", "use_papa"),
+            )
+        ),
         (
             "[socket:s]\nbakclog = 1\n",
             "app.ini:2: [socket:s] bakclog = 1: is not known; did you mean backlog?",

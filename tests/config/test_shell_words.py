@@ -65,6 +65,14 @@ def test_what_any_program_may_be_given_is_not(cmd: str) -> None:
     assert not list(shell_doubts(cmd))
 
 
+@pytest.mark.parametrize("word", ["|", "&&", ">", "2>&1", ">>log"])
+def test_it_is_told_of_arguments_too(read: Read, word: str) -> None:
+    (warning,) = read(f"[watcher:w]\ncmd = prog\nargs = -x {word} y\n").warnings
+    assert (warning.key, warning.line) == ("args", 3)
+    assert f"has {word!r}" in warning.sentence
+    assert not read(f"[watcher:w]\ncmd = prog\nshell = yes\nshell_args = -x {word} y\n").warnings
+
+
 def test_it_is_a_warning_where_no_shell_reads_it(read: Read) -> None:
     (warning,) = read("[watcher:w]\ncmd = a | b\n").warnings
     assert (warning.key, warning.line) == ("cmd", 2)
