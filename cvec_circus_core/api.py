@@ -163,6 +163,7 @@ if TYPE_CHECKING:
         replace as replace,
     )
     from cvec_circus_core.model.views import (
+        WAITS_FOR_CONNECTION as WAITS_FOR_CONNECTION,
         Health as Health,
         OutputLine as OutputLine,
         OutputQuery as OutputQuery,
@@ -272,8 +273,8 @@ _NAMES = LazyNames(
         "model.specs": "ArbiterSpec WatcherSpec",
         "model.text": "escaped quoted visible",
         "model.values": "JsonObject JsonValue replace",
-        "model.views": "Health WatcherStatus OutputLine OutputQuery OutputView ProcessView "
-        "RuntimeChange SocketView StatsSubject WatcherView",
+        "model.views": "WAITS_FOR_CONNECTION Health WatcherStatus OutputLine OutputQuery "
+        "OutputView ProcessView RuntimeChange SocketView StatsSubject WatcherView",
         "requests.properties": "schema_of",
         "stats_endpoint": "StatsEndpoint",
         "system.clock": "AsyncioClock SystemClock thread_seconds unix_time",

@@ -49,6 +49,10 @@ class StatsSubject(Struct, frozen=True):
     pid: int
 
 
+WAITS_FOR_CONNECTION = "waits for a connection"
+"""The reason of a watcher that is down and starts with the first client: nothing is wrong."""
+
+
 class Health(Struct, frozen=True):
     """What the state word does not say: how the watcher fares."""
 

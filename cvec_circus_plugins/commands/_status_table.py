@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cvec_circus_core import api
 from cvec_circus_core.api import Table
 from cvec_circus_plugins.commands._exits import exit_text
 
@@ -49,7 +50,7 @@ def shown_state(health: Mapping[str, Any]) -> str:
     if health.get("completed"):
         return "completed"
     if state == "stopped" and health["reason"]:
-        return "failed"
+        return "waiting" if health["reason"] == api.WAITS_FOR_CONNECTION else "failed"
     if state in ("active", "starting") and health["retry_in"] is not None:
         return "retrying" if health["running"] == 0 else "degraded"
     if state == "active" and health["running"] < health["wanted"]:

@@ -63,7 +63,8 @@ class Status(Command):
     process in seconds and the resident memory of all, `rss`, in bytes, and `threads` has the
     plugins that have no process of their own, as in plugins. On a terminal a watcher that
     is active but has fewer processes than wanted is degraded, one that waits for its next try
-    retrying, and one that has stopped for a reason failed.
+    retrying, one that starts with the first connection waiting, and one that has stopped for any
+    other reason failed.
 
     Where something is wrong with the watcher that is named, `last_output` has its last lines, as
     the merged reply of `tail` has them.
@@ -169,7 +170,9 @@ def _several(supervisor: Supervisor, pattern: str | None) -> list[WatcherPort]:
 
 
 def _is_amiss(health: Mapping[str, Any]) -> bool:
-    return bool(health.get("reason")) or health.get("retry_in") is not None
+    reason = health.get("reason")
+    is_failed = bool(reason) and reason != api.WAITS_FOR_CONNECTION
+    return is_failed or health.get("retry_in") is not None
 
 
 def _last_output(watcher: WatcherPort) -> dict[str, Any]:

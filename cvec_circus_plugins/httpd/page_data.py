@@ -16,7 +16,7 @@ from cvec_circus_plugins.httpd.daemon_model import DaemonModel
 from cvec_circus_plugins.httpd.forms import form_of
 from cvec_circus_plugins.httpd.handlers import carries_word
 
-WELL = ("active", "stopped")
+WELL = ("active", "stopped", "completed", "waiting")
 
 
 def daemon_of(request: Request) -> DaemonModel:
@@ -84,7 +84,8 @@ def totals_of(daemon: Mapping[str, Any]) -> dict[str, float]:
 
 def is_well(state: Mapping[str, Any]) -> bool:
     """Tell whether nothing is wrong with a watcher."""
-    return state["shown"] in WELL and not state["reason"] and state["retry_in"] is None
+    is_right = not state["reason"] or state["shown"] == "waiting"
+    return state["shown"] in WELL and is_right and state["retry_in"] is None
 
 
 def _number(value: object) -> float:

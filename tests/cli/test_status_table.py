@@ -65,6 +65,11 @@ def test_a_row(health: dict[str, Any], line: str) -> None:
             "  └ exit 1; next try in 2.5 s",
         ),
         ({**NONE, "state": "stopped", "reason": "max_retry"}, "failed", "  └ max_retry"),
+        (
+            {**NONE, "state": "stopped", "reason": "waits for a connection"},
+            "waiting",
+            "  └ waits for a connection",
+        ),
         ({**NONE, "state": "stopped", "wanted": 0}, "stopped", None),
         ({**NONE, "state": "starting"}, "starting", None),
         ({"ready": 1}, "active", "  └ 1 of 2 ready"),
@@ -108,6 +113,15 @@ def test_a_long_name_has_a_line_of_its_own(colours: bool) -> None:
         ({"status": "active", "running": 1, "reason": "no such file", "retry_in": None}, 3),
         ({"status": "starting", "running": 0, "reason": None, "retry_in": 0.4}, 3),
         ({"status": "stopped", "running": 0, "reason": None, "retry_in": None}, 0),
+        (
+            {
+                "status": "stopped",
+                "running": 0,
+                "reason": "waits for a connection",
+                "retry_in": None,
+            },
+            0,
+        ),
     ],
 )
 @pytest.mark.parametrize("switches", [(), ("--json",)])

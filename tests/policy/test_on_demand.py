@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from cvec_circus_core.model import events
-from cvec_circus_core.model.views import WatcherStatus
-from cvec_circus_core.policy.watcher.activation import QUICK_RUNS, WAITING
+from cvec_circus_core.model.views import WAITS_FOR_CONNECTION, WatcherStatus
+from cvec_circus_core.policy.watcher.activation import QUICK_RUNS
 from cvec_circus_core.policy.watcher.effects import Emit, Listen, Settle, Spawn, Unlisten
 from cvec_circus_core.policy.watcher.inputs import (
     Change,
@@ -24,7 +24,7 @@ from cvec_circus_core.policy.watcher.views import view_of
 from tests.policy.table import NAME, RESTART, START, STARTED, STOP, Watcher, come, end, ticket
 
 KNOCK = SocketReady()
-STOPPED_WAITING = Emit(events.WatcherStopped(NAME, WAITING))
+STOPPED_WAITING = Emit(events.WatcherStopped(NAME, WAITS_FOR_CONNECTION))
 
 
 def waiting(**options: Any) -> Watcher:
@@ -51,7 +51,7 @@ def test_a_start_makes_it_wait_and_is_kept_at_once() -> None:
     assert (view.status, view.health.wanted, view.health.reason) == (
         WatcherStatus.STOPPED,
         0,
-        WAITING,
+        WAITS_FOR_CONNECTION,
     )
     assert wake_at(watcher.state) is None
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from math import inf
 
+from cvec_circus_core.model.views import WAITS_FOR_CONNECTION
 from cvec_circus_core.policy.watcher.backoff import is_quick, pause_after
 from cvec_circus_core.policy.watcher.effects import Listen, Unlisten
 from cvec_circus_core.policy.watcher.inputs import Wanted
 from cvec_circus_core.policy.watcher.state import WatcherState
 
-WAITING = "waits for a connection"
 QUICK_RUNS = 20
 """So many may begin quickly after one another without a pause."""
 
@@ -33,7 +33,7 @@ def waits_for_connection(state: WatcherState) -> bool:
 
 def begin_waiting(state: WatcherState) -> None:
     """Listen as soon as nothing is left of the run before."""
-    state.want(Wanted.ON_DEMAND, WAITING)
+    state.want(Wanted.ON_DEMAND, WAITS_FOR_CONNECTION)
     state.listen_from = -inf
 
 
