@@ -239,17 +239,14 @@ def _faults_of_declared(stream_class: type[Stream], options: Mapping[str, Any]) 
     stream_type: type = stream_class
     declared = declared_options(stream_type)
     own = _of_own_constructor(stream_class)
-    sentence = f"is no option of {stream_class.__name__}"
-    faults += (
-        Fault(key, sentence, ", ".join((*own, *declared)))
+    unknown = [
+        Fault(key, f"is no option of {stream_class.__name__}", ", ".join((*_named(own), *declared)))
         for key in options
         if key not in declared and key not in own
-    )
-    faults += (
-        Fault("class", f"{stream_class.__name__} needs the option {key}")
-        for key, parameter in own.items()
-        if parameter.default is parameter.empty and key not in options
-    )
+    ]
+    takes_any = _takes_any(own)
+    faults += [] if takes_any else unknown
+    faults += _missing(stream_class.__name__, own, options)
     order = list(options)
     yield from sorted(faults, key=lambda fault: order.index(fault.key) if fault.key in order else 0)
     if not faults:
@@ -258,17 +255,39 @@ def _faults_of_declared(stream_class: type[Stream], options: Mapping[str, Any]) 
         except Fault as fault:
             yield fault
         except Exception as error:
-            yield Fault("class", f"{stream_class.__name__} can not be made: {error}")
+            # What takes anything may pass it on to what does not.
+            passed_on = unknown if isinstance(error, TypeError) else []
+            sentence = f"{stream_class.__name__} can not be made: {error}"
+            yield from passed_on or [Fault("class", sentence)]
 
 
 def _of_own_constructor(stream_class: type[Stream]) -> Mapping[str, inspect.Parameter]:
-    """Return what a constructor takes that was written by hand, beside what it passes on."""
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    """Return what a constructor takes that was written by hand."""
     maker = next(base for base in stream_class.__mro__ if "__init__" in vars(base))
     if "__dataclass_params__" in vars(maker):
         return {}
-    parameters = _parameters(stream_class)
-    return {name: each for name, each in parameters.items() if each.kind in named}
+    return _parameters(stream_class)
+
+
+def _named(parameters: Mapping[str, inspect.Parameter]) -> Iterator[str]:
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return (name for name, each in parameters.items() if each.kind in named)
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def _missing(
+    name: str, parameters: Mapping[str, inspect.Parameter], options: Mapping[str, Any]
+) -> Iterator[Fault]:
+    for key, parameter in parameters.items():
+        is_optional = parameter.default is not parameter.empty or parameter.kind in (
+            parameter.VAR_POSITIONAL,
+            parameter.VAR_KEYWORD,
+        )
+        if key not in options and not is_optional:
+            yield Fault("class", f"{name} needs the option {key}")
 
 
 def _faults_of_signature(
@@ -277,18 +296,11 @@ def _faults_of_signature(
     parameters = _parameters(stream_class)
     if not parameters:
         return
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     name = getattr(stream_class, "__name__", "the class")
     for key in options:
-        if key not in parameters and not takes_any:
+        if key not in parameters and not _takes_any(parameters):
             yield Fault(key, f"is no option of {name}", ", ".join(parameters))
-    for key, parameter in parameters.items():
-        is_optional = parameter.default is not parameter.empty or parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-        )
-        if key not in options and not is_optional:
-            yield Fault("class", f"{name} needs the option {key}")
+    yield from _missing(name, parameters, options)
 
 
 def _parameters(stream_class: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -119,8 +119,8 @@ ARBITERS: dict[str, Program] = {
     "process.Process": (
         """
         from circus.process import Process
-        code = "import time; time.sleep(100)"
-        process = Process("Test", "test", sys.executable, args=["-c", code])
+        args = ["-c", "import time; time.sleep(100)"]
+        process = Process("Test", "test", sys.executable, args=args, shell=False)
         try:
             print(process.is_alive(), process.pid > 0, process.age() >= 0)
             print(sorted(process.info())[:2], process.info()["pid"] == process.pid)
