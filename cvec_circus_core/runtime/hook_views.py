@@ -16,10 +16,12 @@ from types import MappingProxyType
 
 from cvec_circus_core.extend.ports import SignalSelection, Supervisor, Ticket, WatcherPort
 from cvec_circus_core.extend.process_verbs import ProcessVerbs
+from cvec_circus_core.model.errors import UnknownWatcher
 from cvec_circus_core.model.names import name_key, topic_name
 from cvec_circus_core.model.views import WatcherStatus, WatcherView
 from cvec_circus_core.policy.order import start_order
 from cvec_circus_core.runtime.hook_environment import HookEnvironment
+from cvec_circus_core.runtime.hook_listings import WatcherList, WatchersByName
 from cvec_circus_core.runtime.hook_process import HookProcess
 from cvec_circus_core.runtime.hook_wishes import HookWish, in_loop, outcome_of, wished
 from cvec_circus_core.runtime.world import World
@@ -191,6 +193,12 @@ class HookWatcher(ProcessVerbs[HookWish]):
     def __bool__(self) -> bool:
         return True
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HookWatcher) and name_key(self.name) == name_key(other.name)
+
+    def __hash__(self) -> int:
+        return hash(name_key(self.name))
+
     def _view(self) -> WatcherView:
         return in_loop(self._world, self._watcher.view)
 
@@ -228,9 +236,20 @@ class HookArbiter:
         return self._world.supervisor_of(self._owner)
 
     @property
-    def watchers(self) -> tuple[HookWatcher, ...]:
-        """All watchers, highest priority first."""
-        return tuple(self.iter_watchers())
+    def watchers(self) -> WatcherList[HookWatcher]:
+        """All watchers, highest priority first; one that is taken out is removed."""
+        return WatcherList(self.iter_watchers(), self._forget)
+
+    @property
+    def _watchers_names(self) -> WatchersByName[HookWatcher]:
+        pairs = ((name_key(watcher.name), watcher) for watcher in self.iter_watchers())
+        return WatchersByName(pairs, self._forget)
+
+    def _forget(self, watcher: HookWatcher) -> None:
+        try:
+            self.rm_watcher(watcher.name)
+        except UnknownWatcher:
+            pass  # It has been taken out of the other listing.
 
     def get_watcher(self, name: str) -> HookWatcher:
         """Return a watcher by name, in any case. Raises KeyError."""
