@@ -41,8 +41,6 @@ _LOST = {
     "shutdown_with_message": "a stop is a signal; let the program handle SIGINT",
     "log_type": "use stdout_stream.class = JsonStream",
     "pid_file": "there are no pid files of processes; see circusctl list",
-    "increment_var": "numbers of processes begin at 1: $(circus.wid) in cmd, args and env",
-    "instance_var": "numbers of processes begin at 1: $(circus.wid) in cmd, args and env",
     "filter_env": "set copy_env = no and write down what is needed",
     "source_map_support": "give node --enable-source-maps in cmd",
     "trace": "there is no tracing",
@@ -163,15 +161,7 @@ def _set_instances(app: Node, watcher: ImportedSection) -> None:
         raise app.problem("instances", f"is neither a number nor max: {text!r}")
     number = int(count)
     number = max(1, (os.cpu_count() or 1) + number) if number < 0 else number
-    if number != 1:
-        watcher.options["numprocesses"] = str(number)
-        watcher.env["NODE_APP_INSTANCE"] = "$(circus.wid)"
-        watcher.lose(
-            app.origin("instances"),
-            "NODE_APP_INSTANCE begins at 1 here, not at 0",
-        )
-    else:
-        watcher.env.setdefault("NODE_APP_INSTANCE", "0")
+    _number_processes(app, watcher, number)
     is_cluster = mode.startswith("cluster") or (not mode and "instances" in app.values)
     if is_cluster and number != 1:
         watcher.lose(
@@ -179,6 +169,26 @@ def _set_instances(app: Node, watcher: ImportedSection) -> None:
             "node's cluster mode shares the port; here let a [socket:NAME] hold it, and listen at "
             "$(circus.sockets.NAME)",
         )
+
+
+def _number_processes(app: Node, watcher: ImportedSection, number: int) -> None:
+    """Give each process its number from 0 on, in the variables that pm2 gives it in."""
+    variable = app.text("instance_var") or "NODE_APP_INSTANCE"
+    counted = app.text("increment_var")
+    if number == 1:
+        watcher.env.setdefault(variable, "0")
+        return
+    first = scalar_text(app.values.get("env", {}).get(counted)) if counted else None
+    if counted and not (first or "").isdecimal():
+        watcher.lose(app.origin("increment_var"), f"env has no number for {counted}")
+        counted = ""
+    # The first of ours is 1, and only a shell counts.
+    starts = {variable: "0"} | ({counted: str(first)} if counted else {})
+    words = [f"{name}=$(expr {start} + $(circus.wid) - 1)" for name, start in starts.items()]
+    options = watcher.options
+    options["numprocesses"] = str(number)
+    options["cmd"] = " ".join([*words, "exec", options["cmd"]])
+    options["shell"] = "yes"
 
 
 def _set_stops_and_restarts(app: Node, watcher: ImportedSection) -> None:

@@ -70,12 +70,12 @@ PM2 = {
         cwd="sub",
         options={("mailer", "stdout_stream.time_format"): "%Y-%m-%d %H:%M %z"},
     ),
-    "instances": Expected(runs=((), (), ()), lost=("apps[0].instances",)),
+    "instances": Expected(runs=((), (), ())),
     "cluster": Expected(
         runs=((), ()),
         options={("cluster", "ready_timeout"): "10"},
         lost=(
-            *("deploy", "apps[0].instances", "apps[0].exec_mode", "apps[0].wait_ready"),
+            *("deploy", "apps[0].exec_mode", "apps[0].wait_ready"),
             *("apps[0].ignore_watch", "apps[0].watch"),
         ),
     ),
@@ -256,5 +256,6 @@ def test_numbers_of_instances(folder: Path) -> None:
     ini, _ = imported(prepared("pm2", "instances", folder))
     with circusd(ini):
         wait_until(lambda: len(alive(folder)) == 3)
-        numbers = {record["env"]["NODE_APP_INSTANCE"] for record in alive(folder)}
-        assert numbers == {"1", "2", "3"}
+        variables = [record["env"] for record in alive(folder)]
+        assert {each["NODE_APP_INSTANCE"] for each in variables} == {"0", "1", "2"}
+        assert {each["PORT"] for each in variables} == {"3000", "3001", "3002"}

@@ -1,4 +1,4 @@
 const apps = ["a", "b"].map((name) => ({
   name, script: "@HERE@/witness", interpreter: "none", args: [name], env: { NAME: name },
 }));
-export default { apps };
+module.exports = { apps };
