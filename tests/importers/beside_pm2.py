@@ -122,6 +122,7 @@ def compare(program: str, name: str) -> list[str]:
         ini, _ = imported(file)
         with circusd(ini):
             wait_until(lambda: commands(alive(folder)) == up, LIMIT)
+            wait_until(lambda: len(records(folder)) >= theirs.total(), LIMIT)
             ours = what_was_started(folder)
             kill_all(folder)
             wait_until(lambda: commands(alive(folder)) == up, LIMIT)

@@ -72,7 +72,7 @@ PM2 = {
     ),
     "instances": Expected(runs=((), (), ())),
     "cluster": Expected(
-        runs=((), ()),
+        ends=(("cluster", "--detached"),) * 2,
         options={("cluster", "ready_timeout"): "10"},
         lost=(
             *("deploy", "apps[0].exec_mode", "apps[0].wait_ready"),
