@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from cvec_circus_core.model.curve_keys import CurveKeys
 
 
-_AT_ONCE = 0.1
-"""Seconds in which a listener has begun to talk, mostly."""
+_AT_ONCE = 0.3
+"""Seconds in which a listener has begun to talk, mostly, and a daemon been taken over."""
 
 
 class CircusClient:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 KEYS_VARIABLE = "CIRCUS_KEYS"
 _KNOWN_DAEMONS = "known_daemons"
+_SOONEST, _LATEST = 10, 500
+"""Milliseconds between two tries to connect. A daemon that is taken over is away for less than a
+tenth of a second."""
 
 
 def keys_folder() -> str:
@@ -46,6 +49,9 @@ def connect(
     they could not tell "nothing listens" from "no answer". Subscriptions may well be there early.
     """
     socket.linger = 0
+    if socket.type == zmq.DEALER:
+        socket.set(zmq.RECONNECT_IVL, _SOONEST)
+        socket.set(zmq.RECONNECT_IVL_MAX, _LATEST)
     if "[" in endpoint:
         socket.set(zmq.IPV6, 1)
     try:

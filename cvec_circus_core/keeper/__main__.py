@@ -135,6 +135,8 @@ class Keeper:
             loop, self._processes, self._sockets, self._on_word, record
         )
         self._service.order = self._order
+        self._service.takes_standbys = is_given_orphans
+        self._service.on_standby = self._brain.add_standby
         if files.state is not None:
             files.state.on_renewed = self._service.share_order
         if order.handover_fd is not None:

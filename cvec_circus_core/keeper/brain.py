@@ -14,15 +14,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from cvec_circus_core import __version__
 from cvec_circus_core.keeper.brain_watch import BrainWatch
 from cvec_circus_core.keeper.channel import BrainChannel
 from cvec_circus_core.keeper.keeper_service import KeeperService
+from cvec_circus_core.keeper.standbys import Standbys
 from cvec_circus_core.keeper.upgrade_trial import TrialWatch
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import LaunchPlan, Stdio
@@ -93,7 +96,8 @@ class Brain:
         """When brains have died, and how."""
         self._answers = False
         """Whether the present one answers when it is asked."""
-        self.trials = TrialWatch(loop, self.ask, self._kill, self._tell_facts)
+        self.trials = TrialWatch(loop, self.ask, self._kill, self._on_trial_change)
+        self.standbys = Standbys(processes, self._ended)
 
     def facts(self) -> dict[str, object]:
         """Return what is told of the keeper and of the brains that it has had."""
@@ -139,7 +143,8 @@ class Brain:
         if self._pid is not None:
             self._processes.signal(self._pid, signal.SIGKILL)
 
-    def _tell_facts(self) -> None:
+    def _on_trial_change(self) -> None:
+        self.standbys.keep_only(self.trials.edition)
         if self._channel is not None and self._answers:
             self._channel.tell("facts", 0, self.facts())
 
@@ -148,6 +153,24 @@ class Brain:
         assert self.service is not None
         self._restart = None
         self._is_ready = self._is_leaving = False
+        standby = self.standbys.take(self.trials.edition)
+        if standby is None:
+            connection = self._load()
+        else:
+            self._pid, connection = standby.pid, standby.connection
+        if connection is None:
+            self.failures += 1
+            self._unready_deaths += 1
+            self._retry()
+            return
+        self.starts += 1
+        self.watch.patience = 0.0
+        self._channel = BrainChannel(self._loop, connection, self.service.hear)
+        self._answers = False
+        self.service.serve(self._channel, self.facts())
+
+    def _load(self) -> socket.socket | None:
+        """Start one that has to load its code first; return the connection to it."""
         ours, theirs = wire.pair()
         try:
             plan = LaunchPlan(argv=self.argv, env=dict(os.environ))
@@ -157,15 +180,15 @@ class Brain:
             theirs.close()
         if self._pid is None:
             ours.close()
-            self.failures += 1
-            self._unready_deaths += 1
-            self._retry()
-            return
-        self.starts += 1
-        self.watch.patience = 0.0
-        self._channel = BrainChannel(self._loop, ours, self.service.hear)
-        self._answers = False
-        self.service.serve(self._channel, self.facts())
+            return None
+        return ours
+
+    def add_standby(self, pid: int, connection: socket.socket) -> None:
+        """Take in a process that can be the next one."""
+        if self._is_leaving:
+            connection.close()
+        else:
+            self.standbys.add(pid, connection, self.trials.edition)
 
     def signal(self, signum: int) -> None:
         """Hand on a signal, at once or as soon as there is a brain that can take it."""
@@ -174,7 +197,7 @@ class Brain:
                 self._last_stop = signum
             self._processes.signal(self._pid, signum)
         elif self._pid is None and not self._was_ready and signum != signal.SIGHUP:
-            self._on_over(1)
+            self.standbys.end(partial(self._on_over, 1))
         else:
             self._pending_signals.append(signum)
 
@@ -216,7 +239,8 @@ class Brain:
             self._processes.kill_leftovers(pid, signal.SIGKILL, 0.0, lambda _: None)
         has_failed = not self._was_ready and end.code is not None and end.code >= 0
         if self._is_leaving or has_failed:
-            self._on_over(1 if end.code is None or end.code < 0 else end.code)
+            code = 1 if end.code is None or end.code < 0 else end.code
+            self.standbys.end(partial(self._on_over, code))
             return
         if self._last_stop is not None:
             self._pending_signals.append(self._last_stop)
@@ -253,6 +277,8 @@ class Brain:
         if not in_a_row:
             self.start()
             return
+        # Perhaps it is the code that it had loaded, and somebody has mended that.
+        self.standbys.drop_all()
         pause = min(PAUSE * 2 ** min(in_a_row - 1, 10), LONGEST_PAUSE)
         self._restart = self._loop.call_later(pause, self.start)
 

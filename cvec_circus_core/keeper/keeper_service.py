@@ -6,6 +6,7 @@ labels mean nothing here.
 
 from __future__ import annotations
 
+import socket
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -34,6 +35,15 @@ def _no_order() -> Order:
     return {}, {}
 
 
+OnStandby = Callable[[int, socket.socket], None]
+"""Takes the pid of a process that waits for its turn, and the connection to it."""
+
+
+def ignore_standby(pid: int, connection: socket.socket) -> None:
+    """Let it end at once."""
+    connection.close()
+
+
 class KeeperService:
     """Carries out what the brain asks for, one brain after another."""
 
@@ -48,6 +58,9 @@ class KeeperService:
         """``on_word`` is given what is about the brain itself: that it is ready, or ends."""
         self.holdings = Holdings()
         self.ledger = self.holdings.ledger
+        self.takes_standbys = False
+        """Whether brains are asked to fork one, which takes a keeper that is given orphans."""
+        self.on_standby: OnStandby = ignore_standby
         self._loop = loop
         self._processes = processes
         self._sockets = sockets
@@ -87,6 +100,9 @@ class KeeperService:
         """Serve another brain from now on: it is given the inventory, and some facts at its end."""
         self._channel = channel
         self._refuses_spawns = self._shares = False
+        if self.takes_standbys:
+            # A brain of an older version takes it for an answer to nobody, because of the number.
+            channel.tell("standby", 0)
         for key, content in self.holdings.notes.items():
             channel.tell("note", key, content)
         for name, descriptor in self.holdings.held.items():
@@ -156,6 +172,8 @@ class KeeperService:
             self._spawn(descriptors, *arguments)
         elif verb == "hold":
             self._hold(*arguments, *descriptors)
+        elif verb == "standby":
+            self.on_standby(*arguments, socket.socket(fileno=nofile.move_up(*descriptors)))
         elif verb in self._verbs:
             self._verbs[verb](*arguments)
         else:

@@ -26,6 +26,7 @@ class Trial:
     """Seconds for which it is watched once it serves."""
     limit: float
     """Seconds until it has to serve."""
+    edition_before: int = 0
     outcome: str = "under way"
     is_begun: bool = False
     problem: str = ""
@@ -64,12 +65,22 @@ class TrialWatch:
         """Whether a brain has its chance now."""
         return self.trial is not None and not self.trial.is_over
 
+    @property
+    def edition(self) -> int:
+        """The number of the trial whose code the next brain runs; 0 for the first code."""
+        trial = self.trial
+        if trial is None:
+            return 0
+        is_new = trial.outcome == "done" or (trial.is_begun and not trial.is_over)
+        return trial.number if is_new else trial.edition_before
+
     def plan(self, python: str, argv: Sequence[str], watch: float, limit: float) -> None:
         """Have the next brain be one from other code; the present one is ended."""
         if self.is_under_way:
             return
         number = 1 if self.trial is None else self.trial.number + 1
-        self.trial = Trial(number, (python, *argv[1:]), tuple(argv), watch, limit)
+        new_argv = (python, *argv[1:])
+        self.trial = Trial(number, new_argv, tuple(argv), watch, limit, self.edition)
         self._end()
 
     def reason(self, end: str) -> str:

@@ -8,10 +8,22 @@ from typing import Any
 
 import psutil
 
+from cvec_circus_core.system.keeper_client.standby_fork import NAME
 from tests.live.daemon import Daemon, is_alive, until
 
 SERVES = "now waiting for commands"
 _PROGRAM = "-m cvec_circus_core.keeper "
+
+
+def brain_of(keeper: psutil.Process) -> int:
+    """Return the pid of a keeper's present brain; 0 where there is none."""
+    for child in keeper.children():
+        try:
+            if "--kept" in child.cmdline() and child.name() != NAME:
+                return child.pid
+        except psutil.NoSuchProcess:
+            continue
+    return 0
 
 
 class Kept(Daemon):
@@ -48,13 +60,7 @@ class Kept(Daemon):
     def brain(self) -> int:
         """Return the pid of the present brain."""
         keeper = self.keeper()
-        for child in psutil.Process(keeper).children() if keeper else ():
-            try:
-                if "--kept" in child.cmdline():
-                    return child.pid
-            except psutil.NoSuchProcess:
-                continue
-        return 0
+        return brain_of(psutil.Process(keeper)) if keeper else 0
 
     def kill_brain(self, signum: int = signal.SIGKILL) -> None:
         """Kill the brain, and wait until another one answers."""

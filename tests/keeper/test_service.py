@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.keeper.kept import Kept
+from cvec_circus_core.system.keeper_client.standby_fork import NAME as STANDBY
+from tests.keeper.kept import Kept, brain_of
 from tests.live.daemon import Daemon, is_alive, until
 from tests.live.test_as_process_one import Container, can_have_namespaces
 
@@ -110,7 +111,7 @@ def test_in_the_background_the_pid_file_names_the_keeper(tmp_path: Path) -> None
         keeper = psutil.Process(int(pidfile.read_text()))
         (pid,) = daemon.until_active("sleeper")
         assert psutil.Process(pid).ppid() == keeper.pid
-        (brain,) = (child.pid for child in keeper.children() if child.pid != pid)
+        brain = brain_of(keeper)
         os.kill(brain, signal.SIGKILL)
         until(lambda: not is_alive(brain))
         daemon.caller.close()
@@ -130,10 +131,11 @@ def test_as_process_one_of_a_container(tmp_path: Path) -> None:
     container = Container(tmp_path, "cmd = sleep 1000\nready = spawned\n[circus]\nkeeper = True")
     try:
         until(lambda: "waiting for commands" in container.log.read_text())
-        until(lambda: len(container.daemon.children()) == 2)
-        brain, sleeper = sorted(
+        until(lambda: len(container.daemon.children()) == 3)
+        *brains, sleeper = sorted(
             container.daemon.children(), key=lambda child: child.name() == "sleep"
         )
+        (brain,) = (child for child in brains if child.name() != STANDBY)
         count = container.log.read_text().count("waiting for commands")
         brain.kill()
         until(lambda: container.log.read_text().count("waiting for commands") > count)

@@ -100,3 +100,22 @@ def test_a_second_one_waits_for_the_first() -> None:
         yard.watch.close()
 
     asyncio.run(run())
+
+
+def test_the_code_of_the_next_brain_has_a_number() -> None:
+    async def run() -> None:
+        yard = Yard()
+        assert yard.watch.edition == 0
+        yard.watch.plan("new/python", OLD, 0.0, 100.0)
+        assert yard.watch.edition == 0  # the one before ends first
+        yard.watch.next_argv(OLD, "was ended for an upgrade")
+        assert yard.watch.edition == 1
+        yard.watch.next_argv(NEW, "was ended by SIGSEGV")
+        assert yard.watch.edition == 0  # it has failed
+        yard.watch.plan("new/python", OLD, 0.0, 100.0)
+        yard.watch.next_argv(OLD, "was ended for an upgrade")
+        yard.watch.answered()
+        assert (yard.outcome, yard.watch.edition) == ("done", 2)
+        yard.watch.close()
+
+    asyncio.run(run())

@@ -13,6 +13,7 @@ from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
+from cvec_circus_core.system.keeper_client.standby_fork import fork_standby
 from cvec_circus_core.system.state_store import Inventory, KeptProcess
 
 _AT_ONCE = 32
@@ -67,11 +68,16 @@ class KeeperLink:
         return cls(socket.socket(fileno=number))
 
     def inventory(self) -> Inventory:
-        """Return what the keeper has, which is the first that it sends. Raises `SystemProblem`."""
+        """Return what the keeper has, which is the first that it sends. Raises `SystemProblem`.
+
+        It may ask for a standby before: there, this returns once its turn has come.
+        """
         inventory = Inventory()
         while True:
             (verb, *content), descriptors = self._receive()
             match verb:
+                case "standby":
+                    self._connection = fork_standby(self._connection)
                 case "note":
                     inventory.notes[content[0]] = content[1]
                 case "held":

@@ -151,11 +151,17 @@ class LocalProcesses:
         self._descendants.track(child.pid, leaf, tag, title)
         return child.pid
 
-    def adopt(self, pid: int, on_exit: OnExit, pidfd: int | None = None) -> None:
-        """Have a process that another owner has started. Raises OSError where it is gone."""
+    def adopt(self, pid: int, on_exit: OnExit, pidfd: int | None = None, title: str = "") -> None:
+        """Have a process that somebody else has started. Raises OSError where it is gone.
+
+        With a title, it is recorded as one that has begun.
+        """
         self._exits.watch(pid, self._on_woken, pidfd)
         self._entries[pid] = _Entry(QuickChild(pid), on_exit, self._sockets.inodes())
-        self._descendants.adopt(pid)
+        if title:
+            self._descendants.track(pid, None, title=title)
+        else:
+            self._descendants.adopt(pid)
 
     def signal(
         self,
