@@ -59,7 +59,7 @@ class Standbys:
         for standby in self._waiting.values():
             if standby.edition == edition:
                 del self._waiting[standby.pid]
-                # Whoever has stopped all of circusd's processes has stopped this one, too.
+                # Where all of circusd's processes were stopped, this one was as well.
                 self._processes.signal(standby.pid, signal.SIGCONT)
                 return standby
         return None
