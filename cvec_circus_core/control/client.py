@@ -125,13 +125,14 @@ class AsyncCircusClient:
         if self._watch.is_up:
             return
         loop, has_news = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._watch.descriptor, has_news.set)
+        descriptor = self._watch.descriptor  # which is not told any more once we are stopped
+        loop.add_reader(descriptor, has_news.set)
         try:
             while not self._watch.is_up:
                 await has_news.wait()
                 has_news.clear()
         finally:
-            loop.remove_reader(self._watch.descriptor)
+            loop.remove_reader(descriptor)
 
     def _unreachable(self) -> CallError:
         return unreachable(self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key)

@@ -49,6 +49,7 @@ class KeptPlace(Place):
 
     def __init__(self, link: KeeperLink, inventory: Inventory) -> None:
         super().__init__(kept_owner(link, inventory, end_lost))
+        self.is_first = _LOADED not in inventory.notes
         self._link = link
         self._is_ending = False
         """Whether another daemon is about to take our place."""

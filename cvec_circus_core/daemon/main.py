@@ -197,7 +197,7 @@ def _open(engine: Engine, loaded: Loaded, place: Place) -> None:
     """Open sockets and endpoints, with the priority that the daemon is to have."""
     engine.bus.listen("log", log_event)
     log.info("Starting master on pid %d", os.getpid())
-    abandoned = () if place.is_kept else find_abandoned()
+    abandoned = find_abandoned() if place.is_first else ()
     if left_behind := sentence_of(abandoned, loaded.watchers):
         log.warning("%s", left_behind)
     way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)

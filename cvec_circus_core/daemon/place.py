@@ -22,6 +22,8 @@ class Place:
 
     is_kept = False
     """Whether a keeper has the children, and will have them after us."""
+    is_first = True
+    """Whether there was no daemon in this place before us, whose processes we have."""
 
     def __init__(self, owner: MakeOwner, caller: WaitingCaller = NOBODY_WAITS) -> None:
         self.owner = owner

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from cvec_circus_core.system.keeper_client.standby_fork import NAME as STANDBY
 from tests.keeper import kills
 from tests.keeper.kept import Kept
 from tests.live.daemon import is_alive, until
@@ -87,7 +88,9 @@ def _left(daemon: Kept) -> dict[int, str]:
 
 def _check_owners(daemon: Kept, books: KeeperBooks) -> None:
     """One keeper, one brain, and a process that is killed is missed and replaced."""
-    lines = [line for pid, line in daemon.alive().items() if is_alive(pid)]
+    alive = {pid: line for pid, line in daemon.alive().items() if is_alive(pid)}
+    standbys = {pid for pid in alive if psutil.Process(pid).name() == STANDBY}
+    lines = [line for pid, line in alive.items() if pid not in standbys]
     brains = sum("--kept" in line and "cvec_circus_core.keeper" not in line for line in lines)
     keepers = sum("-m cvec_circus_core.keeper " in line for line in lines)
     if (keepers, brains) != (1, 1):

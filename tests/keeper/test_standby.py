@@ -118,7 +118,7 @@ def test_it_ends_with_the_keeper(daemon: Kept) -> None:
     os.kill(daemon.process.pid, signal.SIGKILL)
     daemon.process.wait()
     until(lambda: not any(map(is_alive, pids)))
-    until(lambda: not daemon.alive())
+    until(lambda: bool(daemon.brain()))
 
 
 def test_a_failed_upgrade_goes_back_to_code_that_has_no_files_any_more(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from typing import Any
 import psutil
 
 from cvec_circus_core.model.curve_keys import CurveKeys
+from cvec_circus_core.system.keeper_client.standby_fork import NAME as STANDBY
 from tests.live.wire import Caller, Ear
 from tests.programs import wait_until
 
@@ -217,9 +218,34 @@ class Daemon:
             self.process.send_signal(signum)
         return self.process.wait(limit)
 
+    @property
+    def main_pid(self) -> int:
+        """The process that answers: the daemon's own or, under a keeper, the brain."""
+        return next(iter(self.own_pids()[1:]), self.process.pid)
+
+    def own_pids(self) -> list[int]:
+        """Return the daemon's own processes: circusd, and under a keeper its brain and standby."""
+        pids = {True: [], False: []}  # type: dict[bool, list[int]]
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                if "--kept" in child.cmdline():
+                    pids[child.name() == STANDBY].append(child.pid)
+            except psutil.NoSuchProcess:
+                continue
+        return [self.process.pid, *pids[False], *pids[True]]
+
+    def kill(self) -> None:
+        """Kill all that the daemon itself is, so that nothing of it sees the end of another."""
+        pids = self.own_pids()
+        for signum in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                os.kill(pid, signum)
+        self.process.wait()
+        until(lambda: not any(map(is_alive, pids)))
+
     def rss(self) -> int:
-        """Return the bytes of memory that the daemon has."""
-        return int(psutil.Process(self.process.pid).memory_info().rss)
+        """Return the bytes of memory that the daemon has, without its keeper."""
+        return int(psutil.Process(self.main_pid).memory_info().rss)
 
     def zombies(self) -> list[int]:
         """Return the daemon's dead children that nobody has collected."""

@@ -115,10 +115,12 @@ class Client(threading.Thread):
 
 def kill_at_random(daemon: Daemon, dice: random.Random, seconds: float) -> int:
     """Kill children of the daemon, and theirs, for so long; return how many."""
-    keeper = psutil.Process(daemon.process.pid)
+    circusd = psutil.Process(daemon.process.pid)
     end, count = time.monotonic() + seconds, 0
     while time.monotonic() < end:
-        victims = keeper.children(recursive=dice.random() < 0.5)
+        own = daemon.own_pids()
+        children = circusd.children(recursive=dice.random() < 0.5)
+        victims = [child for child in children if child.pid not in own]
         for victim in dice.sample(victims, min(len(victims), dice.choice([1, 1, 1, 30]))):
             try:
                 os.kill(victim.pid, signal.SIGKILL)
@@ -170,7 +172,8 @@ def peace(daemon: Daemon) -> None:
         )
         listed = {pid for name in details for pid in daemon.pids(name)}
         # The daemon may have a helper of its own, which carries no mark of the test.
-        odd = listed ^ ({one.pid for one in children()} & set(daemon.alive()))
+        workers = {one.pid for one in children()} - set(daemon.own_pids())
+        odd = listed ^ (workers & set(daemon.alive()))
         # What comes and goes between two looks is nothing; what is odd in both is.
         is_odd = odd_before is None or bool(odd & odd_before)
         odd_before = odd

@@ -45,7 +45,7 @@ def test_the_kernel_tells_processes_of_it(daemon: Daemon) -> None:
     gone = daemon.until_active("goes", 3)
     (hears,), (stays,) = daemon.until_active("hears", 1), daemon.until_active("stays", 1)
     until(lambda: daemon.said("\nup\n"))
-    daemon.process.kill()
+    daemon.kill()
     until(lambda: not any(map(is_alive, gone)))
     until(lambda: name(hears) == "sleep")
     assert is_alive(stays)
@@ -55,7 +55,7 @@ def test_the_kernel_tells_processes_of_it(daemon: Daemon) -> None:
 def test_those_of_another_user_too(daemon: Daemon) -> None:
     daemon.ok("set", name="goes", options={"uid": "nobody"}, waiting=True)
     pids = daemon.until_active("goes", 3)
-    daemon.process.kill()
+    daemon.kill()
     until(lambda: not any(map(is_alive, pids)))
 
 
@@ -81,8 +81,7 @@ def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
     daemon.write(LEFT)
     daemon.start()
     (alone,), (twin,) = daemon.until_active("alone", 1), daemon.until_active("twin", 1)
-    daemon.process.kill()
-    daemon.process.wait()
+    daemon.kill()
     daemon.start()
     sentence = "left behind by a circusd that was killed"
     lines = daemon.text().splitlines()
@@ -121,8 +120,7 @@ def test_the_next_one_names_who_holds_its_sockets(daemon: Daemon, kind: str) -> 
     )
     daemon.start()
     pids = sorted(daemon.until_active("web", 2))
-    daemon.process.kill()
-    daemon.process.wait()
+    daemon.kill()
     assert daemon.launch().wait(LIMIT) == 1
     refusal = daemon.text().splitlines()[-1]
     assert "[socket:one] can not listen at" in refusal

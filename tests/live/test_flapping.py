@@ -57,7 +57,7 @@ def test_a_crashing_program_is_stopped_tried_again_and_given_up(
 
 def processor_time(daemon: Daemon) -> float:
     """Return the seconds of processor that the daemon has used, and all its dead children."""
-    used = psutil.Process(daemon.process.pid).cpu_times()
+    used = psutil.Process(daemon.main_pid).cpu_times()
     return used.user + used.system + used.children_user + used.children_system
 
 

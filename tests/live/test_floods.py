@@ -92,7 +92,7 @@ def test_one_user_does_not_take_all_connections(start: Callable[..., Daemon]) ->
             assert daemon.ok("list")["watchers"] == ["sleeper"]
         finally:
             crowd.kill()
-    held = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-    until(lambda: len(os.listdir(f"/proc/{daemon.process.pid}/fd")) <= held)
+    held = len(os.listdir(f"/proc/{daemon.main_pid}/fd"))
+    until(lambda: len(os.listdir(f"/proc/{daemon.main_pid}/fd")) <= held)
     (reply,) = Other(NOBODY, "ask", daemon.endpoint).asks([("list", {})])
     assert reply["errno"] == 7

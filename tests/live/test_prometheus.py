@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 import urllib.error
@@ -148,12 +147,13 @@ def test_a_daemon_that_does_not_answer_is_not_up(start: Start) -> None:
         log=daemon.folder / "exporter",
     ):
         until(lambda: value(port, "circus_up") == 1)
-        daemon.process.send_signal(signal.SIGSTOP)
+        answering = psutil.Process(daemon.main_pid)
+        answering.suspend()
         try:
             assert value(port, "circus_up") == 0
             assert not any(name.startswith("circus_watcher") for name, _ in samples(port))
         finally:
-            daemon.process.send_signal(signal.SIGCONT)
+            answering.resume()
         until(lambda: value(port, "circus_up") == 1)
 
 

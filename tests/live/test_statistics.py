@@ -228,10 +228,10 @@ def test_the_stream_has_every_topic(crew: tuple[Daemon, str]) -> None:
         parts = [heard.of("sleeping_one", pid) for pid in (one, two)]
         assert sums["mem"] == pytest.approx(sum(part["mem"] for part in parts), rel=NEAR)
         assert (sums["processes"], sums["watcher"]) == (2, "Sleeping One")
-        assert heard.of("circus", daemon.process.pid)["name"] == "circusd"
+        assert heard.of("circus", daemon.main_pid)["name"] == "circusd"
         (stats,) = daemon.pids("circusd-stats")
         assert heard.of("circus", stats)["name"] == "circusd-stats"
-        assert sorted(heard.of("circus")["pid"]) == sorted((daemon.process.pid, stats))
+        assert sorted(heard.of("circus")["pid"]) == sorted((daemon.main_pid, stats))
         (view,) = daemon.ok("listsockets")["sockets"]
         assert heard.of("sockets", view["fd"])["address"] == f"127.0.0.1:{view['port']}"
         sockets = heard.of("sockets")
@@ -306,8 +306,8 @@ def test_many_askers_share_a_look_and_hold_up_nobody(
 def test_dstats_tells_of_the_daemon(crew: tuple[Daemon, str]) -> None:
     daemon, _ = crew
     info = daemon.ok("dstats")["info"]
-    known = by_psutil(daemon.process.pid)
-    assert info["pid"] == daemon.process.pid
+    known = by_psutil(daemon.main_pid)
+    assert info["pid"] == daemon.main_pid
     assert info["rss"] == pytest.approx(known["rss"], rel=NEAR)
     assert info["threads"] == pytest.approx(known["threads"], abs=3)
 
@@ -428,9 +428,10 @@ def test_they_run_in_a_thread_where_a_section_says_so(start: Start) -> None:
     daemon, where = with_stats(start, body, circus="stats_pss = True\n")
     assert daemon.ok("list")["watchers"] == ["a"]
     with hearing(where) as heard:
+        daemon.until_active("a", 1)
         body_of_a = heard.of("a", pid_of(daemon, "a"))
         assert body_of_a["pss"] > 0
-        assert heard.of("circus")["pid"] == [daemon.process.pid]
+        assert heard.of("circus")["pid"] == [daemon.main_pid]
         assert heard.of("a")["pss"] == pytest.approx(body_of_a["pss"], rel=0.2)
 
 

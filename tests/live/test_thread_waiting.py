@@ -43,9 +43,9 @@ def daemon(start: Callable[..., Daemon]) -> Daemon:
 
 
 def test_it_is_threads_that_wait(daemon: Daemon) -> None:
-    fds = Path(f"/proc/{daemon.process.pid}/fd")
+    fds = Path(f"/proc/{daemon.main_pid}/fd")
     assert not any("pidfd" in os.readlink(fd) for fd in fds.iterdir() if fd.is_symlink())
-    assert psutil.Process(daemon.process.pid).num_threads() > 50
+    assert psutil.Process(daemon.main_pid).num_threads() > 50
     assert threading.active_count() < 50
 
 
@@ -71,4 +71,4 @@ def test_stop_restart_and_giving_up_work(daemon: Daemon) -> None:
     until(lambda: daemon.status("missing")["status"] == "stopped")
     until(lambda: daemon.status("loop")["restarts"] > 2)
     assert daemon.ok("decr", name="crowd", nb=49, waiting=True)["numprocesses"] == 1
-    until(lambda: psutil.Process(daemon.process.pid).num_threads() < 20)
+    until(lambda: psutil.Process(daemon.main_pid).num_threads() < 20)

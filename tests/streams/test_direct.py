@@ -62,7 +62,7 @@ def test_each_process_may_have_a_file_of_its_own(start: Start, tmp_path: Path) -
 
 def open_files(daemon: Daemon, folder: Path) -> list[str]:
     """Return what the daemon itself has open in a folder."""
-    found = [target(daemon.process.pid, int(fd)) for fd in descriptors(daemon.process.pid)]
+    found = [target(pid, int(fd)) for pid in daemon.own_pids() for fd in descriptors(pid)]
     return [one for one in found if one.startswith(str(folder))]
 
 
@@ -77,7 +77,7 @@ def test_output_goes_on_when_the_daemon_is_killed(tmp_path: Path) -> None:
     try:
         daemon.start()
         until(lambda: out.exists() and out.stat().st_size > 0)
-        daemon.process.kill()
+        daemon.kill()
         until(lambda: all_there(tmp_path, "out", 1, 100_000))
     finally:
         daemon.clean_up()

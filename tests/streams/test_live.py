@@ -222,13 +222,13 @@ def test_a_sink_that_hangs_hurts_only_its_own_processes(start: Start, tmp_path: 
         )
 
     until(is_blocked)
-    used = psutil.Process(daemon.process.pid).cpu_times()
+    used = psutil.Process(daemon.main_pid).cpu_times()
     began = time.monotonic()
     for _ in range(100):
         daemon.ok("status")
     assert time.monotonic() - began < 20
     assert daemon.rss() - before < 30_000_000
-    after = psutil.Process(daemon.process.pid).cpu_times()
+    after = psutil.Process(daemon.main_pid).cpu_times()
     assert after.user + after.system - used.user - used.system < 1.0
     assert daemon.stop() == 0
     assert daemon.said("stdout_stream of stuck did not take its last")
@@ -265,7 +265,7 @@ def test_a_closed_pipe_costs_nothing(start: Start, tmp_path: Path) -> None:
         f"stdout_stream.filename = {tmp_path}/out.log\n"
     )
     until(lambda: runs(tmp_path, "out.log") == {1: [0, 0, 0]})
-    process = psutil.Process(daemon.process.pid)
+    process = psutil.Process(daemon.main_pid)
     before = process.cpu_times()
     time.sleep(1.0)
     after = process.cpu_times()
@@ -306,7 +306,7 @@ def test_descriptors_do_not_pile_up(start: Start, tmp_path: Path) -> None:
     daemon.until_active("w", 4)
 
     def held() -> Counter[str]:
-        return descriptors(daemon.process.pid, tmp_path)
+        return descriptors(daemon.main_pid, tmp_path)
 
     # Whatever else it has, sockets of plugins for one, comes and goes for other reasons.
     before = held()
