@@ -234,7 +234,8 @@ def main() -> int:
     order = KeeperOrder.read(sys.argv[1])
     raise_nofile_limit()
     seal_descriptors()
-    drop_tag()
+    if order.handover_fd is not None:
+        drop_tag()  # of the brain that has started us; that of a daemon above is ours
     files = HeldFiles.of(order)
     try:
         return asyncio.run(_run(order, files))

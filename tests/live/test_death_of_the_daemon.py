@@ -139,7 +139,7 @@ def test_a_daemon_below_another_names_none_of_its_processes(daemon: Daemon) -> N
         siblings = daemon.until_active("stays", 1)
         daemon.ok("add", name="inner", cmd=line, start=True, waiting=True)
         until(lambda: inner.log.exists() and inner.said("Arbiter now waiting"))
-        assert not any(f" {pid} (" in inner.text() for pid in siblings)
+        assert [pid for pid in siblings if f" {pid} (" in inner.text()] == [], inner.text()
     finally:
         inner.clean_up()
         shutil.rmtree(inner.folder)
