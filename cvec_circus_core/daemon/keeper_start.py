@@ -9,15 +9,24 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cvec_circus_core.system.daemonize import WaitingCaller
+from cvec_circus_core.system.keeper_client.handover import holdings_of, pack
 from cvec_circus_core.system.keeper_client.successor import PROGRAM
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.processes.state_file import StateFile
+from cvec_circus_core.system.state_store import Inventory
 
 
 def become_keeper(
-    again: Sequence[str], caller: WaitingCaller, pidfile: PidFile | None, state: StateFile | None
+    again: Sequence[str],
+    caller: WaitingCaller,
+    pidfile: PidFile | None,
+    state: StateFile | None,
+    left: Inventory,
 ) -> NoReturn:
-    """Run the keeper in this process; ``again`` is the command that starts the daemon."""
+    """Run the keeper in this process; ``again`` is the command that starts the daemon.
+
+    What is ``left`` of an earlier daemon is the keeper's from the beginning.
+    """
     state_file, state_fd = (None, None) if state is None else state.hand_on()
     order = {
         "brain": list(again),
@@ -26,6 +35,7 @@ def become_keeper(
         "caller_fd": caller.hand_on(),
         "state_file": state_file,
         "state_fd": state_fd,
+        "handover_fd": pack(holdings_of(left), left.sockets, {}) if left.processes else None,
     }
     sys.stdout.flush()
     sys.stderr.flush()

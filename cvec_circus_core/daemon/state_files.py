@@ -14,12 +14,20 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 
 from cvec_circus_core.config.build import Loaded
+from cvec_circus_core.daemon.adoption import Adoption
 from cvec_circus_core.model.errors import SystemProblem
 from cvec_circus_core.model.names import name_key
-from cvec_circus_core.model.option_kinds import STOP
+from cvec_circus_core.model.option_kinds import ADOPT, IGNORE
 from cvec_circus_core.model.specs import ArbiterSpec, WatcherSpec
 from cvec_circus_core.system.processes.left_processes import Farewell, LeftProcesses
-from cvec_circus_core.system.processes.state_file import Recorded, StateFile
+from cvec_circus_core.system.processes.state_file import (
+    DAEMON_TITLE,
+    Recorded,
+    Records,
+    StateFile,
+    living_in,
+)
+from cvec_circus_core.system.state_store import Inventory
 
 log = logging.getLogger(__name__)
 
@@ -33,26 +41,54 @@ _MOST = 20
 
 def take_state_file(
     loaded: Loaded, config: str, environ: Mapping[str, str], begin_log: Callable[[], None]
-) -> StateFile | None:
-    """Return the daemon's state file, once nobody is left of those whom it named.
+) -> tuple[StateFile | None, Inventory]:
+    """Return the daemon's state file, and those whom it names that are to be taken over.
 
-    None where a daemon has it, and where there can be none, which is logged. ``begin_log`` is
-    called before anything is said.
+    Others are stopped, or ignored. No file where a daemon has it, and where there can be none,
+    which is logged. ``begin_log`` is called before anything is said.
     """
+    nobody = Inventory()
     try:
         state = StateFile.acquire(_path(loaded.arbiter, config, environ))
     except (OSError, SystemProblem) as error:
         begin_log()
         log.warning("what a SIGKILL of this daemon leaves would not be stopped: %s", error)
-        return None
+        return None, nobody
     if state is None:
-        return None
-    left = LeftProcesses(state.read())
-    if loaded.arbiter.on_daemon_death == STOP and (rows := left.look()):
+        return None, nobody
+    records = state.read()
+    inventory = nobody
+    if loaded.arbiter.on_daemon_death == ADOPT and any(living_in(records)):
+        begin_log()
+        inventory = _adopt(records, loaded)
+    left = LeftProcesses(records)
+    if loaded.arbiter.on_daemon_death != IGNORE and (rows := left.look()):
         begin_log()
         _stop(left, len(rows), loaded.watchers)
+    if inventory.processes:
+        return StateFile.resumed(state.path, state.descriptor), inventory
     state.begin()
-    return state
+    return state, inventory
+
+
+def _adopt(records: Records, loaded: Loaded) -> Inventory:
+    """Have all that can be taken over, and leave the others in the record."""
+    adoption = Adoption(loaded)
+    workers = (each for each in living_in(records) if each.title != DAEMON_TITLE)
+    inventory = adoption.take(list(workers))
+    for pid, process in adoption.adopted.items():
+        del records.processes[pid]
+        records.spared.add(process.tag)
+    for pid, reason in adoption.refused.items():
+        log.warning("process %d, left behind, is not taken over: %s", pid, reason)
+    if adoption.adopted:
+        names = [f"{pid} ({_owner(process)})" for pid, process in adoption.adopted.items()]
+        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+        log.warning(
+            "taking over %d processes that a daemon left behind when it was killed: %s%s",
+            *(len(names), ", ".join(names[:_MOST]), more),
+        )
+    return inventory
 
 
 def _stop(left: LeftProcesses, count: int, watchers: Iterable[WatcherSpec]) -> None:

@@ -159,6 +159,8 @@ class Keeper:
         if isinstance(predecessor, int):
             wait_or_kill(predecessor, _LAST_GRACE)
         unseen = self._service.take_over(inventory)
+        if predecessor is None:
+            return  # The next start has found what it takes over by the state file.
         self._brain.resume(facts)
         if (state := self._files.state) is not None:
             for pid in kill_strays(state.records, self._processes.alive()):

@@ -173,7 +173,7 @@ class KeeperService:
         elif verb == "hold":
             self._hold(*arguments, *descriptors)
         elif verb == "standby":
-            self.on_standby(*arguments, socket.socket(fileno=nofile.move_up(descriptors[0])))
+            self.on_standby(arguments[0], socket.socket(fileno=nofile.move_up(descriptors[0])))
         elif verb in self._verbs:
             self._verbs[verb](*arguments)
         else:

@@ -14,6 +14,7 @@ from cvec_circus_core.model.kinds import (
     or_none,
 )
 from cvec_circus_core.model.option_kinds import (
+    ADOPT,
     ENDPOINT,
     IGNORE,
     MULTICAST,
@@ -164,9 +165,9 @@ class ArbiterSpec(Spec, frozen=True, kw_only=True):
     )
     on_daemon_death: str = option(
         STOP,
-        one_of(STOP, IGNORE),
-        "what a start does with processes that a daemon has left which was killed: stop them "
-        "before it starts its own, or ignore them",
+        one_of(ADOPT, STOP, IGNORE),
+        "what a start does with processes that a daemon has left which was killed: take them over, "
+        "stop them before it starts its own, or ignore them",
         changing=_LATER,
     )
     keeper_patience: float = option(

@@ -42,6 +42,7 @@ RETRY, STOP, EXIT = "retry", "stop", "exit"
 """What may follow on a failure."""
 
 IGNORE = "ignore"
+ADOPT = "adopt"
 """What else may follow on the death of a daemon."""
 
 

@@ -8,6 +8,7 @@ however many processes there are. Their form is one that other versions of the p
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -185,6 +186,16 @@ def kept_watchers(inventory: Inventory) -> Mapping[str, KeptWatcher]:
                 waiting.get(key, ()),
             )
     return watchers
+
+
+def note_adopted(
+    inventory: Inventory, spec: WatcherSpec, wid: int, kept: KeptProcess, started_at: float
+) -> None:
+    """Have a process in an inventory of which nothing else is known; its label is made anew."""
+    key = name_key(spec.name)
+    label = ProcessLabel(key, Found(wid, 0, started_at, ready=True), is_told=True)
+    inventory.notes[_SPEC + key] = plain_form.dump(spec)
+    inventory.processes.append(dataclasses.replace(kept, label=plain_form.dump(label)))
 
 
 def has_begun(inventory: Inventory) -> bool:

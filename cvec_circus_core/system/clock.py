@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
@@ -54,6 +55,12 @@ def thread_seconds() -> float:
 def boot_nanoseconds() -> int:
     """Return nanoseconds of a clock that goes on while the machine sleeps (Linux)."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def moment_of_start(ticks: float) -> float:
+    """Return the monotonic moment of a process's start, which Linux tells in ticks since boot."""
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - age
 
 
 def unix_time() -> float:

@@ -95,7 +95,7 @@ CIRCUS: list[Row] = [
     ("debug", "True", True, "tru", BOOLEAN),
     ("debug_gc", "true", True, "None", BOOLEAN),
     ("keeper", "yes", True, "maybe", BOOLEAN),
-    ("on_daemon_death", "IGNORE", "ignore", "leave", "stop or ignore"),
+    ("on_daemon_death", "IGNORE", "ignore", "leave", "adopt, stop or ignore"),
     ("keeper_patience", "1m", 60.0, "-1", SECONDS),
     ("pidfile", "/run/x.pid", "/run/x.pid", NUL, TEXT),
     ("loglevel", "DEBUG", "debug", "loud", "critical, error, warning, info or debug"),

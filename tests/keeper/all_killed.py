@@ -1,7 +1,7 @@
 """Keeper and brain are killed together, again and again: ``python -m tests.keeper.all_killed``.
 
-After each start the processes are those of this daemon alone: none of the one before lives, and
-none is there twice. At the end nothing is left.
+After each start the processes are those of this daemon alone: none of the one before lives, or,
+with ``--adopt``, all that were there live on. None is there twice. At the end nothing is left.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ def kill_all(daemon: Daemon) -> None:
     until(lambda: not any(map(psutil.pid_exists, pids[1:])))
 
 
-def run(times: int, kind: type[Daemon] = Kept, seed: int = 1) -> list[str]:
+def run(times: int, kind: type[Daemon] = Kept, seed: int = 1, *, adopts: bool = False) -> list[str]:
     """Kill so many times; return what was wrong."""
     problems: list[str] = []
-    chance, daemon = random.Random(seed), kind(_BODY)
+    circus = "on_daemon_death = adopt" if adopts else ""
+    chance, daemon = random.Random(seed), kind(_BODY, circus=circus)
     before: set[int] = set()
     try:
         for number in range(times + 1):
@@ -60,7 +61,9 @@ def run(times: int, kind: type[Daemon] = Kept, seed: int = 1) -> list[str]:
             else:
                 until(lambda: len(family(daemon)) == _FAMILY, 60)
             present = family(daemon)
-            if present & before:
+            if adopts and len(before) == _FAMILY and present != before:
+                problems.append(f"{number}: {before} became {present}")
+            if not adopts and present & before:
                 problems.append(f"{number}: still there: {present & before}")
             if len(present) > _FAMILY:
                 problems.append(f"{number}: {len(present)} processes")
@@ -80,8 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="keeper and brain are killed together")
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--alone", action="store_true", help="a daemon without a keeper")
+    parser.add_argument("--adopt", action="store_true", help="with on_daemon_death = adopt")
     words = parser.parse_args(arguments)
-    problems = run(words.times, Daemon if words.alone else Kept)
+    problems = run(words.times, Daemon if words.alone else Kept, adopts=words.adopt)
     print(f"{words.times} times killed; problems: {'; '.join(problems) or 'none'}")
     return 1 if problems else 0
 

@@ -42,6 +42,17 @@ def pack(holdings: Holdings, sockets: Iterable[KeptSocket], facts: Mapping[str, 
     return file
 
 
+def holdings_of(inventory: Inventory) -> Holdings:
+    """Return what an inventory has, but for the sockets, as the next keeper would hold it."""
+    holdings = Holdings()
+    holdings.notes.update(inventory.notes)
+    holdings.held.update(inventory.held)
+    for process in inventory.processes:
+        entry = holdings.ledger.add(process.pid, process.label, process.descriptors, process.number)
+        entry.end, entry.is_confirmed = process.end, process.is_confirmed
+    return holdings
+
+
 def unpack(file: int) -> Inventory:
     """Return what was packed, and close the file. Raises ValueError, OSError."""
     with open(file, "rb") as packed:

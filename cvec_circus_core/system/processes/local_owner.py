@@ -6,6 +6,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Protocol
 
+from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.processes.descendants import Descendants
 from cvec_circus_core.system.processes.exit_watch import (
@@ -18,6 +19,7 @@ from cvec_circus_core.system.processes.local import LocalProcesses
 from cvec_circus_core.system.processes.local_store import LocalStore
 from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.protocols import Defer, Owner
+from cvec_circus_core.system.state_store import Inventory, OnExit
 
 
 class MakeLocal(Protocol):
@@ -64,12 +66,29 @@ subreaper_processes = _kind(lambda: has_pidfds(), is_subreaper=True)
 MakeOwner = Callable[[AbstractEventLoop, Launcher, Defer], Owner]
 
 
-def local_owner(make: MakeLocal = choose_processes, record: SpawnRecord = NO_RECORD) -> MakeOwner:
-    """Return what makes this process itself the owner of processes and sockets."""
+def local_owner(
+    make: MakeLocal = choose_processes,
+    record: SpawnRecord = NO_RECORD,
+    inventory: Inventory | None = None,
+) -> MakeOwner:
+    """Return what makes this process itself the owner of processes and sockets.
+
+    It has those of the inventory from the beginning.
+    """
+    taken_over = inventory or Inventory()
 
     def make_owner(loop: AbstractEventLoop, launcher: Launcher, defer: Defer) -> Owner:
         sockets = OwnedSockets(loop)
         processes = make(loop, launcher, defer, sockets, record)
-        return Owner(processes, sockets, LocalStore(record))
+        for plan, opened in taken_over.sockets:
+            sockets.adopt(plan, opened)
+
+        def adopt(pid: int, on_exit: OnExit) -> None:
+            try:
+                processes.adopt(pid, on_exit)
+            except OSError:
+                loop.call_soon(on_exit, pid, Exit(None))
+
+        return Owner(processes, sockets, LocalStore(record, taken_over, adopt))
 
     return make_owner

@@ -57,6 +57,11 @@ class Recorded(NamedTuple):
         """The key of the watcher that has it."""
         return self.title.partition(" ")[2]
 
+    @property
+    def wid(self) -> int:
+        """Its number within the watcher."""
+        return int(self.title.partition(" ")[0])
+
 
 @dataclass(slots=True)
 class Records:
