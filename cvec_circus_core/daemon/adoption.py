@@ -7,7 +7,7 @@ more: it counts as started with the options that the file gives now.
 Its output is read on by its pipes, as far as it has not written while nobody read: that ends most
 programs, and they are started anew. Of a watcher that uses managed sockets, a process is taken over
 if it has all of them, at the addresses that the file gives; they go on as they are, without a
-moment in which nobody listens. Whoever can not be taken over is stopped.
+moment in which nobody listens. A process that can not be taken over is stopped.
 """
 
 from __future__ import annotations
