@@ -23,6 +23,7 @@ from cvec_circus_core.model.values import replace
 from cvec_circus_core.runtime.takeover_notes import read_note
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_sockets import kept_owner
+from cvec_circus_core.system.keeper_client.successor import ASKED_FORM, FORM, PROGRAM, SHARES
 from cvec_circus_core.system.processes.program_output import program_output
 from cvec_circus_core.system.state_store import Inventory
 
@@ -76,6 +77,8 @@ class KeptPlace(Place):
         except SystemProblem as error:
             self._is_ending = False
             raise BadMessage(f"nothing was changed, for {error}") from None
+        if self._link.facts.get(SHARES) and await asyncio.to_thread(_can_be_keeper, python):
+            self._link.tell("exchange", python)
         # The caller gets the reply before this process ends.
         asyncio.get_running_loop().call_later(
             _REPLY_TIME, self._link.tell, "upgrade", python, watch, limit
@@ -99,6 +102,14 @@ class KeptPlace(Place):
         """Have the configuration kept that is in force, with the daemon's present options."""
         self._link.tell("patience", options.keeper_patience)
         self._link.tell("note", _LOADED, plain_form.dump(replace(loaded, arbiter=options)))
+
+
+def _can_be_keeper(python: str) -> bool:
+    """Tell whether the code of an interpreter can go on for the present keeper."""
+    try:
+        return program_output((python, *PROGRAM, ASKED_FORM), _LOAD_LIMIT).strip() == FORM
+    except SystemProblem:
+        return False
 
 
 def _python_of(venv: str | None, watch: float, limit: float) -> str:

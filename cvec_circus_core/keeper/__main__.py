@@ -21,11 +21,16 @@ from cvec_circus_core.keeper.brain import Brain
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
-from cvec_circus_core.system.keeper_client.handover import unpack
+from cvec_circus_core.system.keeper_client.handover import pack, unpack
+from cvec_circus_core.system.keeper_client.successor import ASKED_FORM, FORM, PROGRAM
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
-from cvec_circus_core.system.processes.descriptors import raise_nofile_limit, seal_descriptors
+from cvec_circus_core.system.processes.descriptors import (
+    nofile,
+    raise_nofile_limit,
+    seal_descriptors,
+)
 from cvec_circus_core.system.processes.launcher import Launcher
 from cvec_circus_core.system.processes.left_processes import kill_strays
 from cvec_circus_core.system.processes.local_owner import choose_processes, subreaper_processes
@@ -67,6 +72,10 @@ class KeeperOrder:
     """The service manager, where that is not told by the environment."""
     handover_fd: int | None = None
     """What another keeper had."""
+    python: str = sys.executable
+    """The interpreter with this code, as we were started by it."""
+    python_before: str | None = None
+    """The interpreter with the code of the keeper before, where that was this process itself."""
 
     @classmethod
     def read(cls, text: str) -> KeeperOrder:
@@ -121,6 +130,7 @@ class Keeper:
     ) -> None:
         record: SpawnRecord = files.state or NO_RECORD
         self._files = files
+        self._python = order.python
         self._loop = loop
         self._caller = NOBODY_WAITS if order.caller_fd is None else WaitingCaller(order.caller_fd)
         manager = ServiceManager.from_environment()
@@ -139,8 +149,7 @@ class Keeper:
         self._service.on_standby = self._brain.add_standby
         if files.state is not None:
             files.state.on_renewed = self._service.share_order
-        if order.handover_fd is not None:
-            self._follow(unpack(order.handover_fd))
+        self._brain.on_exchange = self._exchange
 
     def _order(self) -> tuple[dict[str, object], dict[str, int]]:
         """Return what a keeper after us is started with."""
@@ -151,17 +160,20 @@ class Keeper:
             "manager": self._manager.hand_on(),
         }, numbers
 
-    def _follow(self, inventory: Inventory) -> None:
-        """Have what another keeper had."""
+    def follow(self, inventory: Inventory) -> None:
+        """Have what another keeper had, or what a start has found by the state file."""
         facts = inventory.facts
-        self._manager.main_process()
         predecessor = facts.pop("brain", None)
         if isinstance(predecessor, int):
+            self._manager.main_process()
+            # The tag is of the brain that has started us; that of a daemon above is ours.
+            drop_tag()
             wait_or_kill(predecessor, _LAST_GRACE)
         unseen = self._service.take_over(inventory)
+        if "starts" in facts:
+            self._brain.resume(facts, was_killed=predecessor is not None)
         if predecessor is None:
-            return  # The next start has found what it takes over by the state file.
-        self._brain.resume(facts)
+            return
         if (state := self._files.state) is not None:
             for pid in kill_strays(state.records, self._processes.alive()):
                 log.warning("process %d was started while the keeper died: it is killed", pid)
@@ -170,6 +182,25 @@ class Keeper:
             "knows how they have ended",
             *(facts.get("pid"), os.getpid(), len(self._processes.alive()), unseen),
         )
+
+    def _exchange(self, python: str) -> None:
+        """Become the keeper of other code, in this process; return where that is not possible."""
+        paths, numbers = self._order()
+        facts = self._brain.facts_for_keeper()
+        try:
+            handover = pack(self._service.holdings, self._service.kept_sockets(), facts)
+            for descriptor in numbers.values():
+                os.set_inheritable(descriptor, True)
+            ours = {"handover_fd": handover, "python": python, "python_before": self._python}
+            words = [python, *PROGRAM, json.dumps({**paths, **numbers, **ours})]
+            # A signal that comes before the other program hears it would end it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            nofile.restore_here()
+            os.execv(python, words)  # noqa: S606 - no shell is wanted
+        except OSError as error:
+            log.error("the keeper stays as it is: %s", error)
+            nofile.raise_to_hard()
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     async def run(self) -> int:
         """Keep until a brain has ended for good; return its exit code."""
@@ -215,6 +246,8 @@ class Keeper:
                 self._manager.going_on()
             case ("going on", number):
                 self._brain.watch.answered(number)
+            case ("exchange", python):
+                self._brain.exchange_with = python
             case ("upgrade", python, watch, limit):
                 self._brain.upgrade(python, watch, limit)
             case ("failed", sentence):
@@ -233,20 +266,43 @@ class Keeper:
 def main() -> int:
     """Run the keeper and return its exit code."""
     logging.basicConfig(format="%(asctime)s keeper[%(process)d] [%(levelname)s] %(message)s")
+    if sys.argv[1:] == [ASKED_FORM]:
+        sys.stdout.write(FORM)
+        return 0
     order = KeeperOrder.read(sys.argv[1])
+    inventory = _inventory(order)
     raise_nofile_limit()
     seal_descriptors()
-    if order.handover_fd is not None:
-        drop_tag()  # of the brain that has started us; that of a daemon above is ours
     files = HeldFiles.of(order)
     try:
-        return asyncio.run(_run(order, files))
+        return asyncio.run(_run(order, files, inventory))
     finally:
         files.release()
 
 
-async def _run(order: KeeperOrder, files: HeldFiles) -> int:
-    return await Keeper(order, asyncio.get_running_loop(), files).run()
+def _inventory(order: KeeperOrder) -> Inventory | None:
+    """Return what another keeper had; where that can not be read, its code goes on with it."""
+    if order.handover_fd is None:
+        return None
+    try:
+        inventory = unpack(order.handover_fd)
+    except Exception as error:
+        if order.python_before is None:
+            raise
+        log.error(
+            "the keeper goes back to the code before: it can not read the handover: %s", error
+        )
+        words = {**json.loads(sys.argv[1]), "python": order.python_before, "python_before": None}
+        os.execv(order.python_before, [order.python_before, *PROGRAM, json.dumps(words)])  # noqa: S606
+    os.close(order.handover_fd)
+    return inventory
+
+
+async def _run(order: KeeperOrder, files: HeldFiles, inventory: Inventory | None) -> int:
+    keeper = Keeper(order, asyncio.get_running_loop(), files)
+    if inventory is not None:
+        keeper.follow(inventory)
+    return await keeper.run()
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ STEADY = 10.0
 MANY = 5
 """Quick deaths in a row that are told of."""
 
+_FOR_THE_REPLY = 0.5
+"""Seconds in which who asked for an upgrade can see that it is done."""
 _REMEMBERED = 10
 """Ends of brains that are told."""
 _BRAIN = TakeoverData(title=DAEMON_TITLE)
@@ -96,6 +98,9 @@ class Brain:
         """When brains have died, and how."""
         self._answers = False
         """Whether the present one answers when it is asked."""
+        self.exchange_with: str | None = None
+        """The interpreter with the keeper's code that is to follow ours once a trial is done."""
+        self.on_exchange: Callable[[str], None] = _stay
         self.trials = TrialWatch(loop, self.ask, self._kill, self._on_trial_change)
         self.standbys = Standbys(processes, self._ended)
 
@@ -114,12 +119,21 @@ class Brain:
             SHARES: True,
         }
 
-    def resume(self, facts: Mapping[str, Any]) -> None:
-        """Go on with the account of another keeper, whose brain has ended in order to start us."""
+    def resume(self, facts: Mapping[str, Any], *, was_killed: bool) -> None:
+        """Go on with the account of the keeper before us, which ``was_killed`` or exchanged."""
         self.starts = facts.get("starts", 0)
-        self.last_end = "has made way for another keeper, for the one before was gone"
-        self._ends = [*facts.get("ends", ()), (unix_time(), self.last_end)]
+        self.last_end, self._ends = facts.get("last_end", ""), [*facts.get("ends", ())]
+        if was_killed:
+            self.last_end = "has made way for another keeper, for the one before was gone"
+            self._ends.append((unix_time(), self.last_end))
         self._was_ready = True
+        self.trials.resume(facts.get("upgrade", {}), self.argv)
+        for pid, connection in facts.get("standbys", ()):
+            self.standbys.add(pid, socket.socket(fileno=connection), self.trials.edition)
+
+    def facts_for_keeper(self) -> dict[str, object]:
+        """Return the account for the keeper after us, with the standbys that it can have."""
+        return {**self.facts(), "standbys": self.standbys.hand_on(self.trials.edition)}
 
     def upgrade(self, python: str, watch: float, limit: float) -> None:
         """Have the next one run other code, and end this one for it."""
@@ -145,6 +159,11 @@ class Brain:
 
     def _on_trial_change(self) -> None:
         self.standbys.keep_only(self.trials.edition)
+        if not self.trials.is_done:
+            self.exchange_with = None
+        elif self.exchange_with is not None:
+            self._reason = "was ended for the exchange of the keeper"
+            self._loop.call_later(_FOR_THE_REPLY, self._kill)
         if self._channel is not None and self._answers:
             self._channel.tell("facts", 0, self.facts())
 
@@ -255,6 +274,9 @@ class Brain:
             self.argv = self.trials.next_argv(self.argv, self.last_end)
         else:
             self._count_death(is_wanted=end.code == -signal.SIGKILL)
+        if self.exchange_with is not None and self.trials.is_done:
+            python, self.exchange_with = self.exchange_with, None
+            self.on_exchange(python)
         self._retry()
 
     def _count_death(self, *, is_wanted: bool) -> None:
@@ -288,6 +310,10 @@ class Brain:
         self.trials.close()
         if self._restart is not None:
             self._restart.cancel()
+
+
+def _stay(python: str) -> None:
+    """Be the keeper still."""
 
 
 def _told(end: Exit) -> str:

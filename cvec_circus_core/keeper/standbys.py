@@ -64,6 +64,13 @@ class Standbys:
                 return standby
         return None
 
+    def hand_on(self, edition: int) -> list[tuple[int, int]]:
+        """Let those that have loaded this code pass exec: pids, and our ends of connections."""
+        standbys = [each for each in self._waiting.values() if each.edition == edition]
+        for standby in standbys:
+            standby.connection.set_inheritable(True)
+        return [(standby.pid, standby.connection.fileno()) for standby in standbys]
+
     def keep_only(self, edition: int) -> None:
         """End those that have loaded other code."""
         self._dismiss(lambda standby: standby.edition != edition)

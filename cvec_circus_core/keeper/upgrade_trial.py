@@ -7,8 +7,9 @@ it is watched. Workers, sockets and pipes are the keeper's all the while.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ANSWER_LIMIT = 5.0
 """Seconds until it has to answer when it is asked whether it goes on."""
@@ -66,6 +67,11 @@ class TrialWatch:
         return self.trial is not None and not self.trial.is_over
 
     @property
+    def is_done(self) -> bool:
+        """Whether the last one has ended well."""
+        return self.trial is not None and self.trial.outcome == "done"
+
+    @property
     def edition(self) -> int:
         """The number of the trial whose code the next brain runs; 0 for the first code."""
         trial = self.trial
@@ -73,6 +79,12 @@ class TrialWatch:
             return 0
         is_new = trial.outcome == "done" or (trial.is_begun and not trial.is_over)
         return trial.number if is_new else trial.edition_before
+
+    def resume(self, facts: Mapping[str, Any], argv: tuple[str, ...]) -> None:
+        """Know of the last one, which another keeper has watched to its end."""
+        if facts:
+            self.trial = Trial(facts["number"], argv, argv, 0.0, 0.0, outcome=facts["outcome"])
+            self.trial.argv = (facts["python"], *argv[1:])
 
     def plan(self, python: str, argv: Sequence[str], watch: float, limit: float) -> None:
         """Have the next brain be one from other code; the present one is ended."""

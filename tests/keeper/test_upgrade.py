@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.keeper.kept import Kept
 from tests.live.daemon import ROOT, Daemon, is_alive, until
+from tests.live.wire import Caller, NoReply
 
 pytestmark = pytest.mark.live
 
@@ -62,6 +66,17 @@ def facts(daemon: Daemon) -> dict[str, Any]:
     return told
 
 
+def started(daemon: Kept) -> int:
+    """Return how often a brain was started, as the present one says; 0 where none answers."""
+    caller = Caller(daemon.endpoint)
+    try:
+        return int(caller.answer(caller.send("dstats"), 2.0)["daemon"]["starts"])
+    except NoReply:
+        return 0
+    finally:
+        caller.close()
+
+
 def upgrade(daemon: Daemon, venv: Path, *words: str) -> tuple[int, str]:
     done = daemon.control("upgrade", "--to", str(venv), *words)
     return done.returncode, done.stdout + done.stderr
@@ -77,14 +92,47 @@ def test_it_goes_on_with_the_other_code_and_back(daemon: Kept, tmp_path: Path) -
     for number, venv in enumerate(venvs, 1):
         code, text = upgrade(daemon, venv, "--watch", "0.1", "--limit", "120")
         assert (code, text) == (0, f"the daemon goes on with version {before['version']}\n")
+        until(lambda number=number: started(daemon) == 2 * number + 1)
         now = facts(daemon)
         assert now["upgrade"]["outcome"] == "done"
-        assert now["starts"] == number + 1
-        assert now["ends"][-1][1] == "was ended for an upgrade"
-        path = Path(f"/proc/{daemon.brain()}/environ").read_bytes()
-        assert f"PYTHONPATH={venv}/code".encode() in path
+        assert [end for _, end in now["ends"][-2:]] == [
+            "was ended for an upgrade",
+            "was ended for the exchange of the keeper",
+        ]
+        assert now["keeper"]["pid"] == daemon.process.pid
+        for pid in (daemon.process.pid, daemon.brain()):
+            path = Path(f"/proc/{pid}/environ").read_bytes()
+            assert f"PYTHONPATH={venv}/code".encode() in path
         assert daemon.pids("sleepers") == pids
-    assert f"brain started anew: {len(venvs)} times" in daemon.control("dstats").stdout
+        assert {psutil.Process(pid).ppid() for pid in pids} == {daemon.process.pid}
+    assert f"brain started anew: {2 * len(venvs)} times" in daemon.control("dstats").stdout
+    os.kill(pids[0], signal.SIGKILL)
+    until(lambda: daemon.said(f"sleepers process [pid {pids[0]}] ended by itself, exit code -9"))
+
+
+def test_a_keeper_whose_new_code_can_not_go_on_stays_as_it_is(daemon: Kept, tmp_path: Path) -> None:
+    daemon.start()
+    pids = daemon.until_active("sleepers", 5)
+    # It has not learned the word, like every version before.
+    older = environment(tmp_path / "older")
+    main = older / "code" / "cvec_circus_core" / "keeper" / "__main__.py"
+    main.write_text(main.read_text().replace("== [ASKED_FORM]", "== [None]"))
+    # It says that it can, and can not.
+    liar = environment(tmp_path / "liar")
+    form = liar / "code" / "cvec_circus_core" / "system" / "keeper_client" / "handover.py"
+    form.write_text(form.read_text().replace("        packed.seek(0)\n", "        1 / 0\n"))
+    assert upgrade(daemon, older, "--watch", "0.1", "--limit", "120")[0] == 0
+    assert facts(daemon)["upgrade"]["outcome"] == "done"
+    good = environment(tmp_path / "good")
+    assert upgrade(daemon, good, "--watch", "0.1", "--limit", "120")[0] == 0
+    until(lambda: started(daemon) == 4)
+    assert upgrade(daemon, liar, "--watch", "0.1", "--limit", "120")[0] == 0
+    until(lambda: daemon.said("the keeper goes back to the code before"))
+    until(lambda: started(daemon) == 6)
+    path = Path(f"/proc/{daemon.process.pid}/environ").read_bytes()
+    assert f"PYTHONPATH={good}/code".encode() in path
+    assert daemon.pids("sleepers") == pids
+    assert {psutil.Process(pid).ppid() for pid in pids} == {daemon.process.pid}
 
 
 def test_bad_code_is_not_gone_on_with(daemon: Kept, tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ def holdings_of(inventory: Inventory) -> Holdings:
 
 
 def unpack(file: int) -> Inventory:
-    """Return what was packed, and close the file. Raises ValueError, OSError."""
-    with open(file, "rb") as packed:
+    """Return what was packed. Raises ValueError and others, where another version has packed it."""
+    with open(file, "rb", closefd=False) as packed:
         packed.seek(0)
         data: dict[str, Any] = marshal.load(packed)  # noqa: S302 - of a program of ours
     return Inventory(
