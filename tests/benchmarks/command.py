@@ -124,7 +124,7 @@ def _measure(options: argparse.Namespace, results: Results) -> bool:
 
 def _find_peers(options: argparse.Namespace, results: Results) -> dict[str, Peer]:
     place = Place(options.cache, options.ours or options.cache)
-    if {"ours", "unkept"} & set(options.peers) and options.ours is None:
+    if {"ours", "unkept", "keeper"} & set(options.peers) and options.ours is None:
         try:
             place = Place(options.cache, programs_of_checkout(options.cache))
         except Missing as missing:
@@ -199,7 +199,7 @@ def _suites(
     told = herd.Trial(worker, options.processes, idle=min(idle, 20.0), limit=limit, statistics=True)
     every = {
         "herd": Suite(tuple(name for name in PEERS if name != "unkept"), trial, herd.live),
-        "many": Suite(("bare", *speaking), many, herd.live_many),
+        "many": Suite(("bare", *speaking, "keeper"), many, herd.live_many),
         "kept": Suite(("ours", "unkept"), trial, herd.live_kept),
         "control": Suite(speaking, small, _speaking(wire.control)),
         "watchers": Suite(speaking, watchers, _speaking(wire.status)),

@@ -57,29 +57,37 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Ours against `factor` times the value of `peer`, or against `factor` itself without one."""
+    """One of ours against `factor` times the value of `peer`, or against `factor` itself without.
+
+    With `more`, the value of the peer may be exceeded by so much instead.
+    """
 
     measure: str
     factor: float
     peer: str | None = None
     at_least: bool = False
+    whose: str = "ours"
+    more: float = 0.0
 
     def __str__(self) -> str:
         sign = "≥" if self.at_least else "≤"
+        whose = "" if self.whose == "ours" else f"{self.whose} "
+        unit = BY_KEY[self.measure].unit
         if self.peer is None:
-            return f"< {self.factor:g} {BY_KEY[self.measure].unit}"
+            return f"{whose}< {self.factor:g} {unit}"
         times = "" if self.factor == 1 else f"{self.factor:g} x "
-        return f"{sign} {times}{self.peer}"
+        more = f" + {self.more:g} {unit}" if self.more else ""
+        return f"{whose}{sign} {times}{self.peer}{more}"
 
     def judge(self, medians: Mapping[str, Mapping[str, float]]) -> Verdict:
         by_peer = medians.get(self.measure, {})
-        value = by_peer.get("ours")
+        value = by_peer.get(self.whose)
         if self.peer is None:
             return Verdict.UNKNOWN if value is None else _verdict(value < self.factor)
         other = by_peer.get(self.peer)
         if value is None or other is None:
             return Verdict.UNKNOWN
-        bound = self.factor * other
+        bound = self.factor * other + self.more
         return _verdict(value >= bound if self.at_least else value <= bound)
 
 
@@ -100,6 +108,12 @@ TARGETS = (
     Target("kept_start", 1.05, "unkept"),
     Target("kept_memory", 1.1, "unkept"),
     Target("kept_idle_cpu", 0.05),
+    Target("start", 1.15, "ours", whose="keeper"),
+    Target("many_start", 1.15, "ours", whose="keeper"),
+    Target("replacement_p50", 1, "ours", whose="keeper", more=0.5),
+    Target("idle_cpu", 0.005, whose="keeper"),
+    Target("many_idle_cpu", 0.005, whose="keeper"),
+    Target("memory", 1, "circus", whose="keeper"),
     Target("round_trip", 1, "circus"),
     Target("pipelined", 2, "circus", at_least=True),
     Target("status", 1, "circus"),

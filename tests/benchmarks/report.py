@@ -26,7 +26,8 @@ def _lines(
 ) -> list[list[str]]:
     by_peer = medians[measure.key]
     cells = [title(measure, results), *(cell(measure, by_peer, peer) for peer in peers)]
-    targets = [each for each in TARGETS if each.measure == measure.key]
+    shown = {"ours", *peers}
+    targets = [each for each in TARGETS if each.measure == measure.key and each.whose in shown]
     ends = [[str(each), each.judge(medians).value] for each in targets] or [["", ""]]
     later = [[""] * len(cells) + end for end in ends[1:]]
     return [cells + ends[0], *later]

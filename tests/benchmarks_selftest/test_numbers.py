@@ -110,3 +110,11 @@ def test_the_chart_is_a_picture_with_a_bar_for_each_median():
     bare, circus, ours = (float(bar.get("width", 0)) for bar in bars[:3])
     assert bare / circus == pytest.approx(2.0 / 8.0, abs=0.01)
     assert ours / circus == pytest.approx(1.9 / 8.0, abs=0.01)
+
+
+def test_a_target_may_be_of_another_form_of_ours():
+    target = Target("replacement_p50", 1, "ours", whose="keeper", more=0.5)
+    assert str(target) == "keeper \u2264 ours + 0.5 ms"
+    for value, expected in ((2.5, Verdict.MET), (2.6, Verdict.MISSED)):
+        medians = {"replacement_p50": {"ours": 2.0, "keeper": value}}
+        assert target.judge(medians) is expected

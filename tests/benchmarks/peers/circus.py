@@ -12,6 +12,7 @@ class Circus(Peer):
 
     name = "circus"
     endpoint = ""
+    daemon_options: tuple[str, ...] = ()
     watcher_options: tuple[str, ...] = ()
     stats_endpoint = ""
 
@@ -32,6 +33,7 @@ class Circus(Peer):
             f"endpoint = {self.endpoint}",
             f"pubsub_endpoint = tcp://127.0.0.1:{events}",
             f"logoutput = {job.folder / 'circus.log'}",
+            *self.daemon_options,
         ]
         if job.statistics:
             lines += ["statsd = True", f"stats_endpoint = {self.stats_endpoint}"]
@@ -52,9 +54,10 @@ class Circus(Peer):
 
 
 class Ours(Circus):
-    """The circus of this project."""
+    """The circus of this project, in one process."""
 
     name = "ours"
+    daemon_options = ("keeper = False",)
 
     def programs(self) -> Path:
         return self.place.ours
@@ -71,6 +74,13 @@ class Unkept(Ours):
 
     name = "unkept"
     watcher_options = ("keep_output = 0",)
+
+
+class UnderKeeper(Ours):
+    """Ours as keeper, brain and standby."""
+
+    name = "keeper"
+    daemon_options = ("keeper = True",)
 
 
 def _free_ports(count: int) -> list[int]:
