@@ -21,16 +21,19 @@ from cvec_circus_core.model.errors import BadMessage, CircusError, Conflict, Sys
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import replace
 from cvec_circus_core.runtime.takeover_notes import read_note
+from cvec_circus_core.system.keeper_client.handover import FORM
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_sockets import kept_owner
-from cvec_circus_core.system.keeper_client.successor import ASKED_FORM, FORM, PROGRAM, SHARES
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.processes.program_output import program_output
 from cvec_circus_core.system.state_store import Inventory
 
 _LOADED = "loaded"
 _LOAD = (
-    "import cvec_circus_core.daemon.kept, cvec_circus_cli.circusd, cvec_circus_core;"
-    "print(cvec_circus_core.__version__)"
+    "import cvec_circus_core.daemon.kept, cvec_circus_cli.circusd, cvec_circus_core\n"
+    "from cvec_circus_core.keeper import __main__ as keeper\n"
+    "print(cvec_circus_core.__version__)\n"
+    "print(getattr(keeper, 'UNDERSTANDS', ''))\n"
 )
 _LOAD_LIMIT, _LONGEST_WATCH = 60.0, 3600.0
 _REPLY_TIME = 0.2
@@ -71,19 +74,20 @@ class KeptPlace(Place):
             raise Conflict("an upgrade is under way already")
         self._is_ending = True
         try:
-            version = await asyncio.to_thread(
+            output = await asyncio.to_thread(
                 program_output, (python, "-P", "-c", _LOAD), _LOAD_LIMIT
             )
         except SystemProblem as error:
             self._is_ending = False
             raise BadMessage(f"nothing was changed, for {error}") from None
-        if self._link.facts.get(SHARES) and await asyncio.to_thread(_can_be_keeper, python):
+        version, form = output.split("\n")[:2]
+        if self._link.facts.get(SHARES) and form == str(FORM):
             self._link.tell("exchange", python)
         # The caller gets the reply before this process ends.
         asyncio.get_running_loop().call_later(
             _REPLY_TIME, self._link.tell, "upgrade", python, watch, limit
         )
-        return {"number": state.get("number", 0) + 1, "version": version.strip()}
+        return {"number": state.get("number", 0) + 1, "version": version}
 
     def ready(self) -> None:
         """Have everybody told who waits."""
@@ -102,14 +106,6 @@ class KeptPlace(Place):
         """Have the configuration kept that is in force, with the daemon's present options."""
         self._link.tell("patience", options.keeper_patience)
         self._link.tell("note", _LOADED, plain_form.dump(replace(loaded, arbiter=options)))
-
-
-def _can_be_keeper(python: str) -> bool:
-    """Tell whether the code of an interpreter can go on for the present keeper."""
-    try:
-        return program_output((python, *PROGRAM, ASKED_FORM), _LOAD_LIMIT).strip() == FORM
-    except SystemProblem:
-        return False
 
 
 def _python_of(venv: str | None, watch: float, limit: float) -> str:

@@ -21,8 +21,8 @@ from cvec_circus_core.keeper.brain import Brain
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
-from cvec_circus_core.system.keeper_client.handover import pack, unpack
-from cvec_circus_core.system.keeper_client.successor import ASKED_FORM, FORM, PROGRAM
+from cvec_circus_core.system.keeper_client.handover import FORM, pack, unpack
+from cvec_circus_core.system.keeper_client.successor import PROGRAM
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
 from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
@@ -53,6 +53,8 @@ _NOT_FOR_THE_BRAIN = frozenset(
 
 _LAST_GRACE = 5.0
 """Seconds that a brain may take to end once it has started us."""
+UNDERSTANDS = FORM
+"""The handover that this program can begin with."""
 _FOR_THE_MANAGER = -1
 """The number of a question whose answer is for the service manager; those of the watch are greater
 than 0, and that of a trial is 0."""
@@ -266,9 +268,6 @@ class Keeper:
 def main() -> int:
     """Run the keeper and return its exit code."""
     logging.basicConfig(format="%(asctime)s keeper[%(process)d] [%(levelname)s] %(message)s")
-    if sys.argv[1:] == [ASKED_FORM]:
-        sys.stdout.write(FORM)
-        return 0
     order = KeeperOrder.read(sys.argv[1])
     inventory = _inventory(order)
     raise_nofile_limit()

@@ -113,10 +113,10 @@ def test_it_goes_on_with_the_other_code_and_back(daemon: Kept, tmp_path: Path) -
 def test_a_keeper_whose_new_code_can_not_go_on_stays_as_it_is(daemon: Kept, tmp_path: Path) -> None:
     daemon.start()
     pids = daemon.until_active("sleepers", 5)
-    # It has not learned the word, like every version before.
+    # It does not say what it understands, like every version before.
     older = environment(tmp_path / "older")
     main = older / "code" / "cvec_circus_core" / "keeper" / "__main__.py"
-    main.write_text(main.read_text().replace("== [ASKED_FORM]", "== [None]"))
+    main.write_text(main.read_text().replace("UNDERSTANDS", "IS_OLD"))
     # It says that it can, and can not.
     liar = environment(tmp_path / "liar")
     form = liar / "code" / "cvec_circus_core" / "system" / "keeper_client" / "handover.py"

@@ -17,6 +17,9 @@ from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Entry, Holdings
 from cvec_circus_core.system.state_store import Inventory, KeptProcess
 
+FORM = 1
+"""The number of the form; another one would not be understood."""
+
 KeptSocket = tuple[BindPlan, OpenSocket]
 
 

@@ -23,9 +23,6 @@ from cvec_circus_core.system.processes.exit_watch import has_pidfds
 
 PROGRAM = ("-P", "-m", "cvec_circus_core.keeper")
 """The keeper's program. -P: what lies in the working directory comes last, not first."""
-ASKED_FORM = "--handover"
-"""By this word the program tells which handovers it understands, instead of being the keeper."""
-FORM = "handover 1"
 SHARES = "shares"
 """The fact of a keeper that gives the brain duplicates of what it has."""
 
