@@ -33,10 +33,10 @@ class Upgrade(Command):
 
     For a daemon with `keeper = True`. The code is that of its own environment, as after `pip
     install -U`, or of another virtual environment. It is loaded once in a process of its own
-    first; where that fails, nothing is changed. Then the brain of the daemon is exchanged, and
-    when it has proved itself, the keeper, in its process: pids, output and sockets stay. If the new one dies, does not
-    serve within `limit` seconds, or does not answer after the time for which it is watched, the one
-    before is started again, which needs its environment to be as it was.
+    first; where that fails, nothing is changed. Then the brain of the daemon is exchanged and, when
+    that has proved itself, the keeper, in its process: pids, output and sockets stay. If the new
+    brain dies, does not serve within `limit` seconds, or does not answer after the time for which
+    it is watched, the one before is started again, which needs its environment to be as it was.
 
     Request::
 

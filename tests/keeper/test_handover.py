@@ -82,9 +82,14 @@ def test_a_stranger_is_adopted_signalled_and_missed() -> None:
     async def run() -> list[tuple[int, Exit]]:
         loop, ends = asyncio.get_running_loop(), []
         processes = pidfd_processes(loop)
+
+        def on_exit(pid: int, end: Exit) -> None:
+            ends.append((pid, end))
+            over.set_result(None)
+
         pid = _grandchild("['sleep', '1000'], stdin=-3, stdout=-3, stderr=-3")
         over = loop.create_future()
-        processes.adopt(pid, lambda *end: (ends.append(end), over.set_result(None)))
+        processes.adopt(pid, on_exit)
         assert pid in processes
         processes.signal(pid, signal.SIGTERM)
         await asyncio.wait_for(over, 30)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ def started(daemon: Kept) -> int:
         caller.close()
 
 
+def is_started(daemon: Kept, times: int) -> bool:
+    return started(daemon) == times
+
+
 def upgrade(daemon: Daemon, venv: Path, *words: str) -> tuple[int, str]:
     done = daemon.control("upgrade", "--to", str(venv), *words)
     return done.returncode, done.stdout + done.stderr
@@ -92,7 +97,7 @@ def test_it_goes_on_with_the_other_code_and_back(daemon: Kept, tmp_path: Path) -
     for number, venv in enumerate(venvs, 1):
         code, text = upgrade(daemon, venv, "--watch", "0.1", "--limit", "120")
         assert (code, text) == (0, f"the daemon goes on with version {before['version']}\n")
-        until(lambda number=number: started(daemon) == 2 * number + 1)
+        until(partial(is_started, daemon, 2 * number + 1))
         now = facts(daemon)
         assert now["upgrade"]["outcome"] == "done"
         assert [end for _, end in now["ends"][-2:]] == [
