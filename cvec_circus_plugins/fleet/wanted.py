@@ -136,6 +136,8 @@ def leashed(watcher: WantedWatcher, leash: Sequence[str], fence: int) -> dict[st
     options["cmd"] = f"{shlex.join(leash)} {command}"
     options["env"] = {**options.get("env", {}), FENCE: str(fence)}
     options["numprocesses"] = 1
+    # Without it, a reload and a change start the new process before the old one has ended.
+    options["singleton"] = True
     return options
 
 

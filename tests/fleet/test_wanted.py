@@ -41,6 +41,7 @@ def test_what_runs_once_runs_on_a_leash() -> None:
     assert options["cmd"] == "python leash.py file /bin/sh -c 'echo $HOME | cat'"
     assert options["env"] == {"A": "b", "CIRCUS_FENCE": "42"}
     assert "shell" not in options
+    assert options["singleton"] is True
 
 
 def test_an_option_that_changes_changes_the_digest() -> None:
