@@ -67,7 +67,7 @@ def soak(seconds: float, seed: int) -> Report:
         port = free_port()
         daemon = Daemon(_configuration(folder, port))
         try:
-            daemon.start(**_clock(folder))
+            daemon.start(**clock_environment(folder))
             until(lambda: daemon.status("web")["ready"] == 3)
             _trouble(daemon, folder, port, seed, report)
             # The disk is what it was, and every line has time to arrive.
@@ -197,7 +197,7 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clock(folder: Path) -> dict[str, str]:
+def clock_environment(folder: Path) -> dict[str, str]:
     """Return the environment in which a daemon's wall clock can be set, where that is to be had."""
     libraries = list(Path("/").glob(FAKETIME.lstrip("/")))
     if not libraries:
