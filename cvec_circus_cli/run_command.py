@@ -56,6 +56,16 @@ def run_command(
         composed = [command.compose(arguments) for arguments in requests]
         if not all(confirm(question) for question in map(command.question, composed) if question):
             return exit_codes.OK
+        if settings.fleet:
+            from cvec_circus_cli.fleet_command import run_over_fleet
+
+            return run_over_fleet(
+                settings,
+                connection,
+                command,
+                requests[0],
+                lambda connection: _each_watcher(connection, line, composed),
+            )
         messages, several = _each_watcher(connection, line, composed)
         if type(command).follow is not Command.follow:
             from cvec_circus_cli.session import CommandSession, print_pieces

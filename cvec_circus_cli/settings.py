@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 5.0
 BIGGEST_PORT = 65535
+MOST_HOSTS = 10_000
 VARIABLE = "CIRCUSCTL_ENDPOINT"
 KEY_COMMANDS = ("keygen", "authorize", "revoke", "trust", "keys")
 """Commands of circusctl's own that are about files of keys, and reach no daemon."""
@@ -21,11 +22,13 @@ SWITCHES = {
     "--json": "print the reply as JSON",
     "--prettify": "print it indented and sorted",
     "--wait-for-daemon": "where nothing listens, wait for it, as long as for an answer",
+    "--fleet": "ask the daemons of all hosts of the fleet: status, stats, tail, listen, reload",
     "--raw": "do not make escapes of others visible on a terminal",
     "--no-color": "print without colours, as NO_COLOR in the environment does",
 }
 _OTHER_SPELLINGS = {
     "--no_color": "--no-color",
+    "--hosts_at_once": "--hosts-at-once",
     "--wait_for_daemon": "--wait-for-daemon",
     "--ssh-keyfile": "--ssh_keyfile",
     "--trust_user": "--trust-user",
@@ -34,6 +37,7 @@ VALUES = {
     "--endpoint": ("ENDPOINT", f"where the daemon is; else ${VARIABLE}, else tcp://127.0.0.1:5555"),
     "--timeout": ("SECONDS", f"how long to wait for the answer, {DEFAULT_TIMEOUT:g} unless told"),
     "--trust-user": ("USER", "who may listen on this machine, beside root and you; repeatable"),
+    "--hosts-at-once": ("N", "with --fleet, how many hosts reload at the same time; 1 unless told"),
     "--ssh": ("USER@HOST[:PORT]", "go through ssh"),
     "--ssh_keyfile": ("FILE", "key for ssh"),
     "--keys": ("FOLDER", "keys for daemons elsewhere; else $CIRCUS_KEYS, else ~/.config/circus"),
@@ -58,6 +62,8 @@ class Settings:
         self.prettify = False
         self.raw = False
         self.waits_for_daemon = False
+        self.fleet = False
+        self.hosts_at_once = 1
         self.colourless = bool(os.environ.get("NO_COLOR"))
 
     @property
@@ -114,6 +120,7 @@ class Settings:
             self.waits_for_daemon = self.waits_for_daemon or name == "--wait-for-daemon"
             self.colourless = self.colourless or name == "--no-color"
             self.raw = self.raw or name == "--raw"
+            self.fleet = self.fleet or name == "--fleet"
             return True
         if name not in VALUES:
             return False
@@ -129,6 +136,8 @@ class Settings:
                 self.ssh = text
             case "--trust-user":
                 self.trusted_users.append(text)
+            case "--hosts-at-once":
+                self.hosts_at_once = _count(name, text)
             case "--keys":
                 self.keys = text
             case _:
@@ -145,6 +154,12 @@ def read_endpoint(name: str, text: str) -> str:
         like = "tcp://127.0.0.1:5555 or ipc:///run/circus.sock"
         raise BadEndpoint(f"{name} is an address like {like}, not {text!r}")
     return text
+
+
+def _count(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= MOST_HOSTS):
+        raise UsageError(f"{name} is a number from 1 to {MOST_HOSTS}, not {text!r}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:

@@ -56,6 +56,9 @@ class Command:
     """Whether it changes anything; a command that only reads says False."""
     for_operators: ClassVar[bool] = False
     """Whether only those may use it who may do everything, whatever it asks of the daemon."""
+    over_hosts: ClassVar[str] = ""
+    """Whether ``--fleet`` sends it to all hosts of a fleet: ``at once`` asks them all together,
+    ``rolling`` some after the others, waits until each is done, and stops where one fails."""
     prompt: ClassVar[bool] = False
     """Whether it may begin without a task of its own, which is quicker: it never asks for the
     current task before it waits (`asyncio.timeout` and `asyncio.TaskGroup` do)."""

@@ -46,6 +46,7 @@ class Listen(Command):
     name = "listen"
     command_line = ListenLine
     acts = False
+    over_hosts = "at once"
 
     async def execute(self, supervisor: Supervisor, request: Request) -> dict[str, Any]:
         """Refuse: events are subscribed to, not asked for."""

@@ -58,6 +58,7 @@ class Reload(WishCommand):
     name = "reload"
     request = ReloadRequest
     command_line = ReloadLine
+    over_hosts = "rolling"
 
     async def execute(self, supervisor: Supervisor, request: ReloadRequest) -> dict[str, Any]:
         """Reload them, and wait if asked to."""

@@ -68,6 +68,7 @@ class Stats(Command):
     name = "stats"
     request = StatsRequest
     acts = False
+    over_hosts = "at once"
     nothing = "no watchers yet: circusctl add NAME CMD..."
 
     async def execute(self, supervisor: Supervisor, request: StatsRequest) -> dict[str, Any]:

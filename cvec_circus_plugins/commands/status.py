@@ -82,6 +82,7 @@ class Status(Command):
         "is-active": "status NAME",
     }
     acts = False
+    over_hosts = "at once"
     prompt = True
     nothing = "no watchers yet: circusctl add NAME CMD..."
     for_tables: ClassVar[Mapping[str, Any]] = {"long": True, "usage": True}

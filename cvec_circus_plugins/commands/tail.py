@@ -111,6 +111,7 @@ class Tail(Command):
         "journal": "tail NAME",
     }
     acts = False
+    over_hosts = "at once"
     prompt = True
 
     async def execute(self, supervisor: Supervisor, request: TailRequest) -> dict[str, Any]:

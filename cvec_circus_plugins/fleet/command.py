@@ -58,7 +58,7 @@ class Fleet(Command):
 
         {"status": "ok", "time": 1332265655.9, "number": 3,
          "plan": {"hosts": {"a": {"web": {"from": 0, "to": 2}}}, "unplaced": {}}}
-        {"status": "ok", "time": 1332265655.9,
+        {"status": "ok", "time": 1332265655.9, "host": "a",
          "hosts": {"a": {"alive": true, "drained": false, "leader": true, "labels": {"zone": "a"},
                          "address": "", "version": "1.0", "processes": 2}}}
         {"status": "ok", "time": 1332265655.9, "number": 3, "leader": "a",
@@ -89,9 +89,10 @@ class Fleet(Command):
 
         store = await asyncio.to_thread(open_store, settings)
         try:
-            return await _execute(store, settings.prefix, request)
+            reply = await _execute(store, settings.prefix, request)
         finally:
             await store.close()
+        return {**reply, "host": settings.host} if request.act == HOSTS else reply
 
     def compose(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Read the file that is to be applied."""
