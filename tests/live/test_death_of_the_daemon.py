@@ -101,6 +101,36 @@ def test_the_next_one_names_what_is_left(daemon: Daemon) -> None:
         shutil.rmtree(other.folder)
 
 
+_AS_NOBODY = """
+import os, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+from cvec_circus_core.system.processes.abandoned import find_abandoned
+print(*(process.pid for process in find_abandoned(30)))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has processes that others may not end")
+def test_nobody_is_told_of_what_they_may_not_end(daemon: Daemon) -> None:
+    daemon.stop()
+    daemon.circus = "on_daemon_death = ignore"
+    daemon.write(
+        "[watcher:own]\ncmd = sleep 1003\n[watcher:theirs]\ncmd = sleep 1004\nuid = nobody\n"
+    )
+    daemon.start()
+    (own,), (theirs,) = daemon.until_active("own", 1), daemon.until_active("theirs", 1)
+    daemon.kill()
+    # Imported before it gives up its rights, in case the source is not for everybody to read.
+    code = _AS_NOBODY.replace(
+        "\nimport os", "\nimport cvec_circus_core.system.processes.abandoned, os"
+    )
+    looking = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    pids = set(map(int, looking.stdout.split()))
+    assert theirs in pids
+    assert own not in pids
+
+
 HOLDER = "import socket, sys, time; time.sleep(1000)"
 
 

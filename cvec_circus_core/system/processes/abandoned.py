@@ -50,7 +50,10 @@ def is_abandoned(pid: int) -> bool:
 
 
 def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
-    """Return the processes that no daemon has any more; what was found when the time is over."""
+    """Return the processes that no daemon has any more; what was found when the time is over.
+
+    Those that are not ours to end are none of our business.
+    """
     if not HAS_PROC:
         return []
     end_at = time.monotonic() + limit
@@ -65,7 +68,8 @@ def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
             if tag is None or daemon_of(tag) in living:
                 continue
             row = read_row(pid)
-            if row is not None and not row.is_dead and row.parent == parent:
+            is_orphan = row is not None and not row.is_dead and row.parent == parent
+            if is_orphan and _may_signal(pid):
                 abandoned.append(Abandoned(pid, _words(pid)))
     return abandoned
 
@@ -85,6 +89,14 @@ def pids_above() -> list[int]:
     if pids and pids[-1] != 1:
         pids.append(1)
     return pids
+
+
+def _may_signal(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _words(pid: int) -> tuple[str, ...]:
