@@ -12,6 +12,7 @@ from cvec_circus_core.config.raw import WritableFormat
 from cvec_circus_core.extend.registry import load_formats
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.specs import WatcherSpec
+from cvec_circus_core.runtime.saved_config import SavedConfig
 from cvec_circus_core.system.private_files import rewrite
 from cvec_circus_core.system.whole_files import ReadingThread
 
@@ -25,7 +26,7 @@ _HEADER = """\
 Sections = Mapping[str, Mapping[str, str]]
 
 
-class SavedFile:
+class SavedFile(SavedConfig):
     """The file beside a configuration file."""
 
     def __init__(

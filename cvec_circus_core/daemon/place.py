@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from cvec_circus_core import __version__
 from cvec_circus_core.config.build import Loaded
 from cvec_circus_core.model.specs import ArbiterSpec
-from cvec_circus_core.runtime.daemon_host import NoDaemonHost
+from cvec_circus_core.runtime.daemon_host import DaemonHost
 from cvec_circus_core.system.clock import unix_time
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
 from cvec_circus_core.system.processes.local_owner import MakeOwner
 from cvec_circus_core.system.service_manager import ServiceManager
 
 
-class Place:
+class Place(DaemonHost):
     """The process around the daemon: its own."""
 
     is_kept = False
@@ -49,10 +49,6 @@ class Place:
         """Return what the daemon is and runs."""
         python = sys.executable
         return {"pid": os.getpid(), "version": __version__, "python": python, "since": self._since}
-
-    async def upgrade(self, venv: str | None, watch: float, limit: float) -> Mapping[str, object]:
-        """Refuse: it would take the processes along."""
-        return await NoDaemonHost().upgrade(venv, watch, limit)
 
     def in_force(self, loaded: Loaded, options: ArbiterSpec) -> None:
         """Be told which configuration is in force, with the daemon's present options."""

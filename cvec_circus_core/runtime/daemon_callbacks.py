@@ -9,8 +9,8 @@ from cvec_circus_core.model.socket_specs import PluginSpec
 from cvec_circus_core.model.specs import ArbiterSpec
 from cvec_circus_core.model.values import Struct, field
 from cvec_circus_core.policy.config_plan import Configuration
-from cvec_circus_core.runtime.daemon_host import DaemonHost, NoDaemonHost
-from cvec_circus_core.runtime.saved_config import NoSavedConfig, SavedConfig
+from cvec_circus_core.runtime.daemon_host import DaemonHost
+from cvec_circus_core.runtime.saved_config import SavedConfig
 
 Configure = Callable[[], Configuration]
 """Reads the configuration again. Raises `ConfigError` with all its mistakes."""
@@ -43,8 +43,8 @@ class DaemonCallbacks(Struct, frozen=True):
     """Is called when the lists of those who may call may have changed."""
     applied: Callable[[], None] = _take_no_notice
     """Is called once the configuration that was read last is in force, as far as it could be."""
-    saved: SavedConfig = field(default_factory=NoSavedConfig)
-    daemon_host: DaemonHost = field(default_factory=NoDaemonHost)
+    saved: SavedConfig = field(default_factory=SavedConfig)
+    daemon_host: DaemonHost = field(default_factory=DaemonHost)
     """The processes that the daemon is made of."""
 
 

@@ -22,7 +22,7 @@ from cvec_circus_core.policy.socket_plan import SocketPlan, same_address
 from cvec_circus_core.runtime.socket_activation import ActivationListener
 from cvec_circus_core.runtime.takeover_notes import read_note
 from cvec_circus_core.system.protocols import Sockets
-from cvec_circus_core.system.state_store import NoStateStore, StateStore
+from cvec_circus_core.system.state_store import StateStore
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class ManagedSockets:
 
     def __init__(self, sockets: Sockets, store: StateStore | None = None) -> None:
         self._sockets = sockets
-        self._store = store or NoStateStore()
+        self._store = store or StateStore()
         self._managed: dict[str, ManagedSocket] = {}
         self.activation = ActivationListener(sockets.watch)
         self._pending = Exchange(self, SocketPlan())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 from cvec_circus_core.model.errors import ConfigError
 from cvec_circus_core.model.names import name_key
@@ -13,25 +12,15 @@ from cvec_circus_core.policy.config_drift import AUTOSTART, drift, shown_at, unl
 from cvec_circus_core.policy.config_plan import Present, watchers_by_key
 
 
-class SavedConfig(Protocol):
-    """What was changed at run time, in a file beside the configuration file."""
+class SavedConfig:
+    """What was changed at run time, in a file beside the configuration file; here, in none."""
 
     async def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
         """Return the watchers that the next start would find. Raises `ConfigError`."""
-
-    async def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
-        """Write sections over those that are there; return the path. Raises `ConfigError`."""
-
-
-class NoSavedConfig:
-    """Of a daemon that has no configuration file."""
-
-    async def preview(self, sections: Mapping[str, Mapping[str, str]]) -> Iterable[WatcherSpec]:
-        """Refuse."""
         raise ConfigError("there is no configuration file to save anything beside")
 
     async def write(self, sections: Mapping[str, Mapping[str, str]]) -> str:
-        """Refuse."""
+        """Write sections over those that are there; return the path. Raises `ConfigError`."""
         raise ConfigError("there is no configuration file to save anything beside")
 
 

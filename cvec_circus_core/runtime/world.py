@@ -19,7 +19,7 @@ from cvec_circus_core.runtime.slow_paths import SlowPaths
 from cvec_circus_core.runtime.streams.outputs import Outputs
 from cvec_circus_core.system.processes.notify_sockets import SharedNotifySocket
 from cvec_circus_core.system.protocols import Clock, Processes
-from cvec_circus_core.system.state_store import NoStateStore, StateStore
+from cvec_circus_core.system.state_store import StateStore
 
 
 def _no_chance() -> float:
@@ -69,7 +69,7 @@ class World(Struct, frozen=True):
     """Wishes of hooks that are under way."""
     notify: SharedNotifySocket = field(default_factory=SharedNotifySocket)
     slow_paths: SlowPaths = field(default_factory=SlowPaths)
-    store: StateStore = field(default_factory=NoStateStore)
+    store: StateStore = field(default_factory=StateStore)
     """What a later daemon has to know."""
     line_quota: LineQuota = field(default_factory=LineQuota)
     """Bounds what is told of processes that speak where they are not heard."""

@@ -21,7 +21,6 @@ from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.state_store import (
     NO_TAKEOVER,
-    NoStateStore,
     OnExit,
     StateStore,
     TakeoverData,
@@ -220,4 +219,4 @@ class Owner:
 
     processes: Processes
     sockets: Sockets
-    store: StateStore = field(default_factory=NoStateStore)
+    store: StateStore = field(default_factory=StateStore)

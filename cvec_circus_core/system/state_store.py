@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
 from cvec_circus_core.model.exits import Exit
@@ -60,13 +59,18 @@ class Inventory:
     """What the owner tells of itself."""
 
 
-class StateStore(Protocol):
-    """Keeps state, and hands over what an earlier daemon has left."""
+class StateStore:
+    """Keeps state, and hands over what an earlier daemon has left.
 
-    is_kept: bool
+    This one keeps nothing: the processes have nobody after this daemon.
+    """
+
+    is_kept = False
     """Whether anything is kept at all; if not, there is no need to prepare it."""
-    inventory: Inventory
-    """What there was when this daemon began."""
+
+    def __init__(self, inventory: Inventory | None = None) -> None:
+        self.inventory = inventory or Inventory()
+        """What there was when this daemon began."""
 
     def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
         """Have a process of the inventory; if it has ended, that is told soon, unless it was."""
@@ -91,36 +95,3 @@ class StateStore(Protocol):
 
     def spare(self, pid: int) -> None:
         """Say that a process goes on whatever becomes of the daemon: it is nobody's any more."""
-
-
-class NoStateStore:
-    """Keeps nothing: the processes have nobody after this daemon."""
-
-    is_kept = False
-
-    def __init__(self) -> None:
-        self.inventory = Inventory()
-
-    def take_over(self, process: KeptProcess, on_exit: OnExit) -> None:
-        """Have nobody."""
-
-    def abandon(self, process: KeptProcess) -> None:
-        """Have nobody."""
-
-    def note(self, key: str, content: bytes | None) -> None:
-        """Keep nothing."""
-
-    def hold(self, name: str, descriptor: int) -> None:
-        """Hold nothing."""
-
-    def label(self, pid: int, label: bytes) -> None:
-        """Keep nothing."""
-
-    def release(self, pid: int, name: str) -> None:
-        """Forget nothing."""
-
-    def confirm(self, pid: int) -> None:
-        """Forget nothing."""
-
-    def spare(self, pid: int) -> None:
-        """Spare nobody."""

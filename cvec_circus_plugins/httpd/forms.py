@@ -13,11 +13,6 @@ from cvec_circus_core.api import BadMessage
 _FIELDS = 200
 
 
-def is_form(request: Request) -> bool:
-    """Tell whether a browser has sent a form."""
-    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-
-
 async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of a form; the last one of several with the same name. Raises BadMessage"""
     try:

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from cvec_circus_core.model.errors import BadMessage
-from cvec_circus_core.runtime.daemon_host import NoDaemonHost
+from cvec_circus_core.runtime.daemon_host import DaemonHost
 
 
 def test_it_tells_nothing_and_refuses() -> None:
-    host = NoDaemonHost()
+    host = DaemonHost()
     assert host.facts() == {}
     with pytest.raises(BadMessage, match="keeper = True"):
         asyncio.run(host.upgrade(None, 1.0, 1.0))

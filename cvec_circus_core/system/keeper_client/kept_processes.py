@@ -31,6 +31,7 @@ from cvec_circus_core.system.state_store import (
     Inventory,
     KeptProcess,
     OnExit,
+    StateStore,
     TakeoverData,
 )
 
@@ -254,13 +255,13 @@ class KeptProcesses:
             log.exception("process %d: telling its end failed; going on with the others", pid)
 
 
-class KeeperStore:
-    """`StateStore` at the keeper."""
+class KeeperStore(StateStore):
+    """The state that a keeper has."""
 
     is_kept = True
 
     def __init__(self, link: KeeperLink, processes: KeptProcesses, inventory: Inventory) -> None:
-        self.inventory = inventory
+        super().__init__(inventory)
         self._link = link
         self._processes = processes
         self._known = processes.known

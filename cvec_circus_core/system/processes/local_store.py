@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cvec_circus_core.system.processes.state_file import SpawnRecord
-from cvec_circus_core.system.state_store import Inventory, KeptProcess, NoStateStore, OnExit
+from cvec_circus_core.system.state_store import Inventory, KeptProcess, OnExit, StateStore
 
 
-class LocalStore(NoStateStore):
+class LocalStore(StateStore):
     """Keeps nothing; who is to be spared is noted in the state file."""
 
     def __init__(
         self, record: SpawnRecord, inventory: Inventory, adopt: Callable[[int, OnExit], None]
     ) -> None:
-        super().__init__()
-        self.inventory = inventory
+        super().__init__(inventory)
         self._record = record
         self._adopt = adopt
 

@@ -23,7 +23,7 @@ from cvec_circus_core.model.notices import LONGEST
 from cvec_circus_core.model.text import LineQuota, Share
 from cvec_circus_core.system.proc import HAS_PROC, user_of
 from cvec_circus_core.system.processes.process_table import read_row
-from cvec_circus_core.system.state_store import NoStateStore, StateStore
+from cvec_circus_core.system.state_store import StateStore
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class SharedNotifySocket:
     """Where processes may say how they are of which nobody expects it; opened at the first use."""
 
     def __init__(self, store: StateStore | None = None) -> None:
-        self._store = store or NoStateStore()
+        self._store = store or StateStore()
         self._heard: dict[int, Callable[[bytes], None]] = {}
         self._early: deque[tuple[int, bytes]] = deque(maxlen=_AT_ONCE)
         """The last messages of processes that are not listened to, maybe not yet."""
