@@ -264,7 +264,6 @@ class StateFile(SpawnRecord):
         os.dup2(fd, self._fd, inheritable=False)
         os.close(fd)
         self._has_failed = False
-        self._start_times = StartTimes()
         self.on_renewed()
 
     def _complain(self, error: Exception) -> None:
