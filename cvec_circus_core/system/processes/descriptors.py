@@ -49,15 +49,15 @@ class NofileLimit:
     def __init__(self) -> None:
         self.original = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.current = self.original
+        self._lowest_for_long = self._lowest()
+        """The lowest number for a descriptor that lives long; each start asks some times."""
 
     @property
     def is_raised(self) -> bool:
         """Tell whether children need the original back."""
         return self.current[0] != self.original[0]
 
-    @property
-    def _lowest_for_long(self) -> int:
-        """The lowest number for a descriptor that lives long."""
+    def _lowest(self) -> int:
         soft = self.original[0]
         if self.is_raised and soft >= 0:
             return soft
@@ -75,6 +75,7 @@ class NofileLimit:
                 continue
             self.current = (limit, hard)
             break
+        self._lowest_for_long = self._lowest()
         return self.current[0]
 
     def is_low_number_free(self) -> bool:
