@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -78,6 +79,23 @@ def _connection(endpoint: str) -> socket.socket:
     host, _, port = place.rpartition(":")
     connection.connect_ex(place if transport == "ipc" else (host, int(port)))
     return connection
+
+
+def test_those_who_greet_by_halves_keep_nobody_out(start: Callable[..., Daemon]) -> None:
+    daemon = start("[watcher:w]\ncmd = sleep 1000\n")
+    connections = [_connection(daemon.endpoint) for _ in range(200)]
+    for connection in connections:
+        # The greeting of ZMTP, and no handshake; some are not connected yet.
+        with suppress(OSError):
+            connection.send(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL".ljust(55, b"\0"))
+    for _ in range(3):
+        assert daemon.control("--wait-for-daemon", "status", "w").returncode == 0
+    callers = [Caller(daemon.endpoint) for _ in range(50)]
+    assert [caller.call("list")["status"] for caller in callers] == ["ok"] * 50
+    for caller in callers:
+        caller.socket.close(0)
+    for connection in connections:
+        connection.close()
 
 
 @pytest.mark.parametrize("spare", [10, 0, -20])

@@ -59,6 +59,8 @@ class Monitor:
         for kind, fd in heard:
             if kind == zmq.EVENT_LISTENING:
                 self._gate.add(fd)
+            elif kind != zmq.EVENT_DISCONNECTED:
+                self._gate.let_in_soon()
         return [
             News(kind == zmq.EVENT_ACCEPTED, fd) for kind, fd in heard if not kind & _OF_LISTENERS
         ]
@@ -73,4 +75,3 @@ class Monitor:
     def _arrived(self, frames: list[bytes]) -> None:
         self._unread.append(frames)
         self._on_news()
-        self._gate.let_in()

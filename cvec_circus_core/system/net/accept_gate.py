@@ -51,7 +51,7 @@ class AcceptGate:
         self._loop = loop
         self._listeners: list[_Listener] = []
         self._timers: set[asyncio.TimerHandle] = set()
-        self._is_waiting = False
+        self._is_due = self._is_waiting = False
         self._libc = ctypes.CDLL(None)
         self._is_closed = not sys.platform.startswith("linux")
 
@@ -66,9 +66,15 @@ class AcceptGate:
         self._listeners.append(listener)
         self._arm(listener)
 
-    def let_in(self) -> None:
-        """Let each listener accept one more, now or once there is room."""
-        if self._is_closed or not self._listeners:
+    def let_in_soon(self) -> None:
+        """Let each listener accept one more when the last one was looked at."""
+        if not (self._is_closed or self._is_due):
+            self._is_due = True
+            self._loop.call_soon(self._let_in)
+
+    def _let_in(self) -> None:
+        self._is_due = False
+        if self._is_closed:
             return
         if nofile.has_room_for_connection():
             self._listeners = [listener for listener in self._listeners if self._arm(listener)]
@@ -78,7 +84,7 @@ class AcceptGate:
 
     def _look_again(self) -> None:
         self._is_waiting = False
-        self.let_in()
+        self._let_in()
 
     def close(self) -> None:
         """Do nothing more; before the listeners are closed."""
