@@ -23,9 +23,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from types import TracebackType
 from typing import ClassVar, NoReturn
 
 from cvec_circus_core.daemon.log_targets import LineTarget
+from cvec_circus_core.model.text import visible
 from cvec_circus_core.system.files import write_standard
 from cvec_circus_core.system.processes.priority import precedence
 
@@ -41,7 +43,14 @@ GATHERING = 0.01
 TOGETHER = 40
 """Records that are written at once at most: a pipe takes 4 KB without mixing them with others'."""
 
+_MOST_LINES, _LONGEST_LINE = 60, 500
+"""Of a traceback; what is left out is in its middle, and at the ends of its lines."""
+_PLAIN = logging.Formatter()
+
 Job = Callable[[], None]
+ExceptionInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
 
 
 class Gathering:
@@ -93,6 +102,8 @@ class LogQueue(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Queue a record, or drop it where too many wait."""
         record.msg, record.args = _message_of(record), None
+        if record.exc_info and not record.exc_text:
+            record.exc_text = _traceback_of(record.exc_info)
         length = len(record.msg)
         if len(self._entries) >= RECORDS or self._length_waiting + length > LENGTH:
             self._dropped += 1
@@ -220,6 +231,14 @@ def _message_of(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception:
         return f"{record.msg} {record.args!r}"
+
+
+def _traceback_of(failure: ExceptionInfo) -> str:
+    """Return a traceback: whatever it quotes, no line of it begins as those of the log do."""
+    lines = visible(_PLAIN.formatException(failure)).split("\n")
+    if len(lines) > _MOST_LINES:
+        lines[_MOST_LINES // 2 : -_MOST_LINES // 2] = ["…"]
+    return "\n".join(f"  {line[:_LONGEST_LINE]}" for line in lines)
 
 
 def _record(message: str, count: int) -> logging.LogRecord:

@@ -14,6 +14,7 @@ from cvec_circus_core.model.access import Caller
 from cvec_circus_core.model.errors import CircusError, Errno, UnknownCommand
 from cvec_circus_core.model.messages import Failure, Reply, RequestMessage, Success
 from cvec_circus_core.model.shortages import shortage_of
+from cvec_circus_core.model.text import visible
 from cvec_circus_core.requests.admission import admitted
 from cvec_circus_core.requests.audit import Audit
 from cvec_circus_core.requests.behalf import on_behalf
@@ -63,10 +64,11 @@ class Dispatcher:
 def failure_of(error: Exception, command: str) -> Failure:
     """Return the reply that an exception becomes."""
     if isinstance(error, CircusError):
-        return Failure(error.reason, error.errno, more=error.details)
+        return Failure(visible(error.reason), error.errno, more=error.details)
     if isinstance(error, OSError):
-        return Failure(str(error), Errno.OS_ERROR)
+        return Failure(visible(str(error)), Errno.OS_ERROR)
     if sentence := shortage_of(error):
         return Failure(sentence, Errno.OS_ERROR)
     log.exception("command %s failed unexpectedly", command, exc_info=error)
-    return Failure(f"unexpected {type(error).__name__}: {error}", Errno.COMMAND_ERROR)
+    sentence = f"unexpected {type(error).__name__}: {error}"
+    return Failure(visible(sentence), Errno.COMMAND_ERROR)

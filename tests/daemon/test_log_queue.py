@@ -145,3 +145,17 @@ def test_filters_and_levels_of_the_log_hold(target: Target) -> None:
     assert queue.wait_written(LIMIT)
     queue.retire()
     assert target.lines == ["nothing"]
+
+
+def test_what_an_exception_quotes_forges_no_line(queue: LogQueue, target: Target) -> None:
+    failure = ValueError("\x1b[2J\n2026-11-29 12:00:00 circus[1] [INFO] forged\n" + "x\n" * 10_000)
+    record = logging.LogRecord(
+        "x", logging.ERROR, "f", 1, "failed", None, (ValueError, failure, None)
+    )
+    queue.handle(record)
+    assert queue.wait_written(LIMIT)
+    first, *lines = target.lines[0].split("\n")
+    assert (first, lines[0]) == ("failed", "  ValueError: \\x1b[2J")
+    assert all(line.startswith("  ") for line in lines)
+    assert "forged" in lines[1]
+    assert len(lines) < 100

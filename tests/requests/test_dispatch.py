@@ -33,6 +33,8 @@ class Break(Command):
     async def execute(self, supervisor: Any, request: Any) -> Mapping[str, Any]:
         if request.how == "conflict":
             raise Conflict("another one wins")
+        if request.how == "escapes":
+            raise Conflict("\x1b[2J\nforged\x07")
         if request.how == "system":
             raise PermissionError(13, "Permission denied")
         if request.how == "bug":
@@ -55,6 +57,7 @@ def ask(daemon: Any, caller: Caller, command: str, **properties: Any) -> Reply:
     [
         ("conflict", Errno.COMMAND_ERROR, "another one wins"),
         ("system", Errno.OS_ERROR, "Permission denied"),
+        ("escapes", Errno.COMMAND_ERROR, "\\x1b[2J\nforged\\x07"),
         ("bug", Errno.COMMAND_ERROR, "unexpected ZeroDivisionError: division by zero"),
         ("memory", Errno.OS_ERROR, "this daemon gets no more memory"),
         ("thread", Errno.OS_ERROR, "this daemon gets no more threads"),
