@@ -92,10 +92,10 @@ class CommandLine:
         return self.takes_many and len(plain) > sum(not slot.many for slot in self.slots)
 
     def switch(self, word: str) -> Prop | None:
-        """Return what this word switches, with or without ``=VALUE``; None if it is not ours."""
+        """Return what this word switches, with or without its value; None if it is not ours."""
         if not word.startswith("--"):
             switches = self.switches.values()
-            return next((switch for switch in switches if f"-{switch.short}" == word), None)
+            return next((switch for switch in switches if word[1:2] == switch.short), None)
         name = word[2:].partition("=")[0].replace("-", "_")
         return self.switches.get(ALSO_CALLED.get(name, name))
 
@@ -108,6 +108,12 @@ class CommandLine:
     ) -> None:
         switch = self.switch(word)
         name, equals, value = word.partition("=")
+        if switch is not None and not word.startswith("--"):
+            name, equals = word[:2], word[2:]
+            value = equals.removeprefix("=")
+            if equals and self.kind(switch) == "bool":  # as in -fn1
+                self._take_switch(f"-{value}", rest, arguments, other_switch)
+                equals = ""
         if switch is None:
             if not other_switch(name, value if equals else None, rest):
                 raise UsageError(f"{self.command.name} has no switch {name}")
@@ -167,7 +173,7 @@ class CommandLine:
             kind = "text" if kind == "words" else kind
             values = [read_value(name, kind, slot.choices, word) for word in shares[slot.name]]
             if slot.each:
-                repeated = [(slot.name, value) for value in values]
+                repeated = [(slot.name, value) for value in dict.fromkeys(values)]
             else:
                 arguments[slot.name] = values if slot.many else values[0]
         return [{**arguments, key: value} for key, value in repeated] or [arguments]

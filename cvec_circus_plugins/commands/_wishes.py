@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cvec_circus_core.api import Done, Supervisor, Ticket, WatcherPort
 
-_LAST_LINES, _LAST_BYTES = 10, 4096
+_LAST_LINES, _LAST_BYTES = 20, 4096
 WAYS_TO_MATCH = ("glob", "simple", "regex")
 
 

@@ -112,6 +112,18 @@ def test_one_request(line: str | list[str], properties: dict[str, Any]) -> None:
     assert requests(line) == [properties]
 
 
+@pytest.mark.parametrize("line", ["-f -n 3", "-f -n3", "-fn3", "-fn 3", "-f -n=3", "-f --lines=3"])
+def test_short_switches_may_stand_together(line: str) -> None:
+    line_reader = CommandLine(find("tail"))
+    arguments = {"name": "web", "lines": 3, "follow": True}
+    assert line_reader.read([*line.split(), "web"]) == [arguments]
+    assert line_reader.read(["web", *line.split()]) == [arguments]
+
+
+def test_a_name_that_is_given_twice_is_one_request() -> None:
+    assert requests("stop web db web") == [{"name": "web"}, {"name": "db"}]
+
+
 @pytest.mark.parametrize("command", ["start", "stop", "restart", "reload", "rm", "status"])
 def test_a_request_per_name(command: str) -> None:
     assert requests(f"{command} a b* c") == [{"name": "a"}, {"name": "b*"}, {"name": "c"}]
@@ -137,6 +149,8 @@ def test_a_request_per_name(command: str) -> None:
         ("start --match magic", "--match is one of glob, simple, regex, not 'magic'"),
         ("start --waitng", "start has no switch --waitng"),
         ("start -w", "start has no switch -w"),
+        ("tail -fx web", "tail has no switch -x"),
+        ("tail -nx web", "-n is a number, not 'x'"),
         ("quit --waiting=maybe", "--waiting is yes or no, not 'maybe'"),
         ("add web prog --option x", "an option is given as KEY=VALUE, not 'x'"),
         ("add web prog --option umask=9", "umask isn't an octal number: '9'"),
