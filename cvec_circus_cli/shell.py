@@ -71,7 +71,7 @@ class Shell:
     def do_line(self, line: str) -> int:
         """Run one line and return its exit code; whatever goes wrong is told, and that is all."""
         try:
-            words = shlex.split(line)
+            words = shlex.split("" if line.lstrip().startswith("#") else line)
         except ValueError as error:
             complain(f"*** {str(error).lower()}")
             return exit_codes.USAGE

@@ -43,6 +43,7 @@ class List(Command):
     request = ListRequest
     other_names: ClassVar[Mapping[str, str]] = {
         "ls": "list",
+        "pid": "list NAME",
     }
     acts = False
     prompt = True

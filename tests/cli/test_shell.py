@@ -61,6 +61,7 @@ def _keyboard(lines: Iterator[str | BaseException]) -> Callable[[str], str]:
         (("exit", "numwatchers"), 0, "", ""),
         (("numwatchers",), 0, "3\n\n", ""),
         (("incr web", "", "  "), 0, "2\n\n", ""),
+        (("# all of them: it's a comment", "  #", "numwatchers"), 0, "3\n\n", ""),
         (("stop nope", "numwatchers"), 3, "3\n\n", "error: no watcher is named 'nope'\n"),
         (
             ("nonsense now", "numwatchers"),
@@ -181,6 +182,7 @@ def test_lines_of_a_pipe_give_the_worst_exit_code(
         ("shutdown", "here it is quit"),
         ("update", "here it is reloadconfig"),
         ("delete", "here it is rm NAME"),
+        ("pid", "here it is list NAME"),
         ("top", "that is a program of its own: circus-top"),
     ],
 )
