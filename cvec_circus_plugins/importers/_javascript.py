@@ -1,4 +1,4 @@
-"""A JavaScript module's exports, as JSON, evaluated by node."""
+"""A JavaScript module's exports, or JSON with comments, as JSON, evaluated by node."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from cvec_circus_core.api import ImportProblem, SourceLine, SystemProblem, progr
 
 _LIMIT = 30.0
 _PRINT = """
-import(require("url").pathToFileURL(process.argv[1])).then(async (module) => {
+const path = process.argv[1];
+const text = (file) => require("fs").readFileSync(file, "utf8");
+const exports_of = path.endsWith(".json")
+  ? new Promise((done) => done(require("vm").runInNewContext("(" + text(path) + ")")))
+  : import(require("url").pathToFileURL(path));
+exports_of.then(async (module) => {
   let value = module.default ?? module;
   if (typeof value === "function") value = await value();
   console.log("\\u001e" + JSON.stringify(value, (key, item) =>

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cvec_circus_core.api import ImportProblem, SourceLine
+from cvec_circus_core.api import ImportedSection, ImportProblem, SourceLine
 
 if TYPE_CHECKING:
     import yaml
@@ -147,3 +147,13 @@ def scalar_text(value: object) -> str | None:
     if value is None:
         return ""
     return str(value) if isinstance(value, str | int | float) else None
+
+
+def count_from_zero(section: ImportedSection, starts: Mapping[str, str]) -> None:
+    """Give each process variables that count from a start on, beside its command.
+
+    The first of ours is 1, and only a shell counts.
+    """
+    words = [f"{name}=$(expr {start} + $(circus.wid) - 1)" for name, start in starts.items()]
+    section.options["cmd"] = " ".join([*words, "exec", section.options["cmd"]])
+    section.options["shell"] = "yes"

@@ -98,7 +98,15 @@ def _next_line(lines: enumerate[str]) -> str:
 
 def unit_words(setting: Setting) -> list[str]:
     """Split a value as systemd does: quotes stand around whole words. Raises `ImportProblem`."""
-    words: list[str] = []
+    return [word for words in unit_commands(setting) for word in words]
+
+
+def unit_commands(setting: Setting) -> list[list[str]]:
+    """Split a value into commands, between which a lone semicolon stands, and those into words.
+
+    Raises `ImportProblem`.
+    """
+    commands: list[list[str]] = [[]]
     at = 0
     text = setting.value.rstrip()
     joined = False
@@ -107,15 +115,19 @@ def unit_words(setting: Setting) -> list[str]:
         if match is None:
             raise ImportProblem("has a quote that is not closed", setting.origin)
         piece = match[1]
+        is_joined = joined and match.start(1) == at
+        at, joined = match.end(), True
+        if piece == ";" and not is_joined:
+            commands.append([])
+            continue
         if piece[0] in "\"'":
             piece = piece[1:-1]
         piece = _ESCAPE.sub(_letter, piece)
-        if joined and match.start(1) == at:
-            words[-1] += piece
+        if is_joined:
+            commands[-1][-1] += piece
         else:
-            words.append(piece)
-        at, joined = match.end(), True
-    return words
+            commands[-1].append(piece)
+    return [words for words in commands if words]
 
 
 def _letter(match: re.Match[str]) -> str:

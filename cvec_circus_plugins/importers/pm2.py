@@ -13,7 +13,13 @@ import shlex
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, SourceLine, literal
 from cvec_circus_plugins.importers._javascript import evaluated
-from cvec_circus_plugins.importers._tree import Node, read_tree, scalar_text, seconds_text
+from cvec_circus_plugins.importers._tree import (
+    Node,
+    count_from_zero,
+    read_tree,
+    scalar_text,
+    seconds_text,
+)
 
 _INTERPRETERS = {
     ".js": "node",
@@ -73,7 +79,7 @@ class Pm2Importer:
 
     def read(self, path: str, text: str) -> Imported:
         """Read it. Raises `ImportProblem`."""
-        is_script = path.endswith(_JAVASCRIPT)
+        is_script = path.endswith(_JAVASCRIPT) or _is_commented(path, text)
         tree = read_tree(path, evaluated(path), lines=False) if is_script else read_tree(path, text)
         imported = Imported(files=[path])
         if isinstance(tree, dict) and "apps" in tree:
@@ -93,16 +99,21 @@ class Pm2Importer:
         return imported
 
 
+def _is_commented(path: str, text: str) -> bool:
+    """Tell whether a file of JSON has comments, which pm2 reads as JavaScript."""
+    return path.endswith(".json") and bool(re.search(r"^[^\"]*(//|/\*)", text, re.MULTILINE))
+
+
 def _read_app(imported: Imported, app: Node) -> None:
     script = app.text("script")
     if not script:
         raise app.problem("script", "is missing")
-    name = app.text("name") or os.path.splitext(os.path.basename(script))[0]
+    name = app.text("name") or os.path.splitext(os.path.basename(script.rstrip("/")))[0]
     watcher = imported.add("watcher", name)
     folder = os.path.dirname(os.path.abspath(app.path))
     cwd = os.path.join(folder, os.path.expanduser(app.text("cwd")))
     options = watcher.options
-    options["cmd"] = _command(app, script, cwd)
+    options["cmd"] = _command(app, watcher, script, cwd)
     options["working_dir"] = os.path.normpath(cwd)
     _set_instances(app, watcher)
     _set_stops_and_restarts(app, watcher)
@@ -127,7 +138,12 @@ def _read_app(imported: Imported, app: Node) -> None:
             watcher.lose(app.origin(key), _LOST.get(key, "there is nothing like this"))
 
 
-def _command(app: Node, script: str, cwd: str) -> str:
+def _is_cluster(app: Node) -> bool:
+    mode = app.text("exec_mode")
+    return mode.startswith("cluster") or (not mode and "instances" in app.values)
+
+
+def _command(app: Node, watcher: ImportedSection, script: str, cwd: str) -> str:
     words = _words(app, "interpreter_args", "node_args", "exec_interpreter_args")
     arguments = _words(app, "args")
     interpreter = app.text("interpreter", "exec_interpreter")
@@ -135,6 +151,10 @@ def _command(app: Node, script: str, cwd: str) -> str:
     path = os.path.join(cwd, os.path.expanduser(script))
     if os.path.isfile(path):
         first = [os.path.normpath(path)]
+    if script == "serve" and not os.path.isfile(path):
+        watcher.lose(app.origin("script"), "serve is pm2's own; run a web server for the files")
+    if not interpreter and _is_cluster(app):
+        interpreter = "node"
     if not interpreter:
         interpreter = _INTERPRETERS.get(os.path.splitext(first[0])[1], "none")
     runner = [] if interpreter == "none" else [interpreter, *words]
@@ -162,8 +182,7 @@ def _set_instances(app: Node, watcher: ImportedSection) -> None:
     number = int(count)
     number = max(1, (os.cpu_count() or 1) + number) if number < 0 else number
     _number_processes(app, watcher, number)
-    is_cluster = mode.startswith("cluster") or (not mode and "instances" in app.values)
-    if is_cluster and number != 1:
+    if _is_cluster(app) and number != 1:
         watcher.lose(
             app.origin("exec_mode" if mode else "instances"),
             "node's cluster mode shares the port; here let a [socket:NAME] hold it, and listen at "
@@ -182,13 +201,8 @@ def _number_processes(app: Node, watcher: ImportedSection, number: int) -> None:
     if counted and not (first or "").isdecimal():
         watcher.lose(app.origin("increment_var"), f"env has no number for {counted}")
         counted = ""
-    # The first of ours is 1, and only a shell counts.
-    starts = {variable: "0"} | ({counted: str(first)} if counted else {})
-    words = [f"{name}=$(expr {start} + $(circus.wid) - 1)" for name, start in starts.items()]
-    options = watcher.options
-    options["numprocesses"] = str(number)
-    options["cmd"] = " ".join([*words, "exec", options["cmd"]])
-    options["shell"] = "yes"
+    watcher.options["numprocesses"] = str(number)
+    count_from_zero(watcher, {variable: "0"} | ({counted: str(first)} if counted else {}))
 
 
 def _set_stops_and_restarts(app: Node, watcher: ImportedSection) -> None:

@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, SourceLine, literal
-from cvec_circus_plugins.importers._tree import Node, read_tree, scalar_text, seconds_text
+from cvec_circus_plugins.importers._tree import (
+    Node,
+    count_from_zero,
+    read_tree,
+    scalar_text,
+    seconds_text,
+)
 
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)")
 _RESTARTS = {
@@ -71,8 +77,7 @@ class ProcessComposeImporter:
         for name, node in nodes.items():
             names[name] = imported.add("watcher", name)
             _read_process(node, names[name], words, top.text("log_location"))
-            if os.path.isfile(env_file := os.path.join(os.path.dirname(path), ".env")):
-                names[name].options["env_file"] = shlex.quote(os.path.abspath(env_file))
+            _set_env_files(node, names[name], os.path.dirname(os.path.abspath(path)))
         _set_order(nodes, names)
         for node, section in [(top, imported.daemon), *((nodes[n], names[n]) for n in nodes)]:
             _lose_the_rest(node, section)
@@ -95,13 +100,12 @@ def _read_process(node: Node, watcher: ImportedSection, shell: list[str], common
     options["working_dir"] = os.path.normpath(
         os.path.join(folder, os.path.expanduser(node.text("working_dir")))
     )
-    if node.boolean("disabled"):
+    if node.boolean("disabled") or node.values.get("schedule"):
         options["autostart"] = "no"
     count = node.number("replicas")
     if count is not None and count != 1:
         options["numprocesses"] = str(int(count))
-        watcher.env["PC_REPLICA_NUM"] = "$(circus.wid)"
-        watcher.lose(node.origin("replicas"), "PC_REPLICA_NUM begins at 1 here, not at 0")
+        count_from_zero(watcher, {"PC_REPLICA_NUM": "0"})
     _set_variables(node, watcher)
     _set_life(node, watcher)
     if log := node.text("log_location") or common_log:
@@ -154,6 +158,16 @@ def _set_readiness(probe: Node, watcher: ImportedSection) -> None:
         if probe.take(key) is not None:
             sentence = "no probe is asked; ready says when a process counts as ready"
             watcher.lose(probe.origin(key), sentence)
+
+
+def _set_env_files(node: Node, watcher: ImportedSection, folder: str) -> None:
+    own = node.take("env_file")
+    listed = own if isinstance(own, list) else [own] if own else []
+    files = [os.path.join(folder, str(file)) for file in listed]
+    if os.path.isfile(common := os.path.join(folder, ".env")) and common not in files:
+        files.insert(0, common)
+    if files:
+        watcher.options["env_file"] = " ".join(map(shlex.quote, files))
 
 
 def _set_variables(node: Node, section: ImportedSection) -> None:

@@ -11,9 +11,14 @@ import glob
 import os.path
 import re
 import shlex
-import socket
 
-from cvec_circus_core.api import Imported, ImportedSection, ImportProblem, literal
+from cvec_circus_core.api import (
+    Imported,
+    ImportedSection,
+    ImportProblem,
+    SourceLine,
+    literal,
+)
 from cvec_circus_plugins.importers._systemd_settings import (
     KNOWN,
     LIMITS,
@@ -23,17 +28,19 @@ from cvec_circus_plugins.importers._systemd_settings import (
     RESTARTS,
     seconds_of,
 )
+from cvec_circus_plugins.importers._systemd_specifiers import lose_specifiers, specified
 from cvec_circus_plugins.importers._unit_file import (
     Setting,
     UnitFile,
     open_unit,
     read_unit,
+    unit_commands,
     unit_words,
 )
 
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)\}|\$(\w+)")
-_SPECIFIER = re.compile(r"%(.)")
 _SERVICE = "Service"
+_FOR_EVER = "365d"
 
 
 class SystemdImporter:
@@ -56,12 +63,13 @@ class SystemdImporter:
         name = os.path.basename(path).removesuffix(".service")
         watcher = imported.add("watcher", name.partition("@")[0])
         if description := unit.text("Unit", "Description"):
-            watcher.comments.append(_specified(description, unit))
+            watcher.comments.append(specified(description, unit))
         _set_command(unit, watcher)
         _set_plain(unit, watcher)
         _set_life(unit, watcher)
         _set_output(unit, watcher)
         _set_variables(unit, watcher)
+        lose_specifiers(unit, watcher)
         _lose_the_rest(unit, watcher)
         _add_socket(imported, path, watcher)
         return imported
@@ -71,15 +79,18 @@ def _set_command(unit: UnitFile, watcher: ImportedSection) -> None:
     settings = unit.all(_SERVICE, "ExecStart")
     if not settings:
         raise ImportProblem(f"{unit.path}: [Service] has no ExecStart")
-    commands = [_command(setting, unit, watcher) for setting in settings]
+    commands = [
+        _command(words, setting, unit, watcher)
+        for setting in settings
+        for words in unit_commands(setting)
+    ]
     if len(commands) == 1:
         watcher.options["cmd"] = commands[0]
     else:
         watcher.options |= {"cmd": " && ".join(commands), "shell": "yes"}
 
 
-def _command(setting: Setting, unit: UnitFile, watcher: ImportedSection) -> str:
-    words = unit_words(setting)
+def _command(words: list[str], setting: Setting, unit: UnitFile, watcher: ImportedSection) -> str:
     program = words[0].lstrip("@-:+!") if words else ""
     if not program:
         raise ImportProblem("names no program", setting.origin)
@@ -91,7 +102,7 @@ def _command(setting: Setting, unit: UnitFile, watcher: ImportedSection) -> str:
     if "+" in prefix or "!" in prefix:
         watcher.lose(setting.origin, "the command runs with the rights of the watcher's user")
     text = shlex.join([program, *words[1:]]) if ":" in prefix else _joined([program, *words[1:]])
-    return _specified(text, unit, "$(circus.wid)")
+    return specified(text, unit, "$(circus.wid)")
 
 
 def _joined(words: list[str]) -> str:
@@ -115,37 +126,13 @@ def _variable(match: re.Match[str]) -> str:
     return f"$(circus.env.{name})" if name else "$"
 
 
-def _specified(text: str, unit: UnitFile, instance: str = "%i") -> str:
-    name = os.path.basename(unit.path)
-    stem, _, after = name.removesuffix(".service").partition("@")
-    values = {
-        "%": "%",
-        "n": name,
-        "N": name.removesuffix(".service"),
-        "p": stem,
-        "i": after or instance,
-        "I": after or instance,
-        "H": socket.gethostname(),
-        "h": os.path.expanduser("~") if not unit.text(_SERVICE, "User") else "~",
-        "t": "/run",
-        "S": "/var/lib",
-        "C": "/var/cache",
-        "L": "/var/log",
-        "E": "/etc",
-        "T": "/tmp",  # noqa: S108
-    }
-    user = unit.text(_SERVICE, "User") or "root"
-    values |= {"u": user, "h": os.path.expanduser(f"~{user}")}
-    return _SPECIFIER.sub(lambda match: values.get(match[1], match[0]), text)
-
-
 def _set_plain(unit: UnitFile, watcher: ImportedSection) -> None:
     for key, ours in PLAIN.items():
         if setting := unit.last(_SERVICE, key):
             watcher.options[ours] = (
-                _specified(setting.value, unit).lower()
+                specified(setting.value, unit).lower()
                 if (ours == "no_new_privs")
-                else _specified(setting.value, unit)
+                else specified(setting.value, unit)
             )
     folder = watcher.options.get("working_dir", "/").removeprefix("-")
     user = unit.text(_SERVICE, "User") or "root"
@@ -182,10 +169,16 @@ def _set_life(unit: UnitFile, watcher: ImportedSection) -> None:
         keys = ("SuccessExitStatus", "RestartPreventExitStatus")
         words = [word for key in keys for word in unit.text(_SERVICE, key).split()]
         codes = dict.fromkeys(["0", *filter(str.isdecimal, words)])
+        if other_words := [word for word in words if not word.isdecimal()]:
+            sentence = f"only numbers are exit codes: {' '.join(other_words)}"
+            watcher.lose(_origin(unit, *keys), sentence)
         options["exit_codes"] = " ".join(codes)
     _set_times(unit, options)
-    if unit.text(_SERVICE, "KillMode", "control-group") == "control-group":
+    mode = unit.text(_SERVICE, "KillMode", "control-group")
+    if mode == "control-group":
         options["stop_children"] = "yes"
+    elif mode != "mixed":
+        watcher.lose(_origin(unit, "KillMode"), "a process that goes takes its descendants along")
     reload = unit.last(_SERVICE, "ExecReload")
     if reload or kind == "notify-reload":
         if reload is None or re.search(
@@ -207,10 +200,18 @@ def _set_times(unit: UnitFile, options: dict[str, str]) -> None:
         text = (
             setting.value if setting and (key[:7] == "Timeout" or setting.key == key) else default
         )
-        if text.lower() in ("infinity", "0") and ours == "graceful_timeout":
-            options[ours] = "365d"
-        elif text and text.lower() != "infinity":
+        if text.lower() in ("infinity", "0"):
+            if ours.endswith("_timeout"):
+                options[ours] = _FOR_EVER
+        elif text:
             options[ours] = seconds_of(text, setting)
+    if unit.text(_SERVICE, "SendSIGKILL").lower() in ("no", "false", "off", "0"):
+        options["graceful_timeout"] = _FOR_EVER
+
+
+def _origin(unit: UnitFile, *keys: str) -> SourceLine:
+    settings = [setting for key in keys if (setting := unit.last(_SERVICE, key))]
+    return settings[0].origin
 
 
 def _set_output(unit: UnitFile, watcher: ImportedSection) -> None:
@@ -222,7 +223,7 @@ def _set_output(unit: UnitFile, watcher: ImportedSection) -> None:
         if kind == "null":
             watcher.options[f"close_child_{channel}"] = "yes"
         elif kind in ("file", "append", "truncate"):
-            watcher.options[f"{channel}_stream.filename"] = _specified(place, unit)
+            watcher.options[f"{channel}_stream.filename"] = specified(place, unit)
         elif kind not in ("journal", "inherit", "syslog", "journal+console", "syslog+console"):
             watcher.lose(
                 setting.origin, "output goes to a file, to syslog, or where circusd's goes"
@@ -235,8 +236,9 @@ def _set_variables(unit: UnitFile, watcher: ImportedSection) -> None:
             name, equals, value = pair.partition("=")
             if not equals:
                 raise ImportProblem(f"has {pair!r}, which is no NAME=VALUE", setting.origin)
-            watcher.set_variable(name, literal(_specified(value, unit)), setting.origin)
-    files = [_specified(setting.value, unit) for setting in unit.all(_SERVICE, "EnvironmentFile")]
+            text = specified(literal(value), unit, "$(circus.wid)")
+            watcher.set_variable(name, text, setting.origin)
+    files = [specified(setting.value, unit) for setting in unit.all(_SERVICE, "EnvironmentFile")]
     if files:
         watcher.options["env_file"] = " ".join(files)
 

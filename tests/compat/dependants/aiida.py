@@ -15,7 +15,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.compat.dependants.installed import PATIENCE, installed, report, surroundings, until
+from tests.compat.dependants.installed import (
+    PATIENCE,
+    end_those_of,
+    installed,
+    report,
+    surroundings,
+    until,
+)
 
 PACKAGES = ("aiida-core~=2.9.0",)
 SUBMIT = """
@@ -64,20 +71,23 @@ class Aiida:
         """Return what ``verdi daemon`` prints."""
         return self.run("verdi", "daemon", *words)
 
-    def first_of_log(self) -> str:
-        """Return the first line of ``verdi daemon logshow``, which follows the log for ever."""
-        with subprocess.Popen(
-            [self.bin / "verdi", "daemon", "logshow"],
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            process.kill()
-        return line
+    def shows_log(self) -> bool:
+        """Tell whether ``verdi daemon logshow``, which follows the log for ever, shows a worker."""
+        shown = self.home / "shown"
+        with shown.open("wb") as out:
+            process = subprocess.Popen(
+                [self.bin / "verdi", "daemon", "logshow"],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            return until(lambda: "daemon worker" in shown.read_text(encoding="utf-8"))
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def daemon_pid(self) -> int:
         """Return the pid of its daemon, which holds the arbiter."""
@@ -100,6 +110,7 @@ def steps(aiida: Aiida) -> Iterator[tuple[str, bool]]:
     yield "profile", "Created new profile" in aiida.run("verdi", "presto", "--use-zeromq")
     # Its workers take a second of the processor to end, and a busy machine has not so much to give.
     aiida.run("verdi", "config", "set", "daemon.timeout", "60")
+    aiida.run("verdi", "config", "set", "logging.aiida_loglevel", "INFO")
     yield "start", "OK" in aiida.daemon("start")
     pid = aiida.daemon_pid()
     yield "status", pid > 0 and len(aiida.workers()) == 1
@@ -115,7 +126,7 @@ def steps(aiida: Aiida) -> Iterator[tuple[str, bool]]:
     yield "restart", "OK" in aiida.daemon("restart")
     yield "restarted", until(lambda: len(aiida.workers()) > 0 and kept not in aiida.workers())
     yield "log", "circus[" in aiida.circus_log()
-    yield "logshow", aiida.first_of_log() != ""
+    yield "logshow", aiida.shows_log()
     pid = aiida.daemon_pid()
     yield "stop", "OK" in aiida.daemon("stop")
     yield "gone", until(lambda: not os.path.exists(f"/proc/{pid}"))
@@ -132,4 +143,5 @@ def check(side: str) -> set[str]:
             subprocess.run(
                 [aiida.bin / "verdi", "daemon", "stop"], env=aiida.environ, capture_output=True
             )
+            end_those_of(aiida.home)
             shutil.rmtree(aiida.home, ignore_errors=True)

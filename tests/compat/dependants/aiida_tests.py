@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.compat.dependants.installed import installed, surroundings
+from tests.compat.dependants.installed import end_those_of, installed, surroundings
 
 PACKAGES = (
     *("aiida-core[atomic_tools,rest]~=2.9.0", "aiida-export-migration-tests==0.9.0"),
@@ -40,6 +44,7 @@ def check(repository: Path, side: str) -> set[str]:
         try:
             return _run(repository, side, environment, home)
         finally:
+            end_those_of(home)
             shutil.rmtree(home, ignore_errors=True)
 
 
@@ -49,7 +54,7 @@ def _run(repository: Path, side: str, environment: Path, home: Path) -> set[str]
     subprocess.run(["git", "-C", str(repository), *words], check=True)
     shutil.unpack_archive(archive, home, filter="data")
     report = home / "report.xml"
-    subprocess.run(
+    process = subprocess.Popen(
         [
             *(environment / "bin" / "python", "-m", "pytest", "-q", "--broker-backend", "zmq"),
             *("-p", "no:cacheprovider", f"--junitxml={report}", *TESTS),
@@ -58,8 +63,17 @@ def _run(repository: Path, side: str, environment: Path, home: Path) -> set[str]
         env=surroundings(environment, home, AIIDA_PATH=str(home)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        timeout=LIMIT,
+        start_new_session=True,
     )
+    end = time.monotonic() + LIMIT
+    # A process that a test has left behind keeps it from ending when all is told.
+    while process.poll() is None and not report.exists() and time.monotonic() < end:
+        time.sleep(1)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     passed, failed = _outcomes(report)
     print(f"{side}: {passed} passed, {len(failed)} failed", flush=True)
     return failed

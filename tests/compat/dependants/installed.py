@@ -9,8 +9,10 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from tests.compat.conftest import COMPAT, ROOT
 
@@ -43,6 +45,14 @@ def surroundings(environment: Path, home: Path, **variables: str) -> dict[str, s
     """Return the variables for programs of an environment, with a home of their own."""
     path = f"{environment}/bin:{os.environ.get('PATH', os.defpath)}"
     return {**os.environ, "HOME": str(home), "PATH": path, **variables}
+
+
+def end_those_of(home: Path) -> None:
+    """Kill whatever still runs with a home of ours, so that nothing is left behind."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("HOME") == str(home):
+                process.kill()
 
 
 def until(fact: Callable[[], bool]) -> bool:

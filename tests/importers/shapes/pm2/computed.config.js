@@ -1,0 +1,1 @@
+module.exports = { apps: [1,2].map(i => ({ name: `bot-${i}`, script: "bot.ts", interpreter: "node", interpreter_args: "--import tsx", args: `--shard ${i}`, env: { SHARD: i, TOKEN: process.env.TOKEN || "t$x" }, filter_env: ["AWS_"], max_memory_restart: "200M" })) };

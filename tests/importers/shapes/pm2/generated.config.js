@@ -1,0 +1,1 @@
+module.exports = { apps : [{ name: 'app', script: './bin/www', watch: '.', instances: 'max', exec_mode: 'cluster', env: { NODE_ENV: 'development' }, env_production: { NODE_ENV: 'production' } }, { script: './service-worker/', watch: ['./service-worker'] }], deploy: { production: { user: 'SSH_USERNAME' } } };

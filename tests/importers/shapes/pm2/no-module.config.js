@@ -1,0 +1,1 @@
+require("no-module-of-this-name").config(); module.exports = {apps: []};

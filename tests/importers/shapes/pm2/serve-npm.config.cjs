@@ -1,0 +1,1 @@
+module.exports = { apps: [{ name: "serve", script: "serve", env: { PM2_SERVE_PATH: './dist', PM2_SERVE_PORT: 8080, PM2_SERVE_SPA: 'true' } }, {name: "npm", script: "npm", args: "run start:prod"}, {name: "bash", script: "./run.sh", interpreter: "bash", stop_exit_codes: [0], autorestart: true, uid: "nobody", namespace: "ns", time: true} ] };
