@@ -105,7 +105,7 @@ class KeptPlace(Place):
     def in_force(self, loaded: Loaded, options: ArbiterSpec) -> None:
         """Have the configuration kept that is in force, with the daemon's present options."""
         self._link.tell("patience", options.keeper_patience)
-        self._link.tell("note", _LOADED, plain_form.dump(replace(loaded, arbiter=options)))
+        self._link.note(_LOADED, plain_form.dump(replace(loaded, arbiter=options)))
 
 
 def _python_of(venv: str | None, watch: float, limit: float) -> str:

@@ -197,7 +197,8 @@ def _open(engine: Engine, loaded: Loaded, place: Place) -> None:
     """Open sockets and endpoints, with the priority that the daemon is to have."""
     engine.bus.listen("log", log_event)
     log.info("Starting master on pid %d", os.getpid())
-    abandoned = find_abandoned() if place.is_first else ()
+    taken_over = [process.pid for process in engine.store.inventory.processes]
+    abandoned = find_abandoned(taken_over) if place.is_first else ()
     if left_behind := sentence_of(abandoned, loaded.watchers):
         log.warning("%s", left_behind)
     way = precedence.take(loaded.arbiter.nice, realtime=loaded.arbiter.realtime)

@@ -102,6 +102,7 @@ def test_the_same_processes_go_on_with_output_and_sockets(daemon: Daemon) -> Non
         pass  # its processes have it
     daemon.write(body(daemon, port).replace("numprocesses = 2", "numprocesses = 3"))
     begin(daemon)
+    assert f"{pids['web'][0]} (sleep 1001" not in daemon.text()
     assert daemon.said(f"process {gone}, left behind, is not taken over: the configuration has no")
     assert not is_alive(gone)
     assert daemon.until_active("web", 3)[:2] == pids["web"]

@@ -101,7 +101,11 @@ def test_a_socket_is_kept_closed_and_opened_where_it_was(started: Any) -> None:
     daemon.ok("reloadconfig", waiting=True)
     daemon.kill_keeper()
     assert daemon.ok("listsockets")["sockets"][0]["backlog"] == 7
-    daemon.file.write_text(daemon.file.read_text().replace("/web\n", "/other\n"))
+    good = daemon.file.read_text()
+    daemon.file.write_text("[circus]\nno_such_option = 1\n")
+    daemon.kill_keeper()
+    assert daemon.ok("list")["watchers"] == ["exits", "trees"]
+    daemon.file.write_text(good.replace("/web\n", "/other\n"))
     daemon.ok("reloadconfig", waiting=True)
     daemon.kill_keeper()
     assert not (daemon.folder / "web").exists()

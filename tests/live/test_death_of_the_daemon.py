@@ -105,7 +105,7 @@ _AS_NOBODY = """
 import os, sys
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from cvec_circus_core.system.processes.abandoned import find_abandoned
-print(*(process.pid for process in find_abandoned(30)))
+print(*(process.pid for process in find_abandoned(limit=30)))
 """
 
 

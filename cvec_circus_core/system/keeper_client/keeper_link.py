@@ -14,6 +14,7 @@ from cvec_circus_core.model.errors import CannotBind, SystemProblem
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.standby_fork import fork_standby
+from cvec_circus_core.system.keeper_client.successor import KeeperCopy
 from cvec_circus_core.system.state_store import Inventory, KeptProcess
 
 _AT_ONCE = 32
@@ -57,6 +58,8 @@ class KeeperLink:
         self.on_lost: Callable[[], None] = ignore_loss
         """Is called when the keeper is gone."""
         self.on_shared: OnShared = ignore_shared
+        self.copy = KeeperCopy()
+        """What another keeper could begin with."""
 
     @classmethod
     def of_stdin(cls) -> KeeperLink:
@@ -110,6 +113,11 @@ class KeeperLink:
             wire.send(self._connection, message, descriptors)
         except OSError:
             return  # The keeper is gone, which is told in the event loop.
+
+    def note(self, key: str, content: bytes | None) -> None:
+        """Have something kept under a key; None forgets it."""
+        self.copy.holdings.note(key, content)
+        self.tell("note", key, content)
 
     def ask(self, *message: object) -> Any:
         """Send a message and wait for its answer. Raises `CannotBind`, `SystemProblem`."""

@@ -12,7 +12,7 @@ from cvec_circus_core.model.launch import LaunchPlan, Served, Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink, ignore_loss
 from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Entry
-from cvec_circus_core.system.keeper_client.successor import SHARES, KeeperCopy
+from cvec_circus_core.system.keeper_client.successor import SHARES
 from cvec_circus_core.system.processes.descriptors import nofile
 from cvec_circus_core.system.processes.session_stop import stop_sessions
 from cvec_circus_core.system.protocols import (
@@ -58,7 +58,7 @@ class KeptProcesses:
         self._link = link
         self._defer = defer
         self._on_lost_all = on_lost_all
-        self.copy = KeeperCopy()
+        self.copy = link.copy
         self._is_shared = bool(link.facts.get(SHARES))
         """Whether we get duplicates of what the keeper has, and keep some of what it gets."""
         self.known: dict[int, Entry] = {}
@@ -282,8 +282,7 @@ class KeeperStore(StateStore):
 
     def note(self, key: str, content: bytes | None) -> None:
         """Have something kept under a key; None forgets it."""
-        self._holdings.note(key, content)
-        self._link.tell("note", key, content)
+        self._link.note(key, content)
 
     def hold(self, name: str, descriptor: int) -> None:
         """Have a duplicate of a descriptor held."""

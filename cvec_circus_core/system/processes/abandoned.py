@@ -49,16 +49,17 @@ def is_abandoned(pid: int) -> bool:
     return row.parent in above
 
 
-def find_abandoned(limit: float = _LIMIT) -> list[Abandoned]:
+def find_abandoned(taken_over: Iterable[int] = (), limit: float = _LIMIT) -> list[Abandoned]:
     """Return the processes that no daemon has any more; what was found when the time is over.
 
-    Those that are not ours to end are none of our business.
+    Those that we have ``taken_over`` belong to us, and so do all of the same daemon. Those that are
+    not ours to end are none of our business.
     """
     if not HAS_PROC:
         return []
     end_at = time.monotonic() + limit
     above = pids_above()
-    living = _living(above)
+    living = _living((*above, *taken_over))
     abandoned: list[Abandoned] = []
     for parent in above:
         for pid in child_pids(parent):
