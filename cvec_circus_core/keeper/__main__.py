@@ -7,12 +7,17 @@ that it had as well (`handover.py`).
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    # asyncio would load OpenSSL, a tenth of our memory, and does without it as well.
+    sys.modules["ssl"] = None  # type: ignore[assignment]
+
 import asyncio
 import json
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import partial

@@ -145,6 +145,7 @@ def test_a_new_keeper_has_the_limits_of_the_old_one(started: Any) -> None:
     after = Path(f"/proc/{daemon.pids('trees')[0]}/limits").read_text()
     tag = re.compile("(?m)^Max file locks.*$")
     assert tag.sub("", after) == tag.sub("", before)
+    assert "libcrypto" not in Path(f"/proc/{daemon.keeper()}/maps").read_text()
     _end(daemon)
 
 
