@@ -62,8 +62,8 @@ class Adoption:
             number = len(inventory.processes) + 1
             kept = KeptProcess(number, pid, b"", outputs[pid], None, False)
             note_adopted(inventory, spec, process.wid, kept, started_at)
-        for name, ours in self._sockets.items():
-            inventory.sockets.append((self._plans[name], _opened(self._plans[name], ours)))
+        for name, copy in self._sockets.items():
+            inventory.sockets.append((self._plans[name], _opened(self._plans[name], copy)))
         return inventory
 
     def _problem(self, process: Recorded) -> str | None:
@@ -87,36 +87,36 @@ class Adoption:
             sockets = sockets_within(pid)
         except OSError:
             return sorted(names)
-        matches = {name: ours for ours in sockets for name in names if self._is(ours, name)}
+        matches = {name: copy for copy in sockets for name in names if self._is(copy, name)}
         missing = sorted(names - matches.keys())
         if not missing:
             self._sockets = {**matches, **self._sockets}
-        kept = {ours.fileno() for ours in self._sockets.values()}
-        for ours in sockets:
-            if ours.fileno() not in kept:
-                ours.close()
+        kept = {copy.fileno() for copy in self._sockets.values()}
+        for copy in sockets:
+            if copy.fileno() not in kept:
+                copy.close()
         return missing
 
-    def _is(self, ours: socket.socket, name: str) -> bool:
+    def _is(self, copy: socket.socket, name: str) -> bool:
         """Tell whether a socket is bound where the configuration says."""
         plan = self._plans[name]
-        if ours.type != getattr(socket, plan.type):
+        if copy.type != getattr(socket, plan.type):
             return False
-        if plan.type in _LISTENING and not ours.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        if plan.type in _LISTENING and not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return False
         try:
             if plan.path is not None:
                 path = os.path.abspath(plan.path)
-                return ours.getsockname() == path and os.path.exists(path)
-            return plan.port != 0 and ours.getsockname()[:2] == resolved(plan)[:2]
+                return copy.getsockname() == path and os.path.exists(path)
+            return plan.port != 0 and copy.getsockname()[:2] == resolved(plan)[:2]
         except (OSError, CircusError):
             return False
 
 
-def _opened(plan: BindPlan, ours: socket.socket) -> OpenSocket:
-    number, where = ours.fileno(), ours.getsockname()
+def _opened(plan: BindPlan, copy: socket.socket) -> OpenSocket:
+    number, where = copy.fileno(), copy.getsockname()
     host, port = (plan.host, plan.port) if plan.path is not None else where[:2]
     path = None if plan.path is None else os.path.abspath(plan.path)
     listens = plan.type in _LISTENING
-    ours.detach()
+    copy.detach()
     return OpenSocket(plan.name, number, host, port, path, plan.backlog, listens)

@@ -21,11 +21,11 @@ def become_keeper(
     caller: WaitingCaller,
     pidfile: PidFile | None,
     state: StateFile | None,
-    left: Inventory,
+    inventory: Inventory,
 ) -> NoReturn:
     """Run the keeper in this process; ``again`` is the command that starts the daemon.
 
-    What is ``left`` of an earlier daemon is the keeper's from the beginning.
+    What is in the inventory is the keeper's from the beginning.
     """
     state_file, state_fd = (None, None) if state is None else state.hand_on()
     order = {
@@ -35,7 +35,9 @@ def become_keeper(
         "caller_fd": caller.hand_on(),
         "state_file": state_file,
         "state_fd": state_fd,
-        "handover_fd": pack(holdings_of(left), left.sockets, {}) if left.processes else None,
+        "handover_fd": pack(holdings_of(inventory), inventory.sockets, {})
+        if inventory.processes
+        else None,
     }
     sys.stdout.flush()
     sys.stderr.flush()

@@ -113,15 +113,15 @@ def _run_with_pidfile(
             pidfile = PidFile(spec.pidfile)
             pidfile.acquire()
             stack.callback(pidfile.release)
-        state, left = take_state_file(loaded, flags.config, os.environ, partial(set_up, spec))
+        state, inventory = take_state_file(loaded, flags.config, os.environ, partial(set_up, spec))
         if spec.keeper:
             wait_written(END_LIMIT)
-            become_keeper(again, caller, pidfile, state, left)
+            become_keeper(again, caller, pidfile, state, inventory)
         if state is not None:
             stack.callback(state.release)
         # Process 1 of a container is given every orphan without asking.
         make = subreaper_processes if _is_given_orphans() else choose_processes
-        place = Place(local_owner(make, state or NO_RECORD, left), caller)
+        place = Place(local_owner(make, state or NO_RECORD, inventory), caller)
         return serve(flags, loaded, place)
 
 

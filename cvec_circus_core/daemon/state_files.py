@@ -47,17 +47,16 @@ def take_state_file(
     Others are stopped, or ignored. No file where a daemon has it, and where there can be none,
     which is logged. ``begin_log`` is called before anything is said.
     """
-    nobody = Inventory()
     try:
         state = StateFile.acquire(_path(loaded.arbiter, config, environ))
     except (OSError, SystemProblem) as error:
         begin_log()
         log.warning("what a SIGKILL of this daemon leaves would not be stopped: %s", error)
-        return None, nobody
+        return None, Inventory()
     if state is None:
-        return None, nobody
+        return None, Inventory()
     records = state.read()
-    inventory = nobody
+    inventory = Inventory()
     if loaded.arbiter.on_daemon_death == ADOPT and any(living_in(records)):
         begin_log()
         inventory = _adopt(records, loaded)

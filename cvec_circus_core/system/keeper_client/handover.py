@@ -26,15 +26,15 @@ KeptSocket = tuple[BindPlan, OpenSocket]
 def pack(holdings: Holdings, sockets: Iterable[KeptSocket], facts: Mapping[str, object]) -> int:
     """Return a file with all of that; it and all the descriptors pass exec. Raises OSError."""
     kept = list(sockets)
-    descriptors = [*_there(holdings.held).values()]
+    descriptors = [*_existing(holdings.held).values()]
     for entry in holdings.ledger:
-        descriptors += _there(entry.descriptors).values()
+        descriptors += _existing(entry.descriptors).values()
     descriptors += (opened.number for _, opened in kept)
     data = {
         "processes": [_to_data(entry) for entry in holdings.ledger],
         "sockets": [(plan._asdict(), opened._asdict()) for plan, opened in kept],
         "notes": holdings.notes,
-        "held": _there(holdings.held),
+        "held": _existing(holdings.held),
         "facts": dict(facts),
     }
     file = os.memfd_create("handover", 0)
@@ -64,7 +64,7 @@ def unpack(file: int) -> Inventory:
     return Inventory(
         [_from_data(fields) for fields in data.get("processes", ())],
         [
-            (BindPlan(**_known(BindPlan, plan)), OpenSocket(**_known(OpenSocket, opened)))
+            (BindPlan(**_fields_of(BindPlan, plan)), OpenSocket(**_fields_of(OpenSocket, opened)))
             for plan, opened in data.get("sockets", ())
         ],
         data.get("notes", {}),
@@ -73,7 +73,7 @@ def unpack(file: int) -> Inventory:
     )
 
 
-def _there(descriptors: Mapping[str, int]) -> dict[str, int]:
+def _existing(descriptors: Mapping[str, int]) -> dict[str, int]:
     return {name: number for name, number in descriptors.items() if number != NO_DESCRIPTOR}
 
 
@@ -83,7 +83,7 @@ def _to_data(entry: Entry) -> dict[str, object]:
         "number": entry.number,
         "pid": entry.pid,
         "label": entry.label,
-        "descriptors": _there(entry.descriptors),
+        "descriptors": _existing(entry.descriptors),
         "end": end,
         "is_confirmed": entry.is_confirmed,
     }
@@ -101,5 +101,7 @@ def _from_data(fields: Mapping[str, Any]) -> KeptProcess:
     )
 
 
-def _known(kind: type[BindPlan] | type[OpenSocket], fields: Mapping[str, Any]) -> dict[str, Any]:
+def _fields_of(
+    kind: type[BindPlan] | type[OpenSocket], fields: Mapping[str, Any]
+) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in kind._fields}

@@ -45,9 +45,9 @@ class KeeperCopy:
         self, plan: Mapping[str, object], opened: Mapping[str, object], descriptor: int
     ) -> None:
         """Have a duplicate of a kept socket."""
-        told = OpenSocket(**{**opened, "number": descriptor})  # type: ignore[arg-type]
-        self.drop_socket(told.name)
-        self._sockets[told.name] = (BindPlan(**plan), told)  # type: ignore[arg-type]
+        kept = OpenSocket(**{**opened, "number": descriptor})  # type: ignore[arg-type]
+        self.drop_socket(kept.name)
+        self._sockets[kept.name] = (BindPlan(**plan), kept)  # type: ignore[arg-type]
 
     def drop_socket(self, name: str) -> None:
         """Close our duplicate of a socket."""

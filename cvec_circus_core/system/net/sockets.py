@@ -104,15 +104,15 @@ class CircusSocket(socket.socket):
 
     @classmethod
     def inherited(cls, plan: BindPlan, opened: OpenSocket) -> Self:
-        """Return the socket that another process has opened by a plan, and that is ours now."""
-        ours = cls.__new__(cls)
-        socket.socket.__init__(ours, fileno=opened.number)
-        ours.set_inheritable(False)
-        ours.plan, ours.name, ours.backlog = plan, opened.name, opened.backlog
-        ours.host, ours.port, ours.path = opened.host, opened.port, opened.path
-        ours._file = None if ours.path is None else file_at(ours.path)
-        ours._maker = os.getpid()
-        return ours
+        """Return the socket that another process has opened by a plan; it is ours now."""
+        inherited = cls.__new__(cls)
+        socket.socket.__init__(inherited, fileno=opened.number)
+        inherited.set_inheritable(False)
+        inherited.plan, inherited.name, inherited.backlog = plan, opened.name, opened.backlog
+        inherited.host, inherited.port, inherited.path = opened.host, opened.port, opened.path
+        inherited._file = None if inherited.path is None else file_at(inherited.path)
+        inherited._maker = os.getpid()
+        return inherited
 
     @classmethod
     def load_from_config(cls, config: Mapping[str, Any]) -> Self:

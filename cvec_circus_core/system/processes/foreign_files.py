@@ -57,13 +57,13 @@ def outputs_of(pids: Collection[int]) -> dict[int, dict[str, int]]:
 
 
 def _with_readers(links: Collection[str]) -> set[str]:
-    found: set[str] = set()
+    read_links: set[str] = set()
     for pid in list_pids() if links else ():
         with suppress(OSError):
             for number, link in descriptors_of(pid):
-                if link in links and link not in found and _may_read(pid, number):
-                    found.add(link)
-    return found
+                if link in links and link not in read_links and _may_read(pid, number):
+                    read_links.add(link)
+    return read_links
 
 
 def _may_read(pid: int, number: int) -> bool:

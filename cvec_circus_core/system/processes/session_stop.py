@@ -44,8 +44,8 @@ def wait_or_kill(pid: int, grace: float) -> None:
     if pidfds:
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         _await(pidfds, grace)
-    for left in pidfds.values():
-        os.close(left)
+    for remaining in pidfds.values():
+        os.close(remaining)
 
 
 def _signal_groups(pids: Iterable[int], signum: int) -> None:
