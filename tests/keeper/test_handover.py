@@ -20,6 +20,7 @@ from cvec_circus_core.system.keeper_client.handover import pack, unpack
 from cvec_circus_core.system.keeper_client.keeper_link import KeeperLink
 from cvec_circus_core.system.keeper_client.kept_processes import KeptProcesses
 from cvec_circus_core.system.keeper_client.ledger import NO_DESCRIPTOR, Holdings
+from cvec_circus_core.system.processes.descriptors import NofileLimit
 from cvec_circus_core.system.processes.local_owner import pidfd_processes
 from cvec_circus_core.system.processes.lost_exits import exit_of_stranger
 from cvec_circus_core.system.state_store import Inventory, KeptProcess
@@ -57,6 +58,18 @@ def test_what_is_missing_or_new_does_no_harm(data: dict[str, object]) -> None:
         marshal.dump(data, out)
     inventory = unpack(file)
     assert (inventory.processes, inventory.notes) == ([], data.get("notes", {}))
+
+
+def test_duplicates_take_no_more_than_half_of_what_there_is() -> None:
+    limit, (reading, writing) = NofileLimit(), os.pipe()
+    copy = limit.duplicate(reading)
+    assert os.path.sameopenfile(copy, reading)
+    assert not os.get_inheritable(copy)
+    limit.original = limit.current = (2 * copy, 2 * copy)
+    with pytest.raises(OSError, match="Too many open files"):
+        limit.duplicate(reading)
+    for number in (copy, reading, writing):
+        os.close(number)
 
 
 def _grandchild(program: str) -> int:

@@ -24,6 +24,7 @@ is accepted where there is none left (`net/accept_gate.py`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -150,9 +151,16 @@ class NofileLimit:
         return high
 
     def duplicate(self, fd: int) -> int:
-        """Return a duplicate that lives long. Raises OSError."""
+        """Return a duplicate that lives long. Raises OSError.
+
+        The upper half of what we may have is kept for those that are no duplicates.
+        """
         low = self.original[0] if self.is_raised else 0
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, low)
+        copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, low)
+        if 0 <= self.current[0] // 2 <= copy:
+            os.close(copy)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return copy
 
 
 nofile = NofileLimit()
