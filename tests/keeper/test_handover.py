@@ -65,7 +65,7 @@ def test_duplicates_take_no_more_than_half_of_what_there_is() -> None:
     copy = limit.duplicate(reading)
     assert os.path.sameopenfile(copy, reading)
     assert not os.get_inheritable(copy)
-    limit.original = limit.current = (2 * copy, 2 * copy)
+    limit.original, limit.current = (2 * copy - 1, 2 * copy), (2 * copy, 2 * copy)
     with pytest.raises(OSError, match="Too many open files"):
         limit.duplicate(reading)
     for number in (copy, reading, writing):

@@ -155,8 +155,7 @@ class NofileLimit:
 
         The upper half of what we may have is kept for those that are no duplicates.
         """
-        low = self.original[0] if self.is_raised else 0
-        copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, low)
+        copy = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, self._lowest_for_long)
         if 0 <= self.current[0] // 2 <= copy:
             os.close(copy)
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
