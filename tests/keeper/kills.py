@@ -11,6 +11,7 @@ import argparse
 import os
 import random
 import re
+import resource
 import signal
 import socket
 import statistics
@@ -18,13 +19,19 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.keeper.kept import Kept
 from tests.live.daemon import is_alive, until
 from tests.live.wire import Caller, NoReply
+
+Shortage = Callable[[psutil.Process], None]
+"""Has a brain run out of something."""
 
 _TALKER = (
     "import sys, time, os\n"
@@ -170,8 +177,36 @@ class Load:
             self._books.unanswered += 1
 
 
+def short_of_memory(brain: psutil.Process) -> None:
+    """Let whatever it allocates fail."""
+    brain.rlimit(psutil.RLIMIT_AS, (brain.memory_info().vms, resource.RLIM_INFINITY))
+
+
+def short_of_descriptors(brain: psutil.Process) -> None:
+    """Leave ten descriptors."""
+    brain.rlimit(
+        psutil.RLIMIT_NOFILE, (brain.num_fds() + 10, brain.rlimit(psutil.RLIMIT_NOFILE)[1])
+    )
+
+
+def short_of_nothing(brain: psutil.Process) -> None:
+    """Leave it alone."""
+
+
+SHORTAGES: dict[str, Shortage] = {
+    "nothing": short_of_nothing,
+    "memory": short_of_memory,
+    "descriptors": short_of_descriptors,
+}
+"""What a brain may run out of before it is killed."""
+
+
 def kill_again_and_again(
-    daemon: Kept, kills: int, signum: int = signal.SIGKILL, seed: int = 1
+    daemon: Kept,
+    kills: int,
+    signum: int = signal.SIGKILL,
+    seed: int = 1,
+    run_short: Shortage = short_of_nothing,
 ) -> Books:
     """Kill the brain so many times at random moments, and hold the books."""
     chance, books = random.Random(seed), Books()
@@ -183,8 +218,14 @@ def kill_again_and_again(
             brain = daemon.brain()
             if not brain:
                 continue
+            if run_short is not short_of_nothing:
+                run_short(psutil.Process(brain))
+                time.sleep(chance.uniform(0, 0.3))
             killed_at = time.monotonic()
-            os.kill(brain, signum)
+            try:
+                os.kill(brain, signum)
+            except ProcessLookupError:
+                pass  # what it was short of was too much for it
             books.kills += 1
             if chance.random() < 0.8:
                 _until_answered(daemon, brain)
@@ -262,7 +303,7 @@ def _age(file: Path) -> int:
 
 def start() -> Kept:
     """Start the daemon with its load."""
-    daemon = Kept("")
+    daemon = Kept("", circus="keeper_patience = 2")
     (daemon.folder / "talker.py").write_text(_TALKER)
     (daemon.folder / "server.py").write_text(_SERVER)
     daemon.write(_CONFIG.format(python=sys.executable, folder=daemon.folder))
@@ -270,11 +311,11 @@ def start() -> Kept:
     return daemon
 
 
-def run(kills: int, signum: int, seed: int) -> Books:
+def run(kills: int, signum: int, seed: int, run_short: Shortage = short_of_nothing) -> Books:
     """Start a daemon, kill its brain, and return the books."""
     daemon = start()
     try:
-        books = kill_again_and_again(daemon, kills, signum, seed)
+        books = kill_again_and_again(daemon, kills, signum, seed, run_short)
         if daemon.stop() != 0:
             books.problems.append("circusd did not end well")
         until(lambda: not daemon.alive())
@@ -289,8 +330,10 @@ def main(arguments: Any = None) -> int:
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--signal", default="SIGKILL")
+    parser.add_argument("--short-of", choices=SHORTAGES, default="nothing")
     words = parser.parse_args(arguments)
-    books = run(words.kills, signal.Signals[words.signal], words.seed)
+    shortage = SHORTAGES[words.short_of]
+    books = run(words.kills, signal.Signals[words.signal], words.seed, shortage)
     print(books)
     is_good = not (books.problems or books.failures or books.lost_lines or books.doubled_lines)
     return 0 if is_good else 1
