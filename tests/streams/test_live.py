@@ -318,8 +318,8 @@ def test_descriptors_do_not_pile_up(start: Start, tmp_path: Path) -> None:
         daemon.ok("restart", name="w", waiting=True)
     until(lambda: held() == before)
     daemon.ok("stop", name="w", waiting=True)
-    pipes = 8 if own == 1 else 16
-    until(lambda: held() == Counter(pidfd=own - 1, pipe=before["pipe"] - pipes))
+    most = Counter(pidfd=own - 1, pipe=before["pipe"] - 8 * min(own, 2))
+    until(lambda: held() <= most)
 
 
 def test_both_channels_side_by_side(start: Start, tmp_path: Path) -> None:
