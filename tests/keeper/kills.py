@@ -86,6 +86,9 @@ class Books:
     """What was seen."""
 
     kills: int = 0
+    upgrades: int = 0
+    untold: int = 0
+    """Deaths of which no line is in the log."""
     answers: list[float] = field(default_factory=list)
     """Seconds from a kill until a request was answered."""
     requests: int = 0
@@ -100,11 +103,12 @@ class Books:
 
     def __str__(self) -> str:
         """The closing lines."""
-        ordered = sorted(self.answers)
+        ordered = sorted(self.answers) or [0.0]
         return (
-            f"{self.kills} kills; answered again after {statistics.median(ordered) * 1000:.0f} ms "
+            f"{self.upgrades} upgrades, {self.kills} kills; answered again after "
+            f"{statistics.median(ordered) * 1000:.0f} ms "
             f"(p95 {ordered[int(len(ordered) * 0.95)] * 1000:.0f} ms, "
-            f"at most {ordered[-1] * 1000:.0f} ms)\n"
+            f"at most {ordered[-1] * 1000:.0f} ms); {self.untold} deaths without a line\n"
             f"{self.requests} requests on the managed socket, {len(self.failures)} failed\n"
             f"{self.wishes} wishes answered, {self.unanswered} told of an error or unanswered\n"
             f"{self.lines} lines: {self.lost_lines} lost, {self.doubled_lines} doubled, "
@@ -257,7 +261,7 @@ def check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
         if daemon.pids(name) != pids:
             books.problems.append(f"{name} has other pids: {pids}, now {daemon.pids(name)}")
     daemon.ok("stop", name="crashers", waiting=True)
-    listed = {pid for name in ("web", "talkers", "resized") for pid in daemon.pids(name)}
+    listed = {pid for name in {*steady, "resized"} for pid in daemon.pids(name)}
     strays = {
         pid: line
         for pid, line in daemon.alive().items()
@@ -274,6 +278,10 @@ def check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
         for pid, count in told.items()
         if count > max(1, started[pid])
     )
+    books.untold = sum(pid not in told and not is_alive(int(pid)) for pid in started)
+    if books.untold > books.kills + books.upgrades:
+        # The last lines of a brain that is killed are not in the log any more, and no others.
+        books.problems.append(f"{books.untold} deaths were never told")
     daemon.ok("stop", name="talkers", waiting=True)
     _count_lines(daemon.folder, books)
 
@@ -301,12 +309,12 @@ def _age(file: Path) -> int:
     return int(suffix) if suffix.isdigit() else 0
 
 
-def start() -> Kept:
-    """Start the daemon with its load."""
+def start(more: str = "") -> Kept:
+    """Start the daemon with its load, and with more sections."""
     daemon = Kept("", circus="keeper_patience = 2")
     (daemon.folder / "talker.py").write_text(_TALKER)
     (daemon.folder / "server.py").write_text(_SERVER)
-    daemon.write(_CONFIG.format(python=sys.executable, folder=daemon.folder))
+    daemon.write(_CONFIG.format(python=sys.executable, folder=daemon.folder) + more)
     daemon.start()
     return daemon
 
