@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ import psutil
 from tests.keeper.kept import Kept
 from tests.live.daemon import is_alive, until
 from tests.live.wire import Caller, NoReply
+
+_REAPED = re.compile(r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)")
+_STARTED = re.compile(r"running \S+ process \[pid (\d+)\]")
+_SOONEST_AGAIN = timedelta(seconds=20)
 
 Shortage = Callable[[psutil.Process], None]
 """Has a brain run out of something."""
@@ -269,21 +274,38 @@ def check(daemon: Kept, books: Books, steady: dict[str, list[int]]) -> None:
     }
     if strays:
         books.problems.append(f"not listed: {strays}")
-    reaps = r"process \[pid (\d+)\] ended by itself|\.reap \{'process_pid': (\d+)"
-    told = Counter("".join(pids) for pids in re.findall(reaps, daemon.text()))
-    # A pid may have been used again; and the line of a start may have died with the brain.
-    started = Counter(re.findall(r"running \S+ process \[pid (\d+)\]", daemon.text()))
-    books.problems.extend(
-        f"{pid} started {started[pid]} times and reaped {count} times"
-        for pid, count in told.items()
-        if count > max(1, started[pid])
-    )
+    books.problems.extend(told_twice(daemon.text()))
+    told = {pid for line in daemon.text().splitlines() for pid in _pids(_REAPED, line)}
+    started = {pid for line in daemon.text().splitlines() for pid in _pids(_STARTED, line)}
     books.untold = sum(pid not in told and not is_alive(int(pid)) for pid in started)
     if books.untold > books.kills + books.upgrades:
         # The last lines of a brain that is killed are not in the log any more, and no others.
         books.problems.append(f"{books.untold} deaths were never told")
     daemon.ok("stop", name="talkers", waiting=True)
     _count_lines(daemon.folder, books)
+
+
+def told_twice(text: str) -> list[str]:
+    """Return the deaths that a log tells twice.
+
+    A pid may be used again, and the line of a start may have died with a brain: two deaths of one
+    pid that are further apart than `_SOONEST_AGAIN` are those of two processes.
+    """
+    deaths: dict[str, datetime] = {}
+    twice = []
+    for line in text.splitlines():
+        for pid in _pids(_STARTED, line):
+            deaths.pop(pid, None)
+        for pid in _pids(_REAPED, line):
+            at = datetime.fromisoformat(line[: len("2026-11-29 12:00:00")])
+            if pid in deaths and at - deaths[pid] < _SOONEST_AGAIN:
+                twice.append(f"the death of {pid} was told at {deaths[pid]} and at {at}")
+            deaths[pid] = at
+    return twice
+
+
+def _pids(pattern: re.Pattern[str], line: str) -> list[str]:
+    return ["".join(match.groups("")) for match in pattern.finditer(line)]
 
 
 def _count_lines(folder: Path, books: Books) -> None:
