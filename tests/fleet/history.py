@@ -146,14 +146,14 @@ class Cases:
         before = {slot: life.pid for slot, life in self.fleet.observer.holders().items()}
         begun = time.monotonic()
         self.fleet.apply(self.fleet.config(self.release))
-        until(
-            lambda: (
-                all(
-                    life.pid != before[slot] for slot, life in self.fleet.observer.holders().items()
-                )
-                and len(self.fleet.observer.holders()) == len(SLOTS)
+
+        def are_replaced() -> bool:
+            holders = self.fleet.observer.holders()
+            return len(holders) == len(SLOTS) and all(
+                life.pid != before.get(slot) for slot, life in holders.items()
             )
-        )
+
+        until(are_replaced, 2 * LIMIT)
         self._note_recovery(begun)
 
     def apply_a_bad_configuration(self) -> None:

@@ -23,6 +23,8 @@ from tests.soak.soak import clock_environment
 NAMES = ("a", "b", "c")
 SLOTS = ("first", "second", "third")
 QUOTA = 4_000_000
+_TOLD = 40
+"""Lines of each log that are shown where something never came to be."""
 _ONCE = Path(__file__).with_name("once.py")
 _PAUSED = ("circusd", "circus_plugin", "cvec_circus_core.keeper")
 """What the commands of a daemon's own processes have in them."""
@@ -174,6 +176,15 @@ class Machines:
         """Return the slots that a host holds."""
         return {slot: life for slot, life in self.observer.holders().items() if life.host == host}
 
+    def account(self) -> str:
+        """Tell what is so, for who has waited in vain."""
+        text = [f"holders: {self.observer.holders()}", f"leader of etcd: {self.etcd_leader()}"]
+        for name, machine in self.machines.items():
+            lines = machine.host.daemon.text().split("\n")
+            text += [f"== {name}", *[line for line in lines if "DEBUG" not in line][-_TOLD:]]
+            text += machine.log.read_text().split("\n")[-_TOLD:]
+        return "\n".join(text)
+
     def close(self) -> None:
         """Leave nothing behind."""
         for machine in self.machines.values():
@@ -218,6 +229,9 @@ def machines(folder: Path) -> Iterator[Machines]:
     try:
         fleet.start()
         yield fleet
+    except AssertionError as error:
+        error.add_note(fleet.account())
+        raise
     finally:
         fleet.close()
         observer.close()
