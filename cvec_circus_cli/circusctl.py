@@ -81,6 +81,10 @@ def run(settings: Settings, connection: Connection, words: Sequence[str]) -> int
             from cvec_circus_cli.import_command import run_import
 
             return run_import(settings, rest)
+        case "export":
+            from cvec_circus_cli.export_command import run_export
+
+            return run_export(settings, rest)
         case "completion":
             from cvec_circus_cli.completion import print_script
 

@@ -21,6 +21,7 @@ from cvec_circus_cli.arguments import (
     no_other_switch,
 )
 from cvec_circus_cli.command_lookup import BrokenCommand, UnknownName, find
+from cvec_circus_cli.export_command import ExportCommand
 from cvec_circus_cli.import_command import ImportCommand
 from cvec_circus_cli.installed import OF_CIRCUSCTL, entry_points
 from cvec_circus_cli.keys import key_command
@@ -150,7 +151,8 @@ def _own_command(name: str) -> Command | None:
     """Return a command that reaches no daemon."""
     if name in KEY_COMMANDS:
         return key_command(name)
-    return ImportCommand() if name == ImportCommand.name else None
+    own = (command for command in (ImportCommand, ExportCommand) if command.name == name)
+    return next((command() for command in own), None)
 
 
 class _Place:

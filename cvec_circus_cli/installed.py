@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 
+from cvec_circus_cli.export_manual import EXPORT_MANUAL
 from cvec_circus_cli.import_manual import IMPORT_MANUAL
 from cvec_circus_cli.key_manuals import KEY_MANUALS
 from cvec_circus_core.api import Command
@@ -27,6 +28,7 @@ the daemon that the line means by --endpoint or $CIRCUSCTL_ENDPOINT. For the run
     fish:       circusctl completion fish | source
 
 The same line in ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish makes it last.""",
+    "export": EXPORT_MANUAL,
     "import": IMPORT_MANUAL,
     **KEY_MANUALS,
 }

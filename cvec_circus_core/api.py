@@ -13,7 +13,7 @@ from cvec_circus_core import LazyNames
 
 if TYPE_CHECKING:
     from cvec_circus_core import __version__ as __version__
-    from cvec_circus_core.config.load import BadConfig as BadConfig
+    from cvec_circus_core.config.load import BadConfig as BadConfig, load as load
     from cvec_circus_core.config.mappings import (
         shown_option as shown_option,
         watcher_from_mapping as watcher_from_mapping,
@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.subscriber import Subscriber as Subscriber
     from cvec_circus_core.control.unreachable import is_open as is_open
     from cvec_circus_core.extend.command import Command as Command, Table as Table
+    from cvec_circus_core.extend.exporter import (
+        Exported as Exported,
+        Exporter as Exporter,
+        ExportSource as ExportSource,
+    )
     from cvec_circus_core.extend.extra_stats import ExtraStats as ExtraStats
     from cvec_circus_core.extend.hookspecs import hookimpl as hookimpl
     from cvec_circus_core.extend.importer import (
@@ -175,6 +180,7 @@ if TYPE_CHECKING:
         WatcherStatus as WatcherStatus,
         WatcherView as WatcherView,
     )
+    from cvec_circus_core.model.words import split_words as split_words
     from cvec_circus_core.requests.properties import schema_of as schema_of
     from cvec_circus_core.stats_endpoint import StatsEndpoint as StatsEndpoint
     from cvec_circus_core.system.clock import (
@@ -226,7 +232,7 @@ _NAMES = LazyNames(
     __name__,
     {
         "": "__version__",
-        "config.load": "BadConfig",
+        "config.load": "BadConfig load",
         "config.mappings": "shown_option watcher_from_mapping",
         "config.raw": "Problem RawConfig RawSection RawValue",
         "control.blocking_client": "CircusClient",
@@ -240,6 +246,7 @@ _NAMES = LazyNames(
         "control.subscriber": "Subscriber",
         "control.unreachable": "is_open",
         "extend.command": "Command Table",
+        "extend.exporter": "Exported Exporter ExportSource",
         "extend.extra_stats": "ExtraStats",
         "extend.hookspecs": "hookimpl",
         "extend.importer": "Imported ImportedSection Importer ImportProblem SourceLine literal",
@@ -275,6 +282,7 @@ _NAMES = LazyNames(
         "model.values": "JsonObject JsonValue replace",
         "model.views": "WAITS_FOR_CONNECTION Health WatcherStatus OutputLine OutputQuery "
         "OutputView ProcessView RuntimeChange SocketView StatsSubject WatcherView",
+        "model.words": "split_words",
         "requests.properties": "schema_of",
         "stats_endpoint": "StatsEndpoint",
         "system.clock": "AsyncioClock SystemClock thread_seconds unix_time",

@@ -88,3 +88,22 @@ def _texts(label: str, items: list[ast.expr]) -> frozenset[str]:
     if len(texts) != len(items) or not all(isinstance(text, str) for text in texts):
         raise ValueError(f"compares {label} with a list that has more than texts in quotes")
     return frozenset(str(text) for text in texts)
+
+
+def equalities(condition: Condition) -> Mapping[str, str] | None:
+    """Return what labels have to be, where a condition is made of ``==`` and ``and`` alone."""
+    if not condition.text:
+        return {}
+    tree = ast.parse(condition.text, mode="eval").body
+    parts = tree.values if isinstance(tree, ast.BoolOp) else [tree]
+    if isinstance(tree, ast.BoolOp) and not isinstance(tree.op, ast.And):
+        return None
+    labels: dict[str, str] = {}
+    for part in parts:
+        match part:
+            case ast.Compare(ast.Name(label), [ast.Eq()], [ast.Constant(str(value))]):
+                if labels.setdefault(label, value) != value:
+                    return None
+            case _:
+                return None
+    return labels

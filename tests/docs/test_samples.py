@@ -18,6 +18,7 @@ import yaml
 
 from cvec_circus_cli.arguments import CommandLine
 from cvec_circus_cli.command_lookup import find
+from cvec_circus_cli.export_command import ExportCommand
 from cvec_circus_cli.import_command import ImportCommand
 from cvec_circus_cli.keys import key_command
 from cvec_circus_cli.settings import KEY_COMMANDS, SWITCHES, VALUES
@@ -123,7 +124,8 @@ def test_a_command_on_a_page_is_one_that_circusctl_takes(place: str, words: str)
     if name in KEY_COMMANDS:
         command = key_command(name)
     else:
-        command = ImportCommand() if name == "import" else find(name)
+        own = {"import": ImportCommand, "export": ExportCommand}
+        command = own[name]() if name in own else find(name)
     line = CommandLine(command)
     for word in rest[1:]:
         if re.match("--?[a-z]", word) and name != "signal":

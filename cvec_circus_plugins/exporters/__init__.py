@@ -1,0 +1,1 @@
+"""Writes watchers as the configuration of other tools: ``circusctl export KIND FILE``."""
