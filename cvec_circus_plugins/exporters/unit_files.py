@@ -26,6 +26,7 @@ _CARRIED = (
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@,+-]+")
 _FIRST_DESCRIPTOR = 3
+_SHORTEST = 0.001
 _RESTARTS: Mapping[object, str] = {True: "always", False: "no"}
 
 
@@ -63,6 +64,8 @@ class SystemdExporter:
             if is_several:
                 exported.files[f"{label}.target"] = _unit(_target(label, workload.count))
             for socket in sockets:
+                if not (socket.path or socket.port):
+                    exported.lose(workload.name, f"socket {socket.name}: give its unit a port")
                 exported.files[f"{socket.name}.socket"] = _unit(_socket_unit(socket, unit))
             exported.carried[workload.name] = workload.carried(*_CARRIED)
             if workload.fleet in (SPREAD, ONE):
@@ -114,7 +117,8 @@ def _limits(workload: Workload) -> Lines:
         "OOMScoreAdjust": spec.oom_score_adj,
         "NoNewPrivileges": "yes" if spec.no_new_privs else None,
         "KillSignal": workload.stop_signal,
-        "TimeoutStopSec": f"{spec.graceful_timeout:g}",
+        # There, 0 stands for no limit.
+        "TimeoutStopSec": f"{max(spec.graceful_timeout, _SHORTEST):g}",
         "Restart": _RESTARTS.get(spec.respawn, "on-failure"),
         "RestartSec": "1",
         "WatchdogSec": f"{spec.watchdog:g}" if spec.watchdog else None,

@@ -169,6 +169,17 @@ def test_nomad_job_files_are_hcl(config: Path) -> None:
     assert "$${HOME} %%{x}" in texts["cron.nomad.hcl"]
 
 
+def test_what_systemd_reads_otherwise(tmp_path: Path) -> None:
+    config = tmp_path / "circus.ini"
+    config.write_text(
+        "[socket:any]\nport = 0\n"
+        "[watcher:a]\ncmd = /bin/sleep 1\nsockets = any\ngraceful_timeout = 0\n"
+    )
+    assert "TimeoutStopSec=0.001" in files("systemd", config)["a.service"]
+    done = export("export", "systemd", config)
+    assert "watcher a: socket any: give its unit a port" in done.stderr
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_option_is_carried_over_or_told(config: Path, kind: str) -> None:
     done = export("--json", "export", kind, config)
