@@ -102,12 +102,13 @@ class CircusClient:
         frame = encode(message, id)
         if not self.waits_for_daemon and not self._is_tunnel:
             self._refuse_nothing()
-        if not self._watch.wait_up(self.timeout):
+        is_up = self._watch.wait_up(self.timeout)
+        if not self._is_tunnel:
+            self.check_listener()  # also one that does not talk to us
+        if not is_up:
             raise unreachable(
                 self.endpoint, self.timeout, through_ssh=self._is_tunnel, key=self._key
             )
-        if not self._is_tunnel:
-            self.check_listener()
         self._socket.send(frame, zmq.NOBLOCK)
         return id
 

@@ -128,6 +128,16 @@ def test_somebody_else_gets_nothing(
     )
 
 
+def test_somebody_else_who_does_not_talk_is_named_by_who_waits_for_the_daemon(
+    circusctl: Callable[..., Said],
+    stranger: Callable[[str], tuple[str, subprocess.Popen[str]]],
+) -> None:
+    endpoint, _ = stranger("port")
+    said = circusctl("--wait-for-daemon", "--timeout", "1", "--endpoint", endpoint, "status")
+    assert said.code == 1
+    assert f"user nobody listens at {endpoint}, who is neither root nor you" in said.err
+
+
 SPEAKER = """
 import json, os, sys, time
 import zmq
