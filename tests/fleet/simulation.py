@@ -22,6 +22,8 @@ _ZONES = "abcde"
 class Figures:
     """What a simulation has shown."""
 
+    hosts: int = 0
+    days: float = 0.0
     events: int = 0
     placements: int = 0
     longest: float = 0.0
@@ -37,7 +39,9 @@ class Figures:
             f"{self.events} failures and returns, {self.placements} placements of at most "
             f"{self.longest:.2f} s of processor time; {self.lost} processes lost their host, "
             f"{self.moved} were started elsewhere; {self.key_writes} keys written, at most "
-            f"{self.busiest_second} at once"
+            f"{self.busiest_second} at once: {self.key_writes / (self.days * DAY):.2f} writes and "
+            f"{self.key_writes * self.hosts / (self.days * DAY):.0f} watch events a second, "
+            f"{self.busiest_second * self.hosts} events after the worst failure"
         )
 
 
@@ -81,7 +85,7 @@ def simulate(
     }
     alive = dict(every)
     wanted = services(service_count, processes, draw)
-    figures = Figures()
+    figures = Figures(hosts=host_count, days=days)
     counts: Counts = {}
     now = 0.0
     returns: list[tuple[float, str]] = []  # when hosts come back
