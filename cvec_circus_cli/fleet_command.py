@@ -57,7 +57,7 @@ def run_over_fleet(
     """
     if not command.over_hosts:
         raise UsageError(f"{command.name} takes no --fleet")
-    reply = connection.call("fleet", {"act": "hosts"})
+    reply = connection.call(*api.HOSTS_REQUEST)
     if is_error(reply):
         return print_reply(settings, command, reply)
     hosts = list(fleet_hosts(settings, reply))

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from cvec_circus_core.control.stats_client import StatsClient as StatsClient
     from cvec_circus_core.control.subscriber import Subscriber as Subscriber
     from cvec_circus_core.control.unreachable import is_open as is_open
-    from cvec_circus_core.extend.command import Command as Command, Table as Table
+    from cvec_circus_core.extend.command import (
+        HOSTS_REQUEST as HOSTS_REQUEST,
+        Command as Command,
+        Table as Table,
+    )
     from cvec_circus_core.extend.exporter import (
         Exported as Exported,
         Exporter as Exporter,
@@ -245,7 +249,7 @@ _NAMES = LazyNames(
         "control.stats_client": "StatsClient",
         "control.subscriber": "Subscriber",
         "control.unreachable": "is_open",
-        "extend.command": "Command Table",
+        "extend.command": "Command HOSTS_REQUEST Table",
         "extend.exporter": "Exported Exporter ExportSource",
         "extend.extra_stats": "ExtraStats",
         "extend.hookspecs": "hookimpl",

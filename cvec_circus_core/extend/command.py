@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from cvec_circus_core.extend.session import Piece, Questions, Session
 
 
+HOSTS_REQUEST: tuple[str, Mapping[str, Any]] = ("fleet", {"act": "hosts"})
+"""What a daemon is asked for the other hosts, their addresses and who of them is alive: a command
+that a package brings, which knows them."""
+
+
 class Table:
     """A table of a reply: titles, and rows of cells.
 
