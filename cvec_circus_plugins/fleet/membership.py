@@ -123,10 +123,14 @@ class Membership:
             self.view.add(await self.store.read(*map(self.key, unread)))
         self.is_known = True
         self._tell()
+        self.state_changed.set()
         async for changes in self.store.watch(prefix, snapshot.revision + 1):
             keys = self.view.apply(changes)
             if any(not key.startswith("states/") for key in keys):
                 self._tell()
+            if host_key(self.host) in keys:
+                # What was to be told of this host waits until the fleet knows it.
+                self.state_changed.set()
 
     def _tell(self) -> None:
         self.changed.set()

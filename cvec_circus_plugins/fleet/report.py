@@ -57,9 +57,13 @@ class StateReport:
         touched, self._touched = self._touched, set()
         refusals = self._local.refusals
         names = self._local.names | set(refusals)
-        for name in names:
-            if name not in self._states or name in touched or name in refusals:
-                self._states[name] = await self._state_of(name, refusals.get(name))
+        try:
+            for name in names:
+                if name not in self._states or name in touched or name in refusals:
+                    self._states[name] = await self._state_of(name, refusals.get(name))
+        except BaseException:
+            self._touched |= touched
+            raise
         for name in set(self._states) - names:
             del self._states[name]
 
