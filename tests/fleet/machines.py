@@ -179,6 +179,8 @@ class Machines:
     def account(self) -> str:
         """Tell what is so, for who has waited in vain."""
         text = [f"holders: {self.observer.holders()}", f"leader of etcd: {self.etcd_leader()}"]
+        text += [f"hosts: {self.hosts()}"]
+        text += [str(self.machines[NAMES[0]].host.daemon.call("fleet", act="status"))]
         for name, machine in self.machines.items():
             lines = machine.host.daemon.text().split("\n")
             text += [f"== {name}", *[line for line in lines if "DEBUG" not in line][-_TOLD:]]
