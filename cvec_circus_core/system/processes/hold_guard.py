@@ -11,6 +11,8 @@ import logging
 import subprocess
 from collections.abc import Iterable
 
+from cvec_circus_core.system.processes.session_stop import wait_or_kill
+
 log = logging.getLogger(__name__)
 
 _SCRIPT = """
@@ -45,11 +47,8 @@ class HoldGuard:
         if shell is None or shell.stdin is None:
             return
         shell.stdin.close()
-        try:
-            shell.wait(_SECONDS)
-        except subprocess.TimeoutExpired:
-            shell.kill()
-            shell.wait()
+        wait_or_kill(shell.pid, _SECONDS)
+        shell.wait()
 
     def _tell(self) -> None:
         line = " ".join(map(str, sorted(self._held))).encode() + b"\n"
