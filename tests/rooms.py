@@ -88,7 +88,10 @@ ROOMS: Mapping[str, Room] = {
         )
     ),
     f"{DAEMON}.log_queue": Room(
-        (f"{DAEMON}.log_targets", f"{SYSTEM}.files", f"{SYSTEM}.processes.priority")
+        (
+            *(f"{MODEL}.text", f"{DAEMON}.log_targets"),
+            *(f"{SYSTEM}.files", f"{SYSTEM}.processes.priority"),
+        )
     ),
     f"{DAEMON}.syslog_target": Room((MODEL, f"{DAEMON}.log_targets")),
     f"{DAEMON}.logger_config": Room(
