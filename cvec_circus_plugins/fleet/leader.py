@@ -24,6 +24,14 @@ async def lead(member: Membership) -> None:
     # Hosts come and go in groups: one computation for all of them.
     await asyncio.sleep(member.settings.settle)
     member.changed.clear()
+    try:
+        await _lead(member)
+    except BaseException:
+        member.changed.set()
+        raise
+
+
+async def _lead(member: Membership) -> None:
     if not (member.is_known and member.lease.is_good):
         return
     key = member.key(LEADER)

@@ -85,8 +85,9 @@ class Membership:
             seconds = await self.store.renew(self.lease.id)
             self.lease.renewed(self.lease.id, sent_at, seconds)
             if not was_good:
-                # What runs once was ended here, though the store has not let the claims go.
-                self.share_changed.set()
+                # What runs once was ended here, though the store has not let the claims go; and
+                # nobody has led meanwhile, if this is the leader.
+                self._tell()
             if self.is_known and self.view.entry(host_key(self.host)) is None:
                 await self._register()
             return
