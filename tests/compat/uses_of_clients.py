@@ -249,7 +249,7 @@ CLIENTS: dict[str, Program] = {
         with daemon(WEB):
             config = {"use": "circus.plugins.flapping.Flapping", "name": "flapping", "window": "1"}
             words = get_plugin_cmd(config, ENDPOINT, PUBSUB, 0.5, None)
-            plugin = subprocess.Popen(words, shell=True, stderr=subprocess.DEVNULL)
+            plugin = subprocess.Popen("exec " + words, shell=True, stderr=subprocess.DEVNULL)
             until(lambda: plugin.poll() is None)
             print("--endpoint" in words, "flapping" in words)
             plugin.terminate()

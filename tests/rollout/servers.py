@@ -42,9 +42,10 @@ _PYTHON = {
     "hangs": "import time\ntime.sleep(3600)\n",
 }
 _NODE_SERVER = (
-    "const http = require('http');\nsetTimeout(() => http.createServer((request, response) => "
-    f"response.end(process.pid + '\\n')).listen(WHERE), {IMPORT * 1000:.0f});\n"
-    "process.on('SIGTERM', () => process.exit(0));\n"
+    "const http = require('http');\n"
+    "const server = http.createServer((request, response) => response.end(process.pid + '\\n'));\n"
+    f"setTimeout(() => server.listen(WHERE), {IMPORT * 1000:.0f});\n"
+    "process.on('SIGTERM', () => server.close(() => process.exit(0)));\n"
 )
 _NODE = {
     "good": _NODE_SERVER,
