@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from cvec_circus_core.system.processes.exit_watch import PidfdExitWatcher, has_pidfds
 from cvec_circus_core.system.processes.hold_guard import HoldGuard
 from tests.programs import wait_until
 
@@ -78,3 +80,37 @@ def test_a_guard_that_held_nobody_needs_no_process() -> None:
     guard = HoldGuard()
     guard.close()
     assert guard._shell is None
+
+
+@pytest.mark.skipif(not has_pidfds(), reason="only Linux has them")
+def test_one_that_is_killed_is_reaped_and_replaced_where_it_is_needed(
+    sleepers: list[subprocess.Popen[bytes]],
+) -> None:
+    async def until(count: int, *, but: int = 0) -> list[psutil.Process]:
+        known = {process.pid for process in sleepers}
+        async with asyncio.timeout(LIMIT):
+            while True:
+                children = [
+                    child for child in psutil.Process().children() if child.pid not in known | {but}
+                ]
+                if len(children) == count:
+                    return children
+                await asyncio.sleep(0.01)
+
+    async def main() -> None:
+        exits = PidfdExitWatcher(asyncio.get_running_loop())
+        guard = HoldGuard(exits)
+        try:
+            guard.hold([sleepers[0].pid])
+            (shell,) = await until(1)
+            shell.kill()
+            (another,) = await until(1, but=shell.pid)
+            assert not shell.is_running()
+            guard.release([sleepers[0].pid])
+            another.kill()
+            await until(0)
+        finally:
+            guard.close()
+            exits.close()
+
+    asyncio.run(main())

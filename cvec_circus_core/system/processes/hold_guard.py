@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 
+from cvec_circus_core.system.processes.exit_watch import ExitWatcher
 from cvec_circus_core.system.processes.session_stop import wait_or_kill
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,10 @@ _SECONDS = 5.0
 class HoldGuard:
     """Knows whom we hold, in a process of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, exits: ExitWatcher | None = None) -> None:
+        """Hear from ``exits`` that somebody has killed it, and start another where it is needed."""
+        self._exits = exits
+        self._is_watched = False
         self._held: set[int] = set()
         self._shell: subprocess.Popen[bytes] | None = None
 
@@ -46,9 +51,17 @@ class HoldGuard:
         shell, self._shell = self._shell, None
         if shell is None or shell.stdin is None:
             return
+        if self._exits is not None and self._is_watched:
+            self._exits.forget(shell.pid)
+            self._is_watched = False
         shell.stdin.close()
         wait_or_kill(shell.pid, _SECONDS)
         shell.wait()
+
+    def _ended(self, _pid: int) -> None:
+        self.close()
+        if self._held:
+            self._tell()
 
     def _tell(self) -> None:
         line = " ".join(map(str, sorted(self._held))).encode() + b"\n"
@@ -72,5 +85,12 @@ class HoldGuard:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
+            self._watch(self._shell.pid)
         assert self._shell.stdin is not None
         self._shell.stdin.write(line)
+
+    def _watch(self, pid: int) -> None:
+        if self._exits is not None:
+            with suppress(OSError):
+                self._exits.watch(pid, self._ended)
+                self._is_watched = True

@@ -87,7 +87,7 @@ class LocalProcesses:
         self._entries: dict[int, _Entry] = {}
         self._serving: ServingWatch | None = None
         self._refuses_spawns = False
-        self._guard = HoldGuard()
+        self._guard = HoldGuard(exits)
 
     def spawn(
         self,
@@ -259,9 +259,9 @@ class LocalProcesses:
 
     def close(self) -> None:
         """Stop listening; processes that still run are left alone."""
+        self._guard.close()
         self._exits.close()
         self._descendants.close()
-        self._guard.close()
         if self._serving is not None:
             self._serving.close()
         for entry in self._entries.values():
