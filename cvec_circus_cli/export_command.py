@@ -12,10 +12,10 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
+from cvec_circus_cli.arguments import UsageError
 from cvec_circus_cli.export_manual import EXPORT_MANUAL
-from cvec_circus_cli.output import fail, json_text
-from cvec_circus_cli.run_command import show_help
+from cvec_circus_cli.local_command import run_locally
+from cvec_circus_cli.output import json_text
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Exported, ExportSource, Request, prop
 
@@ -54,20 +54,7 @@ ExportCommand.__doc__ = EXPORT_MANUAL
 
 def run_export(settings: Settings, words: Sequence[str]) -> int:
     """Do what the words say, and return the exit code."""
-    line = CommandLine(ExportCommand())
-    try:
-        [arguments] = line.read(words, settings.take)
-        return _export(settings, arguments)
-    except HelpWanted:
-        settings.take_json(words)
-        return show_help(settings, ["export"])
-    except UsageError as error:
-        settings.take_json(words)
-        usage = f"usage: {line.usage()}"
-        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
-    except (ExportProblem, api.BadConfig) as error:
-        sentence = "\n".join(f"circusctl: {text}" for text in str(error).split("\n"))
-        return fail(settings, exit_codes.USAGE, error, api.visible(sentence))
+    return run_locally(settings, words, ExportCommand(), _export, (ExportProblem, api.BadConfig))
 
 
 def _export(settings: Settings, arguments: Mapping[str, Any]) -> int:

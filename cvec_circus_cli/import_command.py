@@ -12,11 +12,10 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.import_manual import IMPORT_MANUAL
 from cvec_circus_cli.ini_text import ini_text
-from cvec_circus_cli.output import fail, json_text
-from cvec_circus_cli.run_command import show_help
+from cvec_circus_cli.local_command import run_locally
+from cvec_circus_cli.output import json_text
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Imported, ImportProblem, Request, prop
 
@@ -50,19 +49,7 @@ ImportCommand.__doc__ = IMPORT_MANUAL
 
 def run_import(settings: Settings, words: Sequence[str]) -> int:
     """Do what the words say, and return the exit code."""
-    line = CommandLine(ImportCommand())
-    try:
-        [arguments] = line.read(words, settings.take)
-        return _import(settings, arguments)
-    except HelpWanted:
-        settings.take_json(words)
-        return show_help(settings, ["import"])
-    except UsageError as error:
-        settings.take_json(words)
-        usage = f"usage: {line.usage()}"
-        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
-    except ImportProblem as error:
-        return fail(settings, exit_codes.USAGE, api.visible(str(error)))
+    return run_locally(settings, words, ImportCommand(), _import, (ImportProblem,))
 
 
 def _import(settings: Settings, arguments: Mapping[str, Any]) -> int:

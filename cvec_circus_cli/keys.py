@@ -7,13 +7,13 @@ same lines.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cvec_circus_cli import exit_codes
-from cvec_circus_cli.arguments import CommandLine, HelpWanted, UsageError
 from cvec_circus_cli.key_manuals import KEY_MANUALS
-from cvec_circus_cli.output import fail, json_text
-from cvec_circus_cli.run_command import show_help
+from cvec_circus_cli.local_command import run_locally
+from cvec_circus_cli.output import json_text
 from cvec_circus_core import api
 from cvec_circus_core.api import REQUIRED, Command, Request, prop
 
@@ -66,22 +66,14 @@ class TrustLine(Request):
 
 def run_key_command(settings: Settings, name: str, words: Sequence[str]) -> int:
     """Do what the words say, and return the exit code."""
-    line = CommandLine(key_command(name))
-    try:
-        [arguments] = line.read(words, settings.take)
-        if settings.is_json and name == "keys":
-            reply: dict[str, Any] = {"keys": _keys_as_json(settings, arguments)}
-        else:
-            reply = {"message": _DOES[name](settings, arguments)}
-    except HelpWanted:
-        settings.take_json(words)
-        return show_help(settings, [name])
-    except UsageError as error:
-        settings.take_json(words)
-        usage = f"usage: {line.usage()}"
-        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
-    except api.BadKeys as error:
-        return fail(settings, exit_codes.USAGE, error)
+    return run_locally(settings, words, key_command(name), partial(_act, name), (api.BadKeys,))
+
+
+def _act(name: str, settings: Settings, arguments: Mapping[str, Any]) -> int:
+    if settings.is_json and name == "keys":
+        reply: dict[str, Any] = {"keys": _keys_as_json(settings, arguments)}
+    else:
+        reply = {"message": _DOES[name](settings, arguments)}
     is_json = settings.is_json
     print(json_text(settings, {"status": "ok", **reply}) if is_json else reply["message"])
     return exit_codes.OK

@@ -154,6 +154,12 @@ def fail(settings: Settings, code: int, reason: object, sentence: str = "", **mo
     return code
 
 
+def fail_usage(settings: Settings, error: Exception, usage: str) -> int:
+    """Tell what is wrong with the words of a command, and return the exit code."""
+    usage = f"usage: {usage}"
+    return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
+
+
 def failure(code: int, reason: object, **more: object) -> dict[str, Any]:
     """Return what stands for a reply where there is none."""
     return {"status": "error", "reason": str(reason), "exit_code": code, **more}

@@ -16,6 +16,7 @@ from cvec_circus_cli.output import (
     Page,
     complain,
     fail,
+    fail_usage,
     failure,
     is_unknown_watcher,
     json_text,
@@ -83,8 +84,7 @@ def run_command(
         return fail(settings, exit_codes.USAGE, error)
     except (UsageError, ValueError) as error:
         settings.take_json(words)
-        usage = f"usage: {line.usage()}"
-        return fail(settings, exit_codes.USAGE, error, f"circusctl: {error}\n{usage}", usage=usage)
+        return fail_usage(settings, error, line.usage())
     except api.CallError as error:
         return fail(settings, exit_codes.NO_ANSWER, error, _sentence(error))
 
