@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from cvec_circus_plugins.fleet.keys import LEADER, Share, share_key
-from cvec_circus_plugins.fleet.membership import Membership
+from cvec_circus_plugins.fleet.membership import Membership, handling
 from cvec_circus_plugins.fleet.placement import by_host, place
 from cvec_circus_plugins.fleet.store import Guard
 
@@ -23,12 +23,8 @@ async def lead(member: Membership) -> None:
     await member.changed.wait()
     # Hosts come and go in groups: one computation for all of them.
     await asyncio.sleep(member.settings.settle)
-    member.changed.clear()
-    try:
+    with handling(member.changed):
         await _lead(member)
-    except BaseException:
-        member.changed.set()
-        raise
 
 
 async def _lead(member: Membership) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from cvec_circus_core.api import BadKeys, CallError, leash_command, name_key, rewrite
 from cvec_circus_plugins.fleet.keys import Share, claim_key, share_key
 from cvec_circus_plugins.fleet.local_watchers import LocalPlan, LocalWatchers
-from cvec_circus_plugins.fleet.membership import Membership
+from cvec_circus_plugins.fleet.membership import Membership, handling
 from cvec_circus_plugins.fleet.placement import Mode
 from cvec_circus_plugins.fleet.store import Guard, StoreFailure
 from cvec_circus_plugins.fleet.wanted import Wanted, WantedWatcher, from_json, leashed, to_json
@@ -40,12 +40,8 @@ class LocalShare:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._until_retry()):
                 await self._member.share_changed.wait()
-        self._member.share_changed.clear()
-        try:
+        with handling(self._member.share_changed):
             await self._bring_about()
-        except BaseException:
-            self._member.share_changed.set()
-            raise
         self._member.state_changed.set()
 
     async def fence(self, reason: str) -> None:

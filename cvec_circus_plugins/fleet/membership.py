@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from cvec_circus_core.api import __version__, boot_seconds
 from cvec_circus_plugins.fleet.host_lease import HostLease
@@ -22,6 +23,17 @@ _RETRY = 0.5
 
 Fence = Callable[[str], Awaitable[None]]
 """Ends what runs once, for a reason."""
+
+
+@contextmanager
+def handling(event: asyncio.Event) -> Iterator[None]:
+    """Have an event handled; where that fails, it is still to be handled."""
+    event.clear()
+    try:
+        yield
+    except BaseException:
+        event.set()
+        raise
 
 
 class Membership:
@@ -124,15 +136,13 @@ class Membership:
             self.view.add(await self.store.read(*map(self.key, unread)))
         self.is_known = True
         self._tell()
-        self.state_changed.set()
         async for changes in self.store.watch(prefix, snapshot.revision + 1):
             keys = self.view.apply(changes)
             if any(not key.startswith("states/") for key in keys):
                 self._tell()
-            if host_key(self.host) in keys:
-                # What was to be told of this host waits until the fleet knows it.
-                self.state_changed.set()
 
     def _tell(self) -> None:
         self.changed.set()
         self.share_changed.set()
+        # What is to be told of this host may have waited until the fleet knows it.
+        self.state_changed.set()

@@ -7,7 +7,7 @@ import json
 
 from cvec_circus_plugins.fleet.keys import state_key
 from cvec_circus_plugins.fleet.local_watchers import Ask, LocalWatchers
-from cvec_circus_plugins.fleet.membership import Membership
+from cvec_circus_plugins.fleet.membership import Membership, handling
 
 _PAUSE = 0.5
 """Seconds between two reports, and after which is looked again at processes that were not ready."""
@@ -37,19 +37,15 @@ class StateReport:
         member = self._member
         await member.state_changed.wait()
         await asyncio.sleep(_PAUSE)
-        member.state_changed.clear()
-        if not member.is_registered:
-            return
-        try:
+        with handling(member.state_changed):
+            if not member.is_registered:
+                return
             await self._look()
             report = json.dumps(self._states, sort_keys=True), member.lease.id
             if report != self._written:
                 key = member.key(state_key(member.host))
                 await member.store.write({key: report[0]}, lease=member.lease.id)
                 self._written = report
-        except BaseException:
-            member.state_changed.set()
-            raise
         if self._touched:
             asyncio.get_running_loop().call_later(_PAUSE, member.state_changed.set)
 
