@@ -81,28 +81,30 @@ def _adopt(records: Records, loaded: Loaded) -> Inventory:
     for pid, reason in adoption.refused.items():
         log.warning("process %d, left behind, is not taken over: %s", pid, reason)
     if adoption.adopted:
-        names = [f"{pid} ({_owner(process)})" for pid, process in adoption.adopted.items()]
-        more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
         log.warning(
-            "taking over %d processes that a daemon left behind when it was killed: %s%s",
-            *(len(names), ", ".join(names[:_MOST]), more),
+            "taking over %d processes that a daemon left behind when it was killed: %s",
+            *(len(adoption.adopted), _named(adoption.adopted)),
         )
     return inventory
 
 
 def _stop(left: LeftProcesses, count: int, watchers: Iterable[WatcherSpec]) -> None:
     specs = {name_key(watcher.name): watcher for watcher in watchers}
-    names = [f"{pid} ({_owner(root)})" for pid, root in left.roots.items()]
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     log.warning(
-        "stopping %d processes that a daemon left behind when it was killed: %s%s",
-        *(count, ", ".join(names[:_MOST]) or "descendants of those that have ended", more),
+        "stopping %d processes that a daemon left behind when it was killed: %s",
+        *(count, _named(left.roots) or "descendants of those that have ended"),
     )
     try:
         for row in left.stop(lambda root: _farewell(root, specs)):
             log.error("process %d, left behind, does not go", row.pid)
     except KeyboardInterrupt:
         raise SystemProblem("interrupted; the next start stops what is left") from None
+
+
+def _named(processes: Mapping[int, Recorded]) -> str:
+    names = [f"{pid} ({_owner(process)})" for pid, process in processes.items()]
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more
 
 
 def _owner(root: Recorded) -> str:

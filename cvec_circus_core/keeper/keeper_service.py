@@ -123,9 +123,7 @@ class KeeperService:
         self.holdings.held.update(inventory.held)
         unseen = 0
         for process in inventory.processes:
-            pid, number = process.pid, process.number
-            entry = self.ledger.add(pid, process.label, process.descriptors, number)
-            entry.end, entry.is_confirmed = process.end, process.is_confirmed
+            pid, entry = process.pid, self.ledger.resume(process, process.descriptors)
             if entry.end is None:
                 try:
                     self._processes.adopt(pid, partial(self._on_exit, entry), pidfds.get(pid))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import psutil
@@ -98,14 +98,19 @@ def test_those_who_greet_by_halves_keep_nobody_out(start: Callable[..., Daemon])
         connection.close()
 
 
+def _parts_of(daemon: Daemon, workers: Collection[int]) -> list[psutil.Process]:
+    """Return the processes that a daemon itself is made of."""
+    circusd = psutil.Process(daemon.process.pid)
+    return [circusd, *(child for child in circusd.children() if child.pid not in workers)]
+
+
 @pytest.mark.parametrize("spare", [10, 0, -20])
 def test_a_limit_that_is_lowered_from_outside_does_not_end_it(
     start: Callable[..., Daemon], spare: int
 ) -> None:
     daemon = start("[watcher:w]\ncmd = sleep 1000\nnumprocesses = 30\nready = spawned\n")
     pids = daemon.until_active("w", 30)
-    parts = [psutil.Process(daemon.process.pid)]
-    parts += [child for child in parts[0].children() if child.pid not in pids]
+    parts = _parts_of(daemon, pids)
     limits = [part.rlimit(psutil.RLIMIT_NOFILE) for part in parts]
     for part, (_, hard) in zip(parts, limits, strict=True):
         part.rlimit(psutil.RLIMIT_NOFILE, (part.num_fds() + spare, hard))
@@ -127,8 +132,7 @@ def test_a_limit_of_memory_that_is_lowered_from_outside_does_not_end_it(
 ) -> None:
     daemon = start("[watcher:w]\ncmd = sleep 1000\nnumprocesses = 5\nready = spawned\n")
     pids = daemon.until_active("w", 5)
-    parts = [psutil.Process(daemon.process.pid)]
-    parts += [child for child in parts[0].children() if child.pid not in pids]
+    parts = _parts_of(daemon, pids)
     limits = [part.rlimit(psutil.RLIMIT_AS) for part in parts]
     for part, (_, hard) in zip(parts, limits, strict=True):
         part.rlimit(psutil.RLIMIT_AS, (part.memory_info().vms, hard))

@@ -51,8 +51,7 @@ def holdings_of(inventory: Inventory) -> Holdings:
     holdings.notes.update(inventory.notes)
     holdings.held.update(inventory.held)
     for process in inventory.processes:
-        entry = holdings.ledger.add(process.pid, process.label, process.descriptors, process.number)
-        entry.end, entry.is_confirmed = process.end, process.is_confirmed
+        holdings.ledger.resume(process, process.descriptors)
     return holdings
 
 

@@ -78,9 +78,7 @@ class KeptProcesses:
         for name, descriptor in self.duplicates(inventory.held).items():
             holdings.hold(name, descriptor)
         for process in inventory.processes:
-            numbers = self.duplicates(process.descriptors)
-            entry = holdings.ledger.add(process.pid, process.label, numbers, process.number)
-            entry.end, entry.is_confirmed = process.end, process.is_confirmed
+            holdings.ledger.resume(process, self.duplicates(process.descriptors))
         if self._is_shared:
             self._link.on_shared = self._on_shared
             self._link.tell("share")

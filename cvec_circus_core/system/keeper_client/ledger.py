@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cvec_circus_core.model.exits import Exit
+from cvec_circus_core.system.state_store import KeptProcess
 
 NO_DESCRIPTOR = -1
 """Stands for one that only the other side has."""
@@ -56,6 +57,12 @@ class Ledger:
         number = self._last_number + 1 if number is None else number
         self._last_number = max(self._last_number, number)
         entry = self._entries[number] = Entry(number, pid, label, dict(descriptors))
+        return entry
+
+    def resume(self, process: KeptProcess, descriptors: Mapping[str, int]) -> Entry:
+        """Take in a process of an inventory as it stands there, with descriptors that are ours."""
+        entry = self.add(process.pid, process.label, descriptors, process.number)
+        entry.end, entry.is_confirmed = process.end, process.is_confirmed
         return entry
 
     def label(self, number: int, label: bytes) -> None:

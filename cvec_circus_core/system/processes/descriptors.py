@@ -83,12 +83,8 @@ class NofileLimit:
         """Tell whether the original limit leaves room for what is opened in a moment."""
         if self.original[0] == resource.RLIM_INFINITY:
             return True
-        try:
-            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        os.close(probe)
-        return probe + _SPARE < self.original[0]
+        lowest = _lowest_free()
+        return lowest is not None and lowest + _SPARE < self.original[0]
 
     def check_room(self) -> None:
         """Raise `CannotSpawn` where the descriptors that are left are for connections."""
@@ -115,13 +111,9 @@ class NofileLimit:
 
     def has_room_for_connection(self) -> bool:
         """Tell whether there is a descriptor for a connection, and for a look at who it is."""
-        try:
-            probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        os.close(probe)
+        lowest = _lowest_free()
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        return limit < 0 or probe + _VERY_LAST < limit
+        return lowest is not None and (limit < 0 or lowest + _VERY_LAST < limit)
 
     @contextmanager
     def original_in_force(self) -> Iterator[None]:
@@ -160,6 +152,16 @@ class NofileLimit:
             os.close(copy)
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return copy
+
+
+def _lowest_free() -> int | None:
+    """Return the lowest number that a descriptor could get; None where there is none."""
+    try:
+        probe = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    os.close(probe)
+    return probe
 
 
 nofile = NofileLimit()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import grp
 import json
 import logging
@@ -21,6 +20,7 @@ from typing import Any
 from circus.exc import ConflictError as ConflictError
 from cvec_circus_core import api
 from cvec_circus_core.system.accounts import gid_of, uid_of, user_name
+from cvec_circus_core.system.working_dir import entered_through
 
 DEFAULT_ENDPOINT_DEALER = "tcp://127.0.0.1:5555"
 DEFAULT_ENDPOINT_SUB = "tcp://127.0.0.1:5556"
@@ -93,14 +93,12 @@ def get_default_gid(uid: int) -> int:
 
 def get_working_dir() -> str:
     """Return the current folder, by the name under which it was entered where that is known."""
-    entered = os.environ.get("PWD", "")
-    here = os.getcwd()
-    return entered if entered and os.path.realpath(entered) == here else here
+    return entered_through(os.environ) or os.getcwd()
 
 
 def close_on_exec(fd: int) -> None:
     """Keep a descriptor from programs that are started later."""
-    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.fcntl(fd, fcntl.F_GETFD) | fcntl.FD_CLOEXEC)
+    os.set_inheritable(fd, False)
 
 
 def resolve_name(import_name: str) -> Any:
