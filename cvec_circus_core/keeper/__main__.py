@@ -19,17 +19,16 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from functools import partial
 
 from cvec_circus_core.keeper.brain import Brain
+from cvec_circus_core.keeper.keeper_order import HeldFiles, KeeperOrder
 from cvec_circus_core.keeper.keeper_service import KeeperService
 from cvec_circus_core.system.daemonize import NOBODY_WAITS, WaitingCaller
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
 from cvec_circus_core.system.keeper_client.handover import FORM, pack, unpack
 from cvec_circus_core.system.keeper_client.successor import PROGRAM
 from cvec_circus_core.system.net.owned_sockets import OwnedSockets
-from cvec_circus_core.system.pidfile import PidFile
 from cvec_circus_core.system.prctl import become_subreaper
 from cvec_circus_core.system.processes.descriptors import (
     nofile,
@@ -43,7 +42,7 @@ from cvec_circus_core.system.processes.orphans import OrphanReaper
 from cvec_circus_core.system.processes.process_table import child_pids
 from cvec_circus_core.system.processes.session_stop import wait_or_kill
 from cvec_circus_core.system.processes.spawn_tags import drop_tag
-from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord, StateFile
+from cvec_circus_core.system.processes.state_file import NO_RECORD, SpawnRecord
 from cvec_circus_core.system.service_manager import ServiceManager
 from cvec_circus_core.system.signals import DaemonSignals
 from cvec_circus_core.system.state_store import Inventory
@@ -63,70 +62,6 @@ UNDERSTANDS = FORM
 _FOR_THE_MANAGER = -1
 """The number of a question whose answer is for the service manager; those of the watch are greater
 than 0, and that of a trial is 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeeperOrder:
-    """What the keeper is started with."""
-
-    brain: tuple[str, ...]
-    pidfile: str | None = None
-    pidfile_fd: int | None = None
-    caller_fd: int | None = None
-    state_file: str | None = None
-    state_fd: int | None = None
-    manager: tuple[str | None, float] | None = None
-    """The service manager, where that is not told by the environment."""
-    handover_fd: int | None = None
-    """What another keeper had."""
-    python: str = sys.executable
-    """The interpreter with this code, as we were started by it."""
-    python_before: str | None = None
-    """The interpreter with the code of the keeper before, where that was this process itself."""
-
-    @classmethod
-    def read(cls, text: str) -> KeeperOrder:
-        """Return the order that a text gives; what another version adds is ignored."""
-        names = {each.name for each in fields(cls)}
-        words = {name: word for name, word in json.loads(text).items() if name in names}
-        return cls(**{**words, "brain": tuple(words["brain"])})
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFiles:
-    """The files that a keeper has locked."""
-
-    pid: PidFile | None
-    state: StateFile | None
-
-    @classmethod
-    def of(cls, order: KeeperOrder) -> HeldFiles:
-        """Have what an order hands over."""
-        pid = state = None
-        if order.pidfile is not None and order.pidfile_fd is not None:
-            pid = PidFile.inherited(order.pidfile, order.pidfile_fd)
-            pid.renew()
-        if order.state_file is not None and order.state_fd is not None:
-            make = StateFile if order.handover_fd is None else StateFile.resumed
-            state = make(order.state_file, order.state_fd)
-        return cls(pid, state)
-
-    def shared(self) -> tuple[dict[str, object], dict[str, int]]:
-        """Return what a keeper after us has to know of them, and the files."""
-        paths: dict[str, object] = {}
-        numbers: dict[str, int] = {}
-        if self.pid is not None and self.pid.descriptor is not None:
-            paths["pidfile"], numbers["pidfile_fd"] = str(self.pid.path), self.pid.descriptor
-        if self.state is not None:
-            paths["state_file"], numbers["state_fd"] = self.state.path, self.state.descriptor
-        return paths, numbers
-
-    def release(self) -> None:
-        """Take them away."""
-        if self.state is not None:
-            self.state.release()
-        if self.pid is not None:
-            self.pid.release()
 
 
 class Keeper:
@@ -195,7 +130,7 @@ class Keeper:
         paths, numbers = self._order()
         facts = self._brain.facts_for_keeper()
         try:
-            handover = pack(self._service.holdings, self._service.kept_sockets(), facts)
+            handover = pack(self._service.holdings, self._service.sockets.kept(), facts)
             for descriptor in numbers.values():
                 os.set_inheritable(descriptor, True)
             ours = {"handover_fd": handover, "python": python, "python_before": self._python}

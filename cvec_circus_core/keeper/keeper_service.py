@@ -1,7 +1,7 @@
-"""What a brain may ask its keeper for: the ports of processes and sockets, and what is to be kept.
+"""What a brain may ask its keeper for: the port of processes, and what is to be kept for the next.
 
-Each verb is a method; what it answers carries the number that the question had. The state notes and
-labels mean nothing here.
+That of sockets is in `socket_service.py`. Each verb is a method; what it answers carries the number
+that the question had. The state notes and labels mean nothing here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from cvec_circus_core.keeper.channel import BrainChannel
+from cvec_circus_core.keeper.socket_service import SocketService
 from cvec_circus_core.model.bind_plan import BindPlan, OpenSocket
-from cvec_circus_core.model.errors import CannotBind
 from cvec_circus_core.model.exits import Exit
 from cvec_circus_core.model.launch import Stdio
 from cvec_circus_core.system.keeper_client import keeper_wire as wire
@@ -63,12 +63,8 @@ class KeeperService:
         self.on_standby: OnStandby = ignore_standby
         self._loop = loop
         self._processes = processes
-        self._sockets = sockets
         self._on_word = on_word
-        self._opened: dict[int, tuple[BindPlan, OpenSocket]] = {}
-        """Opened and not kept yet, by number."""
-        self._kept: dict[str, tuple[BindPlan, OpenSocket]] = {}
-        self._watches: dict[int, Callable[[], None]] = {}
+        self.sockets = SocketService(sockets, self._tell, self._share_socket)
         self._refuses_spawns = self._shares = False
         self._channel: BrainChannel | None = None
         self.order: Callable[[], Order] = _no_order
@@ -80,14 +76,7 @@ class KeeperService:
             "kill_leftovers": self._kill_leftovers,
             "kill_orphans": self._kill_orphans,
             "refuse_spawns": self._refuse_spawns,
-            "open": self._open,
-            "adjust": self._adjust,
-            "keep": self._keep,
-            "discard": self._discard,
-            "close": self._close,
-            "close_all": self._close_all,
-            "watch": self._watch,
-            "unwatch": self._unwatch,
+            **self.sockets.verbs,
             "note": self.holdings.note,
             "share": self._share,
             "label": self.ledger.label,
@@ -107,7 +96,7 @@ class KeeperService:
             channel.tell("note", key, content)
         for name, descriptor in self.holdings.held.items():
             channel.tell("held", name, descriptors=(descriptor,))
-        for plan, opened in self._kept.values():
+        for plan, opened in self.sockets.kept():
             channel.tell("socket", plan._asdict(), opened._asdict())
         for entry in self.ledger:
             self._tell_entry(channel, entry)
@@ -116,9 +105,7 @@ class KeeperService:
     def take_over(self, inventory: Inventory) -> int:
         """Have what another keeper has had; return how many have ended meanwhile, unseen."""
         pidfds: dict[int, int] = inventory.facts.pop("pidfds", {})  # type: ignore[assignment]
-        for plan, opened in inventory.sockets:
-            self._sockets.adopt(plan, opened)
-            self._kept[opened.name] = (plan, opened)
+        self.sockets.adopt(inventory.sockets)
         self.holdings.notes.update(inventory.notes)
         self.holdings.held.update(inventory.held)
         unseen = 0
@@ -132,10 +119,6 @@ class KeeperService:
                     unseen += 1
         return unseen
 
-    def kept_sockets(self) -> list[tuple[BindPlan, OpenSocket]]:
-        """Return the managed sockets."""
-        return list(self._kept.values())
-
     def share_order(self) -> None:
         """Give the brain what we were started with, for a keeper after us."""
         if self._shares and self._channel is not None:
@@ -145,7 +128,7 @@ class KeeperService:
 
     def _share(self) -> None:
         self._shares = True
-        for plan, opened in self._kept.values():
+        for plan, opened in self.sockets.kept():
             self._share_socket(plan, opened)
         self.share_order()
 
@@ -157,11 +140,7 @@ class KeeperService:
     def leave(self) -> None:
         """Do nothing more for a brain that is gone: what it has not kept is given back."""
         self._channel = None
-        for end in self._watches.values():
-            end()
-        self._watches.clear()
-        for number in tuple(self._opened):
-            self._discard_opened(number)
+        self.sockets.leave()
 
     def hear(self, message: wire.Message, descriptors: wire.Descriptors) -> None:
         """Carry out one message."""
@@ -266,72 +245,6 @@ class KeeperService:
 
     def _refuse_spawns(self) -> None:
         self._refuses_spawns = True
-
-    def _open(self, plan: Mapping[str, Any]) -> None:
-        bind_plan = BindPlan(**plan)
-        self._answer_opened(bind_plan, partial(self._sockets.open, bind_plan), self._opened)
-
-    def _adjust(self, name: str, plan: Mapping[str, Any]) -> None:
-        bind_plan = BindPlan(**plan)
-        self._answer_opened(bind_plan, partial(self._sockets.adjust, name, bind_plan), None)
-
-    def _answer_opened(
-        self,
-        plan: BindPlan,
-        act: Callable[[], OpenSocket],
-        aside: dict[int, tuple[BindPlan, OpenSocket]] | None,
-    ) -> None:
-        try:
-            opened = act()
-        except CannotBind as error:
-            self._tell("refused", str(error))
-            return
-        if aside is None:
-            self._have(plan, opened)
-        else:
-            aside[opened.number] = (plan, opened)
-        self._tell("answer", opened._asdict())
-
-    def _keep(self, number: int) -> None:
-        self._sockets.keep(number)
-        self._have(*self._opened.pop(number))
-        self._tell("answer", None)
-
-    def _have(self, plan: BindPlan, opened: OpenSocket) -> None:
-        self._kept[opened.name] = (plan, opened)
-        self._share_socket(plan, opened)
-
-    def _discard(self, number: int) -> None:
-        self._discard_opened(number)
-        self._tell("answer", None)
-
-    def _discard_opened(self, number: int) -> None:
-        self._sockets.discard(number)
-        del self._opened[number]
-
-    def _close(self, name: str) -> None:
-        self._sockets.close(name)
-        del self._kept[name]
-        self._tell("answer", None)
-
-    def _close_all(self) -> None:
-        self._sockets.close_all()
-        self._opened.clear()
-        self._kept.clear()
-        self._tell("answer", None)
-
-    def _watch(self, number: int, name: str) -> None:
-        # One word is enough for as long as nobody accepts: the brain watches anew if it wants.
-        def on_connection() -> None:
-            self._watches.pop(number)()
-            self._tell("connected", number)
-
-        self._watches[number] = self._sockets.watch(name, on_connection)
-
-    def _unwatch(self, number: int) -> None:
-        if number in self._watches:
-            self._watches.pop(number)()
-        self._tell("answer", None)
 
     def _hold(self, name: str, descriptor: int) -> None:
         self.holdings.hold(name, nofile.move_up(descriptor))

@@ -194,8 +194,8 @@ def test_check_refuses_hooks_that_can_not_be_had(tmp_path: Path, hook: str, sent
 
 
 def own_name() -> str:
-    """Return the name of this process, as the kernel knows it."""
-    return Path("/proc/self/comm").read_text().strip()
+    """Return the name of this process, as its command line has it."""
+    return Path(os.fsdecode(Path("/proc/self/cmdline").read_bytes().split(b"\0")[0])).name
 
 
 def test_check_tells_of_addresses_that_are_in_use(tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ def test_a_keeper_whose_new_code_can_not_go_on_stays_as_it_is(daemon: Kept, tmp_
 def test_bad_code_is_not_gone_on_with(daemon: Kept, tmp_path: Path) -> None:
     daemon.start()
     pids = daemon.until_active("sleepers", 5)
+    python = facts(daemon)["python"]
+    assert os.path.samefile(python, sys.executable)
     for name, (before, after) in BAD.items():
         venv = environment(tmp_path / name, before, after)
         limit = "1" if name == "hang" else "120"
@@ -159,7 +161,7 @@ def test_bad_code_is_not_gone_on_with(daemon: Kept, tmp_path: Path) -> None:
         until(lambda: bool(daemon.brain()))
         assert daemon.pids("sleepers") == pids
         assert all(map(is_alive, pids))
-        assert facts(daemon)["python"] == sys.executable
+        assert facts(daemon)["python"] == python
 
 
 def test_what_can_not_be_is_refused(daemon: Kept, tmp_path: Path) -> None:
